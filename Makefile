@@ -1,0 +1,262 @@
+# tend: one Makefile for everything (GNU make 4.3). Objects in build/VARIANT, programs in build/bin (build/bin-SAN when sanitized).
+#
+#   make                  the programs               make check            every test; SAN=address|undefined|thread for a sanitized run
+#   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
+#   make deps             install what is missing    make bench            measure, beside the floors that matter
+#   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
+#
+# Sources are found by folder: a new .c file needs no line here.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin AR),default)
+AR := ar
+endif
+
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+PKG_CONFIG ?= pkg-config
+PYTHON     ?= /usr/bin/python3
+WERROR     ?= -Werror
+VERSION    := $(shell cat VERSION)
+
+# ---- the variant: which sanitizer, if any
+
+SAN ?=
+ifeq ($(SAN),)
+VARIANT   := plain
+BIN       := build/bin
+OPTIMIZE  := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+SAN_FLAGS :=
+else ifeq ($(SAN),address)
+SAN_FLAGS := -fsanitize=address,undefined
+else ifeq ($(SAN),undefined)
+SAN_FLAGS := -fsanitize=undefined
+else ifeq ($(SAN),thread)
+SAN_FLAGS := -fsanitize=thread
+else
+$(error SAN=$(SAN) is not known: address, undefined or thread (or nothing))
+endif
+ifneq ($(SAN),)
+VARIANT   := $(SAN)
+BIN       := build/bin-$(SAN)
+OPTIMIZE  := -O1 -g -fno-omit-frame-pointer
+SAN_FLAGS += -fno-sanitize-recover=all
+endif
+B := build/$(VARIANT)
+
+# How sanitized programs behave in tests: the first finding ends the program, so that it can't pass for a warning.
+TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),\
+	ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5)
+
+# ---- flags
+
+CJSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcjson 2>/dev/null)
+CJSON_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libcjson 2>/dev/null),-lcjson)
+CHECK_CFLAGS := $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
+CHECK_LIBS    = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wpointer-arith \
+	-Wcast-qual -Wwrite-strings -Wvla $(WERROR)
+ALL_CFLAGS := -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fPIE -fstack-protector-strong -pthread $(SAN_FLAGS) \
+	-I. -D_GNU_SOURCE -DTEND_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+
+# ---- what there is
+
+LIB_FOLDERS := base shm config
+PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor logger:tend-logger
+
+objects_of = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
+folder_of  = $(firstword $(subst :, ,$(1)))
+program_of = $(lastword $(subst :, ,$(1)))
+# A folder is a program once it has a main.c.
+READY      := $(foreach p,$(PROGRAMS),$(if $(wildcard $(call folder_of,$(p))/main.c),$(p)))
+
+LIBBASE    := $(B)/libbase.a
+LIBSHM     := $(B)/libtendshm.a
+LIBCONFIG  := $(B)/libconfig.a
+ALL_LIBS   := $(LIBCONFIG) $(LIBSHM) $(LIBBASE)
+BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
+
+TEST_BIN_SRC   := $(sort $(wildcard tests/bin/*.c))
+TEST_BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
+TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
+TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
+TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
+
+.PHONY: all deps check check-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
+	system system-run test-programs need-build FORCE
+
+all: need-build $(BINARIES)
+
+# ---- what must be installed; nothing is compiled before this has passed
+
+need-build:
+	@tools/deps.sh need build
+
+deps:
+	@tools/deps.sh install build check demo bench
+
+# ---- objects, libraries, programs
+
+# One short line for each step; V=1 shows the whole commands.
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2); )
+
+# These two files change only when their content does, and with them whatever was made by other flags or from other sources.
+$(B)/flags: FORCE | need-build
+	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(CJSON_CFLAGS) $(ALL_LDFLAGS))' > $@.now; \
+	if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
+
+$(B)/sources: FORCE | need-build
+	@mkdir -p $(@D); printf '%s\n' $(wildcard $(addsuffix /*.c,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))))) > $@.now; \
+	if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/config/%.o $(B)/cli/%.o $(B)/spawner/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS)
+$(B)/tests/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS) $(CHECK_CFLAGS)
+
+# An archive is made anew each time: "ar r" alone would keep the objects of deleted sources.
+archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+$(LIBBASE):   $(call objects_of,base)   $(B)/sources ; $(archive)
+$(LIBSHM):    $(call objects_of,shm)    $(B)/sources ; $(archive)
+$(LIBCONFIG): $(call objects_of,config) $(B)/sources ; $(archive)
+
+link = @mkdir -p $(@D)$(newline)$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+define newline
+
+
+endef
+
+define program
+$(BIN)/$(call program_of,$(1)): $(call objects_of,$(call folder_of,$(1))) $(2) $(B)/sources
+	$$(link) $(3)
+endef
+$(foreach p,$(filter cli:% spawner:%,$(READY)),$(eval $(call program,$(p),$(ALL_LIBS),$(CJSON_LIBS))))
+$(foreach p,$(filter-out cli:% spawner:%,$(READY)),$(eval $(call program,$(p),$(LIBSHM) $(LIBBASE),)))
+
+# ---- test programs
+# A unit test names the modules that it needs beside the libraries: /* links: spawner/machine.c spawner/policy.c */
+
+$(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
+	$(link) $(CJSON_LIBS)
+$(TEST_UNIT): $(B)/%: $(B)/%.o $(ALL_LIBS)
+	$(link) $(CJSON_LIBS) $(CHECK_LIBS)
+
+$(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) tools/links.awk
+	@mkdir -p $(@D)
+	@awk -v build=$(B) -f tools/links.awk /dev/null $(filter %.c,$^) > $@
+
+test-programs: $(TEST_BIN)
+
+# ---- tests
+# Each goal that may have to install something does that first, and only then reads this file again: by then pkg-config can answer.
+
+PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
+check:
+	@tools/deps.sh install build check
+	@$(MAKE) --no-print-directory $(PARALLEL) check-run
+check-run: all test-programs $(TEST_UNIT)
+	@$(TEST_ENV) tools/check.sh $(T)
+
+unit:
+	@tools/deps.sh install build check
+	@$(MAKE) --no-print-directory $(PARALLEL) unit-run
+unit-run: $(TEST_UNIT)
+	@$(TEST_ENV) tools/unit.sh
+
+system:
+	@tools/deps.sh install build check
+	@$(MAKE) --no-print-directory $(PARALLEL) system-run
+system-run: all test-programs
+	@$(TEST_ENV) tools/system.sh $(T)
+
+demo:
+	@tools/deps.sh install build demo
+	@$(MAKE) --no-print-directory $(PARALLEL) demo-run
+demo-run: all
+	@TEND_BIN=$(CURDIR)/$(BIN) tools/demo.sh
+
+bench:
+	@tools/deps.sh install build bench
+	@$(MAKE) --no-print-directory $(PARALLEL) bench-run
+bench-run: all test-programs $(TEST_BENCH)
+	@$(TEST_ENV) BENCH_BIN=$(CURDIR)/$(B)/tests/bench tests/bench/run $(T)
+
+# ---- looking after the sources
+
+C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench,$(f)/*.[ch]))
+
+fmt:
+	@tools/deps.sh need lint
+	clang-format -i $(C_FILES)
+
+lint:
+	@tools/deps.sh need lint
+	@CFLAGS='-std=gnu11 -D_GNU_SOURCE -I. -DTEND_VERSION="0" $(CJSON_CFLAGS) $(CHECK_CFLAGS)' tools/lint.sh $(C_FILES)
+
+layers:
+	@tools/layers.sh
+lengths:
+	@tools/lengths.sh
+
+clean:
+	rm -rf build
+
+# ---- install
+# The snapshot reader: include/tendshm.h, and what it includes in its folders under include/tend. The installed library holds the parts of base/
+# that it needs.
+
+SHM_HEADERS := shm/table.h shm/events.h shm/states.def shm/reasons.def base/clock.h base/fault.h
+INSTALLED_LIB := $(B)/install/libtendshm.a
+INSTALLED_PC  := $(B)/install/tendshm.pc
+MAN1 := $(wildcard docs/man/*.1)
+MAN5 := $(wildcard docs/man/*.5)
+DAEMONS := $(filter-out $(BIN)/tend,$(BINARIES))
+D := $(DESTDIR)$(PREFIX)
+
+$(INSTALLED_LIB): $(call objects_of,shm) $(call objects_of,base) $(B)/sources
+	@mkdir -p $(@D)
+	$(archive)
+$(INSTALLED_PC): tools/tendshm.pc.in VERSION FORCE
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+install: all $(INSTALLED_LIB) $(INSTALLED_PC)
+	install -d "$(D)/bin" "$(D)/libexec/tend" "$(D)/lib/pkgconfig" "$(D)/include/tend/shm" "$(D)/include/tend/base"
+	install -m 755 $(BIN)/tend "$(D)/bin/"
+	install -m 755 $(DAEMONS) "$(D)/libexec/tend/"
+	install -m 644 tools/tendshm.h "$(D)/include/"
+	install -m 644 $(filter shm/%,$(SHM_HEADERS)) "$(D)/include/tend/shm/"
+	install -m 644 $(filter base/%,$(SHM_HEADERS)) "$(D)/include/tend/base/"
+	install -m 644 $(INSTALLED_LIB) "$(D)/lib/"
+	install -m 644 $(INSTALLED_PC) "$(D)/lib/pkgconfig/"
+	$(if $(MAN1),install -d "$(D)/share/man/man1" && install -m 644 $(MAN1) "$(D)/share/man/man1/")
+	$(if $(MAN5),install -d "$(D)/share/man/man5" && install -m 644 $(MAN5) "$(D)/share/man/man5/")
+
+# Exactly what install made; folders go only where they are ours and empty.
+uninstall:
+	rm -f "$(D)/bin/tend" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
+	rm -f "$(D)/include/tendshm.h" $(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(h)")
+	rm -f "$(D)/lib/libtendshm.a" "$(D)/lib/pkgconfig/tendshm.pc"
+	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))") $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")
+	for d in libexec/tend include/tend/shm include/tend/base include/tend; do [ ! -d "$(D)/$$d" ] || rmdir "$(D)/$$d"; done
+
+# ---- what the compiler found out; goals that compile nothing don't ask
+
+ifneq ($(filter-out clean fmt lint layers lengths deps uninstall,$(or $(MAKECMDGOALS),all)),)
+-include $(B)/links.mk
+-include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
+endif

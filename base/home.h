@@ -1,0 +1,41 @@
+/*
+ * base/home.h - one instance of tend: its home folder, what lies where in it, and the name of its segment.
+ *
+ *   HOME/run/            role locks, doorbells (bell.ROLE), NAME.in and NAME.out FIFOs, start.lock        0700
+ *   HOME/logs/           NAME.log, tend.log                                                               0700
+ *   HOME/specs/          NAME.json: how to run a process                                                  0700
+ *   HOME/processes.json  what is desired, and who ran last                                                0600
+ *
+ * The home is $TEND_HOME, else ~/.mcp_mesh (the reference's). It must belong to the caller's effective user and must not be writable by
+ * others: what runs from it runs with that user's rights.
+ */
+#ifndef BASE_HOME_H
+#define BASE_HOME_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/fault.h"
+
+struct home {
+	char path[PATH_MAX];   /* absolute, symbolic links resolved */
+	char segment[64];      /* "/tend-UID-HASH", as for shm_open() */
+	uint64_t id;	       /* hash of path: the instance */
+	int fd, run_fd, logs_fd, specs_fd; /* directory descriptors; -1 where the folder does not exist */
+};
+
+#define HOME_INIT { .fd = -1, .run_fd = -1, .logs_fd = -1, .specs_fd = -1 }
+
+enum home_open { HOME_READ, HOME_CREATE };
+
+/* Open the home. path NULL = $TEND_HOME or the default. HOME_READ: -ENOENT if there is none, and missing subfolders are left at -1.
+ * HOME_CREATE: makes whatever is missing, 0700. Errors name the path: not a folder, someone else's, writable by others, read-only. */
+int home_open(const char *path, enum home_open how, struct home *ret, struct fault *f);
+void home_close(struct home *h);
+
+/* The folder that holds tend's own daemons, from where the calling program lies: beside it (build/bin), else ../libexec/tend.
+ * buf gets the absolute path of the program "tend-ROLE". -ENOENT with the places tried. */
+int home_program(const char *name, char buf[static PATH_MAX], struct fault *f);
+
+#endif

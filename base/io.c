@@ -1,0 +1,234 @@
+/*
+ * base/io.c - whole reads, whole writes, atomic replacement.
+ *
+ * What is opened for reading is opened O_NONBLOCK, so that a FIFO or a device where a file was expected can't stop the
+ * caller before fstat() tells them apart; for regular files and /proc the flag means nothing.
+ */
+#define _GNU_SOURCE 1
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define GROW_BYTES 4096u
+#define TEMP_TRIES 16	 /* 2^32 names: a second collision is a sign that something else is wrong */
+
+int io_open(int dirfd, const char *path, int flags, unsigned mode)
+{
+	int fd;
+
+	do
+		fd = openat(dirfd, path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+void io_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		(void)close(*fd); /* not repeated after EINTR: Linux has freed the descriptor by then */
+	*fd = -1;
+	errno = saved;
+}
+
+/* Read until size bytes, the end, or an error. */
+static ssize_t read_full(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, buf + len, size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
+}
+
+/* Read to the end of fd into a new buffer. hint is the size it claims, which a growing file and /proc make a lie. */
+static int slurp(int fd, size_t hint, size_t max, char **ret, size_t *ret_len)
+{
+	char *buf = NULL;
+	size_t len = 0, size = hint + 2; /* NUL, and one byte more to see the end */
+	int r;
+
+	for (;;) {
+		char *bigger = realloc(buf, size);
+
+		if (!bigger) {
+			r = -ENOMEM;
+			goto out;
+		}
+		buf = bigger;
+		ssize_t n = read_full(fd, buf + len, size - 1 - len);
+		if (n < 0) {
+			r = (int)n;
+			goto out;
+		}
+		len += (size_t)n;
+		if (len > max) {
+			r = -EFBIG;
+			goto out;
+		}
+		if (len < size - 1)
+			break;
+		size += size / 2 + GROW_BYTES;
+	}
+	buf[len] = '\0';
+	*ret = buf;
+	buf = NULL;
+	if (ret_len)
+		*ret_len = len;
+	r = 0;
+out:
+	free(buf);
+	return r;
+}
+
+int io_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	struct stat st;
+	int r, fd = io_open(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	if (fd < 0)
+		return fd == -ENXIO ? -EINVAL : fd; /* ENXIO: a socket */
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!S_ISREG(st.st_mode))
+		r = -EINVAL;
+	else if (st.st_size < 0 || (uint64_t)st.st_size > max)
+		r = -EFBIG;
+	else
+		r = slurp(fd, (size_t)st.st_size, max, ret, ret_len);
+	io_close(&fd);
+	return r;
+}
+
+int io_read_small(int dirfd, const char *path, char *buf, size_t size)
+{
+	if (size == 0)
+		return -EINVAL;
+	int fd = io_open(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0)
+		return fd;
+	ssize_t n = read_full(fd, buf, size - 1 < INT_MAX ? size - 1 : INT_MAX);
+	io_close(&fd);
+	if (n >= 0)
+		buf[n] = '\0';
+	return (int)n;
+}
+
+int io_write_all(int fd, const void *buf, size_t bytes)
+{
+	const char *p = buf;
+
+	while (bytes > 0) {
+		ssize_t n = write(fd, p, bytes);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO; /* nothing says that it ever would go on */
+		p += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Make a file beside name that nobody else uses. Hidden and random: whoever lists the folder skips it, and what a
+ * killed writer leaves behind is in no one's way. */
+static int make_temp(int dirfd, const char *name, char *temp, size_t size)
+{
+	for (int i = 0; i < TEMP_TRIES; i++) {
+		uint32_t random;
+
+		if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
+			return -EAGAIN;
+		(void)snprintf(temp, size, ".%.200s.%08x.tmp", name, random);
+		int fd = io_open(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL, 0600);
+		if (fd != -EEXIST)
+			return fd;
+	}
+	return -EEXIST;
+}
+
+static int fill_temp(int fd, const void *buf, size_t bytes, enum io_sync sync)
+{
+	int r = fchmod(fd, 0600) < 0 ? -errno : 0; /* whatever the umask took */
+
+	if (!r)
+		r = io_write_all(fd, buf, bytes);
+	if (!r && sync == IO_SYNC && fsync(fd) < 0)
+		r = -errno;
+	return r;
+}
+
+/* Some file systems can't sync a folder (EINVAL); they keep renames by other means or not at all. */
+static int sync_folder(int folder)
+{
+	return fsync(folder) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync)
+{
+	char temp[256];
+	int r, fd = -1, folder = -1;
+
+	if (!*name || strchr(name, '/'))
+		return -EINVAL;
+	if (sync == IO_SYNC) { /* opened first: once renamed, only the sync itself can still fail */
+		folder = io_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+		if (folder < 0)
+			return folder;
+	}
+	fd = make_temp(dirfd, name, temp, sizeof(temp));
+	if (fd < 0) {
+		r = fd;
+		goto out;
+	}
+	r = fill_temp(fd, buf, bytes, sync);
+	if (close(fd) < 0 && !r && errno != EINTR) /* network file systems report a failed write here */
+		r = -errno;
+	if (!r && renameat(dirfd, temp, dirfd, name) < 0)
+		r = -errno;
+	if (r)
+		(void)unlinkat(dirfd, temp, 0);
+	else if (sync == IO_SYNC)
+		r = sync_folder(folder);
+out:
+	io_close(&folder);
+	return r;
+}
+
+unsigned long io_raise_nofile(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
+		return 0;
+	rlim_t old = rl.rlim_cur;
+	if (rl.rlim_cur != rl.rlim_max) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl); /* if refused, the old one has to do */
+	}
+	return (unsigned long)old;
+}

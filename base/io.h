@@ -1,0 +1,34 @@
+/*
+ * base/io.h - whole reads, whole writes, atomic replacement. Everything is relative to a directory descriptor, opened O_CLOEXEC, and does
+ * not follow a symbolic link in the last component (design section 7).
+ */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <stddef.h>
+
+/* Read a whole regular file of at most max bytes. *ret is malloc'ed, NUL-terminated behind the last byte, the caller's.
+ * -EFBIG: larger; -EINVAL: not a regular file. ret_len may be NULL. */
+int io_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len);
+
+/* Read what fits into buf, NUL-terminate it. For /proc files, whose size is not known. Returns the length or -errno. */
+int io_read_small(int dirfd, const char *path, char *buf, size_t size);
+
+/* Write all of it, restarting after EINTR and short writes. */
+int io_write_all(int fd, const void *buf, size_t bytes);
+
+/* Replace dirfd/name by these bytes with mode 0600: a temporary file beside it, written, optionally synced (file and folder), renamed. On
+ * failure the old file is untouched and nothing is left over. */
+enum io_sync { IO_NO_SYNC, IO_SYNC };
+int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync);
+
+/* open(2) with O_CLOEXEC and O_NOFOLLOW added; a descriptor or -errno. */
+int io_open(int dirfd, const char *path, int flags, unsigned mode);
+
+/* Close *fd if it is open, and set it to -1. errno is kept. */
+void io_close(int *fd);
+
+/* Raise the soft limit on open files to the hard one; returns the old soft limit. */
+unsigned long io_raise_nofile(void);
+
+#endif

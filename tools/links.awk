@@ -1,0 +1,17 @@
+# Turns the "links:" comments of the test sources into make rules:
+#     /* links: spawner/machine.c spawner/policy.c */   in tests/unit/test_spawner_machine.c becomes
+#     BUILD/tests/unit/test_spawner_machine: BUILD/spawner/machine.o BUILD/spawner/policy.o
+# Usage: awk -v build=build/plain -f tools/links.awk FILE...
+/\/\* *links:/ {
+	line = $0
+	sub(/.*links:/, "", line)
+	sub(/\*\/.*/, "", line)
+	n = split(line, word, /[ ,\t]+/)
+	target = FILENAME
+	sub(/\.c$/, "", target)
+	for (i = 1; i <= n; i++)
+		if (word[i] ~ /\.c$/) {
+			sub(/\.c$/, ".o", word[i])
+			print build "/" target ": " build "/" word[i]
+		}
+}

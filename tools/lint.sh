@@ -1,0 +1,26 @@
+#!/bin/bash
+# Static analysis of the files named. Formatting is only reported; a finding of cppcheck or clang-tidy fails. CFLAGS: how they are compiled.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+[ $# -gt 0 ] || exit 0
+read -r -a flags <<<"${CFLAGS:-}"
+status=0
+sources=()
+for f in "$@"; do
+	[[ $f != *.c ]] || sources+=("$f")
+done
+
+echo "clang-format: files that 'make fmt' would change:"
+for f in "$@"; do
+	clang-format "$f" | cmp -s - "$f" || echo "  $f"
+done
+echo "cppcheck:"
+cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+	-I. -DTEND_VERSION='"0"' "${sources[@]}" || status=1
+echo "clang-tidy:"
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I FILE clang-tidy --quiet FILE -- "${flags[@]}" 2>/dev/null || status=1
+if command -v shellcheck >/dev/null; then
+	echo "shellcheck:"
+	shellcheck tools/*.sh .ci/run || status=1
+fi
+exit $status
