@@ -1,0 +1,73 @@
+/* shm/wake.c - doorbells (shm/wake.h). */
+#include "shm/wake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+static void bell_name(enum role role, char buf[static 32])
+{
+	snprintf(buf, 32, "bell.%s", role_name(role));
+}
+
+int bell_open(const struct home *h, enum role role)
+{
+	char name[32];
+	struct stat st;
+
+	bell_name(role, name);
+	if (fstatat(h->run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISFIFO(st.st_mode))
+		unlinkat(h->run_fd, name, 0);
+	if (mkfifoat(h->run_fd, name, 0600) < 0 && errno != EEXIST)
+		return -errno;
+	return io_open(h->run_fd, name, O_RDWR | O_NONBLOCK, 0);
+}
+
+void bell_drain(int bell_fd)
+{
+	char sink[256];
+
+	while (read(bell_fd, sink, sizeof(sink)) == (ssize_t)sizeof(sink))
+		;
+}
+
+static int press(int fd)
+{
+	if (write(fd, "", 1) == 1 || errno == EAGAIN)
+		return 0;
+	return errno == EPIPE ? -ENXIO : -errno;
+}
+
+int bell_ring(const struct home *h, enum role role)
+{
+	int fd = -1;
+	int r = bell_ring_kept(h, role, &fd);
+
+	io_close(&fd);
+	return r;
+}
+
+int bell_ring_kept(const struct home *h, enum role role, int *fd)
+{
+	char name[32];
+
+	if (*fd < 0) {
+		bell_name(role, name);
+		*fd = io_open(h->run_fd, name, O_WRONLY | O_NONBLOCK, 0);
+		if (*fd < 0) {
+			int r = *fd == -ENOENT ? -ENXIO : *fd;
+
+			*fd = -1;
+			return r;
+		}
+	}
+	int r = press(*fd);
+
+	if (r < 0) /* perhaps the FIFO was made anew: look again next time */
+		io_close(fd);
+	return r;
+}
