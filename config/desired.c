@@ -1,0 +1,182 @@
+/* config/desired.c - processes.json (config/desired.h). */
+#include "config/desired.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#define EXACT_MAX 9e15 /* about 2^53: up to here a double holds every integer */
+
+/* 0 for what is no number, or does not fit: converting it would be undefined. */
+static double number_of(const cJSON *o, const char *key, double max)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+
+	return cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= max ? item->valuedouble : 0;
+}
+
+/* Is this member of "processes" one that tend wrote? */
+static bool is_ours(const cJSON *item)
+{
+	const cJSON *want = cJSON_GetObjectItemCaseSensitive(item, "desired");
+
+	return cJSON_IsObject(item) && cJSON_IsString(want) && name_check(item->string, NULL) == 0;
+}
+
+static void read_entry(const cJSON *item, struct desired_entry *e)
+{
+	const cJSON *type = cJSON_GetObjectItemCaseSensitive(item, "service_type");
+
+	memset(e, 0, sizeof(*e));
+	str_copy(e->name, sizeof(e->name), item->string);
+	e->up = strcmp(cJSON_GetObjectItemCaseSensitive(item, "desired")->valuestring, "up") == 0;
+	e->order = (uint32_t)number_of(item, "order", UINT32_MAX);
+	e->pid = (pid_t)number_of(item, "pid", INT32_MAX);
+	e->start_ticks = (uint64_t)number_of(item, "start_ticks", EXACT_MAX);
+	e->service = cJSON_IsString(type) && strcmp(type->valuestring, "agent") == 0 ? 0 : 1;
+}
+
+/* Append "key":value to a growing text of members. */
+static int keep_member(char **text, const cJSON *item)
+{
+	char *value = cJSON_PrintUnformatted(item);
+	cJSON *name = cJSON_CreateString(item->string);
+	char *key = name ? cJSON_PrintUnformatted(name) : NULL;
+	char *all = NULL;
+	int r = -ENOMEM;
+
+	if (value && key && asprintf(&all, "%s%s%s:%s", *text ? *text : "", *text ? "," : "", key, value) >= 0) {
+		free(*text);
+		*text = all;
+		r = 0;
+	}
+	cJSON_Delete(name);
+	cJSON_free(value);
+	cJSON_free(key);
+	return r;
+}
+
+static int read_processes(const cJSON *list, struct desired *d)
+{
+	const cJSON *item;
+	int r = 0;
+
+	if (cJSON_GetArraySize(list) == 0)
+		return 0;
+	d->entry = calloc((size_t)cJSON_GetArraySize(list), sizeof(*d->entry));
+	if (!d->entry)
+		return -ENOMEM;
+	cJSON_ArrayForEach(item, list) {
+		if (is_ours(item))
+			read_entry(item, &d->entry[d->n++]);
+		else if ((r = keep_member(&d->foreign_entries, item)) < 0)
+			break;
+	}
+	return r;
+}
+
+static int read_doc(const cJSON *doc, struct desired *d)
+{
+	const cJSON *item;
+	int r = 0;
+
+	cJSON_ArrayForEach(item, doc) {
+		if (strcmp(item->string, "processes") == 0 && cJSON_IsObject(item))
+			r = read_processes(item, d);
+		else if (strcmp(item->string, "boot_id") == 0 && cJSON_IsString(item))
+			str_copy(d->boot_id, sizeof(d->boot_id), item->valuestring);
+		else if (strcmp(item->string, "last_updated") != 0 && strcmp(item->string, "version") != 0)
+			r = keep_member(&d->foreign_keys, item);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int desired_load(int home_fd, struct desired *ret, struct fault *f)
+{
+	struct desired d = { 0 };
+	const char *end = NULL;
+	char *text = NULL;
+	size_t len = 0;
+	cJSON *doc;
+	int r = io_read_file(home_fd, DESIRED_FILE, DESIRED_BYTES_MAX, &text, &len);
+
+	if (r == -ENOENT) {
+		*ret = d;
+		return 0;
+	}
+	if (r < 0)
+		return fault_errno(f, r, "cannot read %s", DESIRED_FILE);
+	doc = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+	if (!cJSON_IsObject(doc))
+		r = fault_set(f, -EINVAL, "%s: no JSON object, see byte %td", DESIRED_FILE, end ? end - text : 0);
+	else if ((r = read_doc(doc, &d)) < 0)
+		fault_errno(f, r, "cannot read %s", DESIRED_FILE);
+	cJSON_Delete(doc);
+	free(text);
+	if (r < 0)
+		desired_done(&d);
+	else
+		*ret = d;
+	return r;
+}
+
+void desired_done(struct desired *d)
+{
+	free(d->entry);
+	free(d->foreign_entries);
+	free(d->foreign_keys);
+	memset(d, 0, sizeof(*d));
+}
+
+static void print_entry(FILE *out, const struct desired_entry *e, const char *separator)
+{
+	static const char *const types[] = { "agent", "service", "registry" };
+	char when[CLOCK_TEXT_MAX];
+
+	/* names are checked, so nothing here needs escaping */
+	fprintf(out, "%s\n    \"%s\": {\"name\": \"%s\", \"desired\": \"%s\", \"service_type\": \"%s\", \"order\": %u", separator, e->name,
+		e->name, e->up ? "up" : "down", types[e->service % 3], e->order);
+	if (e->pid)
+		fprintf(out, ", \"pid\": %d, \"start_ticks\": %llu, \"started_at\": \"%s\"", (int)e->pid,
+			(unsigned long long)e->start_ticks, clock_rfc3339(e->started_real_ns, when));
+	fputc('}', out);
+}
+
+int desired_save(int home_fd, const struct desired *d)
+{
+	char when[CLOCK_TEXT_MAX];
+	const char *separator = "";
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	int r;
+
+	if (!out)
+		return -errno;
+	fprintf(out, "{\n  \"version\": 1,\n  \"boot_id\": \"%s\",\n  \"last_updated\": \"%s\",\n  \"processes\": {", d->boot_id,
+		clock_rfc3339(clock_real_ns(), when));
+	for (size_t i = 0; i < d->n; i++) {
+		print_entry(out, &d->entry[i], separator);
+		separator = ",";
+	}
+	if (d->foreign_entries)
+		fprintf(out, "%s\n    %s", separator, d->foreign_entries);
+	fputs("\n  }", out);
+	if (d->foreign_keys)
+		fprintf(out, ",\n  %s", d->foreign_keys);
+	fputs("\n}\n", out);
+	r = ferror(out) ? -ENOMEM : 0;
+	if (fclose(out) != 0)
+		r = -ENOMEM;
+	if (r == 0)
+		r = io_replace(home_fd, DESIRED_FILE, text, len, IO_SYNC);
+	free(text);
+	return r;
+}

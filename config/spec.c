@@ -1,0 +1,292 @@
+/* config/spec.c - specs/NAME.json, read and written with cJSON (config/spec.h). */
+#include "config/spec.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+
+static const char *const policy_words[] = { "no", "on-failure", "always" };
+static const char *const service_words[] = { "agent", "service", "registry" };
+
+/* The numbers of a spec: key, where, default, range. One list serves defaults, parser and printer. */
+static const struct number {
+	const char *key;
+	size_t offset, size;
+	double init, min, max;
+} numbers[] = {
+#define NUMBER(key, field, init, min, max) { key, offsetof(struct spec, field), sizeof(((struct spec *)0)->field), init, min, max }
+	NUMBER("umask", umask, 022, 0, 0777),
+	NUMBER("open_files", nofile, 0, 0, 1e9),
+	NUMBER("stop_timeout_ms", stop_timeout_ms, SPEC_STOP_TIMEOUT_MS, 0, UINT32_MAX),
+	NUMBER("restart_delay_ms", restart_delay_ms, SPEC_RESTART_DELAY_MS, 0, UINT32_MAX),
+	NUMBER("restart_max_delay_ms", restart_max_delay_ms, SPEC_RESTART_MAX_DELAY_MS, 0, UINT32_MAX),
+	NUMBER("restart_limit", restart_limit, SPEC_RESTART_LIMIT, 0, UINT16_MAX),
+	NUMBER("restart_window_ms", restart_window_ms, SPEC_RESTART_WINDOW_MS, 1, UINT32_MAX),
+	NUMBER("stable_ms", stable_ms, SPEC_STABLE_MS, 0, UINT32_MAX),
+	NUMBER("stop_signal", stop_signal, SIGTERM, 1, 64),
+#undef NUMBER
+};
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+static void set_number(struct spec *s, const struct number *n, double value)
+{
+	char *at = (char *)s + n->offset;
+
+	switch (n->size) {
+	case 1: *(uint8_t *)at = (uint8_t)value; break;
+	case 2: *(uint16_t *)(void *)at = (uint16_t)value; break;
+	case 4: *(uint32_t *)(void *)at = (uint32_t)value; break;
+	default: *(uint64_t *)(void *)at = (uint64_t)value; break;
+	}
+}
+
+static double get_number(const struct spec *s, const struct number *n)
+{
+	const char *at = (const char *)s + n->offset;
+
+	switch (n->size) {
+	case 1: return *(const uint8_t *)at;
+	case 2: return *(const uint16_t *)(const void *)at;
+	case 4: return *(const uint32_t *)(const void *)at;
+	default: return (double)*(const uint64_t *)(const void *)at;
+	}
+}
+
+static int word_index(const char *const words[], size_t n, const char *word, uint8_t *ret)
+{
+	for (size_t i = 0; word && i < n; i++)
+		if (strcmp(words[i], word) == 0) {
+			*ret = (uint8_t)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+int spec_policy(const char *word, uint8_t *ret)
+{
+	return word_index(policy_words, sizeof(policy_words) / sizeof(policy_words[0]), word, ret);
+}
+
+void spec_init(struct spec *s)
+{
+	memset(s, 0, sizeof(*s));
+	for (size_t i = 0; i < NUMBERS; i++)
+		set_number(s, &numbers[i], numbers[i].init);
+	s->policy = 1;
+	s->service = 1;
+}
+
+void spec_done(struct spec *s)
+{
+	if (!s->doc)
+		return;
+	free(s->argv);
+	free(s->env);
+	cJSON_Delete(s->doc);
+	memset(s, 0, sizeof(*s));
+}
+
+static int get_text(const cJSON *doc, const char *key, int required, char **ret, struct fault *f)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, key);
+
+	if (!item && !required)
+		return 0;
+	if (!item)
+		return fault_set(f, -EINVAL, "key \"%s\" is missing", key);
+	if (!cJSON_IsString(item) || !item->valuestring[0])
+		return fault_set(f, -EINVAL, "key \"%s\": a text is wanted", key);
+	*ret = item->valuestring;
+	return 0;
+}
+
+/* A JSON array of strings as a NULL-terminated vector that points into the document. */
+static int get_vector(const cJSON *doc, const char *key, char ***ret, struct fault *f)
+{
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(doc, key);
+	const cJSON *item;
+	size_t n = 0;
+	char **v;
+
+	if (!cJSON_IsArray(list))
+		return fault_set(f, -EINVAL, "key \"%s\": a list of texts is wanted", key);
+	v = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*v));
+	if (!v)
+		return fault_errno(f, -ENOMEM, "key \"%s\"", key);
+	cJSON_ArrayForEach(item, list) {
+		if (!cJSON_IsString(item)) {
+			free(v);
+			return fault_set(f, -EINVAL, "key \"%s\", element %zu: a text is wanted", key, n);
+		}
+		v[n++] = item->valuestring;
+	}
+	*ret = v;
+	return 0;
+}
+
+static int get_word(const cJSON *doc, const char *key, const char *const words[], size_t n, uint8_t *ret, struct fault *f)
+{
+	char *word = NULL;
+	int r = get_text(doc, key, 0, &word, f);
+
+	if (r < 0 || !word)
+		return r;
+	if (word_index(words, n, word, ret) < 0)
+		return fault_set(f, -EINVAL, "key \"%s\": \"%s\" is not one of its words", key, word);
+	return 0;
+}
+
+static int get_numbers(const cJSON *doc, struct spec *s, struct fault *f)
+{
+	for (size_t i = 0; i < NUMBERS; i++) {
+		const struct number *n = &numbers[i];
+		const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, n->key);
+
+		if (!item)
+			continue;
+		if (!cJSON_IsNumber(item) || !(item->valuedouble >= n->min && item->valuedouble <= n->max))
+			return fault_set(f, -EINVAL, "key \"%s\": a number from %.0f to %.0f is wanted", n->key, n->min, n->max);
+		set_number(s, n, item->valuedouble);
+	}
+	return 0;
+}
+
+static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
+{
+	char *name = NULL;
+	int r = get_text(doc, "name", 1, &name, f);
+
+	if (r == 0)
+		r = name_check(name, f);
+	if (r < 0)
+		return r;
+	str_copy(s->name, sizeof(s->name), name);
+	if ((r = get_text(doc, "exe", 1, &s->exe, f)) < 0 || (r = get_text(doc, "cwd", 1, &s->cwd, f)) < 0 ||
+	    (r = get_text(doc, "file", 0, &s->file, f)) < 0 || (r = get_vector(doc, "argv", &s->argv, f)) < 0 ||
+	    (r = get_vector(doc, "env", &s->env, f)) < 0)
+		return r;
+	if (!s->argv[0])
+		return fault_set(f, -EINVAL, "key \"argv\" is empty");
+	if (s->exe[0] != '/' || s->cwd[0] != '/')
+		return fault_set(f, -EINVAL, "keys \"exe\" and \"cwd\": absolute paths are wanted");
+	if ((r = get_word(doc, "restart", policy_words, 3, &s->policy, f)) < 0 ||
+	    (r = get_word(doc, "service_type", service_words, 3, &s->service, f)) < 0)
+		return r;
+	return get_numbers(doc, s, f);
+}
+
+int spec_parse(const char *text, size_t len, struct spec *ret, struct fault *f)
+{
+	const char *end = NULL;
+	cJSON *doc = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+	struct spec s;
+	int r;
+
+	if (!doc)
+		return fault_set(f, -EINVAL, "no JSON at byte %td", end ? end - text : 0);
+	spec_init(&s);
+	s.doc = doc;
+	r = cJSON_IsObject(doc) ? read_doc(doc, &s, f) : fault_set(f, -EINVAL, "an object is wanted");
+	if (r < 0) {
+		spec_done(&s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+int spec_load(int specs_fd, const char *file, struct spec *ret, struct fault *f)
+{
+	struct fault why = { "" };
+	char *text = NULL;
+	size_t len = 0;
+	int r = io_read_file(specs_fd, file, SPEC_BYTES_MAX, &text, &len);
+
+	if (r < 0)
+		return fault_errno(f, r, "cannot read specs/%s", file);
+	r = spec_parse(text, len, ret, &why);
+	if (r < 0)
+		fault_set(f, r, "specs/%s: %s", file, why.text);
+	free(text);
+	return r;
+}
+
+static cJSON *vector_to_json(char *const *v)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (; list && v && *v; v++) {
+		cJSON *item = cJSON_CreateString(*v);
+
+		if (!item || !cJSON_AddItemToArray(list, item)) {
+			cJSON_Delete(item);
+			cJSON_Delete(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+char *spec_print(const struct spec *s)
+{
+	cJSON *doc = cJSON_CreateObject();
+	cJSON *argv = vector_to_json(s->argv), *env = vector_to_json(s->env);
+	char *text = NULL;
+	bool ok = doc && argv && env;
+
+	ok = ok && cJSON_AddStringToObject(doc, "name", s->name) && cJSON_AddStringToObject(doc, "exe", s->exe) &&
+	     cJSON_AddStringToObject(doc, "cwd", s->cwd) && (!s->file || cJSON_AddStringToObject(doc, "file", s->file)) &&
+	     cJSON_AddStringToObject(doc, "restart", policy_words[s->policy]) &&
+	     cJSON_AddStringToObject(doc, "service_type", service_words[s->service]);
+	for (size_t i = 0; ok && i < NUMBERS; i++)
+		ok = cJSON_AddNumberToObject(doc, numbers[i].key, get_number(s, &numbers[i])) != NULL;
+	if (ok && cJSON_AddItemToObject(doc, "argv", argv)) {
+		argv = NULL;
+		if (cJSON_AddItemToObject(doc, "env", env)) {
+			env = NULL;
+			text = cJSON_PrintUnformatted(doc);
+		}
+	}
+	cJSON_Delete(argv);
+	cJSON_Delete(env);
+	cJSON_Delete(doc);
+	return text;
+}
+
+uint64_t spec_hash(const struct spec *s)
+{
+	uint64_t h = str_hash(STR_HASH_SEED, s->cwd, strlen(s->cwd) + 1);
+
+	h = str_hash(h, s->exe, strlen(s->exe) + 1);
+	for (char **a = s->argv; *a; a++)
+		h = str_hash(h, *a, strlen(*a) + 1);
+	return h;
+}
+
+int spec_command_text(const struct spec *s, char *buf, size_t size)
+{
+	size_t total = 0;
+	char *all, *at;
+	bool whole;
+
+	for (char **a = s->argv; *a; a++)
+		total += strlen(*a) + 1;
+	all = at = malloc(total + 1);
+	if (!all)
+		return !str_copy(buf, size, s->argv[0]);
+	for (char **a = s->argv; *a; a++)
+		at += sprintf(at, "%s%s", a == s->argv ? "" : " ", *a);
+	whole = str_copy(buf, size, all);
+	free(all);
+	return !whole;
+}
+
+void spec_file_name(const char *name, char buf[static NAME_MAX_BYTES + 8])
+{
+	snprintf(buf, NAME_MAX_BYTES + 8, "%s.json", name);
+}

@@ -1,0 +1,70 @@
+/*
+ * config/spec.h - how to run one process: the text in specs/NAME.json as one validated struct.
+ *
+ * The CLI writes it (with the environment, folder, umask and file limit of the shell that it was called from), the spawner reads it at each launch and keeps
+ * nothing of it in memory but the numbers that the table shows. The file is 0600: environments hold secrets.
+ */
+#ifndef CONFIG_SPEC_H
+#define CONFIG_SPEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/fault.h"
+#include "base/str.h"
+
+#define SPEC_BYTES_MAX (4u * 1024 * 1024) /* the kernel's own limit for arguments and environment together is about 2 MB */
+
+/* Defaults; the README's table shows the same numbers. */
+#define SPEC_STOP_TIMEOUT_MS 30000u	/* as the reference's --timeout */
+#define SPEC_RESTART_DELAY_MS 250u
+#define SPEC_RESTART_MAX_DELAY_MS 30000u
+#define SPEC_RESTART_LIMIT 10u
+#define SPEC_RESTART_WINDOW_MS 300000u
+#define SPEC_STABLE_MS 10000u
+
+struct spec {
+	char name[NAME_MAX_BYTES];
+	char *exe;	/* absolute path of the program */
+	char **argv;	/* NULL-terminated, at least one; argv[0] as typed */
+	char **env;	/* "KEY=VALUE", NULL-terminated */
+	char *cwd;	/* absolute */
+	char *file;	/* the agent's file, absolute; NULL for a plain command */
+	mode_t umask;
+	uint64_t nofile; /* soft limit of open files; 0 = leave it */
+	uint32_t stop_timeout_ms;
+	uint32_t restart_delay_ms, restart_max_delay_ms, restart_window_ms, stable_ms;
+	uint16_t restart_limit;
+	uint8_t policy;	 /* enum pt_policy's numbers: 0 no, 1 on-failure, 2 always */
+	uint8_t service; /* enum pt_service's numbers: 0 agent, 1 service, 2 registry */
+	uint8_t stop_signal;
+	void *doc;	/* owns the strings of a parsed spec; NULL in one that was put together by hand */
+};
+
+/* The words of the policies, so that text and numbers have one source: "no", "on-failure", "always". -EINVAL. */
+int spec_policy(const char *word, uint8_t *ret);
+
+/* A spec with all defaults: on-failure, SIGTERM, umask 022. */
+void spec_init(struct spec *s);
+
+/* Text -> struct. Unknown keys are kept out of it and ignored; wrong types, missing or out-of-range values are errors that name the key.
+ * On success release it with spec_done(). */
+int spec_parse(const char *text, size_t len, struct spec *ret, struct fault *f);
+/* Read and parse dirfd/file. */
+int spec_load(int specs_fd, const char *file, struct spec *ret, struct fault *f);
+void spec_done(struct spec *s);
+
+/* Struct -> text, malloc'ed; NULL when out of memory. Bytes that are not UTF-8 (in a path, say) are written as they are and read back as they were. */
+char *spec_print(const struct spec *s);
+
+/* Of argv and cwd: equal for the same command. */
+uint64_t spec_hash(const struct spec *s);
+
+/* argv joined by blanks, cut to size at a character. Returns 1 if it was cut. */
+int spec_command_text(const struct spec *s, char *buf, size_t size);
+
+/* "NAME.json" */
+void spec_file_name(const char *name, char buf[static NAME_MAX_BYTES + 8]);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * guardian/fifos.c - a read end of every output FIFO, held and never read.
+ *
+ * As long as one reader exists, a process that writes gets neither SIGPIPE nor an error, and what it wrote stays in the pipe for the next logger
+ * (design section 3). Each holder opens the FIFO itself: O_NONBLOCK belongs to the open description.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/say.h"
+#include "guardian/guardian.h"
+#include "shm/wake.h"
+
+int fifos_begin(struct guardian *g)
+{
+	struct pt_info info;
+
+	pt_get_info(g->pt, &info);
+	g->held_fd = malloc(sizeof(*g->held_fd) * info.capacity);
+	g->held_gen = calloc(info.capacity, sizeof(*g->held_gen));
+	if (!g->held_fd || !g->held_gen)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < info.capacity; i++)
+		g->held_fd[i] = -1;
+	return 0;
+}
+
+static void fifo_name(const char *name, const char *suffix, char buf[static 80])
+{
+	snprintf(buf, 80, "%s.%s", name, suffix);
+}
+
+/* Publish that the row's FIFO is held, keeping an exit that is in the mailbox. */
+static void publish(struct guardian *g, const struct pt_row *row)
+{
+	struct pt_exit box = row->exit;
+
+	box.gen = row->gen;
+	box.held = row->gen;
+	pt_put_exit(g->pt, row->slot, &box);
+}
+
+/* Open the FIFO of a row. false: not there yet; the spawner rings again once it has made it. */
+static bool hold(struct guardian *g, uint32_t slot, uint32_t gen)
+{
+	struct pt_row row;
+	char name[80];
+	int fd;
+
+	if (pt_read(g->pt, slot, &row) < 0 || row.gen != gen)
+		return false;
+	fifo_name(row.ident.name, "out", name);
+	fd = io_open(g->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0) {
+		if (fd != -ENOENT)
+			say(SAY_WARNING, "cannot hold run/%s: %s, ignoring", name, strerror(-fd));
+		return false;
+	}
+	io_close(&g->held_fd[slot]);
+	g->held_fd[slot] = fd;
+	g->held_gen[slot] = gen;
+	publish(g, &row);
+	return true;
+}
+
+void fifos_hold(struct guardian *g)
+{
+	uint32_t high = pt_high(g->pt);
+	bool news = false;
+
+	for (uint32_t i = 0; i < high; i++) {
+		uint32_t gen = pt_gen(g->pt, i);
+
+		if (gen == g->held_gen[i])
+			continue;
+		if (gen & 1) {
+			news |= hold(g, i, gen);
+		} else {
+			io_close(&g->held_fd[i]);
+			g->held_gen[i] = gen;
+		}
+	}
+	if (news)
+		bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
+}
+
+void fifos_remove(struct guardian *g)
+{
+	uint32_t high = pt_high(g->pt);
+	struct pt_row row;
+	char name[80];
+
+	for (uint32_t i = 0; i < high; i++) {
+		if (pt_read(g->pt, i, &row) < 0)
+			continue;
+		fifo_name(row.ident.name, "out", name);
+		unlinkat(g->start.home.run_fd, name, 0);
+		fifo_name(row.ident.name, "in", name);
+		unlinkat(g->start.home.run_fd, name, 0);
+	}
+}

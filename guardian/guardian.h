@@ -1,0 +1,71 @@
+/*
+ * guardian/guardian.h - the private state of the guardian, shared by its few files.
+ *
+ * The guardian is the root that everything else hangs from, so it does as little as possible: it makes the segment, starts three
+ * daemons again when they end, holds a read end of every output FIFO, and writes down how orphans ended. It decides nothing about processes.
+ */
+#ifndef GUARDIAN_GUARDIAN_H
+#define GUARDIAN_GUARDIAN_H
+
+#include "base/daemon.h"
+#include "base/loop.h"
+#include "base/pidref.h"
+#include "shm/owner.h"
+
+struct guardian;
+
+struct guarded_role {		/* one of the three daemons */
+	struct guardian *g;
+	enum role role;
+	pid_t child;		/* our child, 0 = none */
+	struct pidref other;	/* one that an earlier guardian started: watched by its pidfd */
+	struct loop_watch *watch; /* of other */
+	struct loop_timer retry;
+	unsigned quick;		/* ends in a row after less than ROLE_STABLE_NS */
+	bool failed;		/* the last start failed, and that was said */
+	char *argv[6];
+	char program[PATH_MAX];
+};
+
+struct guardian {
+	struct daemon_start start;
+	struct pt *pt;
+	struct loop *loop;
+	struct pt_daemon record[ROLE_MAX]; /* private truth; the segment's copy can be written again from it */
+	struct guarded_role role[ROLE_MAX]; /* [ROLE_GUARDIAN] is unused */
+	uint32_t capacity;
+	int bell, signals, inotify;
+	struct loop_watch *inotify_watch;
+	int spawner_bell;	/* kept descriptor of the spawner's doorbell */
+	int *held_fd;		/* by slot: our read end of the row's output FIFO, -1 = none */
+	uint32_t *held_gen;
+	int resurrect;		/* the first spawner brings back what was desired up */
+	int shutting;		/* 0 no, 1 the spawner stops everything, 2 the others are told to end */
+};
+
+/* roles.c: keep the three daemons alive. */
+void roles_begin(struct guardian *g);
+bool role_reaped(struct guardian *g, pid_t pid, int wait_status); /* false: it was no daemon of ours */
+void roles_end(struct guardian *g);				   /* SIGTERM to those that are left */
+bool roles_gone(const struct guardian *g);
+
+/* orphans.c: reap, and record the exits of processes whose spawner died. */
+void orphans_reap(struct guardian *g);
+
+/* fifos.c: hold a read end of every output FIFO, never read. */
+int fifos_begin(struct guardian *g);
+void fifos_hold(struct guardian *g);
+void fifos_remove(struct guardian *g); /* at the end of the instance */
+
+/* table.c: make, watch, and make again the segment. */
+int table_begin(struct guardian *g, int segment_fd, struct fault *f);
+void table_watch(struct guardian *g);
+void table_check(struct guardian *g);
+void table_record(struct guardian *g, enum role role); /* write g->record[role] */
+void tell_daemon(struct guardian *g, enum role role);  /* the event: it was started again */
+
+/* main.c: the instance is to end: stop everything first. */
+void guardian_shutdown(struct guardian *g);
+void guardian_step_down(struct guardian *g); /* a daemon ended during the shutdown: what is next? */
+
+#endif

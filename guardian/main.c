@@ -1,0 +1,256 @@
+/* guardian/main.c - tend-guardian: options, event loop, and the orderly end of an instance. */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/procfs.h"
+#include "base/say.h"
+#include "base/str.h"
+#include "guardian/guardian.h"
+#include "shm/ring.h"
+#include "shm/wake.h"
+
+static struct {
+	const char *home;
+	int ready_fd, lock_fd, segment_fd;
+	uint32_t capacity;
+	int resurrect;
+} options = { .ready_fd = -1, .lock_fd = -1, .segment_fd = -1 };
+
+static void usage(FILE *out)
+{
+	fputs("usage: tend-guardian [--home DIR] [--capacity ROWS] [--resurrect] [--ready-fd N]\n"
+	      "\n"
+	      "The root of an instance of tend: keeps its daemons alive. It stays in the foreground; tend(1) starts it in the background.\n"
+	      "As PID 1 of a container, or under systemd, use --resurrect: what was desired up is started.\n"
+	      "SIGTERM or SIGINT stops every process, then the daemons.\n",
+	      out);
+}
+
+static int number(const char *text, int64_t min, int64_t max, const char *option)
+{
+	int64_t value = 0;
+
+	if (str_int(text, min, max, &value) < 0) {
+		fprintf(stderr, "tend-guardian: %s: '%s' is no number from %lld to %lld\n", option, text, (long long)min, (long long)max);
+		exit(2);
+	}
+	return (int)value;
+}
+
+static void parse(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "home", required_argument, NULL, 'h' },	{ "ready-fd", required_argument, NULL, 'r' },
+		{ "capacity", required_argument, NULL, 'c' },	{ "resurrect", no_argument, NULL, 'u' },
+		{ "lock-fd", required_argument, NULL, 'l' },	{ "segment-fd", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, '?' + 256 },	{ NULL, 0, NULL, 0 },
+	};
+	const char *capacity = getenv("TEND_CAPACITY");
+	int c;
+
+	options.capacity = PT_CAPACITY_DEFAULT;
+	if (capacity && *capacity)
+		options.capacity = (uint32_t)number(capacity, 1, PT_CAPACITY_MAX, "TEND_CAPACITY");
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'h': options.home = optarg; break;
+		case 'r': options.ready_fd = number(optarg, 0, INT32_MAX, "--ready-fd"); break;
+		case 'l': options.lock_fd = number(optarg, 0, INT32_MAX, "--lock-fd"); break;
+		case 's': options.segment_fd = number(optarg, 0, INT32_MAX, "--segment-fd"); break;
+		case 'c': options.capacity = (uint32_t)number(optarg, 1, PT_CAPACITY_MAX, "--capacity"); break;
+		case 'u': options.resurrect = 1; break;
+		case '?' + 256: usage(stdout); exit(0);
+		default: usage(stderr); exit(2);
+		}
+	}
+	if (optind < argc) {
+		usage(stderr);
+		exit(2);
+	}
+}
+
+/* One line for whoever started us: "ok", or what is wrong. */
+static void report(const char *text)
+{
+	char line[FAULT_MAX + 2];
+	int n = snprintf(line, sizeof(line), "%s\n", text);
+
+	if (options.ready_fd < 0)
+		return;
+	(void)io_write_all(options.ready_fd, line, (size_t)n);
+	io_close(&options.ready_fd);
+}
+
+static int begin(struct guardian *g, struct fault *f)
+{
+	int r;
+
+	if (options.lock_fd >= 0) { /* a spawner became us by execve and hands its lock over */
+		say_init("guardian");
+		signal(SIGPIPE, SIG_IGN);
+		r = home_open(options.home, HOME_CREATE, &g->start.home, f);
+		if (r < 0)
+			return 1;
+		g->start.lock_fd = options.lock_fd;
+		fcntl(options.lock_fd, F_SETFD, FD_CLOEXEC);
+		role_sign(options.lock_fd);
+		return 0;
+	}
+	r = home_open(options.home, HOME_CREATE, &g->start.home, f);
+	if (r < 0)
+		return 1;
+	home_close(&g->start.home);
+	r = daemon_begin(ROLE_GUARDIAN, options.home, &g->start);
+	if (r == DAEMON_EXIT_TAKEN)
+		fault_set(f, -EBUSY, "another guardian runs this home");
+	else if (r)
+		fault_set(f, -EIO, "cannot lock the home %s", options.home ? options.home : "");
+	return r;
+}
+
+void guardian_shutdown(struct guardian *g)
+{
+	if (g->shutting)
+		return;
+	say(SAY_INFO, "stopping every process, then the daemons");
+	g->shutting = 1;
+	g->record[ROLE_GUARDIAN].flags |= PT_DAEMON_SHUTDOWN;
+	table_record(g, ROLE_GUARDIAN);
+	bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
+}
+
+void guardian_step_down(struct guardian *g)
+{
+	const struct pt_daemon *s = &g->record[ROLE_SPAWNER];
+
+	/* The spawner exits with 0 once everything has stopped; any other end is a crash, and it is started again. */
+	if (g->shutting == 1 && g->role[ROLE_SPAWNER].child == 0 && g->role[ROLE_SPAWNER].other.pid == 0 &&
+	    (s->exit_kind == PT_EXIT_LOST || s->wait_status == 0)) {
+		g->shutting = 2;
+		roles_end(g);
+	}
+	if (g->shutting == 2 && roles_gone(g))
+		loop_stop(g->loop, 0);
+}
+
+static void carry_out_commands(struct guardian *g)
+{
+	struct pt_answer answer = { 0 };
+	struct pt_command c;
+	uint64_t after = 0;
+
+	while (pt_command_next(g->pt, after, &c) == 0) {
+		after = c.ticket.number;
+		guardian_shutdown(g);
+		pt_command_done(g->pt, c.ticket, &answer);
+	}
+}
+
+static void on_bell(void *arg, uint32_t events)
+{
+	struct guardian *g = arg;
+
+	(void)events;
+	bell_drain(g->bell);
+	table_check(g);
+	fifos_hold(g);
+	carry_out_commands(g);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct guardian *g = arg;
+	struct signalfd_siginfo si;
+	bool children = false;
+
+	(void)events;
+	while (read(g->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			children = true;
+		else if (si.ssi_signo != SIGHUP)
+			guardian_shutdown(g);
+	}
+	if (children)
+		orphans_reap(g);
+}
+
+static int watch_all(struct guardian *g)
+{
+	static const int wanted[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP };
+	struct loop_watch *w;
+	int r = loop_new(&g->loop);
+
+	if (r < 0)
+		return r;
+	g->signals = loop_signalfd(wanted, sizeof(wanted) / sizeof(wanted[0]));
+	g->bell = bell_open(&g->start.home, ROLE_GUARDIAN);
+	if (g->signals < 0 || g->bell < 0)
+		return g->signals < 0 ? g->signals : g->bell;
+	if ((r = loop_watch(g->loop, g->signals, EPOLLIN, on_signal, g, &w)) < 0)
+		return r;
+	return loop_watch(g->loop, g->bell, EPOLLIN, on_bell, g, &w);
+}
+
+/* Everything has stopped: leave nothing of the instance but what is on disk. */
+static void clean_up(struct guardian *g)
+{
+	char name[32];
+
+	fifos_remove(g);
+	pt_changed(g->pt);
+	pt_unlink(&g->start.home);
+	for (unsigned i = 0; i < ROLE_MAX; i++) {
+		snprintf(name, sizeof(name), "bell.%s", role_name(i));
+		unlinkat(g->start.home.run_fd, name, 0);
+	}
+	say(SAY_INFO, "ended");
+}
+
+int main(int argc, char **argv)
+{
+	static struct guardian g = { .bell = -1, .signals = -1, .inotify = -1, .spawner_bell = -1 };
+	struct fault f = { "" };
+	int r;
+
+	parse(argc, argv);
+	r = begin(&g, &f);
+	if (r) {
+		say_init("guardian");
+		say(SAY_ERROR, "%s", f.text);
+		report(f.text);
+		return r;
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	g.capacity = options.capacity;
+	g.resurrect = options.resurrect;
+	r = table_begin(&g, options.segment_fd, &f);
+	io_close(&options.segment_fd);
+	if (r == 0 && ((r = watch_all(&g)) < 0 || (r = fifos_begin(&g)) < 0))
+		fault_errno(&f, r, "cannot start the guardian");
+	if (r < 0) {
+		say(SAY_ERROR, "%s", f.text);
+		report(f.text);
+		return 1;
+	}
+	table_watch(&g);
+	report("ok");
+	say(SAY_INFO, "guards %s", g.start.home.path);
+	fifos_hold(&g);
+	roles_begin(&g);
+	orphans_reap(&g); /* after an execve, what ended before the signals were watched */
+	r = loop_run(g.loop);
+	if (r == 0)
+		clean_up(&g);
+	return r ? 1 : 0;
+}

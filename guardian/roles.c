@@ -1,0 +1,218 @@
+/*
+ * guardian/roles.c - the three daemons: started, watched, started again.
+ *
+ * A daemon that ends soon after its start is started again after a delay that doubles (100 ms to 5 s), so that a broken build doesn't eat a
+ * processor; one that had run for a while is started again at once.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/procfs.h"
+#include "base/say.h"
+#include "guardian/guardian.h"
+#include "shm/events.h"
+
+#define ROLE_STABLE_NS (1 * NS_PER_SEC)
+#define ROLE_RETRY_NS (100 * NS_PER_MS)
+#define ROLE_RETRY_DOUBLINGS 6u /* 100 ms << 6 = 6.4 s, cut to 5 s */
+#define ROLE_RETRY_MAX_NS (5 * NS_PER_SEC)
+
+static void note_start(struct guarded_role *r, pid_t pid, uint64_t start_ticks, bool restarted)
+{
+	struct pt_daemon *d = &r->g->record[r->role];
+
+	d->pid = pid;
+	d->start_ticks = start_ticks;
+	d->since_real_ns = clock_real_ns();
+	d->since_boot_ns = clock_boot_ns();
+	if (restarted)
+		d->restarts++;
+	if (restarted)
+		tell_daemon(r->g, r->role);
+	table_record(r->g, r->role);
+}
+
+static void retry_later(struct guarded_role *r, uint64_t delay_ns)
+{
+	loop_timer_set(r->g->loop, &r->retry, clock_boot_ns() + delay_ns);
+}
+
+static int spawn(struct guarded_role *r, pid_t *ret)
+{
+	posix_spawnattr_t a;
+	sigset_t none, all;
+	int e;
+
+	e = posix_spawnattr_init(&a);
+	if (e)
+		return -e;
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_setsigmask(&a, &none);
+	posix_spawnattr_setsigdefault(&a, &all);
+	posix_spawnattr_setflags(&a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	e = posix_spawn(ret, r->program, NULL, &a, r->argv, environ);
+	posix_spawnattr_destroy(&a);
+	return -e;
+}
+
+static void start(struct guarded_role *r)
+{
+	bool again = r->g->record[r->role].pid != 0;
+	struct procfs_stat st = { 0 };
+	struct fault f = { "" };
+	char name[32];
+	pid_t pid = 0;
+	int e;
+
+	snprintf(name, sizeof(name), "tend-%s", role_name(r->role));
+	e = home_program(name, r->program, &f);
+	r->argv[3] = r->role == ROLE_SPAWNER && r->g->resurrect ? (char *)(uintptr_t)"--resurrect" : NULL;
+	if (e == 0 && (e = spawn(r, &pid)) < 0)
+		fault_errno(&f, e, "cannot start %s", r->program);
+	if (e < 0) {
+		if (!r->failed)
+			say(SAY_ERROR, "%s; trying again every %d s", f.text, (int)(ROLE_RETRY_MAX_NS / NS_PER_SEC));
+		r->failed = true;
+		retry_later(r, ROLE_RETRY_MAX_NS);
+		return;
+	}
+	if (r->role == ROLE_SPAWNER)
+		r->g->resurrect = 0;
+	r->failed = false;
+	procfs_stat(pid, &st);
+	r->child = pid;
+	note_start(r, pid, st.start_ticks, again);
+}
+
+static void ended(struct guarded_role *r, int exit_kind, int wait_status)
+{
+	struct pt_daemon *d = &r->g->record[r->role];
+	uint64_t lived = clock_boot_ns() - d->since_boot_ns;
+	uint64_t delay;
+
+	d->exit_kind = (uint8_t)exit_kind;
+	d->wait_status = wait_status;
+	table_record(r->g, r->role);
+	if (r->g->shutting) {
+		guardian_step_down(r->g);
+		if (r->g->shutting > 1 || r->role != ROLE_SPAWNER)
+			return;
+	}
+	r->quick = lived < ROLE_STABLE_NS ? r->quick + 1 : 0;
+	if (r->quick < 2) {
+		say(SAY_WARNING, "the %s ended; starting it again", role_name(r->role));
+		start(r);
+		return;
+	}
+	delay = ROLE_RETRY_NS << (r->quick < ROLE_RETRY_DOUBLINGS ? r->quick : ROLE_RETRY_DOUBLINGS);
+	say(SAY_WARNING, "the %s ended %u times in a row soon after its start; waiting before the next", role_name(r->role), r->quick);
+	retry_later(r, delay < ROLE_RETRY_MAX_NS ? delay : ROLE_RETRY_MAX_NS);
+}
+
+static void on_other_ended(void *arg, uint32_t events)
+{
+	struct guarded_role *r = arg;
+
+	(void)events;
+	loop_unwatch(r->g->loop, r->watch);
+	r->watch = NULL;
+	pidref_done(&r->other);
+	ended(r, PT_EXIT_LOST, 0);
+}
+
+/* Someone holds the role's lock already: an earlier guardian's daemon. Watch it instead of starting one. */
+static bool watch_holder(struct guarded_role *r)
+{
+	struct guardian *g = r->g;
+	pid_t pid = 0;
+	uint64_t start_ticks = 0;
+
+	if (role_holder(g->start.home.run_fd, r->role, &pid, &start_ticks) < 0)
+		return false;
+	if (pid == 0 || pidref_open(pid, start_ticks, &r->other) < 0)
+		return false;
+	if (loop_watch(g->loop, r->other.fd, EPOLLIN, on_other_ended, r, &r->watch) < 0) {
+		pidref_done(&r->other);
+		return false;
+	}
+	if (g->record[r->role].pid != pid || g->record[r->role].start_ticks != r->other.start_ticks)
+		note_start(r, pid, r->other.start_ticks, false);
+	return true;
+}
+
+static void on_retry(void *arg)
+{
+	struct guarded_role *r = arg;
+
+	if (r->g->shutting && r->role != ROLE_SPAWNER)
+		return;
+	if (r->child == 0 && r->other.pid == 0 && !watch_holder(r))
+		start(r);
+}
+
+bool role_reaped(struct guardian *g, pid_t pid, int wait_status)
+{
+	for (unsigned i = ROLE_SPAWNER; i < ROLE_MAX; i++) {
+		struct guarded_role *r = &g->role[i];
+
+		if (r->child != pid)
+			continue;
+		r->child = 0;
+		if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == DAEMON_EXIT_TAKEN && !g->shutting) {
+			say(SAY_WARNING, "another %s holds its lock", role_name(r->role));
+			if (!watch_holder(r))
+				retry_later(r, ROLE_RETRY_NS);
+			return true;
+		}
+		ended(r, PT_EXIT_KNOWN, wait_status);
+		return true;
+	}
+	return false;
+}
+
+void roles_begin(struct guardian *g)
+{
+	for (unsigned i = ROLE_SPAWNER; i < ROLE_MAX; i++) {
+		struct guarded_role *r = &g->role[i];
+
+		*r = (struct guarded_role){ .g = g, .role = i, .other = PIDREF_NONE };
+		loop_timer_init(&r->retry, on_retry, r);
+		r->argv[0] = r->program;
+		r->argv[1] = (char *)(uintptr_t)"--home";
+		r->argv[2] = g->start.home.path;
+		if (!watch_holder(r))
+			start(r);
+	}
+}
+
+static bool gone(const struct guarded_role *r)
+{
+	return r->child == 0 && r->other.pid == 0;
+}
+
+bool roles_gone(const struct guardian *g)
+{
+	return gone(&g->role[ROLE_SPAWNER]) && gone(&g->role[ROLE_MONITOR]) && gone(&g->role[ROLE_LOGGER]);
+}
+
+void roles_end(struct guardian *g)
+{
+	for (unsigned i = ROLE_SPAWNER; i < ROLE_MAX; i++) {
+		if (g->role[i].child)
+			kill(g->role[i].child, SIGTERM); /* our own unreaped child: the pid can't be another's */
+		else if (g->role[i].other.pid)
+			pidref_signal(&g->role[i].other, SIGTERM);
+	}
+}

@@ -1,0 +1,232 @@
+/*
+ * spawner/adopt.c - what a new spawner finds: rows of an earlier one, processes that ran on, exits that nobody acted on yet. Each row is brought to
+ * a state that holds, by the same machine that everything else goes through.
+ *
+ * Where the segment is new as well (a reboot, or a segment that was lost while no daemon lived) processes.json says which processes are known,
+ * and which of them may still run.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/procfs.h"
+#include "base/say.h"
+#include "config/desired.h"
+#include "config/spec.h"
+#include "shm/lock.h"
+#include "spawner/proc.h"
+#include "spawner/rows.h"
+#include "spawner/stop.h"
+
+static const struct cause adopted = { .reason = PT_REASON_ADOPTED };
+
+/* Take up a process that ran when we came, or has ended since. */
+static void adopt_process(struct proc *p)
+{
+	pid_t pid = p->life.pid;
+
+	p->session = pid;
+	p->child = false;
+	if (pidref_open(pid, p->life.start_ticks, &p->ref) < 0)
+		p->ref = (struct pidref){ .pid = pid, .start_ticks = p->life.start_ticks, .fd = -1 };
+	else if (p->life.start_ticks == 0)
+		p->life.start_ticks = p->ref.start_ticks;
+	exits_watch(p);
+	if (p->ref.pid && !pid_alive(p->ref.pid, p->ref.start_ticks))
+		exits_look_at(p); /* before any command is carried out that asks for it */
+}
+
+/* The earlier spawner died between the decision to launch and its result. The kernel stored the pid, if there was a process. */
+static void adopt_starting(struct proc *p)
+{
+	pid_t pid = pt_pid_read(p->sp->pt, p->slot);
+	struct procfs_stat st;
+
+	if (pid > 0 && procfs_stat(pid, &st) == 0) {
+		p->life.pid = pid;
+		p->life.start_ticks = st.start_ticks;
+	} else if (pid > 0) {
+		p->life.pid = pid; /* gone already: the guardian noted how */
+	}
+	if (pid > 0) {
+		p->life.start_real_ns = clock_real_ns();
+		p->life.start_boot_ns = clock_boot_ns();
+		proc_event(p, EV_LAUNCHED, &adopted);
+		adopt_process(p);
+		return;
+	}
+	/* Nothing was started: back to the deadline that leads here, and launch by it at once. */
+	p->life.state = PT_STATE_BACKOFF;
+	p->life.next_boot_ns = clock_boot_ns();
+	proc_publish(p);
+	loop_timer_set(p->sp->loop, &p->timer, p->life.next_boot_ns);
+}
+
+static void resume(struct proc *p)
+{
+	struct pt_life *l = &p->life;
+
+	switch (l->state) {
+	case PT_STATE_STARTING:
+		adopt_starting(p);
+		break;
+	case PT_STATE_RUNNING:
+		adopt_process(p);
+		break;
+	case PT_STATE_STOPPING:
+		loop_timer_set(p->sp->loop, &p->timer, l->next_boot_ns);
+		if (l->pid)
+			adopt_process(p);
+		else
+			stop_look_again(p);
+		break;
+	case PT_STATE_BACKOFF:
+		loop_timer_set(p->sp->loop, &p->timer, l->next_boot_ns);
+		break;
+	default:
+		break;
+	}
+}
+
+static int load_row(struct spawner *sp, uint32_t slot)
+{
+	struct pt_row row;
+	struct proc *p;
+	int r = pt_read(sp->pt, slot, &row);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0) {
+		say(SAY_WARNING, "row %u of the table makes no sense: %s, ignoring", slot, strerror(-r));
+		return 0;
+	}
+	if (proc_find(sp, row.ident.name))
+		return 0;
+	/* An event that its writer did not live to publish (shm/events.h). */
+	if (row.life.event_pos == pt_event_head(sp->pt, ROLE_SPAWNER) && row.life.since_boot_ns)
+		pt_event_publish(sp->pt, row.life.event_pos);
+	p = proc_new(sp, slot, &row.ident);
+	if (!p)
+		return -ENOMEM;
+	p->life = row.life;
+	if (row.exit.held != row.gen)
+		sp->pids_changed = true;
+	return 1;
+}
+
+/* A process that processes.json knows and the (new) table does not. */
+static void add_known(struct spawner *sp, const struct desired_entry *e, bool same_boot)
+{
+	char file[NAME_MAX_BYTES + 8];
+	struct fault f = { "" };
+	struct pt_ident ident;
+	struct proc *p = NULL;
+	int r;
+
+	if (proc_find(sp, e->name))
+		return;
+	spec_file_name(e->name, file);
+	r = row_load_ident(sp, file, e->name, &ident, &f);
+	if (r == 0)
+		r = row_add(sp, &ident, &p);
+	if (r < 0) {
+		say(SAY_WARNING, "%s: %s, ignoring", e->name, f.text[0] ? f.text : strerror(-r));
+		return;
+	}
+	p->life.desired = e->up;
+	if (same_boot && e->pid > 0 && pid_alive(e->pid, e->start_ticks)) {
+		p->life.want = 1;
+		p->life.life = 1;
+		p->life.state = PT_STATE_STARTING;
+		*pt_pid_cell(sp->pt, p->slot) = e->pid;
+		adopt_starting(p);
+		return;
+	}
+	proc_publish(p);
+	if (e->up && sp->resurrect) {
+		struct cause why = { .reason = PT_REASON_RESURRECT };
+
+		proc_event(p, EV_START, &why);
+	}
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct desired_entry *x = a, *y = b;
+
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static void add_all_known(struct spawner *sp)
+{
+	struct desired d = { 0 };
+
+	if (desired_load(sp->start.home.fd, &d, NULL) < 0)
+		return;
+	qsort(d.entry, d.n, sizeof(*d.entry), by_order);
+	for (size_t i = 0; i < d.n; i++)
+		add_known(sp, &d.entry[i], strcmp(d.boot_id, sp->boot_id) == 0);
+	desired_done(&d);
+}
+
+int adopt_all(struct spawner *sp)
+{
+	uint32_t high = pt_high(sp->pt);
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < high; i++) {
+		int r = load_row(sp, i);
+
+		if (r < 0)
+			return r;
+		n += r > 0;
+	}
+	/* All are known before any of them moves: a tree is told from its neighbours by their roots. */
+	for (uint32_t i = 0; i < high; i++)
+		if (sp->slot[i])
+			resume(sp->slot[i]);
+	if (n == 0)
+		add_all_known(sp);
+	else
+		say(SAY_INFO, "took over %u process%s", n, n == 1 ? "" : "es");
+	return 0;
+}
+
+/* Everything that is ours, written into a segment that was made again. The lock must be held for the generations; it is new, so nobody holds it for long. */
+void adopt_segment(struct spawner *sp)
+{
+	struct pt *old = sp->pt, *new = NULL;
+	struct fault f = { "" };
+
+	if (pt_attach_as(&sp->start.home, PT_SPAWNER, &new, &f) < 0) {
+		say(SAY_ERROR, "cannot attach to the new segment: %s", f.text);
+		return;
+	}
+	if (pt_lock(new, 20) < 0) {
+		say(SAY_WARNING, "the lock of the new segment is held; trying again at the next bell");
+		pt_detach(new);
+		return;
+	}
+	for (uint32_t i = 0; i < sp->capacity; i++) {
+		struct proc *p = sp->slot[i];
+
+		if (!p && (pt_gen(new, i) & 1))
+			pt_release(new, i);
+		if (!p)
+			continue;
+		pt_put_ident(new, i, &p->ident);
+		pt_put_life(new, i, &p->life);
+		*pt_pid_cell(new, i) = p->ref.pid;
+		if (pt_gen(new, i) != p->gen)
+			pt_restore(new, i, p->gen);
+	}
+	pt_unlock(new);
+	sp->pt = new;
+	sp->last_ticket = 0; /* its tickets begin anew */
+	sp->changed = sp->pids_changed = true;
+	/* Commands of the old segment that wait for an answer get none: their senders see that it was replaced, and ask again. */
+	pt_changed(old);
+	pt_detach(old);
+}

@@ -1,0 +1,38 @@
+/*
+ * spawner/child.h - what happens between clone and execve. The child shares our memory until it executes (CLONE_VM | CLONE_VFORK), while we are
+ * suspended: it calls nothing but system calls, allocates nothing, and reports its failure by storing it here.
+ */
+#ifndef SPAWNER_CHILD_H
+#define SPAWNER_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shm/table.h"
+
+/* The child's own read end of its output FIFO: the last resort that keeps a reader in existence. High, so that programs which number their descriptors
+ * from 3 on don't meet it; below the smallest usual limit of 256. */
+#define CHILD_KEEPER_FD 200
+
+struct child {
+	/* given */
+	const char *exe, *cwd;
+	char *const *argv, *const *env;
+	int in_fd, out_fd, keeper_fd;
+	mode_t umask;
+	uint64_t nofile; /* 0 = leave it */
+	int cgroup_fd;	 /* -1 = none */
+	int32_t *pid_cell; /* where the kernel stores the pid before the child runs */
+	bool no_clone3;
+	bool join_cgroup; /* set by child_start() */
+	/* result */
+	volatile int error;		/* positive errno, 0 = executed */
+	volatile enum pt_stage stage;
+	volatile bool outside_cgroup;	/* it did not get into the cgroup */
+};
+
+/* Start it. Returns the pid; *ret_pidfd is the caller's. Or -errno, if there is no process. If c->error is set the process exists, has failed, and is a zombie to reap. */
+pid_t child_start(struct child *c, int *ret_pidfd);
+
+#endif

@@ -1,0 +1,340 @@
+/*
+ * spawner/commands.c - what people ask for, in the order of their tickets. A command is accepted before anything is done for it, so that a spawner that dies in
+ * the middle leaves it marked as running, and the next one finishes it: each command here can be begun twice.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/say.h"
+#include "base/str.h"
+#include "config/spec.h"
+#include "spawner/proc.h"
+#include "spawner/rows.h"
+
+#define LOCK_RETRY_NS (10 * NS_PER_MS)
+
+static struct cause cause_of(const struct pt_command *c)
+{
+	return (struct cause){ .reason = c->req.flags & PT_FLAG_RESURRECT ? PT_REASON_RESURRECT : PT_REASON_OPERATOR,
+			       .by_pid = c->by_pid,
+			       .by_uid = c->by_uid };
+}
+
+static void refuse(struct spawner *sp, const struct pt_command *c, int code, const char *text)
+{
+	answer(sp, c->ticket, code, NULL, "%s", text);
+}
+
+static void refuse_unknown(struct spawner *sp, const struct pt_command *c)
+{
+	answer(sp, c->ticket, -ENOENT, NULL, "there is no process named %s", c->req.name);
+}
+
+/* Store the spec that came with the command under the process's name. A second pass finds it stored already. */
+static int store_spec(struct spawner *sp, const struct pt_command *c)
+{
+	char file[NAME_MAX_BYTES + 8];
+
+	spec_file_name(c->req.name, file);
+	if (renameat(sp->start.home.specs_fd, c->req.spec, sp->start.home.specs_fd, file) == 0)
+		return 0;
+	return c->running && errno == ENOENT ? 0 : -errno;
+}
+
+static int start_ident(struct spawner *sp, const struct pt_command *c, struct pt_ident *ret, struct fault *f)
+{
+	char stored[NAME_MAX_BYTES + 8];
+	int r = -ENOENT;
+
+	spec_file_name(c->req.name, stored);
+	if (c->req.spec[0])
+		r = row_load_ident(sp, c->req.spec, c->req.name, ret, f);
+	if (r == -ENOENT && (!c->req.spec[0] || c->running))
+		r = row_load_ident(sp, stored, c->req.name, ret, f);
+	return r;
+}
+
+/* A start of what is up already. */
+static void start_again(struct proc *p, const struct pt_command *c, const struct pt_ident *ident)
+{
+	struct cause why = cause_of(c);
+
+	if (ident && ident->spec_hash != p->ident.spec_hash) {
+		answer(p->sp, c->ticket, -EEXIST, p, "%s already runs another command: %.120s; choose another name with --name", p->ident.name,
+		       p->ident.command);
+		return;
+	}
+	if (p->life.state == PT_STATE_RUNNING) {
+		answer(p->sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s already runs (pid %d)", p->ident.name, p->life.pid);
+		return;
+	}
+	if (answer_later(p, c) < 0) {
+		refuse(p->sp, c, -ENOMEM, "out of memory");
+		return;
+	}
+	pt_command_accept(p->sp->pt, c->ticket);
+	p->life.desired = 1;
+	save_now(p->sp);
+	proc_event(p, EV_START, &why);
+}
+
+/* A new spec for a row at rest. */
+static void renew(struct proc *p, const struct pt_ident *ident)
+{
+	struct pt_ident next = *ident;
+
+	next.gen = p->gen;
+	next.created_real_ns = p->ident.created_real_ns;
+	next.order = p->sp->next_order++;
+	p->ident = next;
+	pt_put_ident(p->sp->pt, p->slot, &next);
+}
+
+static void launch_first(struct proc *p, const struct pt_command *c)
+{
+	struct spawner *sp = p->sp;
+	struct cause why = cause_of(c);
+	bool added = p->added;
+
+	p->life.desired = 1;
+	p->spec_dirty = true;
+	if (answer_later(p, c) < 0) {
+		refuse(sp, c, -ENOMEM, "out of memory");
+		return;
+	}
+	proc_event(p, EV_START, &why);
+	p->added = false;
+	save_now(sp);
+	if (added && p->life.state == PT_STATE_FAILED && p->life.launch_errno) {
+		/* it never ran: nothing of it stays but the answer */
+		char name[NAME_MAX_BYTES];
+
+		memcpy(name, p->ident.name, sizeof(name));
+		if (row_drop(p, &why) == 0)
+			row_unlink_spec(sp, name);
+	}
+}
+
+static int start_row(struct spawner *sp, const struct pt_ident *ident, struct proc **p)
+{
+	int r = 0;
+
+	if (*p)
+		renew(*p, ident);
+	else
+		r = row_add(sp, ident, p);
+	if (r == 0 && !(*p)->life.life)
+		(*p)->added = true;
+	return r;
+}
+
+static int start(struct spawner *sp, const struct pt_command *c)
+{
+	struct proc *p = proc_find(sp, c->req.name);
+	struct pt_ident ident;
+	struct fault f = { "" };
+	bool with_spec = c->req.spec[0] != 0;
+	int r;
+
+	if (sp->shutting) {
+		refuse(sp, c, -ESHUTDOWN, "the instance is being stopped; try again in a moment");
+		return 0;
+	}
+	if (p && proc_is_up(p) && !with_spec) {
+		start_again(p, c, NULL);
+		return 0;
+	}
+	r = start_ident(sp, c, &ident, &f);
+	if (r == -ENOENT && !with_spec) {
+		refuse_unknown(sp, c);
+		return 0;
+	}
+	if (r < 0) {
+		refuse(sp, c, r, f.text);
+		return 0;
+	}
+	if (p && proc_is_up(p)) {
+		start_again(p, c, &ident);
+		return 0;
+	}
+	pt_command_accept(sp->pt, c->ticket);
+	r = start_row(sp, &ident, &p);
+	if (r == -EBUSY)
+		return r;
+	if (r == 0 && with_spec && (r = store_spec(sp, c)) < 0 && p->added) {
+		struct cause why = cause_of(c);
+
+		row_drop(p, &why);
+	}
+	if (r == -ENOSPC)
+		answer(sp, c->ticket, r, NULL, "the table is full (%u processes): tend remove what is not needed, or tend stop and start with TEND_CAPACITY=%u",
+		       sp->capacity, sp->capacity * 2 < PT_CAPACITY_MAX ? sp->capacity * 2 : PT_CAPACITY_MAX);
+	else if (r < 0)
+		answer(sp, c->ticket, r, NULL, "cannot add %s: %s", c->req.name, strerror(-r));
+	else
+		launch_first(p, c);
+	return 0;
+}
+
+static void set_stop_timeout(const struct proc *p, const struct pt_command *c, struct cause *why)
+{
+	why->timeout_ms = p->ident.stop_timeout_ms;
+	if (c->req.flags & PT_FLAG_TIMEOUT)
+		why->timeout_ms = c->req.timeout_ms;
+	if (c->req.flags & PT_FLAG_FORCE)
+		why->timeout_ms = 0;
+}
+
+static void stop(struct spawner *sp, const struct pt_command *c)
+{
+	struct proc *p = proc_find(sp, c->req.name);
+	struct cause why = cause_of(c);
+
+	if (!p) {
+		refuse_unknown(sp, c);
+		return;
+	}
+	if (!(c->req.flags & PT_FLAG_KEEP_WANT) && p->life.desired) {
+		p->life.desired = 0;
+		save_now(sp);
+	}
+	if (!proc_is_up(p)) {
+		answer(sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s does not run (it is %s)", p->ident.name, pt_state_label(p->life.state));
+		proc_event(p, EV_STOP, &why);
+		return;
+	}
+	if (answer_later(p, c) < 0) {
+		refuse(sp, c, -ENOMEM, "out of memory");
+		return;
+	}
+	pt_command_accept(sp->pt, c->ticket);
+	if (p->life.state != PT_STATE_STOPPING || !c->running) {
+		set_stop_timeout(p, c, &why);
+		proc_event(p, EV_STOP, &why);
+	}
+}
+
+static void restart(struct spawner *sp, const struct pt_command *c)
+{
+	struct proc *p = proc_find(sp, c->req.name);
+	struct cause why = cause_of(c);
+
+	if (!p) {
+		refuse_unknown(sp, c);
+		return;
+	}
+	if (sp->shutting) {
+		refuse(sp, c, -ESHUTDOWN, "the instance is being stopped");
+		return;
+	}
+	if (c->progress && p->life.life >= c->progress && p->life.state == PT_STATE_RUNNING) {
+		answer(sp, c->ticket, 0, p, "%s", ""); /* an earlier spawner did it */
+		return;
+	}
+	if (answer_later(p, c) < 0) {
+		refuse(sp, c, -ENOMEM, "out of memory");
+		return;
+	}
+	pt_command_accept(sp->pt, c->ticket);
+	if (!c->progress)
+		pt_command_note(sp->pt, c->ticket, (uint64_t)p->life.life + 1);
+	p->life.desired = 1;
+	save_now(sp);
+	if (c->running && p->life.state == PT_STATE_STOPPING)
+		return; /* on its way: life.again is set */
+	set_stop_timeout(p, c, &why);
+	proc_event(p, EV_RESTART, &why);
+}
+
+static void send_signal(struct spawner *sp, const struct pt_command *c)
+{
+	struct proc *p = proc_find(sp, c->req.name);
+	struct pt_event ev = { .kind = PT_EVENT_SIGNAL, .by_pid = c->by_pid, .by_uid = c->by_uid, .value = c->req.signo };
+	char sig[24];
+	int r;
+
+	if (!p) {
+		refuse_unknown(sp, c);
+		return;
+	}
+	if (c->progress) { /* sent by an earlier spawner */
+		answer(sp, c->ticket, 0, p, "%s", "");
+		return;
+	}
+	if (!p->ref.pid) {
+		answer(sp, c->ticket, -ESRCH, p, "%s does not run (it is %s)", p->ident.name, pt_state_label(p->life.state));
+		return;
+	}
+	pt_command_accept(sp->pt, c->ticket);
+	pt_command_note(sp->pt, c->ticket, 1);
+	r = pidref_signal(&p->ref, c->req.signo);
+	ev.slot = p->slot;
+	ev.gen = p->gen;
+	ev.pid = p->ref.pid;
+	memcpy(ev.name, p->ident.name, sizeof(ev.name));
+	if (r == 0)
+		pt_event_add(sp->pt, &ev);
+	sp->changed = true;
+	answer(sp, c->ticket, r, p, "%s%s", r < 0 ? "cannot send " : "", r < 0 ? str_signal_name(c->req.signo, sig) : "");
+}
+
+static int forget(struct spawner *sp, const struct pt_command *c)
+{
+	struct proc *p = proc_find(sp, c->req.name);
+	struct cause why = cause_of(c);
+	int r;
+
+	if (!p && c->running) {
+		refuse(sp, c, 0, "");
+		return 0;
+	}
+	if (!p) {
+		refuse_unknown(sp, c);
+		return 0;
+	}
+	if (proc_is_up(p)) {
+		answer(sp, c->ticket, -EBUSY, p, "%s is %s; stop it first: tend stop %s", p->ident.name, pt_state_label(p->life.state),
+		       p->ident.name);
+		return 0;
+	}
+	pt_command_accept(sp->pt, c->ticket);
+	r = row_drop(p, &why);
+	if (r == -EBUSY)
+		return r;
+	row_unlink_spec(sp, c->req.name);
+	save_now(sp);
+	answer(sp, c->ticket, r, NULL, "%s", r < 0 ? strerror(-r) : "");
+	return 0;
+}
+
+/* -EBUSY: the table's lock is held by someone; come back. */
+static int carry_out(struct spawner *sp, const struct pt_command *c)
+{
+	switch (c->req.kind) {
+	case PT_COMMAND_START: return start(sp, c);
+	case PT_COMMAND_STOP: stop(sp, c); return 0;
+	case PT_COMMAND_RESTART: restart(sp, c); return 0;
+	case PT_COMMAND_SIGNAL: send_signal(sp, c); return 0;
+	case PT_COMMAND_REMOVE: return forget(sp, c);
+	default: refuse(sp, c, -ENOSYS, "this spawner does not know the command"); return 0;
+	}
+}
+
+void commands_scan(struct spawner *sp)
+{
+	struct pt_command c;
+
+	while (pt_command_next(sp->pt, sp->last_ticket, &c) == 0) {
+		if (carry_out(sp, &c) == -EBUSY) {
+			loop_timer_set(sp->loop, &sp->commands_retry, clock_boot_ns() + LOCK_RETRY_NS);
+			return;
+		}
+		sp->last_ticket = c.ticket.number;
+	}
+}

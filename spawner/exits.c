@@ -1,0 +1,173 @@
+/*
+ * spawner/exits.c - how a process ended, for certain: the status is read while the zombie is still there, published, and only then reaped. A spawner that
+ * is killed in between leaves the zombie to the guardian, which reads it again.
+ *
+ * Our own children are learned of by SIGCHLD. A process that an earlier spawner launched is the guardian's child: its pidfd wakes us, and the status
+ * is in the row's exit block once the guardian has read it.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/procfs.h"
+#include "base/say.h"
+#include "spawner/policy.h"
+#include "spawner/proc.h"
+#include "spawner/stop.h"
+#include "spawner/tree.h"
+
+#define LEFTOVER_TIMEOUT_MS 5000u /* for what a crashed process left behind: its restart waits for them */
+
+static int wait_status_of(const siginfo_t *si)
+{
+	if (si->si_code == CLD_EXITED)
+		return (si->si_status & 0xff) << 8;
+	return si->si_status | (si->si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
+void exits_tree_gone(struct proc *p)
+{
+	struct policy_verdict v = policy_after_end(&p->ident, &p->life, clock_boot_ns());
+	struct cause why = { .reason = v.reason, .delay_ms = v.delay_ms };
+
+	stop_forget(p);
+	save_soon(p->sp);
+	proc_event(p, v.event, &why);
+}
+
+/* The process itself has ended; its pid is not reaped yet (or was never ours). */
+static void ended(struct proc *p, enum pt_exit_kind kind, int wait_status, uint64_t real_ns, uint64_t boot_ns)
+{
+	struct pt_life *l = &p->life;
+
+	loop_unwatch(p->sp->loop, p->watch);
+	p->watch = NULL;
+	if (p->ended_unseen)
+		p->sp->unseen--;
+	p->ended_unseen = false;
+	pidref_done(&p->ref);
+	l->pid = 0;
+	l->exit_kind = (uint8_t)kind;
+	l->wait_status = wait_status;
+	l->exit_real_ns = real_ns;
+	l->exit_boot_ns = boot_ns;
+	if (tree_is_empty(p)) {
+		exits_tree_gone(p);
+		return;
+	}
+	struct cause why = { .reason = PT_REASON_LEFTOVERS,
+			     .timeout_ms = p->ident.stop_timeout_ms < LEFTOVER_TIMEOUT_MS ? p->ident.stop_timeout_ms : LEFTOVER_TIMEOUT_MS };
+
+	if (l->state == PT_STATE_STOPPING) {
+		proc_publish(p);
+		stop_look_again(p);
+		return;
+	}
+	proc_event(p, EV_LEFTOVERS, &why);
+}
+
+void exits_reap(struct spawner *sp)
+{
+	siginfo_t si = { 0 };
+
+	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
+		pid_t pid = si.si_pid;
+		int wait_status = wait_status_of(&si);
+		struct proc *p = proc_of_pid(sp, pid);
+		bool counted = p != NULL || pid == sp->saver;
+
+		if (p)
+			ended(p, PT_EXIT_KNOWN, wait_status, clock_real_ns(), clock_boot_ns());
+		else
+			save_reaped(sp, pid, wait_status);
+		waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG);
+		if (counted)
+			sp->children--;
+		si.si_pid = 0;
+	}
+}
+
+/* The guardian's note of how this very process ended. */
+static bool take_note(struct proc *p)
+{
+	struct pt_row row;
+	const struct pt_exit *box = &row.exit;
+
+	if (pt_read(p->sp->pt, p->slot, &row) < 0 || box->pid == 0 || box->pid != p->ref.pid)
+		return false;
+	if (box->start_ticks && p->ref.start_ticks && box->start_ticks != p->ref.start_ticks)
+		return false;
+	ended(p, PT_EXIT_KNOWN, box->wait_status, box->real_ns, box->boot_ns);
+	return true;
+}
+
+/* It is a zombie, and not the guardian's: whoever is its parent now reaps it without telling us, so read the status where the kernel shows it
+ * (/proc/PID/stat field 52, which is 0 for processes of other users). */
+static bool take_zombie(struct proc *p, const struct procfs_stat *st)
+{
+	char path[32];
+	struct stat owner;
+
+	if (st->ppid == p->sp->guardian.pid || st->ppid == getpid())
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d", (int)p->ref.pid);
+	if (st->exit_status == 0 && geteuid() != 0 && (stat(path, &owner) < 0 || owner.st_uid != geteuid()))
+		ended(p, PT_EXIT_LOST, 0, clock_real_ns(), clock_boot_ns());
+	else
+		ended(p, PT_EXIT_KNOWN, st->exit_status, clock_real_ns(), clock_boot_ns());
+	return true;
+}
+
+/* It has ended. How is known from the guardian's note, else from the zombie, else from the kernel (Linux 6.15), else it is lost. */
+void exits_look_at(struct proc *p)
+{
+	struct procfs_stat st;
+	int wait_status = 0;
+
+	if (take_note(p))
+		return;
+	if (procfs_stat(p->ref.pid, &st) == 0 && st.start_ticks == p->ref.start_ticks) {
+		if (take_zombie(p, &st))
+			return;
+		if (!p->ended_unseen)
+			p->sp->unseen++;
+		p->ended_unseen = true; /* the guardian reads it next, and rings */
+		loop_unwatch(p->sp->loop, p->watch);
+		p->watch = NULL;
+		return;
+	}
+	if (take_note(p)) /* it may have come between the two looks */
+		return;
+	if (pidref_exit_status(&p->ref, &wait_status) == 0)
+		ended(p, PT_EXIT_KNOWN, wait_status, clock_real_ns(), clock_boot_ns());
+	else
+		ended(p, PT_EXIT_LOST, 0, clock_real_ns(), clock_boot_ns());
+}
+
+static void on_pidfd(void *arg, uint32_t events)
+{
+	(void)events;
+	exits_look_at(arg);
+}
+
+void exits_watch(struct proc *p)
+{
+	if (p->ref.fd < 0 || loop_watch(p->sp->loop, p->ref.fd, EPOLLIN, on_pidfd, p, &p->watch) < 0)
+		exits_look_at(p); /* it is gone */
+}
+
+void exits_look(struct spawner *sp)
+{
+	uint32_t high = pt_high(sp->pt);
+
+	for (uint32_t i = 0; i < high && sp->unseen; i++)
+		if (sp->slot[i] && sp->slot[i]->ended_unseen)
+			exits_look_at(sp->slot[i]);
+}

@@ -1,0 +1,244 @@
+/* spawner/launch.c - one run of a process: specification, FIFOs, child. */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/procfs.h"
+#include "config/spec.h"
+#include "shm/wake.h"
+#include "spawner/child.h"
+#include "spawner/proc.h"
+
+#define STDIN_PIPE_BYTES 4096 /* users other than root share a budget of pipe pages */
+#define OWN_ENV 3
+
+static void fifo_name(const struct proc *p, const char *suffix, char buf[static 80])
+{
+	snprintf(buf, 80, "%s.%s", p->ident.name, suffix);
+}
+
+int launch_make_fifos(struct proc *p, struct fault *f)
+{
+	static const char *const suffixes[] = { "in", "out" };
+	int run_fd = p->sp->start.home.run_fd;
+	struct stat st;
+	char name[80];
+
+	for (unsigned i = 0; i < 2; i++) {
+		fifo_name(p, suffixes[i], name);
+		if (mkfifoat(run_fd, name, 0600) == 0)
+			continue;
+		if (errno == EEXIST && fstatat(run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISFIFO(st.st_mode))
+			continue;
+		return fault_errno(f, -errno, "cannot make %s/run/%s", p->sp->start.home.path, name);
+	}
+	return 0;
+}
+
+void launch_remove_fifos(struct proc *p)
+{
+	char name[80];
+
+	fifo_name(p, "in", name);
+	unlinkat(p->sp->start.home.run_fd, name, 0);
+	fifo_name(p, "out", name);
+	unlinkat(p->sp->start.home.run_fd, name, 0);
+}
+
+/* The three ends that the child gets. The keeper is opened first: a writer's open waits for a reader. */
+static int open_ends(struct proc *p, struct child *c, struct fault *f)
+{
+	int run_fd = p->sp->start.home.run_fd;
+	char in[80], out[80];
+
+	fifo_name(p, "in", in);
+	fifo_name(p, "out", out);
+	c->keeper_fd = io_open(run_fd, out, O_RDONLY | O_NONBLOCK, 0);
+	if (c->keeper_fd == -ENOENT && launch_make_fifos(p, f) == 0) { /* someone cleaned the run folder */
+		c->keeper_fd = io_open(run_fd, out, O_RDONLY | O_NONBLOCK, 0);
+		p->sp->pids_changed = true;
+	}
+	if (c->keeper_fd < 0)
+		return fault_errno(f, c->keeper_fd, "cannot open run/%s", out);
+	c->out_fd = io_open(run_fd, out, O_WRONLY | O_NONBLOCK, 0);
+	if (c->out_fd < 0)
+		return fault_errno(f, c->out_fd, "cannot open run/%s", out);
+	c->in_fd = io_open(run_fd, in, O_RDWR | O_NONBLOCK, 0);
+	if (c->in_fd < 0)
+		return fault_errno(f, c->in_fd, "cannot open run/%s", in);
+	if (p->life.life == 0)
+		(void)fcntl(c->in_fd, F_SETPIPE_SZ, STDIN_PIPE_BYTES);
+	/* The program gets blocking descriptors; what was opened without waiting must not stay so. */
+	(void)fcntl(c->out_fd, F_SETFL, 0);
+	(void)fcntl(c->in_fd, F_SETFL, 0);
+	return 0;
+}
+
+static bool is_own_variable(const char *assignment)
+{
+	return strncmp(assignment, "TEND_HOME=", 10) == 0 || strncmp(assignment, "TEND_NAME=", 10) == 0 ||
+	       strncmp(assignment, "TEND_INSTANCE=", 14) == 0;
+}
+
+/* The spec's environment with our three variables in front; the vector is malloc'ed, own[] holds the three. */
+static char **make_env(const struct proc *p, const struct spec *s, char own[static PATH_MAX + 256])
+{
+	size_t n = 0, at = 0;
+	char **env;
+	char *text = own;
+
+	while (s->env[n])
+		n++;
+	env = calloc(n + OWN_ENV + 1, sizeof(*env));
+	if (!env)
+		return NULL;
+	env[at++] = text;
+	text += sprintf(text, "TEND_HOME=%s", p->sp->start.home.path) + 1;
+	env[at++] = text;
+	text += sprintf(text, "TEND_NAME=%s", p->ident.name) + 1;
+	env[at++] = text;
+	sprintf(text, "TEND_INSTANCE=%016llx", (unsigned long long)p->sp->start.home.id);
+	for (size_t i = 0; i < n; i++)
+		if (!is_own_variable(s->env[i]))
+			env[at++] = s->env[i];
+	return env;
+}
+
+/* Keep the keeper until the guardian has opened an end of its own. */
+static void keep(struct proc *p, int *fd)
+{
+	struct pt_row row;
+
+	if (pt_read(p->sp->pt, p->slot, &row) == 0 && row.exit.held == p->gen)
+		return;
+	if (p->keeper_fd >= 0)
+		return;
+	p->keeper_fd = *fd;
+	p->sp->keepers++;
+	*fd = -1;
+}
+
+static int explain(const struct child *c, struct fault *f)
+{
+	const char *hint = "";
+
+	if (c->stage == PT_STAGE_EXEC && c->error == ENOENT && access(c->exe, F_OK) == 0)
+		hint = " (the file is there; the interpreter that its first line names is not)";
+	if (c->stage == PT_STAGE_EXEC && c->error == ENOEXEC)
+		hint = " (neither a program nor a script with a #! line)";
+	if (c->stage == PT_STAGE_EXEC && c->error == E2BIG)
+		hint = " (arguments and environment together exceed the kernel's limit)";
+	/* The path comes last: it may be longer than an answer, and the reason must not be what gets cut. */
+	return fault_set(f, -c->error, "%s failed: %s%s: %s", pt_stage_label(c->stage), strerror(c->error), hint,
+			 c->stage == PT_STAGE_FOLDER ? c->cwd : c->exe);
+}
+
+static void begin_life(struct proc *p, pid_t pid, int pidfd)
+{
+	struct pt_life *l = &p->life;
+	struct procfs_stat st = { 0 };
+
+	procfs_stat(pid, &st);
+	p->ref = (struct pidref){ .pid = pid, .start_ticks = st.start_ticks, .fd = pidfd };
+	p->session = pid;
+	p->child = true;
+	l->pid = pid;
+	l->start_ticks = st.start_ticks;
+	l->start_real_ns = clock_real_ns();
+	l->start_boot_ns = clock_boot_ns();
+	l->launch_errno = 0;
+	l->launch_stage = PT_STAGE_NONE;
+	l->killed = 0;
+	if (p->restarting)
+		l->restarts++;
+	p->restarting = false;
+	p->sp->pids_changed = true;
+	save_soon(p->sp);
+}
+
+static int run_child(struct proc *p, const struct spec *s, struct child *c, struct fault *f)
+{
+	char own[PATH_MAX + 256];
+	char **env = make_env(p, s, own);
+	int pidfd = -1;
+	siginfo_t si;
+	pid_t pid;
+
+	c->stage = PT_STAGE_CLONE;
+	if (!env)
+		return fault_errno(f, -ENOMEM, "cannot prepare the environment");
+	c->exe = s->exe;
+	c->cwd = s->cwd;
+	c->argv = s->argv;
+	c->env = env;
+	c->umask = s->umask;
+	c->nofile = s->nofile;
+	c->no_clone3 = p->sp->no_clone3;
+	/* Linux 6.14 and later kill whatever is cloned into a cgroup on which cgroup.kill was ever used, unless the cloning process's own cgroup
+	 * was killed as often: begin with a new one. */
+	if (p->life.killed)
+		cgroup_remove(&p->sp->cgroup, p->ident.name);
+	c->cgroup_fd = cgroup_open(&p->sp->cgroup, p->ident.name);
+	*c->pid_cell = 0;
+	p->life.life++;
+	p->life.start_ticks = 0;
+	proc_publish(p); /* starting, this life, no pid yet: from here on a pid in the cell is this life's */
+	pid = child_start(c, &pidfd);
+	free(env);
+	if (pid < 0) {
+		p->life.life--;
+		c->stage = PT_STAGE_CLONE;
+		return fault_errno(f, pid, "creating a process for %s", s->exe);
+	}
+	if (c->error) {
+		waitid(P_PID, (id_t)pid, &si, WEXITED);
+		*c->pid_cell = 0;
+		p->life.life--;
+		io_close(&pidfd);
+		return explain(c, f);
+	}
+	/* An empty cgroup must not be taken for an empty tree: without one the tree is walked. */
+	if (c->outside_cgroup)
+		cgroup_remove(&p->sp->cgroup, p->ident.name);
+	p->sp->children++;
+	begin_life(p, pid, pidfd);
+	return 0;
+}
+
+int launch(struct proc *p, struct fault *f)
+{
+	struct child c = { .in_fd = -1, .out_fd = -1, .keeper_fd = -1, .cgroup_fd = -1, .pid_cell = pt_pid_cell(p->sp->pt, p->slot) };
+	struct spec s = { 0 };
+	char file[NAME_MAX_BYTES + 8];
+	int r;
+
+	spec_file_name(p->ident.name, file);
+	c.stage = PT_STAGE_SPEC;
+	r = spec_load(p->sp->start.home.specs_fd, file, &s, f);
+	if (r == 0) {
+		c.stage = PT_STAGE_FIFO;
+		r = open_ends(p, &c, f);
+	}
+	if (r == 0)
+		r = run_child(p, &s, &c, f);
+	if (r == 0)
+		keep(p, &c.keeper_fd);
+	if (r < 0) {
+		p->life.launch_errno = -r;
+		p->life.launch_stage = (uint8_t)c.stage;
+	}
+	io_close(&c.in_fd);
+	io_close(&c.out_fd);
+	io_close(&c.keeper_fd);
+	io_close(&c.cgroup_fd);
+	spec_done(&s);
+	return r;
+}

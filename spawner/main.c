@@ -1,0 +1,302 @@
+/* spawner/main.c - tend-spawner: event loop, doorbells, the guardian's death, the end of the instance. */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/procfs.h"
+#include "base/say.h"
+#include "shm/wake.h"
+#include "spawner/proc.h"
+
+#define GUARDIAN_WAIT_NS (100 * NS_PER_MS)
+
+static void usage(FILE *out)
+{
+	fputs("usage: tend-spawner [--home DIR] [--resurrect]\n"
+	      "\n"
+	      "Launches, stops and restarts the processes of an instance of tend. tend-guardian(8) starts it.\n",
+	      out);
+}
+
+static const char *parse(int argc, char **argv, bool *resurrect)
+{
+	static const struct option longs[] = {
+		{ "home", required_argument, NULL, 'h' },
+		{ "resurrect", no_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'H' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *home = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'h': home = optarg; break;
+		case 'r': *resurrect = true; break;
+		case 'H': usage(stdout); exit(0);
+		default: usage(stderr); exit(2);
+		}
+	}
+	if (optind < argc) {
+		usage(stderr);
+		exit(2);
+	}
+	return home;
+}
+
+static void end_all(struct spawner *sp)
+{
+	for (uint32_t i = 0; i < sp->capacity; i++) {
+		struct proc *p = sp->slot[i];
+		struct cause why = { .reason = PT_REASON_SHUTDOWN };
+
+		if (!p || !proc_is_up(p) || p->life.state == PT_STATE_STOPPING)
+			continue;
+		why.timeout_ms = p->ident.stop_timeout_ms;
+		proc_event(p, EV_STOP, &why);
+	}
+}
+
+/* Called at every transition of a shutdown, and when a save has ended. */
+void spawner_all_rest(struct spawner *sp)
+{
+	static bool last_save;
+
+	for (uint32_t i = 0; i < sp->capacity; i++)
+		if (sp->slot[i] && proc_is_up(sp->slot[i]))
+			return;
+	if (!last_save) {
+		last_save = true;
+		save_now(sp);
+	}
+	if (!save_pending(sp))
+		loop_stop(sp->loop, 0);
+}
+
+static void check_shutdown(struct spawner *sp)
+{
+	struct pt_daemon g;
+
+	if (sp->shutting || pt_read_daemon(sp->pt, ROLE_GUARDIAN, &g) < 0 || !(g.flags & PT_DAEMON_SHUTDOWN))
+		return;
+	sp->shutting = true;
+	end_all(sp);
+	spawner_all_rest(sp);
+}
+
+static void drop_keepers(struct spawner *sp)
+{
+	struct pt_row row;
+
+	for (uint32_t i = 0; i < sp->capacity && sp->keepers; i++) {
+		struct proc *p = sp->slot[i];
+
+		if (!p || p->keeper_fd < 0 || pt_read(sp->pt, i, &row) < 0 || row.exit.held != p->gen)
+			continue;
+		io_close(&p->keeper_fd);
+		sp->keepers--;
+	}
+}
+
+static void on_bell(void *arg, uint32_t events)
+{
+	struct spawner *sp = arg;
+
+	(void)events;
+	bell_drain(sp->bell);
+	if (pt_replaced(sp->pt))
+		adopt_segment(sp);
+	exits_look(sp);
+	drop_keepers(sp);
+	check_shutdown(sp);
+	commands_scan(sp);
+}
+
+static void on_commands_retry(void *arg)
+{
+	commands_scan(arg);
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct spawner *sp = arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	while (read(sp->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		if (si.ssi_signo == SIGTERM)
+			loop_stop(sp->loop, 0); /* processes run on; a new spawner adopts them */
+	exits_reap(sp);
+}
+
+/* What a turn has published is announced once. */
+static void after_batch(void *arg)
+{
+	struct spawner *sp = arg;
+
+	if (sp->pids_changed) {
+		bell_ring_kept(&sp->start.home, ROLE_GUARDIAN, &sp->guardian_bell);
+		bell_ring_kept(&sp->start.home, ROLE_LOGGER, &sp->logger_bell);
+	}
+	if (sp->changed) {
+		bell_ring_kept(&sp->start.home, ROLE_MONITOR, &sp->monitor_bell);
+		pt_changed(sp->pt);
+	}
+	sp->changed = sp->pids_changed = false;
+}
+
+/*
+ * The guardian died. Take its place: same pid, so our children stay ours, and the subreaper bit survives the execve. Someone else
+ * may have been quicker (a CLI that found no guardian); then that one is watched.
+ */
+static void promote(struct spawner *sp)
+{
+	char program[PATH_MAX], lock[16], segment[16];
+	struct fault f = { "" };
+	int lock_fd = -1, segment_fd = pt_fd(sp->pt);
+	char *argv[] = { program, (char *)(uintptr_t)"--home", sp->start.home.path, (char *)(uintptr_t)"--lock-fd", lock,
+			 (char *)(uintptr_t)"--segment-fd", segment, NULL };
+
+	if (role_lock(sp->start.home.run_fd, ROLE_GUARDIAN, &lock_fd) < 0)
+		return;
+	if (home_program("tend-guardian", program, &f) < 0) {
+		say(SAY_ERROR, "the guardian died, and: %s", f.text);
+		io_close(&lock_fd);
+		return;
+	}
+	say(SAY_WARNING, "the guardian (pid %d) died; taking its place", (int)sp->guardian.pid);
+	fcntl(lock_fd, F_SETFD, 0);
+	fcntl(segment_fd, F_SETFD, 0);
+	snprintf(lock, sizeof(lock), "%d", lock_fd);
+	snprintf(segment, sizeof(segment), "%d", segment_fd);
+	execv(program, argv);
+	say(SAY_ERROR, "cannot execute %s: %s", program, strerror(errno));
+	fcntl(segment_fd, F_SETFD, FD_CLOEXEC);
+	io_close(&lock_fd);
+}
+
+static void watch_guardian(struct spawner *sp);
+
+static void on_guardian_gone(void *arg, uint32_t events)
+{
+	struct spawner *sp = arg;
+
+	(void)events;
+	loop_unwatch(sp->loop, sp->guardian_watch);
+	sp->guardian_watch = NULL;
+	promote(sp);
+	pidref_done(&sp->guardian);
+	watch_guardian(sp);
+}
+
+static struct loop_timer guardian_retry;
+
+static void on_guardian_retry(void *arg)
+{
+	watch_guardian(arg);
+}
+
+static void watch_guardian(struct spawner *sp)
+{
+	pid_t pid = 0;
+	uint64_t start_ticks = 0;
+
+	if (role_holder(sp->start.home.run_fd, ROLE_GUARDIAN, &pid, &start_ticks) == 0 && pid != 0 &&
+	    pidref_open(pid, start_ticks, &sp->guardian) == 0 &&
+	    loop_watch(sp->loop, sp->guardian.fd, EPOLLIN, on_guardian_gone, sp, &sp->guardian_watch) == 0)
+		return;
+	pidref_done(&sp->guardian);
+	promote(sp); /* there is none */
+	loop_timer_set(sp->loop, &guardian_retry, clock_boot_ns() + GUARDIAN_WAIT_NS);
+}
+
+/* Whatever the guardian's starter ignored (nohup) must not be inherited by the processes; SIGPIPE is set back in the child. */
+static void reset_signals(void)
+{
+	for (int s = 1; s < NSIG; s++)
+		if (s != SIGKILL && s != SIGSTOP && s != SIGPIPE)
+			signal(s, SIG_DFL);
+}
+
+static int begin(struct spawner *sp, struct fault *f)
+{
+	static const int wanted[] = { SIGCHLD, SIGTERM };
+	struct loop_watch *w;
+	struct pt_info info;
+	char path[64];
+	int r = pt_attach_as(&sp->start.home, PT_SPAWNER, &sp->pt, f);
+
+	if (r < 0)
+		return r;
+	pt_get_info(sp->pt, &info);
+	sp->capacity = info.capacity;
+	sp->slot = calloc(info.capacity, sizeof(struct proc *));
+	if (!sp->slot || loop_new(&sp->loop) < 0)
+		return fault_errno(f, -ENOMEM, "cannot start the spawner");
+	loop_timer_init(&sp->commands_retry, on_commands_retry, sp);
+	loop_timer_init(&guardian_retry, on_guardian_retry, sp);
+	loop_after_batch(sp->loop, after_batch, sp);
+	sp->signals = loop_signalfd(wanted, 2);
+	sp->bell = bell_open(&sp->start.home, ROLE_SPAWNER);
+	if (sp->signals < 0 || sp->bell < 0)
+		return fault_errno(f, sp->bell < 0 ? sp->bell : sp->signals, "cannot open the spawner's doorbell");
+	if ((r = loop_watch(sp->loop, sp->signals, EPOLLIN, on_signal, sp, &w)) < 0 ||
+	    (r = loop_watch(sp->loop, sp->bell, EPOLLIN, on_bell, sp, &w)) < 0)
+		return fault_errno(f, r, "cannot start the spawner");
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)syscall(SYS_gettid));
+	sp->children_fd = io_open(AT_FDCWD, path, O_RDONLY, 0);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct spawner sp = { .bell = -1, .signals = -1, .children_fd = -1, .guardian_bell = -1, .monitor_bell = -1, .logger_bell = -1,
+				     .guardian = PIDREF_NONE };
+	struct fault f = { "" };
+	const char *home = parse(argc, argv, &sp.resurrect);
+	int r = daemon_begin(ROLE_SPAWNER, home, &sp.start);
+
+	if (r)
+		return r;
+	reset_signals();
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	sp.no_clone3 = daemon_disabled("clone3");
+	r = begin(&sp, &f);
+	if (r < 0) {
+		say(SAY_ERROR, "%s", f.text);
+		return 1;
+	}
+	if (procfs_boot_id(sp.boot_id) < 0)
+		sp.boot_id[0] = 0;
+	cgroup_begin(&sp.cgroup, &sp.start.home);
+	save_load(&sp);
+	watch_guardian(&sp);
+	r = adopt_all(&sp);
+	if (r < 0) {
+		say(SAY_ERROR, "cannot take over the processes: %s", strerror(-r));
+		return 1;
+	}
+	check_shutdown(&sp);
+	commands_scan(&sp);
+	after_batch(&sp);
+	r = loop_run(sp.loop);
+	if (r == 0 && sp.shutting) {
+		for (uint32_t i = 0; i < sp.capacity; i++)
+			if (sp.slot[i])
+				cgroup_remove(&sp.cgroup, sp.slot[i]->ident.name);
+		cgroup_end(&sp.cgroup, &sp.start.home);
+	}
+	return r ? 1 : 0;
+}

@@ -1,0 +1,133 @@
+/*
+ * spawner/proc.h - the private truth about one process, and about the spawner itself. The rows of the table are copies that can be written
+ * again from here; no decision is read back from the segment, except by a new spawner that has nothing else (adopt.c).
+ */
+#ifndef SPAWNER_PROC_H
+#define SPAWNER_PROC_H
+
+#include "base/daemon.h"
+#include "base/loop.h"
+#include "base/pidref.h"
+#include "shm/events.h"
+#include "shm/owner.h"
+#include "shm/ring.h"
+#include "spawner/cgroup.h"
+#include "spawner/machine.h"
+
+struct spawner;
+
+struct waiter { /* a command that is answered when the process gets where it was sent */
+	struct waiter *next;
+	struct pt_ticket ticket;
+	uint8_t kind; /* enum pt_command_kind: START, STOP or RESTART */
+};
+
+struct proc {
+	struct spawner *sp;
+	uint32_t slot, gen;
+	struct pt_ident ident;
+	struct pt_life life;
+	struct pidref ref;	     /* the process itself; .pid 0 once it has ended */
+	pid_t session;		     /* of the current or last run: the session id that its tree inherits */
+	struct loop_watch *watch;    /* of ref.fd, for a process that is not our child */
+	struct pidref leftover;	     /* one member of a tree that outlived its root: watched to know when to look again */
+	struct loop_watch *leftover_watch;
+	struct loop_timer timer;     /* life.next_boot_ns */
+	struct waiter *waiters;
+	int keeper_fd;		     /* read end of its output FIFO, until the guardian holds one */
+	bool child;		     /* our own, to be reaped by us */
+	bool added;		     /* the row was made by a START that has not succeeded yet */
+	bool ended_unseen;	     /* the pidfd says it ended, how is not known yet: the guardian's note is awaited */
+	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
+	bool restarting;	     /* the launch in progress counts as a restart */
+	const char *launch_fault;    /* the sentence about a launch that failed just now, while its waiters are answered */
+	uint8_t kills;		     /* SIGKILL rounds of this stop */
+};
+
+struct spawner {
+	struct daemon_start start;
+	struct pt *pt;
+	struct loop *loop;
+	struct proc **slot;	     /* by slot; NULL = free */
+	uint32_t capacity;
+	void *by_name;		     /* tsearch(3) tree of struct proc, ordered by name */
+	int bell, signals, children_fd; /* children_fd: /proc/self/task/TID/children */
+	int guardian_bell, monitor_bell, logger_bell;
+	struct pidref guardian;
+	struct loop_watch *guardian_watch;
+	unsigned children;	     /* processes that we launched or forked and have not reaped */
+	unsigned unseen;	     /* procs with ended_unseen */
+	unsigned keepers;	     /* procs with keeper_fd */
+	uint32_t next_order;
+	uint64_t last_ticket;
+	struct loop_timer commands_retry; /* the table lock was busy */
+	bool lock_stuck;	     /* the last attempt to take the lock failed */
+	struct cgroup cgroup;
+	bool changed;		     /* something was published in this turn: bump the counter */
+	bool pids_changed;	     /* ring guardian, monitor and logger */
+	bool shutting;		     /* the instance is being shut down */
+	bool resurrect;
+	bool no_clone3;
+
+	struct loop_timer save_timer; /* save.c */
+	pid_t saver;
+	bool save_wanted, save_failed;
+	char *foreign_entries, *foreign_keys;
+	char boot_id[40];
+};
+
+struct cause { /* of a transition, for the event */
+	enum pt_reason reason;
+	int32_t by_pid;
+	uint32_t by_uid;
+	uint64_t delay_ms; /* ACT_DELAY */
+	uint32_t timeout_ms; /* ACT_TERM: 0 = kill at once */
+};
+
+/* proc.c: making, finding, forgetting; the one door through which a process changes its state. */
+struct proc *proc_find(struct spawner *sp, const char *name);
+struct proc *proc_of_pid(struct spawner *sp, pid_t pid);
+/* Private memory for a row (its ident is copied). NULL: no memory. */
+struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *ident);
+void proc_free(struct proc *p);
+void proc_event(struct proc *p, enum machine_event ev, const struct cause *why);
+void proc_publish(struct proc *p); /* the life block, without a transition */
+bool proc_is_up(const struct proc *p);
+
+/* answer.c: who waits, and what they are told. */
+int answer_later(struct proc *p, const struct pt_command *c);
+void answer_waiters(struct proc *p);
+void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc *p, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* launch.c: one run. Returns 0 (p->ref, p->life set), or -errno with the stage in p->life.launch_stage. */
+int launch(struct proc *p, struct fault *f);
+/* Make and remove the FIFOs of a row. */
+int launch_make_fifos(struct proc *p, struct fault *f);
+void launch_remove_fifos(struct proc *p);
+
+/* exits.c: how processes end. */
+void exits_reap(struct spawner *sp);
+void exits_watch(struct proc *p);   /* a process that is not our child */
+void exits_look_at(struct proc *p); /* it has ended: how? */
+void exits_look(struct spawner *sp); /* has the guardian noted the exits that we wait for? */
+void exits_tree_gone(struct proc *p); /* the tree is empty: judge */
+
+/* adopt.c: what a new spawner finds. */
+int adopt_all(struct spawner *sp);
+void adopt_segment(struct spawner *sp); /* the segment was made again */
+
+/* commands.c */
+void commands_scan(struct spawner *sp);
+
+/* save.c: processes.json, in a forked child. */
+void save_now(struct spawner *sp);  /* what is desired changed */
+void save_soon(struct spawner *sp); /* only a pid changed: within a second */
+void save_load(struct spawner *sp);
+bool save_reaped(struct spawner *sp, pid_t pid, int wait_status);
+bool save_pending(const struct spawner *sp);
+
+/* main.c */
+void spawner_all_rest(struct spawner *sp); /* during a shutdown: is everything down? */
+
+#endif

@@ -1,0 +1,134 @@
+/* spawner/rows.c - rows of the table, added and removed (spawner/rows.h). */
+#define _GNU_SOURCE 1
+#include "spawner/rows.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/say.h"
+#include "config/spec.h"
+#include "shm/lock.h"
+#include "shm/wake.h"
+
+#define LOCK_WAIT_MS 2u
+
+static void ident_of(const struct spec *s, struct pt_ident *i)
+{
+	memset(i, 0, sizeof(*i));
+	memcpy(i->name, s->name, sizeof(i->name));
+	i->command_cut = (uint8_t)spec_command_text(s, i->command, sizeof(i->command));
+	i->spec_hash = spec_hash(s);
+	i->stop_timeout_ms = s->stop_timeout_ms;
+	i->restart_delay_ms = s->restart_delay_ms;
+	i->restart_max_delay_ms = s->restart_max_delay_ms;
+	i->restart_window_ms = s->restart_window_ms;
+	i->stable_ms = s->stable_ms;
+	i->restart_limit = s->restart_limit;
+	i->policy = s->policy;
+	i->service = s->service;
+	i->stop_signal = s->stop_signal;
+}
+
+/*
+ * Take the table's lock. A holder that is alive lets it go within microseconds, so a short wait is worth it; once that was in vain (the holder is
+ * stopped), only tries follow until one succeeds, so that supervision is never held up twice. A lock that is lost is the guardian's to replace.
+ */
+static int lock(struct spawner *sp)
+{
+	int r = pt_lock(sp->pt, sp->lock_stuck ? 0 : LOCK_WAIT_MS);
+
+	sp->lock_stuck = r < 0;
+	if (r == -EBADMSG || r == -ENOTRECOVERABLE)
+		bell_ring_kept(&sp->start.home, ROLE_GUARDIAN, &sp->guardian_bell);
+	return r < 0 ? -EBUSY : 0;
+}
+
+int row_load_ident(struct spawner *sp, const char *file, const char *name, struct pt_ident *ret, struct fault *f)
+{
+	struct spec s = { 0 };
+	int r = spec_load(sp->start.home.specs_fd, file, &s, f);
+
+	if (r < 0)
+		return r;
+	if (strcmp(s.name, name) != 0)
+		r = fault_set(f, -EINVAL, "specs/%s is for %s, not for %s", file, s.name, name);
+	else
+		ident_of(&s, ret);
+	spec_done(&s);
+	return r;
+}
+
+/* Row, FIFOs and private record, in that order of visibility: FIFOs first, so that whoever sees the row finds them. */
+int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
+{
+	struct pt_ident own = *ident;
+	struct fault f = { "" };
+	struct proc *p;
+	uint32_t slot = 0, gen = 0;
+	int r = lock(sp);
+
+	if (r < 0)
+		return r;
+	r = pt_free_slot(sp->pt, &slot, &gen);
+	pt_unlock(sp->pt);
+	if (r < 0)
+		return r;
+	own.gen = gen;
+	own.order = sp->next_order;
+	own.created_real_ns = clock_real_ns();
+	p = proc_new(sp, slot, &own);
+	if (!p)
+		return -ENOMEM;
+	r = launch_make_fifos(p, &f);
+	if (r == 0)
+		r = lock(sp);
+	if (r < 0) {
+		if (f.text[0])
+			say(SAY_WARNING, "%s: %s", own.name, f.text);
+		proc_free(p);
+		return r;
+	}
+	*pt_pid_cell(sp->pt, slot) = 0;
+	pt_put_ident(sp->pt, slot, &own);
+	pt_put_life(sp->pt, slot, &p->life);
+	pt_claim(sp->pt, slot); /* only the spawner adds rows: the slot is still free */
+	pt_unlock(sp->pt);
+
+	struct pt_event ev = { .kind = PT_EVENT_ADDED, .slot = slot, .gen = gen };
+
+	memcpy(ev.name, own.name, sizeof(ev.name));
+	pt_event_add(sp->pt, &ev);
+	sp->changed = sp->pids_changed = true;
+	*ret = p;
+	return 0;
+}
+
+/* Take a row out of the table. -EBUSY as above. */
+int row_drop(struct proc *p, const struct cause *why)
+{
+	struct spawner *sp = p->sp;
+	struct pt_event ev = { .kind = PT_EVENT_REMOVED, .slot = p->slot, .gen = p->gen, .by_pid = why->by_pid, .by_uid = why->by_uid };
+	int r = lock(sp);
+
+	if (r < 0)
+		return r;
+	pt_release(sp->pt, p->slot);
+	pt_unlock(sp->pt);
+	memcpy(ev.name, p->ident.name, sizeof(ev.name));
+	pt_event_add(sp->pt, &ev);
+	launch_remove_fifos(p);
+	cgroup_remove(&sp->cgroup, p->ident.name);
+	sp->changed = sp->pids_changed = true;
+	proc_free(p);
+	return 0;
+}
+
+void row_unlink_spec(struct spawner *sp, const char *name)
+{
+	char file[NAME_MAX_BYTES + 8];
+
+	spec_file_name(name, file);
+	unlinkat(sp->start.home.specs_fd, file, 0);
+}

@@ -1,0 +1,24 @@
+/*
+ * spawner/rows.h - a process becomes known, and is forgotten: row, FIFOs, cgroup and private record together.
+ *
+ * Only here does the spawner take the table's lock, and it never waits for it: -EBUSY means that someone holds it, and the command is carried out
+ * a little later.
+ */
+#ifndef SPAWNER_ROWS_H
+#define SPAWNER_ROWS_H
+
+#include "spawner/proc.h"
+
+/* What a spec file says, as the table shows it. f gets the reason; -ENOENT: there is no such file. */
+int row_load_ident(struct spawner *sp, const char *file, const char *name, struct pt_ident *ret, struct fault *f);
+
+/* A new row, with its FIFOs. -EBUSY as above, -ENOSPC: the table is full. */
+int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret);
+
+/* Take the row of a resting process out of the table, with its FIFOs and cgroup; frees p. -EBUSY as above. */
+int row_drop(struct proc *p, const struct cause *why);
+
+/* Remove the stored spec. */
+void row_unlink_spec(struct spawner *sp, const char *name);
+
+#endif

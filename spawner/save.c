@@ -1,0 +1,167 @@
+/*
+ * spawner/save.c - processes.json, written by a forked child: it has a frozen copy of our memory, may take as long as the disk does
+ * with fsync, and supervision goes on meanwhile. What changes while it writes is written by the next one.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/say.h"
+#include "config/desired.h"
+#include "config/spec.h"
+#include "spawner/proc.h"
+
+#define SAVE_SOON_NS (1 * NS_PER_SEC)
+#define SAVE_AGAIN_NS (5 * NS_PER_SEC) /* after a failure: a full disk, say */
+#define SAVE_SYNC_EACH 16 /* more new specs than this are synced by one syncfs(): a commit for all instead of one for each */
+
+static void fill_entry(const struct proc *p, struct desired_entry *e)
+{
+	memcpy(e->name, p->ident.name, sizeof(e->name));
+	e->up = p->life.desired;
+	e->order = p->ident.order;
+	e->service = p->ident.service;
+	e->pid = p->life.pid;
+	e->start_ticks = p->life.start_ticks;
+	e->started_real_ns = p->life.start_real_ns;
+}
+
+static void sync_spec(const struct spawner *sp, const struct proc *p)
+{
+	char file[NAME_MAX_BYTES + 8];
+	int fd;
+
+	spec_file_name(p->ident.name, file);
+	fd = io_open(sp->start.home.specs_fd, file, O_RDONLY, 0);
+	if (fd >= 0)
+		(void)fsync(fd);
+	io_close(&fd);
+}
+
+/* In the child. */
+static int write_all(struct spawner *sp)
+{
+	struct desired d = { .foreign_entries = sp->foreign_entries, .foreign_keys = sp->foreign_keys };
+	unsigned specs = 0;
+
+	memcpy(d.boot_id, sp->boot_id, sizeof(d.boot_id));
+	d.entry = calloc(sp->capacity ? sp->capacity : 1, sizeof(*d.entry));
+	if (!d.entry)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < sp->capacity; i++) {
+		const struct proc *p = sp->slot[i];
+
+		if (!p || p->added)
+			continue;
+		fill_entry(p, &d.entry[d.n++]);
+		if (p->spec_dirty && ++specs <= SAVE_SYNC_EACH)
+			sync_spec(sp, p);
+	}
+	if (specs > SAVE_SYNC_EACH)
+		(void)syncfs(sp->start.home.specs_fd);
+	else if (specs)
+		(void)fsync(sp->start.home.specs_fd);
+	return desired_save(sp->start.home.fd, &d);
+}
+
+static void begin(struct spawner *sp)
+{
+	pid_t pid;
+
+	loop_timer_clear(sp->loop, &sp->save_timer);
+	sp->save_wanted = false;
+	pid = fork();
+	if (pid == 0) {
+		int lock_fd = sp->start.lock_fd;
+
+		io_close(&lock_fd); /* the role is the parent's: it must end with the parent */
+		_exit(write_all(sp) < 0 ? 1 : 0);
+	}
+	if (pid < 0) {
+		sp->save_failed = true;
+		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_AGAIN_NS);
+		return;
+	}
+	sp->saver = pid;
+	sp->children++;
+	for (uint32_t i = 0; i < sp->capacity; i++)
+		if (sp->slot[i])
+			sp->slot[i]->spec_dirty = false;
+}
+
+void save_now(struct spawner *sp)
+{
+	sp->save_wanted = true;
+	if (!sp->saver)
+		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns()); /* in this turn, once for all commands of the batch */
+}
+
+void save_soon(struct spawner *sp)
+{
+	sp->save_wanted = true;
+	if (!sp->saver && sp->save_timer.at_boot_ns == 0)
+		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_SOON_NS);
+}
+
+static void on_timer(void *arg)
+{
+	struct spawner *sp = arg;
+
+	if (!sp->saver)
+		begin(sp);
+}
+
+bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
+{
+	if (pid != sp->saver)
+		return false;
+	sp->saver = 0;
+	if (wait_status != 0) {
+		if (!sp->save_failed)
+			say(SAY_WARNING, "cannot write %s/%s; trying again", sp->start.home.path, DESIRED_FILE);
+		sp->save_failed = true;
+		sp->save_wanted = true;
+		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_AGAIN_NS);
+		return true;
+	}
+	if (sp->save_failed)
+		say(SAY_INFO, "%s/%s can be written again", sp->start.home.path, DESIRED_FILE);
+	sp->save_failed = false;
+	if (sp->save_wanted)
+		save_now(sp);
+	else if (sp->shutting)
+		spawner_all_rest(sp);
+	return true;
+}
+
+bool save_pending(const struct spawner *sp)
+{
+	return sp->saver || (sp->save_wanted && !sp->save_failed);
+}
+
+void save_load(struct spawner *sp)
+{
+	struct desired d = { 0 };
+	struct fault f = { "" };
+	char aside[64];
+
+	loop_timer_init(&sp->save_timer, on_timer, sp);
+	if (desired_load(sp->start.home.fd, &d, &f) < 0) {
+		snprintf(aside, sizeof(aside), "%s.damaged-%llu", DESIRED_FILE, (unsigned long long)(clock_real_ns() / NS_PER_SEC));
+		say(SAY_WARNING, "%s; it is kept as %s", f.text, aside);
+		if (renameat(sp->start.home.fd, DESIRED_FILE, sp->start.home.fd, aside) < 0)
+			say(SAY_WARNING, "cannot rename it: %s", strerror(errno));
+		return;
+	}
+	sp->foreign_entries = d.foreign_entries;
+	sp->foreign_keys = d.foreign_keys;
+	d.foreign_entries = d.foreign_keys = NULL;
+	desired_done(&d);
+}

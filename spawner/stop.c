@@ -1,0 +1,114 @@
+/* spawner/stop.c - see spawner/stop.h. */
+#define _GNU_SOURCE 1
+#include "spawner/stop.h"
+
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/say.h"
+#include "spawner/proc.h"
+#include "spawner/tree.h"
+
+#define STOP_KILL_AGAIN_MS 1000u /* what SIGKILL does not end sleeps in the kernel; look again now and then */
+#define STOP_SETTLE_ROUNDS 16	 /* a tree that keeps forking is caught when all of it is stopped */
+#define STOP_SAY_AFTER 3	 /* kill rounds before it is said that something survives them */
+
+static void on_leftover(void *arg, uint32_t events)
+{
+	(void)events;
+	stop_look_again(arg);
+}
+
+static void unwatch(struct proc *p)
+{
+	loop_unwatch(p->sp->loop, p->leftover_watch);
+	p->leftover_watch = NULL;
+	pidref_done(&p->leftover);
+}
+
+/* Wait for the end of one member; each end leads to another look at the whole. */
+static bool watch_one(struct proc *p, const struct tree *t)
+{
+	unwatch(p);
+	for (size_t i = t->n; i-- > 0;) {
+		if (pidref_open(t->member[i].pid, t->member[i].start_ticks, &p->leftover) < 0)
+			continue;
+		if (loop_watch(p->sp->loop, p->leftover.fd, EPOLLIN, on_leftover, p, &p->leftover_watch) == 0)
+			return true;
+		unwatch(p);
+	}
+	return false;
+}
+
+void stop_look_again(struct proc *p)
+{
+	struct tree t = { 0 };
+
+	unwatch(p);
+	if (p->ref.pid != 0) /* the process itself lives: its own end is watched */
+		return;
+	if (tree_find(p, &t) == 0 && t.n == 0) {
+		exits_tree_gone(p);
+		return;
+	}
+	watch_one(p, &t); /* if that failed, the stop's deadline looks again */
+	tree_done(&t);
+}
+
+static void kill_tree(struct proc *p)
+{
+	struct tree t = { 0 };
+	size_t before = 0;
+
+	for (int round = 0; round < STOP_SETTLE_ROUNDS; round++) {
+		tree_done(&t);
+		if (tree_find(p, &t) < 0)
+			return;
+		if (t.n == before)
+			break;
+		before = t.n;
+		tree_signal(&t, SIGSTOP);
+	}
+	cgroup_kill(&p->sp->cgroup, p->ident.name);
+	if (tree_signal(&t, SIGKILL))
+		p->life.killed = 1;
+	tree_done(&t);
+}
+
+void stop_kill(struct proc *p)
+{
+	p->life.next_boot_ns = clock_boot_ns() + STOP_KILL_AGAIN_MS * NS_PER_MS;
+	loop_timer_set(p->sp->loop, &p->timer, p->life.next_boot_ns);
+	kill_tree(p);
+	proc_publish(p);
+	if (++p->kills == STOP_SAY_AFTER)
+		say(SAY_WARNING, "%s: something of its tree survives SIGKILL; most likely it waits inside the kernel for a device", p->ident.name);
+	if (p->kills > STOP_SAY_AFTER)
+		p->kills = STOP_SAY_AFTER + 1;
+	stop_look_again(p);
+}
+
+void stop_begin(struct proc *p, uint32_t timeout_ms)
+{
+	struct tree t = { 0 };
+
+	p->life.killed = 0;
+	p->kills = 0;
+	if (timeout_ms == 0) {
+		stop_kill(p);
+		return;
+	}
+	if (tree_find(p, &t) == 0) {
+		tree_signal(&t, p->ident.stop_signal);
+		tree_signal(&t, SIGCONT); /* a stopped process can't obey */
+	}
+	tree_done(&t);
+	stop_look_again(p);
+}
+
+void stop_forget(struct proc *p)
+{
+	unwatch(p);
+	p->kills = 0;
+}

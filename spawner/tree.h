@@ -1,0 +1,31 @@
+/*
+ * spawner/tree.h - who belongs to a process: itself, its descendants, and those that were re-parented away from it.
+ *
+ * With cgroups that is one list. Without: the descendants of the root, and among the children of those who adopt orphans (this spawner, the guardian, and who
+ * adopts after them) every process of the root's session or with the process's mark (TEND_INSTANCE and TEND_NAME) in its environment, each with its descendants.
+ * A descendant that left the session, lost its parents and cleaned its environment is found with cgroups only.
+ */
+#ifndef SPAWNER_TREE_H
+#define SPAWNER_TREE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "spawner/proc.h"
+
+struct tree {		/* living members (no zombies), parents before children; free(t->member) */
+	struct tree_member {
+		pid_t pid;
+		uint64_t start_ticks;
+	} *member;
+	size_t n;
+};
+
+int tree_find(struct proc *p, struct tree *ret);
+void tree_done(struct tree *t);
+/* Is anything alive in the tree of a process that has itself ended? Cheap: the common answer is no. */
+bool tree_is_empty(struct proc *p);
+/* Signal every member, children first; returns how many got it. */
+unsigned tree_signal(const struct tree *t, int signo);
+
+#endif
