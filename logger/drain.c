@@ -1,0 +1,140 @@
+/*
+ * logger/drain.c - splice(2) from pipe to file.
+ *
+ * One system call takes the bytes from the pipe and puts them into the file, so a SIGKILL between any two
+ * instructions neither loses nor repeats one: the kernel takes from the pipe exactly what the file system took. That
+ * holds only with one logger at a time (the role's lock) and with the offset of the next byte asked from the file,
+ * not remembered.
+ *
+ * Why naps: splice(2) holds the pipe's lock while it writes to the file. Answering every wake-up makes the writer
+ * wait for that lock at each line and halves its speed. So after a drain the pipe is left to fill for a while: long
+ * enough to be worth a call, short enough that it does not get full. When a nap finds it empty, epoll watches again,
+ * and the first line after a quiet time is moved at once.
+ */
+#define _GNU_SOURCE 1
+#include "logger/drain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include "base/clock.h"
+#include "logger/publish.h"
+
+#define TURN_BYTES (256u << 10) /* from one stream, before the others have their turn */
+#define REST_BYTES (16u << 20)	/* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
+#define FULL_BYTES (32u << 10)	/* a call that moved less than this has left little behind */
+#define PIPE_BYTES (64u << 10)	/* where the pipe does not say */
+#define RETRY_NS   NS_PER_SEC
+
+/* The pipe was nearly full: its writer had to wait, or soon would have. Nearly empty: the call was hardly worth it. */
+uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes)
+{
+	if (pipe_bytes == 0)
+		pipe_bytes = PIPE_BYTES;
+	if (moved >= pipe_bytes - pipe_bytes / 4)
+		nap_ns /= 2;
+	else if (moved < pipe_bytes / 4)
+		nap_ns *= 2;
+	if (nap_ns < DRAIN_NAP_MIN_NS)
+		return DRAIN_NAP_MIN_NS;
+	return nap_ns < DRAIN_NAP_MAX_NS ? nap_ns : DRAIN_NAP_MAX_NS;
+}
+
+static uint32_t waiting(const struct stream *st)
+{
+	int n = 0;
+
+	return st->fifo >= 0 && ioctl(st->fifo, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
+}
+
+/* Splice at most limit bytes. 0: there may be more. -EAGAIN: the pipe is empty. Else the file refuses. */
+static int move(struct stream *st, uint64_t limit, uint64_t *moved)
+{
+	off_t size;
+	int r;
+
+	if (st->file < 0 && waiting(st) == 0)
+		return -EAGAIN; /* no file for a process that says nothing */
+	r = stream_need_file(st, &size);
+	if (r)
+		return r;
+	for (ssize_t n = FULL_BYTES; n >= FULL_BYTES && *moved < limit;) {
+		off_t at = size; /* splice(2) moves it on even where it fails half-way on some file systems */
+
+		n = splice(st->fifo, NULL, st->file, &at, limit - *moved, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+		if (n < 0)
+			return errno == EINTR ? 0 : -errno;
+		if (n == 0)
+			return -EAGAIN; /* no writer but ourselves */
+		size += n;
+		*moved += (uint64_t)n;
+		st->log.file_bytes = (uint64_t)size;
+	}
+	return 0;
+}
+
+static int move_and_note(struct stream *st, uint64_t limit, uint64_t *ret_moved)
+{
+	uint64_t moved = 0;
+	int r = stream_need_fifo(st);
+
+	if (!r)
+		r = move(st, limit, &moved);
+	if (moved > 0) {
+		st->log.captured_bytes += moved;
+		st->log.last_real_ns = clock_real_ns();
+	}
+	*ret_moved = moved;
+	return r;
+}
+
+static void blocked(struct stream *st, int r)
+{
+	st->log.pipe_fill = waiting(st);
+	publish_state(st, PT_LOG_BLOCKED, r);
+	(void)stream_arm(st, false); /* the bytes that wait would report themselves all the time */
+	stream_wake_in(st, RETRY_NS);
+}
+
+void drain_now(struct stream *st)
+{
+	uint64_t moved;
+	int r = move_and_note(st, TURN_BYTES, &moved);
+
+	if (r == -ENOENT && st->fifo < 0) { /* the next change of the row says that it is there */
+		publish_state(st, PT_LOG_CLOSED, 0);
+		return;
+	}
+	if (r && r != -EAGAIN) {
+		blocked(st, r);
+		return;
+	}
+	st->log.pipe_fill = 0;
+	publish_state(st, PT_LOG_OPEN, 0);
+	if (moved == 0 && r == -EAGAIN) {
+		loop_timer_clear(st->lg->loop, &st->timer);
+		st->nap_ns = DRAIN_NAP_MAX_NS;
+		(void)stream_arm(st, true);
+		return;
+	}
+	st->nap_ns = drain_nap(st->nap_ns, moved, st->log.pipe_bytes);
+	(void)stream_arm(st, false);
+	stream_wake_in(st, st->nap_ns);
+}
+
+void drain_rest(struct stream *st)
+{
+	uint64_t moved = 1, sum = 0;
+	int r = st->fifo < 0 ? -ENOENT : 0;
+
+	while (!r && moved > 0 && sum < REST_BYTES) {
+		r = move_and_note(st, TURN_BYTES, &moved);
+		sum += moved;
+	}
+	st->log.pipe_fill = waiting(st);
+	if (r && r != -EAGAIN && st->fifo >= 0)
+		publish_state(st, PT_LOG_BLOCKED, r);
+	else
+		publish_state(st, PT_LOG_CLOSED, 0);
+}

@@ -1,0 +1,23 @@
+/*
+ * logger/drain.h - moving bytes from the pipe to the file, when and how many.
+ */
+#ifndef LOGGER_DRAIN_H
+#define LOGGER_DRAIN_H
+
+#include <stdint.h>
+
+#include "logger/stream.h"
+
+#define DRAIN_NAP_MIN_NS 100000ull
+#define DRAIN_NAP_MAX_NS 5000000ull
+
+/* Move what is there (a bounded amount), publish it, and arrange for the next time. */
+void drain_now(struct stream *st);
+
+/* The same without a next time: the stream ends. What the file refuses stays in the pipe. */
+void drain_rest(struct stream *st);
+
+/* How long to let the pipe fill after a drain that moved some bytes out of a pipe of pipe_bytes. Pure. */
+uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * monitor/verdict.h - what the state of a process means for its health. Pure: no clock, no system call, no table.
+ */
+#ifndef MONITOR_VERDICT_H
+#define MONITOR_VERDICT_H
+
+#include <stdint.h>
+
+#include "shm/table.h"
+
+enum verdict_alive {
+	VERDICT_NONE, /* there is no process now */
+	VERDICT_ALIVE,
+	VERDICT_ENDED, /* the process of this run was seen dead */
+};
+
+#define VERDICT_ERROR_MAX 80u
+
+/* A service that is alive is healthy. An agent that is alive says by its registration how it does, and without
+ * one it is unknown. What ended, or could not be launched, without anyone asking for it has failed; what rests
+ * on purpose is unknown. */
+enum pt_verdict verdict_of(const struct pt_life *life, unsigned service, enum verdict_alive alive);
+
+/* Why it has failed, as a sentence without full stop. */
+void verdict_error(const struct pt_life *life, char buf[static VERDICT_ERROR_MAX]);
+
+/* Failures in a row: a run that ended badly counts once; a process that was seen alive in a sample starts again
+ * from 0. */
+uint32_t verdict_failures(uint32_t failures, enum pt_verdict from, enum pt_verdict to);
+
+#endif

@@ -1,0 +1,312 @@
+/*
+ * monitor/watch.c - which processes there are, are they alive, and when is the next sample.
+ *
+ * A pidfd says that a process has ended, not why. The spawner sees the same end at the same moment and writes down
+ * what it means; it doesn't ring for that. So a death is judged a little later (GRACE_NS), by the state that the
+ * spawner has given the row until then, and only a row that nobody has dealt with is called failed for the death
+ * alone.
+ */
+#include "monitor/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+#include "base/say.h"
+#include "base/str.h"
+#include "monitor/publish.h"
+
+#define GRACE_NS (100 * NS_PER_MS)
+#define FIRST_NS NS_PER_SEC	   /* the first figures of a new process: after its start-up, before anyone asks */
+#define GRID_NS	 (100 * NS_PER_MS) /* first samples come together where many start */
+
+static void on_timer(void *arg);
+static void arm(void *arg);
+
+int watch_init(struct monitor *mo)
+{
+	loop_timer_init(&mo->timer, on_timer, mo);
+	loop_after_batch(mo->loop, arm, mo);
+	return sample_walk_new(&mo->walk);
+}
+
+/* --- the process of a row --- */
+
+static void leave(struct watch *w)
+{
+	loop_unwatch(w->mo->loop, w->ending);
+	w->ending = NULL;
+	pidref_done(&w->ref);
+}
+
+static void ended(struct watch *w)
+{
+	leave(w);
+	w->alive = VERDICT_ENDED;
+	w->first_due_ns = 0;
+	w->mo->look_again_ns = clock_boot_ns() + GRACE_NS;
+	publish_gone(w);
+}
+
+static void on_ending(void *arg, uint32_t events)
+{
+	(void)events;
+	ended(arg);
+}
+
+static uint64_t first_due(const struct watch *w)
+{
+	uint64_t now = clock_boot_ns();
+	uint64_t at = w->health.sampled_boot_ns ? w->health.sampled_boot_ns + w->mo->interval_ns
+						: w->life.start_boot_ns + FIRST_NS;
+
+	if (at < now)
+		at = now;
+	if (at > now + w->mo->interval_ns + FIRST_NS) /* a time in the table that can't be right */
+		at = now + FIRST_NS;
+	return at + GRID_NS - at % GRID_NS;
+}
+
+static void follow(struct watch *w)
+{
+	int r = pidref_open(w->life.pid, w->life.start_ticks, &w->ref);
+
+	if (r == -ESRCH || r == -EINVAL) {
+		ended(w);
+		return;
+	}
+	if (!r)
+		r = loop_watch(w->mo->loop, w->ref.fd, EPOLLIN, on_ending, w, &w->ending);
+	if (r) { /* out of descriptors or memory: its end shows in the next sample */
+		say(SAY_WARNING, "%s: can't watch pid %d: %s", w->name, (int)w->life.pid, strerror(-r));
+		pidref_done(&w->ref);
+		w->ref.pid = w->life.pid;
+		w->ref.start_ticks = w->life.start_ticks;
+	}
+	w->alive = VERDICT_ALIVE;
+	w->health.last_seen_real_ns = clock_real_ns();
+	w->first_due_ns = first_due(w);
+}
+
+static void judge(struct watch *w)
+{
+	publish_verdict(w, verdict_of(&w->life, w->service, w->alive));
+}
+
+/* The row says something new. */
+static void take_life(struct watch *w, const struct pt_life *life, uint64_t version)
+{
+	bool has_pid = (pt_state_traits(life->state) & PT_TRAIT_PID) && life->pid > 0;
+	bool same = w->ref.pid > 0 && w->ref.pid == life->pid &&
+		(!life->start_ticks || w->ref.start_ticks == life->start_ticks);
+
+	w->life = *life;
+	w->life_version = version;
+	if (w->ref.pid > 0 && !(has_pid && same)) {
+		leave(w);
+		publish_gone(w);
+	}
+	if (life->life != w->health.life)
+		publish_new_run(w);
+	if (!has_pid) {
+		w->alive = VERDICT_NONE;
+		w->first_due_ns = 0;
+	} else if (w->ref.pid == 0) {
+		follow(w);
+	}
+	if (w->alive != VERDICT_ENDED)
+		judge(w);
+}
+
+static void take_sample(struct watch *w)
+{
+	struct sample s;
+	int r = sample_tree(w->mo->walk, w->ref.pid, w->ref.start_ticks, &s);
+
+	w->first_due_ns = 0;
+	if (r == -ESRCH) {
+		ended(w);
+		return;
+	}
+	if (!r)
+		publish_sample(w, &s);
+	else
+		say(SAY_DEBUG, "%s: no sample of pid %d: %s", w->name, (int)w->ref.pid, strerror(-r));
+}
+
+/* --- rows --- */
+
+static void begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, uint64_t version)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+
+	if (!w) {
+		say(SAY_ERROR, "%s: no memory to watch it", row->ident.name);
+		return;
+	}
+	w->mo = mo;
+	w->slot = slot;
+	w->service = row->ident.service;
+	(void)str_copy(w->name, sizeof(w->name), row->ident.name);
+	w->ref = (struct pidref)PIDREF_NONE;
+	w->health.gen = row->gen;
+	publish_resume(w, &row->health);
+	mo->by_slot[slot] = w;
+	take_life(w, &row->life, version);
+}
+
+static void end(struct monitor *mo, uint32_t slot)
+{
+	struct watch *w = mo->by_slot[slot];
+
+	mo->by_slot[slot] = NULL;
+	leave(w);
+	free(w);
+}
+
+void watch_done(struct monitor *mo)
+{
+	for (uint32_t i = 0; i < mo->slots; i++)
+		if (mo->by_slot[i])
+			end(mo, i);
+	free(mo->by_slot);
+	mo->by_slot = NULL;
+	mo->slots = 0;
+	sample_walk_free(mo->walk);
+	mo->walk = NULL;
+}
+
+void watch_forget_versions(struct monitor *mo)
+{
+	for (uint32_t i = 0; i < mo->slots; i++)
+		if (mo->by_slot[i])
+			mo->by_slot[i]->life_version = UINT64_MAX;
+}
+
+static void look_at(struct monitor *mo, uint32_t slot)
+{
+	struct watch *w = mo->by_slot[slot];
+	uint32_t gen = pt_gen(mo->pt, slot);
+	uint64_t version = pt_life_version(mo->pt, slot);
+	struct pt_row row;
+
+	if (w && w->health.gen != gen) {
+		end(mo, slot);
+		w = NULL;
+	}
+	if (!(gen & 1) || (w && w->life_version == version))
+		return;
+	int r = pt_read(mo->pt, slot, &row);
+	if (r == -ENOENT)
+		return; /* removed since; that rings again */
+	if (r) {
+		say(SAY_WARNING, "row %u of the process table can't be read: %s", slot, strerror(-r));
+		return;
+	}
+	if (w && strcmp(w->name, row.ident.name) != 0) { /* another segment */
+		end(mo, slot);
+		w = NULL;
+	}
+	if (w)
+		take_life(w, &row.life, version);
+	else
+		begin(mo, slot, &row, version);
+}
+
+static int need_slots(struct monitor *mo, uint32_t n)
+{
+	if (n <= mo->slots)
+		return 0;
+	struct watch **more = reallocarray(mo->by_slot, n, sizeof(struct watch *));
+	if (!more)
+		return -ENOMEM;
+	memset(more + mo->slots, 0, (n - mo->slots) * sizeof(struct watch *));
+	mo->by_slot = more;
+	mo->slots = n;
+	return 0;
+}
+
+static void compare_rows(struct monitor *mo)
+{
+	uint32_t high = pt_high(mo->pt);
+
+	if (need_slots(mo, high)) {
+		say(SAY_ERROR, "no memory to watch %u processes", high);
+		return;
+	}
+	for (uint32_t i = 0; i < mo->slots; i++)
+		look_at(mo, i);
+}
+
+void watch_scan(struct monitor *mo)
+{
+	compare_rows(mo);
+	arm(mo);
+}
+
+/* --- when --- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* A change that the spawner does not ring for may come to a row that is up or waits for its restart; the others
+ * rest. */
+static bool is_going_on(const struct watch *w)
+{
+	return (pt_state_traits(w->life.state) & (PT_TRAIT_UP | PT_TRAIT_TIMER)) != 0;
+}
+
+/* After each turn of the loop: what is next? */
+static void arm(void *arg)
+{
+	struct monitor *mo = arg;
+	uint64_t at = mo->look_again_ns;
+	bool going = false;
+
+	for (uint32_t i = 0; i < mo->slots; i++) {
+		if (!mo->by_slot[i])
+			continue;
+		at = earlier(at, mo->by_slot[i]->first_due_ns);
+		going |= is_going_on(mo->by_slot[i]);
+	}
+	if (!going)
+		mo->next_cycle_ns = 0;
+	else if (mo->next_cycle_ns == 0)
+		mo->next_cycle_ns = clock_boot_ns() + mo->interval_ns;
+	at = earlier(at, mo->next_cycle_ns);
+	if (at == mo->timer.at_boot_ns)
+		return;
+	if (at == 0)
+		loop_timer_clear(mo->loop, &mo->timer);
+	else if (loop_timer_set(mo->loop, &mo->timer, at))
+		say(SAY_ERROR, "no memory for a timer; samples are late");
+}
+
+static void on_timer(void *arg)
+{
+	struct monitor *mo = arg;
+	uint64_t now = clock_boot_ns();
+	bool cycle = mo->next_cycle_ns != 0 && mo->next_cycle_ns <= now;
+	bool judge_ended = cycle || (mo->look_again_ns != 0 && mo->look_again_ns <= now);
+
+	if (cycle)
+		mo->next_cycle_ns = now + mo->interval_ns;
+	if (judge_ended) {
+		mo->look_again_ns = 0;
+		compare_rows(mo);
+	}
+	for (uint32_t i = 0; i < mo->slots; i++) {
+		struct watch *w = mo->by_slot[i];
+
+		if (!w)
+			continue;
+		if (w->alive == VERDICT_ALIVE && (cycle || (w->first_due_ns != 0 && w->first_due_ns <= now)))
+			take_sample(w);
+		else if (w->alive == VERDICT_ENDED && judge_ended)
+			judge(w);
+	}
+}

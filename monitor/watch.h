@@ -1,0 +1,62 @@
+/*
+ * monitor/watch.h - the processes that the monitor looks after, and when it looks.
+ *
+ * USED BY   monitor/ alone.
+ * OWNERSHIP struct monitor owns every watch; a watch owns its pidfd. The health block in the segment is a copy of
+ *           watch.health.
+ * WHEN      A change of the row: when the spawner rings. A death: at once, by pidfd. A sample: 1 s after the
+ *           beginning of a run, then with all others once every interval. Nothing is timed while no row is up or
+ *           waiting for a restart.
+ */
+#ifndef MONITOR_WATCH_H
+#define MONITOR_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/home.h"
+#include "base/loop.h"
+#include "base/pidref.h"
+#include "monitor/sample.h"
+#include "monitor/verdict.h"
+#include "shm/table.h"
+
+struct watch;
+
+struct monitor {
+	struct home home;
+	struct pt *pt;
+	struct loop *loop;
+	struct watch **by_slot; /* NULL where the row is free or not readable */
+	uint32_t slots;
+	struct sample_walk *walk;
+	uint64_t interval_ns;
+	uint64_t next_cycle_ns;	 /* all are sampled; 0 = nothing is going on */
+	uint64_t look_again_ns;	 /* rows whose process ended are looked at again; 0 = there are none */
+	struct loop_timer timer; /* the earliest of these and of the first samples */
+};
+
+struct watch {
+	struct monitor *mo;
+	uint32_t slot;
+	uint8_t service; /* enum pt_service */
+	char name[PT_NAME_MAX];
+	uint64_t life_version; /* of the life block that was read last */
+	struct pt_life life;   /* that one */
+	enum verdict_alive alive;
+	struct pidref ref;
+	struct loop_watch *ending; /* of ref.fd */
+	uint64_t first_due_ns;	   /* first sample of this run; 0 = taken */
+	struct pt_health health;   /* the private truth */
+};
+
+/* Prepare what lies in mo beyond home, pt, loop and interval. */
+int watch_init(struct monitor *mo);
+void watch_done(struct monitor *mo);
+
+/* Compare the watches with the table, and arm the timer for what comes next. */
+void watch_scan(struct monitor *mo);
+/* Make the next scan look at every row: the segment is another one. */
+void watch_forget_versions(struct monitor *mo);
+
+#endif

@@ -1,0 +1,535 @@
+/* tests/unit/test_logger_splice.c - tend-logger alone, on a hand-made segment: no byte is lost, repeated or out
+ * of order. */
+/* links: tests/unit/instance.c */
+#define _GNU_SOURCE 1
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "shm/events.h"
+#include "tests/unit/instance.h"
+
+#define KILLS	50
+#define LOG_MAX (1u << 30)
+
+static struct instance in;
+static int keeper = -1; /* the read end that the guardian holds */
+
+static uint32_t add(const char *name)
+{
+	char fifo[PT_NAME_MAX + 8];
+	uint32_t slot = instance_add(&in, name, PT_SERVICE_SERVICE);
+
+	(void)snprintf(fifo, sizeof(fifo), "%s.out", name);
+	keeper = openat(in.home.run_fd, fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ck_assert_int_ge(keeper, 0);
+	return slot;
+}
+
+static void setup(void)
+{
+	instance_make(&in, 16);
+}
+
+static void teardown(void)
+{
+	io_close(&keeper);
+	instance_remove(&in);
+}
+
+static int open_out(const char *fifo)
+{
+	int fd = openat(in.home.run_fd, fifo, O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+static struct pt_log block(uint32_t slot)
+{
+	struct pt_row row;
+
+	ck_assert_int_eq(pt_read(in.spawner, slot, &row), 0);
+	return row.log;
+}
+
+static char *log_text(const char *name, size_t *ret_len)
+{
+	char *text;
+
+	if (io_read_file(in.home.logs_fd, name, LOG_MAX, &text, ret_len))
+		return NULL;
+	return text;
+}
+
+static bool log_is(const char *name, const char *want)
+{
+	size_t len;
+	char *text = log_text(name, &len);
+	bool same = text && len == strlen(want) && memcmp(text, want, len) == 0;
+
+	free(text);
+	return same;
+}
+
+static uint64_t log_size(const char *name)
+{
+	struct stat sb;
+
+	return fstatat(in.home.logs_fd, name, &sb, 0) == 0 ? (uint64_t)sb.st_size : 0;
+}
+
+static void put(int fd, const char *text)
+{
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+struct tally {
+	_Atomic uint64_t lines;
+	_Atomic bool stop;
+};
+
+static struct tally *shared_tally(void)
+{
+	struct tally *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert(t != MAP_FAILED);
+	return t;
+}
+
+/* Numbered lines of varying length, until told to stop. */
+static pid_t start_writer(const char *fifo, struct tally *t)
+{
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid > 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	int fd = openat(in.home.run_fd, fifo, O_WRONLY);
+	char line[256], dots[97];
+
+	memset(dots, '.', 96);
+	dots[96] = '\0';
+	for (uint64_t i = 0; !t->stop; i++) {
+		int n = snprintf(line, sizeof(line), "%llu %.*s\n", (unsigned long long)i, (int)(i % 97), dots);
+		if (write(fd, line, (size_t)n) != n)
+			_exit(1);
+		t->lines = i + 1;
+	}
+	_exit(0);
+}
+
+static void check_lines(const char *name, uint64_t lines)
+{
+	size_t len;
+	char *text = log_text(name, &len), *at = text;
+
+	ck_assert_ptr_nonnull(text);
+	for (uint64_t i = 0; i < lines; i++) {
+		char *end = strchr(at, '\n'), *blank;
+
+		ck_assert_msg(end != NULL, "the log ends before line %llu of %llu", (unsigned long long)i,
+			(unsigned long long)lines);
+		ck_assert_msg(strtoull(at, &blank, 10) == i && *blank == ' ' && (uint64_t)(end - blank - 1) == i % 97,
+			"line %llu is: %.*s", (unsigned long long)i, (int)(end - at), at);
+		at = end + 1;
+	}
+	ck_assert_int_eq(*at, '\0');
+	ck_assert_uint_eq((size_t)(at - text), len);
+	free(text);
+}
+
+START_TEST(killed_fifty_times)
+{
+	struct tally *t = shared_tally();
+	uint32_t slot = add("talker");
+	pid_t writer = start_writer("talker.out", t);
+	int status;
+
+	for (unsigned i = 0; i < KILLS; i++) {
+		pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+
+		instance_pause_ms(2 + i * 7 % 13);
+		status = instance_end(logger, SIGKILL);
+		ck_assert(WIFSIGNALED(status));
+	}
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	t->stop = true;
+	ck_assert_int_eq(waitpid(writer, &status, 0), writer);
+	ck_assert_int_eq(status, 0);
+	status = instance_end(logger, SIGTERM);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_gt(t->lines, 1000);
+	check_lines("talker.log", t->lines);
+	ck_assert_uint_eq(block(slot).captured_bytes, log_size("talker.log"));
+	ck_assert_uint_eq(block(slot).file_bytes, log_size("talker.log"));
+	ck_assert_int_eq(block(slot).state, PT_LOG_CLOSED);
+}
+END_TEST
+
+/* Nobody reads: the process waits, and goes on where the next logger begins. */
+START_TEST(a_stopped_logger_only_delays)
+{
+	struct tally *t = shared_tally();
+	int status;
+
+	add("talker");
+	pid_t writer = start_writer("talker.out", t);
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	INSTANCE_AWAIT(t->lines > 100);
+	ck_assert_int_eq(kill(logger, SIGSTOP), 0);
+	uint64_t before;
+	do {
+		before = t->lines;
+		instance_pause_ms(50);
+	} while (t->lines != before);
+	ck_assert_int_eq(waitpid(writer, &status, WNOHANG), 0);
+	ck_assert_int_eq(kill(logger, SIGCONT), 0);
+	INSTANCE_AWAIT(t->lines > before + 100);
+	t->stop = true;
+	ck_assert_int_eq(waitpid(writer, &status, 0), writer);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+	check_lines("talker.log", t->lines);
+}
+END_TEST
+
+/* Time on a CPU in ns, time waiting for one, times scheduled: the same text twice means that it has not run at all. */
+static const char *ran(pid_t pid, char text[static 128])
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+	ck_assert_int_gt(io_read_small(AT_FDCWD, path, text, 128), 0);
+	return text;
+}
+
+/* A pipe whose writers are all gone reports a hang-up for ever to whoever has it open for reading alone. */
+START_TEST(quiet_streams_cost_nothing)
+{
+	char before[128], after[128];
+	uint32_t slot = add("quiet");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("quiet.out");
+
+	put(fd, "one\n");
+	INSTANCE_AWAIT(log_is("quiet.log", "one\n"));
+	instance_pause_ms(100);
+	ran(logger, before);
+	instance_pause_ms(300);
+	ck_assert_str_eq(ran(logger, after), before);
+	io_close(&fd);
+	instance_pause_ms(100);
+	ran(logger, before);
+	instance_pause_ms(300);
+	ck_assert_str_eq(ran(logger, after), before);
+
+	fd = open_out("quiet.out");
+	put(fd, "two\n");
+	INSTANCE_AWAIT(log_is("quiet.log", "one\ntwo\n"));
+	ck_assert_int_eq(block(slot).state, PT_LOG_OPEN);
+	ck_assert_uint_eq(block(slot).captured_bytes, 8);
+	ck_assert_uint_gt(block(slot).pipe_bytes, 0);
+	ck_assert_uint_gt(block(slot).last_real_ns, 0);
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+static unsigned log_events(struct pt_event *last)
+{
+	unsigned n = 0;
+
+	for (uint64_t i = pt_event_tail(in.spawner, ROLE_LOGGER); i < pt_event_head(in.spawner, ROLE_LOGGER); i++) {
+		ck_assert_int_eq(pt_event_read(in.spawner, ROLE_LOGGER, i, last), 0);
+		ck_assert_int_eq(last->kind, PT_EVENT_LOG);
+		n++;
+	}
+	return n;
+}
+
+/* A limit on file sizes stands for the full disk: both make the file refuse bytes, and both can go away. */
+START_TEST(a_file_that_refuses_bytes_loses_none)
+{
+	struct rlimit small = { 8, RLIM_INFINITY }, large = { RLIM_INFINITY, RLIM_INFINITY };
+	struct pt_event ev;
+	uint32_t slot = add("full");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("full.out");
+
+	ck_assert_int_eq(prlimit(logger, RLIMIT_FSIZE, &small, NULL), 0);
+	put(fd, "0123456789abcdef\n");
+	INSTANCE_AWAIT(block(slot).state == PT_LOG_BLOCKED);
+	ck_assert_int_eq(block(slot).error, EFBIG);
+	ck_assert_uint_eq(block(slot).pipe_fill, 9);
+	ck_assert_uint_eq(block(slot).captured_bytes, 8);
+	ck_assert(log_is("full.log", "01234567"));
+	ck_assert_uint_eq(log_events(&ev), 1);
+	ck_assert_int_eq(ev.to, PT_LOG_BLOCKED);
+	ck_assert_uint_eq(ev.value, EFBIG);
+	ck_assert_str_eq(ev.name, "full");
+
+	ck_assert_int_eq(prlimit(logger, RLIMIT_FSIZE, &large, NULL), 0);
+	INSTANCE_AWAIT(block(slot).state == PT_LOG_OPEN);
+	ck_assert(log_is("full.log", "0123456789abcdef\n"));
+	ck_assert_int_eq(block(slot).error, 0);
+	ck_assert_uint_eq(log_events(&ev), 2);
+	ck_assert_int_eq(ev.to, PT_LOG_OPEN);
+	put(fd, "more\n");
+	INSTANCE_AWAIT(log_is("full.log", "0123456789abcdef\nmore\n"));
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_not_written_to)
+{
+	uint32_t slot = add("linked");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("linked.out");
+
+	ck_assert_int_eq(symlinkat("/dev/null", in.home.logs_fd, "linked.log"), 0);
+	put(fd, "kept\n");
+	INSTANCE_AWAIT(block(slot).state == PT_LOG_BLOCKED);
+	ck_assert_int_eq(block(slot).error, ELOOP);
+	ck_assert_int_eq(unlinkat(in.home.logs_fd, "linked.log", 0), 0);
+	INSTANCE_AWAIT(log_is("linked.log", "kept\n"));
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(a_file_that_goes_away_is_made_again)
+{
+	uint32_t slot = add("moved");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("moved.out");
+
+	put(fd, "one\n");
+	INSTANCE_AWAIT(log_is("moved.log", "one\n"));
+	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log", 0), 0);
+	put(fd, "two\n");
+	INSTANCE_AWAIT(log_is("moved.log", "two\n"));
+
+	ck_assert_int_eq(renameat(in.home.logs_fd, "moved.log", in.home.logs_fd, "moved.old"), 0);
+	instance_pause_ms(1100); /* names are compared once a second */
+	put(fd, "three\n");
+	INSTANCE_AWAIT(log_is("moved.log", "three\n"));
+	ck_assert(log_is("moved.old", "two\n"));
+
+	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log", 0) | unlinkat(in.home.logs_fd, "moved.old", 0), 0);
+	ck_assert_int_eq(unlinkat(in.home.fd, "logs", AT_REMOVEDIR), 0);
+	put(fd, "four\n");
+	INSTANCE_AWAIT(faccessat(in.home.fd, "logs/moved.log", F_OK, 0) == 0);
+	INSTANCE_AWAIT(block(slot).captured_bytes == 19);
+	ck_assert_int_eq(block(slot).state, PT_LOG_OPEN);
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+/* Truncating the file is a way to empty a log; what follows begins at its start, not behind a hole. */
+START_TEST(a_truncated_file_gets_no_hole)
+{
+	add("cut");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("cut.out");
+
+	put(fd, "one\n");
+	INSTANCE_AWAIT(log_is("cut.log", "one\n"));
+	int file = openat(in.home.logs_fd, "cut.log", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	io_close(&file);
+	put(fd, "two\n");
+	INSTANCE_AWAIT(log_is("cut.log", "two\n"));
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(only_one_logger)
+{
+	pid_t first = instance_daemon(&in, ROLE_LOGGER, true);
+	pid_t second = instance_daemon(&in, ROLE_LOGGER, false);
+	int status;
+
+	ck_assert_int_eq(waitpid(second, &status, 0), second);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	ck_assert_int_eq(instance_end(first, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(follows_a_new_segment)
+{
+	uint32_t slot = add("same");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("same.out");
+
+	put(fd, "one\n");
+	INSTANCE_AWAIT(block(slot).captured_bytes == 4);
+	instance_replace(&in, 32, ROLE_LOGGER);
+	put(fd, "two\n");
+	INSTANCE_AWAIT(block(slot).captured_bytes == 8);
+	ck_assert(log_is("same.log", "one\ntwo\n"));
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+/* A process is removed and another gets its slot: what waited in the pipe is saved, and nothing of the old
+ * counts is left. */
+START_TEST(a_removed_row_is_drained)
+{
+	uint32_t slot = add("first");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("first.out");
+
+	put(fd, "one\n");
+	INSTANCE_AWAIT(log_is("first.log", "one\n"));
+	ck_assert_int_eq(kill(logger, SIGSTOP), 0);
+	put(fd, "last\n");
+	instance_release(&in, slot);
+	ck_assert_int_eq(unlinkat(in.home.run_fd, "first.out", 0), 0);
+	io_close(&keeper);
+	ck_assert_uint_eq(add("second"), slot);
+	ck_assert_int_eq(kill(logger, SIGCONT), 0);
+	INSTANCE_AWAIT(log_is("first.log", "one\nlast\n"));
+	io_close(&fd);
+	fd = open_out("second.out");
+	put(fd, "new\n");
+	INSTANCE_AWAIT(log_is("second.log", "new\n"));
+	INSTANCE_AWAIT(block(slot).captured_bytes == 4);
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+/* The spawner had to make the FIFO again: the next run writes to another one. */
+START_TEST(a_new_pipe_is_found)
+{
+	uint32_t slot = add("pipe");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("pipe.out");
+
+	put(fd, "one\n");
+	INSTANCE_AWAIT(log_is("pipe.log", "one\n"));
+	io_close(&fd);
+	ck_assert_int_eq(unlinkat(in.home.run_fd, "pipe.out", 0), 0);
+	ck_assert_int_eq(mkfifoat(in.home.run_fd, "pipe.out", 0600), 0);
+	fd = openat(in.home.run_fd, "pipe.out", O_RDWR | O_CLOEXEC);
+	put(fd, "two\n");
+	instance_running(&in, slot, getpid());
+	INSTANCE_AWAIT(log_is("pipe.log", "one\ntwo\n"));
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+/* The highest descriptor that a process has open, and one. */
+static rlim_t most_descriptors(pid_t pid)
+{
+	char path[64];
+	rlim_t most = 0;
+
+	for (unsigned i = 0; i < 1024; i++) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)pid, i);
+		if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			most = i + 1;
+	}
+	return most;
+}
+
+/* Fewer descriptors than files: those of quiet streams are closed, and opened again when needed. */
+START_TEST(descriptors_run_out)
+{
+	char fifo[32], file[32];
+	struct rlimit few;
+	int fd[8];
+
+	for (int i = 0; i < 8; i++) {
+		(void)snprintf(file, sizeof(file), "s%d", i);
+		add(file);
+		(void)snprintf(fifo, sizeof(fifo), "s%d.out", i);
+		fd[i] = openat(in.home.run_fd, fifo, O_RDWR | O_CLOEXEC);
+		io_close(&keeper);
+	}
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	put(fd[0], "first\n");
+	INSTANCE_AWAIT(log_is("s0.log", "first\n"));
+	few.rlim_cur = few.rlim_max = most_descriptors(logger) + 2;
+	ck_assert_int_eq(prlimit(logger, RLIMIT_NOFILE, &few, NULL), 0);
+	for (int round = 0; round < 2; round++)
+		for (int i = 7; i >= 0; i--) {
+			(void)snprintf(file, sizeof(file), "s%d.log", i);
+			uint64_t before = log_size(file);
+			put(fd[i], "line\n");
+			INSTANCE_AWAIT(log_size(file) == before + 5);
+			instance_pause_ms(20); /* quiet again */
+		}
+	for (int i = 0; i < 8; i++)
+		io_close(&fd[i]);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+	struct pt_event ev;
+	ck_assert_uint_eq(log_events(&ev), 0);
+}
+END_TEST
+
+/* Last words of a process, and the logger told to end: they are in the file when it is gone. A silent process
+ * gets no file. */
+START_TEST(ends_with_empty_pipes)
+{
+	add("mute");
+	io_close(&keeper);
+	add("words");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = open_out("words.out");
+
+	ck_assert_int_eq(kill(logger, SIGSTOP), 0);
+	put(fd, "last words\n");
+	io_close(&fd);
+	ck_assert_int_eq(kill(logger, SIGTERM), 0);
+	ck_assert_int_eq(instance_end(logger, SIGCONT), 0);
+	ck_assert(log_is("words.log", "last words\n"));
+	ck_assert_int_ne(faccessat(in.home.logs_fd, "mute.log", F_OK, 0), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("logger_splice");
+	TCase *t = tcase_create("daemon");
+	SRunner *sr = srunner_create(s);
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, killed_fifty_times);
+	tcase_add_test(t, a_stopped_logger_only_delays);
+	tcase_add_test(t, quiet_streams_cost_nothing);
+	tcase_add_test(t, a_file_that_refuses_bytes_loses_none);
+	tcase_add_test(t, what_is_no_file_is_not_written_to);
+	tcase_add_test(t, a_file_that_goes_away_is_made_again);
+	tcase_add_test(t, a_truncated_file_gets_no_hole);
+	tcase_add_test(t, only_one_logger);
+	tcase_add_test(t, follows_a_new_segment);
+	tcase_add_test(t, a_removed_row_is_drained);
+	tcase_add_test(t, a_new_pipe_is_found);
+	tcase_add_test(t, descriptors_run_out);
+	tcase_add_test(t, ends_with_empty_pipes);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_ENV);
+	int failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
