@@ -174,7 +174,7 @@ check-run: all test-programs $(TEST_UNIT)
 unit:
 	@tools/deps.sh install build check
 	@$(MAKE) --no-print-directory $(PARALLEL) unit-run
-unit-run: $(TEST_UNIT)
+unit-run: all $(TEST_UNIT)
 	@$(TEST_ENV) tools/unit.sh
 
 system:
@@ -224,6 +224,7 @@ INSTALLED_LIB := $(B)/install/libtendshm.a
 INSTALLED_PC  := $(B)/install/tendshm.pc
 MAN1 := $(wildcard docs/man/*.1)
 MAN5 := $(wildcard docs/man/*.5)
+MAN8 := $(wildcard docs/man/*.8)
 DAEMONS := $(filter-out $(BIN)/tend,$(BINARIES))
 D := $(DESTDIR)$(PREFIX)
 
@@ -245,6 +246,7 @@ install: all $(INSTALLED_LIB) $(INSTALLED_PC)
 	install -m 644 $(INSTALLED_PC) "$(D)/lib/pkgconfig/"
 	$(if $(MAN1),install -d "$(D)/share/man/man1" && install -m 644 $(MAN1) "$(D)/share/man/man1/")
 	$(if $(MAN5),install -d "$(D)/share/man/man5" && install -m 644 $(MAN5) "$(D)/share/man/man5/")
+	$(if $(MAN8),install -d "$(D)/share/man/man8" && install -m 644 $(MAN8) "$(D)/share/man/man8/")
 
 # Exactly what install made; folders go only where they are ours and empty.
 uninstall:
@@ -252,6 +254,7 @@ uninstall:
 	rm -f "$(D)/include/tendshm.h" $(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(h)")
 	rm -f "$(D)/lib/libtendshm.a" "$(D)/lib/pkgconfig/tendshm.pc"
 	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))") $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")
+	rm -f $(foreach m,$(MAN8),"$(D)/share/man/man8/$(notdir $(m))")
 	for d in libexec/tend include/tend/shm include/tend/base include/tend; do [ ! -d "$(D)/$$d" ] || rmdir "$(D)/$$d"; done
 
 # ---- what the compiler found out; goals that compile nothing don't ask

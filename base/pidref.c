@@ -103,3 +103,10 @@ int pidref_exit_status(const struct pidref *r, int *ret_wait_status)
 	*ret_wait_status = info.exit_code;
 	return 0;
 }
+
+int pid_wait_status(const siginfo_t *si)
+{
+	if (si->si_code == CLD_EXITED)
+		return (si->si_status & 0xff) << 8;
+	return si->si_status | (si->si_code == CLD_DUMPED ? 0x80 : 0);
+}

@@ -7,6 +7,7 @@
 #ifndef BASE_PIDREF_H
 #define BASE_PIDREF_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,9 @@ int pidref_signal(const struct pidref *r, int signo);
 
 /* How it ended, as from waitpid(), for a process that is no child of ours and has been reaped: PIDFD_GET_INFO, Linux 6.15. -ENOTSUP before that. */
 int pidref_exit_status(const struct pidref *r, int *ret_wait_status);
+
+/* What waitid() tells of an end, as waitpid() would give it. */
+int pid_wait_status(const siginfo_t *si);
 
 /* The state letter of /proc/PID/stat ('R', 'S', 'T', 'Z' ...) of exactly this process, 0 if it is gone. Needs no pidfd. */
 char pid_state(pid_t pid, uint64_t start_ticks);

@@ -135,18 +135,38 @@ void desired_done(struct desired *d)
 	memset(d, 0, sizeof(*d));
 }
 
-static void print_entry(FILE *out, const struct desired_entry *e, const char *separator)
+/* names are checked, so nothing here needs escaping */
+static void print_entry(FILE *out, const struct desired_entry *e)
 {
 	static const char *const types[] = { "agent", "service", "registry" };
 	char when[CLOCK_TEXT_MAX];
 
-	/* names are checked, so nothing here needs escaping */
-	fprintf(out, "%s\n    \"%s\": {\"name\": \"%s\", \"desired\": \"%s\", \"service_type\": \"%s\", \"order\": %u", separator, e->name,
-		e->name, e->up ? "up" : "down", types[e->service % 3], e->order);
+	fprintf(out, "\"%s\": {\"name\": \"%s\", \"desired\": \"%s\", \"service_type\": \"%s\", \"order\": %u", e->name, e->name,
+		e->up ? "up" : "down", types[e->service % 3], e->order);
 	if (e->pid)
 		fprintf(out, ", \"pid\": %d, \"start_ticks\": %llu, \"started_at\": \"%s\"", (int)e->pid,
 			(unsigned long long)e->start_ticks, clock_rfc3339(e->started_real_ns, when));
 	fputc('}', out);
+}
+
+int desired_keep(char **foreign_entries, const struct desired_entry *e)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return -errno;
+	if (*foreign_entries)
+		fprintf(out, "%s,", *foreign_entries);
+	print_entry(out, e);
+	if (fclose(out) != 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	free(*foreign_entries);
+	*foreign_entries = text;
+	return 0;
 }
 
 int desired_save(int home_fd, const struct desired *d)
@@ -163,7 +183,8 @@ int desired_save(int home_fd, const struct desired *d)
 	fprintf(out, "{\n  \"version\": 1,\n  \"boot_id\": \"%s\",\n  \"last_updated\": \"%s\",\n  \"processes\": {", d->boot_id,
 		clock_rfc3339(clock_real_ns(), when));
 	for (size_t i = 0; i < d->n; i++) {
-		print_entry(out, &d->entry[i], separator);
+		fprintf(out, "%s\n    ", separator);
+		print_entry(out, &d->entry[i]);
 		separator = ",";
 	}
 	if (d->foreign_entries)

@@ -40,6 +40,8 @@ struct desired {
 /* Read it. No file: success with n = 0. -EINVAL: not this format; f names the place. Release with desired_done(). */
 int desired_load(int home_fd, struct desired *ret, struct fault *f);
 void desired_done(struct desired *d);
+/* Append an entry that can't be used now (its spec is damaged, the table is full) to a text of foreign entries, so that it isn't lost. */
+int desired_keep(char **foreign_entries, const struct desired_entry *e);
 /* Replace the file by this. */
 int desired_save(int home_fd, const struct desired *d);
 

@@ -89,19 +89,3 @@ void fifos_hold(struct guardian *g)
 	if (news)
 		bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
 }
-
-void fifos_remove(struct guardian *g)
-{
-	uint32_t high = pt_high(g->pt);
-	struct pt_row row;
-	char name[80];
-
-	for (uint32_t i = 0; i < high; i++) {
-		if (pt_read(g->pt, i, &row) < 0)
-			continue;
-		fifo_name(row.ident.name, "out", name);
-		unlinkat(g->start.home.run_fd, name, 0);
-		fifo_name(row.ident.name, "in", name);
-		unlinkat(g->start.home.run_fd, name, 0);
-	}
-}

@@ -55,7 +55,6 @@ void orphans_reap(struct guardian *g);
 /* fifos.c: hold a read end of every output FIFO, never read. */
 int fifos_begin(struct guardian *g);
 void fifos_hold(struct guardian *g);
-void fifos_remove(struct guardian *g); /* at the end of the instance */
 
 /* table.c: make, watch, and make again the segment. */
 int table_begin(struct guardian *g, int segment_fd, struct fault *f);

@@ -130,13 +130,21 @@ void guardian_shutdown(struct guardian *g)
 	bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
 }
 
+static bool everything_rests(const struct guardian *g)
+{
+	uint32_t high = pt_high(g->pt);
+	struct pt_life life;
+
+	for (uint32_t i = 0; i < high; i++)
+		if (pt_read_life(g->pt, i, &life) == 0 && !(pt_state_traits(life.state) & PT_TRAIT_REST))
+			return false;
+	return true;
+}
+
 void guardian_step_down(struct guardian *g)
 {
-	const struct pt_daemon *s = &g->record[ROLE_SPAWNER];
-
-	/* The spawner exits with 0 once everything has stopped; any other end is a crash, and it is started again. */
-	if (g->shutting == 1 && g->role[ROLE_SPAWNER].child == 0 && g->role[ROLE_SPAWNER].other.pid == 0 &&
-	    (s->exit_kind == PT_EXIT_LOST || s->wait_status == 0)) {
+	/* The spawner ends once everything has stopped; before that its end is a crash, and it is started again. */
+	if (g->shutting == 1 && g->role[ROLE_SPAWNER].child == 0 && g->role[ROLE_SPAWNER].other.pid == 0 && everything_rests(g)) {
 		g->shutting = 2;
 		roles_end(g);
 	}
@@ -202,12 +210,11 @@ static int watch_all(struct guardian *g)
 	return loop_watch(g->loop, g->bell, EPOLLIN, on_bell, g, &w);
 }
 
-/* Everything has stopped: leave nothing of the instance but what is on disk. */
+/* Everything has stopped: leave nothing of the instance but what is on disk. The FIFOs stay with their specs until tend remove. */
 static void clean_up(struct guardian *g)
 {
 	char name[32];
 
-	fifos_remove(g);
 	pt_changed(g->pt);
 	pt_unlink(&g->start.home);
 	for (unsigned i = 0; i < ROLE_MAX; i++) {

@@ -7,18 +7,11 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/say.h"
 #include "guardian/guardian.h"
 #include "shm/wake.h"
-
-/* siginfo's account of an end, as waitpid() would give it. */
-static int wait_status_of(const siginfo_t *si)
-{
-	if (si->si_code == CLD_EXITED)
-		return (si->si_status & 0xff) << 8;
-	return si->si_status | (si->si_code == CLD_DUMPED ? 0x80 : 0);
-}
 
 static void record(struct guardian *g, pid_t pid, int wait_status)
 {
@@ -51,7 +44,7 @@ void orphans_reap(struct guardian *g)
 
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
 		pid_t pid = si.si_pid;
-		int wait_status = wait_status_of(&si);
+		int wait_status = pid_wait_status(&si);
 
 		if (!role_reaped(g, pid, wait_status))
 			record(g, pid, wait_status);

@@ -20,6 +20,8 @@
 #include "spawner/rows.h"
 #include "spawner/stop.h"
 
+#define SEGMENT_RETRY_NS (50 * NS_PER_MS)
+
 static const struct cause adopted = { .reason = PT_REASON_ADOPTED };
 
 /* Take up a process that ran when we came, or has ended since. */
@@ -57,11 +59,7 @@ static void adopt_starting(struct proc *p)
 		adopt_process(p);
 		return;
 	}
-	/* Nothing was started: back to the deadline that leads here, and launch by it at once. */
-	p->life.state = PT_STATE_BACKOFF;
-	p->life.next_boot_ns = clock_boot_ns();
-	proc_publish(p);
-	loop_timer_set(p->sp->loop, &p->timer, p->life.next_boot_ns);
+	proc_event(p, EV_TIMEOUT, &adopted); /* nothing was started yet: launch, as was decided and counted */
 }
 
 static void resume(struct proc *p)
@@ -132,7 +130,8 @@ static void add_known(struct spawner *sp, const struct desired_entry *e, bool sa
 	if (r == 0)
 		r = row_add(sp, &ident, &p);
 	if (r < 0) {
-		say(SAY_WARNING, "%s: %s, ignoring", e->name, f.text[0] ? f.text : strerror(-r));
+		say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", e->name, f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
+		(void)desired_keep(&sp->foreign_entries, e);
 		return;
 	}
 	p->life.desired = e->up;
@@ -205,8 +204,8 @@ void adopt_segment(struct spawner *sp)
 		return;
 	}
 	if (pt_lock(new, 20) < 0) {
-		say(SAY_WARNING, "the lock of the new segment is held; trying again at the next bell");
-		pt_detach(new);
+		pt_detach(new); /* a client holds its lock already, and is stopped */
+		loop_timer_set(sp->loop, &sp->commands_retry, clock_boot_ns() + SEGMENT_RETRY_NS);
 		return;
 	}
 	for (uint32_t i = 0; i < sp->capacity; i++) {

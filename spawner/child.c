@@ -1,5 +1,5 @@
 /*
- * spawner/child.c - clone3(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_PARENT_SETTID [| CLONE_INTO_CGROUP]), see feasibility of the launch path in docs/design.md.
+ * spawner/child.c - clone3(CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID [| CLONE_INTO_CGROUP]); docs/design.md says why.
  *
  * glibc 2.36 has no wrapper for clone3, and syscall(2) can't be used: its return address would lie on the stack that the child shares and
  * overwrites. So the instruction stands inline, and the child goes into a function that never returns, as vfork() allows. Where clone3 is not to be had
@@ -18,8 +18,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "base/pidref.h"
 
 #define CHILD_STACK_BYTES (64u * 1024)
 
@@ -112,12 +110,10 @@ static inline __attribute__((always_inline)) long raw_clone3(struct clone_args *
 #endif
 
 #ifdef HAVE_CLONE3
-NO_SANITIZE static pid_t start_clone3(struct child *c, int *ret_pidfd)
+NO_SANITIZE static pid_t start_clone3(struct child *c)
 {
-	int pidfd = -1;
 	struct clone_args args = {
-		.flags = (unsigned long long)(CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_PARENT_SETTID) | (c->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0ull),
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.flags = (unsigned long long)(CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID) | (c->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0ull),
 		.parent_tid = (uint64_t)(uintptr_t)c->pid_cell,
 		.exit_signal = SIGCHLD,
 		.cgroup = (unsigned long long)(c->cgroup_fd >= 0 ? c->cgroup_fd : 0),
@@ -126,8 +122,6 @@ NO_SANITIZE static pid_t start_clone3(struct child *c, int *ret_pidfd)
 
 	if (pid == 0)
 		become(c);
-	if (pid > 0)
-		*ret_pidfd = pidfd;
 	return (pid_t)pid;
 }
 #endif
@@ -137,7 +131,7 @@ NO_SANITIZE static int clone_entry(void *arg)
 	become(arg);
 }
 
-static pid_t start_clone(struct child *c, int *ret_pidfd)
+static pid_t start_clone(struct child *c)
 {
 	static char stack[CHILD_STACK_BYTES] __attribute__((aligned(64)));
 	pid_t pid;
@@ -145,13 +139,10 @@ static pid_t start_clone(struct child *c, int *ret_pidfd)
 	c->join_cgroup = c->cgroup_fd >= 0;
 	pid = clone(clone_entry, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, c, c->pid_cell);
 
-	if (pid < 0)
-		return -errno;
-	*ret_pidfd = sys_pidfd_open(pid); /* our own unreaped child: the pid is its for certain */
-	return pid;
+	return pid < 0 ? -errno : pid;
 }
 
-pid_t child_start(struct child *c, int *ret_pidfd)
+pid_t child_start(struct child *c)
 {
 	pid_t pid = -ENOSYS;
 
@@ -160,9 +151,9 @@ pid_t child_start(struct child *c, int *ret_pidfd)
 	c->stage = PT_STAGE_NONE;
 #ifdef HAVE_CLONE3
 	if (!c->no_clone3)
-		pid = start_clone3(c, ret_pidfd);
+		pid = start_clone3(c);
 #endif
 	if (pid == -ENOSYS || pid == -EPERM || pid == -EBUSY || pid == -EACCES || pid == -EINVAL)
-		pid = start_clone(c, ret_pidfd); /* no clone3, or the cgroup refuses */
+		pid = start_clone(c); /* no clone3, or the cgroup refuses */
 	return pid;
 }

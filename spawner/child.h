@@ -32,7 +32,8 @@ struct child {
 	volatile bool outside_cgroup;	/* it did not get into the cgroup */
 };
 
-/* Start it. Returns the pid; *ret_pidfd is the caller's. Or -errno, if there is no process. If c->error is set the process exists, has failed, and is a zombie to reap. */
-pid_t child_start(struct child *c, int *ret_pidfd);
+/* Start it. Returns the pid, or -errno if there is no process. If c->error is set the process exists, has failed, and is a zombie to reap.
+ * There is no pidfd: nobody else can get the pid before we reap it, and a thousand descriptors would have to be copied into and closed in each child. */
+pid_t child_start(struct child *c);
 
 #endif

@@ -256,6 +256,7 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 {
 	struct proc *p = proc_find(sp, c->req.name);
 	struct pt_event ev = { .kind = PT_EVENT_SIGNAL, .by_pid = c->by_pid, .by_uid = c->by_uid, .value = c->req.signo };
+	struct pidref target = PIDREF_NONE;
 	char sig[24];
 	int r;
 
@@ -273,7 +274,10 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 	}
 	pt_command_accept(sp->pt, c->ticket);
 	pt_command_note(sp->pt, c->ticket, 1);
-	r = pidref_signal(&p->ref, c->req.signo);
+	r = pidref_open(p->ref.pid, p->ref.start_ticks, &target);
+	if (r == 0)
+		r = pidref_signal(&target, c->req.signo);
+	pidref_done(&target);
 	ev.slot = p->slot;
 	ev.gen = p->gen;
 	ev.pid = p->ref.pid;

@@ -25,13 +25,6 @@
 
 #define LEFTOVER_TIMEOUT_MS 5000u /* for what a crashed process left behind: its restart waits for them */
 
-static int wait_status_of(const siginfo_t *si)
-{
-	if (si->si_code == CLD_EXITED)
-		return (si->si_status & 0xff) << 8;
-	return si->si_status | (si->si_code == CLD_DUMPED ? 0x80 : 0);
-}
-
 void exits_tree_gone(struct proc *p)
 {
 	struct policy_verdict v = policy_after_end(&p->ident, &p->life, clock_boot_ns());
@@ -79,7 +72,7 @@ void exits_reap(struct spawner *sp)
 
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
 		pid_t pid = si.si_pid;
-		int wait_status = wait_status_of(&si);
+		int wait_status = pid_wait_status(&si);
 		struct proc *p = proc_of_pid(sp, pid);
 		bool counted = p != NULL || pid == sp->saver;
 

@@ -74,7 +74,7 @@ static int open_ends(struct proc *p, struct child *c, struct fault *f)
 	c->in_fd = io_open(run_fd, in, O_RDWR | O_NONBLOCK, 0);
 	if (c->in_fd < 0)
 		return fault_errno(f, c->in_fd, "cannot open run/%s", in);
-	if (p->life.life == 0)
+	if (p->life.life == 1)
 		(void)fcntl(c->in_fd, F_SETPIPE_SZ, STDIN_PIPE_BYTES);
 	/* The program gets blocking descriptors; what was opened without waiting must not stay so. */
 	(void)fcntl(c->out_fd, F_SETFL, 0);
@@ -141,13 +141,13 @@ static int explain(const struct child *c, struct fault *f)
 			 c->stage == PT_STAGE_FOLDER ? c->cwd : c->exe);
 }
 
-static void begin_life(struct proc *p, pid_t pid, int pidfd)
+static void begin_life(struct proc *p, pid_t pid)
 {
 	struct pt_life *l = &p->life;
 	struct procfs_stat st = { 0 };
 
 	procfs_stat(pid, &st);
-	p->ref = (struct pidref){ .pid = pid, .start_ticks = st.start_ticks, .fd = pidfd };
+	p->ref = (struct pidref){ .pid = pid, .start_ticks = st.start_ticks, .fd = -1 };
 	p->session = pid;
 	p->child = true;
 	l->pid = pid;
@@ -157,8 +157,6 @@ static void begin_life(struct proc *p, pid_t pid, int pidfd)
 	l->launch_errno = 0;
 	l->launch_stage = PT_STAGE_NONE;
 	l->killed = 0;
-	if (p->restarting)
-		l->restarts++;
 	p->restarting = false;
 	p->sp->pids_changed = true;
 	save_soon(p->sp);
@@ -168,7 +166,6 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 {
 	char own[PATH_MAX + 256];
 	char **env = make_env(p, s, own);
-	int pidfd = -1;
 	siginfo_t si;
 	pid_t pid;
 
@@ -187,29 +184,22 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	if (p->life.killed)
 		cgroup_remove(&p->sp->cgroup, p->ident.name);
 	c->cgroup_fd = cgroup_open(&p->sp->cgroup, p->ident.name);
-	*c->pid_cell = 0;
-	p->life.life++;
-	p->life.start_ticks = 0;
-	proc_publish(p); /* starting, this life, no pid yet: from here on a pid in the cell is this life's */
-	pid = child_start(c, &pidfd);
+	pid = child_start(c);
 	free(env);
 	if (pid < 0) {
-		p->life.life--;
 		c->stage = PT_STAGE_CLONE;
 		return fault_errno(f, pid, "creating a process for %s", s->exe);
 	}
 	if (c->error) {
 		waitid(P_PID, (id_t)pid, &si, WEXITED);
 		*c->pid_cell = 0;
-		p->life.life--;
-		io_close(&pidfd);
 		return explain(c, f);
 	}
 	/* An empty cgroup must not be taken for an empty tree: without one the tree is walked. */
 	if (c->outside_cgroup)
 		cgroup_remove(&p->sp->cgroup, p->ident.name);
 	p->sp->children++;
-	begin_life(p, pid, pidfd);
+	begin_life(p, pid);
 	return 0;
 }
 
@@ -232,6 +222,9 @@ int launch(struct proc *p, struct fault *f)
 	if (r == 0)
 		keep(p, &c.keeper_fd);
 	if (r < 0) {
+		p->life.life--; /* it was none */
+		p->life.restarts -= p->restarting;
+		p->restarting = false;
 		p->life.launch_errno = -r;
 		p->life.launch_stage = (uint8_t)c.stage;
 	}

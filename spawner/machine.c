@@ -33,7 +33,7 @@ static const struct machine_step table[PT_STATE_MAX][EV_MAX] = {
 		[EV_LAUNCH_FAILED] = TO(FAILED, ACT_RESULT),
 		[EV_LAUNCH_RETRY] = TO(BACKOFF, ACT_DELAY | ACT_RESULT),
 		[EV_LEFTOVERS] = TO(STARTING, 0),
-		[EV_TIMEOUT] = TO(STARTING, 0),
+		[EV_TIMEOUT] = TO(STARTING, ACT_LAUNCH), /* a new spawner's: the one before it died on the way */
 		GONE,
 	},
 	[PT_STATE_RUNNING] = {

@@ -126,7 +126,11 @@ static void on_bell(void *arg, uint32_t events)
 
 static void on_commands_retry(void *arg)
 {
-	commands_scan(arg);
+	struct spawner *sp = arg;
+
+	if (pt_replaced(sp->pt))
+		adopt_segment(sp);
+	commands_scan(sp);
 }
 
 static void on_signal(void *arg, uint32_t events)

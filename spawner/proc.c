@@ -162,6 +162,21 @@ static void note_wishes(struct proc *p, struct machine_step step)
 		l->again = 0;
 }
 
+/*
+ * On the way into `starting`: the run is counted, and the cell of its pid is empty, before the state says so. So a new spawner that finds the state knows
+ * that a pid in the cell is this run's. An end that nobody was told of yet is published first: the guardian finds the row of a zombie by the cell.
+ */
+static void count_run(struct proc *p, bool restart)
+{
+	if (pt_state_traits(p->life.state) & PT_TRAIT_PID)
+		proc_publish(p);
+	*pt_pid_cell(p->sp->pt, p->slot) = 0;
+	p->life.life++;
+	p->life.start_ticks = 0;
+	p->life.restarts += restart;
+	p->restarting = restart;
+}
+
 static void run(struct proc *p, const struct cause *why)
 {
 	struct fault f = { "" };
@@ -200,9 +215,9 @@ void proc_event(struct proc *p, enum machine_event ev, const struct cause *why)
 	struct machine_step step = machine_next(p->life.state, ev);
 	bool moved = step.to != p->life.state;
 
+	if (moved && (step.action & ACT_LAUNCH))
+		count_run(p, ev == EV_TIMEOUT || ev == EV_GONE_AGAIN);
 	note_wishes(p, step);
-	if (step.action & ACT_LAUNCH)
-		p->restarting = ev == EV_TIMEOUT || ev == EV_GONE_AGAIN;
 	p->life.next_boot_ns = deadline_of(p, step, why);
 	if (step.action & ACT_TERM)
 		p->life.stop_timeout_ms = why->timeout_ms;

@@ -27,7 +27,7 @@ struct proc {
 	uint32_t slot, gen;
 	struct pt_ident ident;
 	struct pt_life life;
-	struct pidref ref;	     /* the process itself; .pid 0 once it has ended */
+	struct pidref ref;	     /* the process itself; .pid 0 once it has ended; a pidfd only where it is not our child */
 	pid_t session;		     /* of the current or last run: the session id that its tree inherits */
 	struct loop_watch *watch;    /* of ref.fd, for a process that is not our child */
 	struct pidref leftover;	     /* one member of a tree that outlived its root: watched to know when to look again */
@@ -39,7 +39,7 @@ struct proc {
 	bool added;		     /* the row was made by a START that has not succeeded yet */
 	bool ended_unseen;	     /* the pidfd says it ended, how is not known yet: the guardian's note is awaited */
 	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
-	bool restarting;	     /* the launch in progress counts as a restart */
+	bool restarting;	     /* the launch in progress was counted as a restart */
 	const char *launch_fault;    /* the sentence about a launch that failed just now, while its waiters are answered */
 	uint8_t kills;		     /* SIGKILL rounds of this stop */
 };
