@@ -1,6 +1,6 @@
 /*
  * base/io.h - whole reads, whole writes, atomic replacement. Everything is relative to a directory descriptor, opened O_CLOEXEC, and does
- * not follow a symbolic link in the last component (design section 7).
+ * not follow a symbolic link in the last component (docs/design.md, section 7).
  */
 #ifndef BASE_IO_H
 #define BASE_IO_H

@@ -2,7 +2,7 @@
  * base/loop.h - the event loop of a daemon: epoll, one timerfd over one heap of deadlines, nothing periodic.
  *
  * A loop that has nothing to do makes no system call at all. A watch that is removed during a batch of events gets no event any more, even if its
- * descriptor number is already in use again: watches are freed after the batch (style.md, habit 25).
+ * descriptor number is already in use again: watches are freed after the batch.
  * One thread. Callbacks must not block.
  */
 #ifndef BASE_LOOP_H

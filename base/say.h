@@ -1,6 +1,6 @@
 /*
  * base/say.h - what a daemon says about itself, one line each on standard error (which is logs/tend.log where the CLI started it):
- * "2026-11-23T08:06:01.123Z WARNING [spawner] text". Libraries never call this; programs do (style.md, habit 22).
+ * "2026-11-23T08:06:01.123Z WARNING [spawner] text". Libraries never call this; programs do.
  */
 #ifndef BASE_SAY_H
 #define BASE_SAY_H

@@ -10,7 +10,7 @@
 
 #include "base/fault.h"
 
-#define NAME_MAX_BYTES 64u /* a process name with its final NUL; design: [A-Za-z0-9._-]{1,63} */
+#define NAME_MAX_BYTES 64u /* a process name with its final NUL: [A-Za-z0-9._-]{1,63} */
 
 /* Copy src into dst[size], always terminated, never cut inside a UTF-8 sequence. True if all of it fitted. */
 bool str_copy(char *dst, size_t size, const char *src);

@@ -2,7 +2,7 @@
  * guardian/fifos.c - a read end of every output FIFO, held and never read.
  *
  * As long as one reader exists, a process that writes gets neither SIGPIPE nor an error, and what it wrote stays in the pipe for the next logger
- * (design section 3). Each holder opens the FIFO itself: O_NONBLOCK belongs to the open description.
+ * (docs/design.md, section 3). Each holder opens the FIFO itself: O_NONBLOCK belongs to the open description.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>

@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/cgroupfs.h"
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/say.h"
@@ -193,6 +194,19 @@ static void on_signal(void *arg, uint32_t events)
 		orphans_reap(g);
 }
 
+/* Started by a command that ran inside one of our own processes, we would be in that process's cgroup, and be killed with it. */
+static void leave_process(const struct guardian *g)
+{
+	char own[PATH_MAX], mark[32], *nested;
+
+	snprintf(mark, sizeof(mark), "/tend-%016llx/", (unsigned long long)g->start.home.id);
+	if (daemon_disabled("cgroup") || cgroupfs_own(own) < 0 || !(nested = strstr(own, mark)))
+		return;
+	*nested = 0;
+	if (cgroupfs_join(own) < 0)
+		say(SAY_WARNING, "cannot leave the cgroup of the process that started this instance, ignoring");
+}
+
 static int watch_all(struct guardian *g)
 {
 	static const int wanted[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP };
@@ -238,7 +252,9 @@ int main(int argc, char **argv)
 		report(f.text);
 		return r;
 	}
+	pt_tolerate_truncation();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	leave_process(&g);
 	g.capacity = options.capacity;
 	g.resurrect = options.resurrect;
 	r = table_begin(&g, options.segment_fd, &f);

@@ -94,6 +94,9 @@ int table_begin(struct guardian *g, int segment_fd, struct fault *f)
 	own->since_boot_ns = clock_boot_ns();
 	own->exit_kind = own->restarts ? PT_EXIT_LOST : PT_EXIT_NONE;
 	own->flags &= ~(uint32_t)PT_DAEMON_REPLACED;
+	if (segment_fd < 0)
+		own->flags = 0; /* started anew, whatever an earlier instance was about to do */
+	g->shutting = own->flags & PT_DAEMON_SHUTDOWN ? 1 : 0;
 	table_record(g, ROLE_GUARDIAN);
 	if (own->restarts)
 		tell_daemon(g, ROLE_GUARDIAN);
@@ -124,8 +127,9 @@ void table_watch(struct guardian *g)
 		}
 	}
 	pt_path(&g->start.home, path);
-	/* unlink() of a file that is still open changes its link count: IN_ATTRIB */
-	if (inotify_add_watch(g->inotify, path, IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF) < 0)
+	/* unlink() of a file that is still open changes its link count: IN_ATTRIB. Our own writes go through the mapping: IN_MODIFY is somebody's
+	 * write() or truncate(). */
+	if (inotify_add_watch(g->inotify, path, IN_ATTRIB | IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF) < 0)
 		say(SAY_WARNING, "cannot watch %s: %s, ignoring", path, strerror(errno));
 }
 

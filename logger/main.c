@@ -56,7 +56,7 @@ static void follow_segment(struct daemon *d)
 
 static void look(struct daemon *d)
 {
-	if (pt_replaced(d->lg.pt))
+	if (pt_is_stale(d->lg.pt, &d->lg.home))
 		follow_segment(d);
 	stream_scan(&d->lg);
 }
@@ -138,6 +138,7 @@ static int run(struct daemon *d, const char *home)
 		return EXIT_FAILURE;
 	}
 	r = daemon_begin(ROLE_LOGGER, home, &start);
+	pt_tolerate_truncation();
 	d->lg.home = start.home;
 	d->lock_fd = start.lock_fd;
 	if (r)

@@ -59,7 +59,7 @@ static void follow_segment(struct daemon *d)
 
 static void look(struct daemon *d)
 {
-	if (pt_replaced(d->mo.pt))
+	if (pt_is_stale(d->mo.pt, &d->mo.home))
 		follow_segment(d);
 	watch_scan(&d->mo);
 }
@@ -158,6 +158,7 @@ static int run(struct daemon *d, const char *home)
 		return EXIT_FAILURE;
 	}
 	r = daemon_begin(ROLE_MONITOR, home, &start);
+	pt_tolerate_truncation();
 	d->mo.home = start.home;
 	d->lock_fd = start.lock_fd;
 	if (r)

@@ -150,6 +150,9 @@ uint64_t seg_plan(uint32_t capacity, struct seg_region region[static SEG_REGION_
 uint64_t seg_fingerprint(void);
 /* Check a header that was copied from a segment of file_bytes. 0, -EAGAIN (not yet complete), -EPROTO, -EBADMSG, each with a sentence. */
 int seg_check(const struct seg_header *h, uint64_t file_bytes, struct fault *f);
+/* Mapped ranges, for the SIGBUS handler of pt_tolerate_truncation(). */
+void seg_note_range(const void *base, size_t bytes);
+void seg_forget_range(const void *base);
 /* Path of the segment's name in SEG_DIR. */
 void seg_path(const struct home *h, char buf[static 128]);
 const char *seg_region_label(unsigned id);

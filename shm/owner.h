@@ -26,12 +26,17 @@ int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, st
 int pt_unlink(const struct home *h);
 /* Is this attachment what the name leads to now? false: it was unlinked or another lies there. */
 bool pt_is_current(const struct pt *pt, const struct home *h);
+/* Is there another segment to move to? The guardian's note in this one (pt_replaced()) may have been lost with its bytes, so the name counts too. */
+bool pt_is_stale(const struct pt *pt, const struct home *h);
 /* Does the header still say what it said at attach? false: someone wrote over it. */
 bool pt_is_intact(const struct pt *pt);
 int pt_fd(const struct pt *pt);
 /* The file behind the segment's name. */
 #define PT_PATH_MAX 128
 void pt_path(const struct home *h, char buf[static PT_PATH_MAX]);
+
+/* Survive a segment that someone cuts short while it is mapped: installs a handler for SIGBUS. For programs that own their signals, early in main(). */
+void pt_tolerate_truncation(void);
 
 /* Row management (spawner, holding the lock). A claimed row has a new gen and stays invisible until pt_put_ident() named it and pt_claim() committed:
  * choose a free slot, put its ident and life with the gen that pt_free_slot() gave, then claim. Both do nothing for others than the spawner and for a row that is (not) in use. -ENOSPC: the table is full. */

@@ -52,6 +52,12 @@ static int protect_for(const struct pt *pt)
 	return r;
 }
 
+static void unmap(const struct pt *pt)
+{
+	seg_forget_range(pt->base);
+	munmap(pt->base, pt->bytes);
+}
+
 /* Map fd, check everything; on success the attachment owns fd. */
 static int attach_file(int fd, enum pt_access access, struct pt **ret, struct fault *f)
 {
@@ -80,6 +86,7 @@ static int attach_file(int fd, enum pt_access access, struct pt **ret, struct fa
 		r = fault_errno(f, -errno, "cannot map the segment");
 		goto out;
 	}
+	seg_note_range(pt->base, pt->bytes);
 	memcpy(&pt->header, pt->base, sizeof(pt->header));
 	r = seg_check(&pt->header, pt->bytes, f);
 	if (r == 0 && access <= PT_CLIENT && pt->header.pid_namespace != procfs_pid_namespace())
@@ -93,7 +100,7 @@ static int attach_file(int fd, enum pt_access access, struct pt **ret, struct fa
 	return 0;
 out:
 	if (pt->base != MAP_FAILED)
-		munmap(pt->base, pt->bytes);
+		unmap(pt);
 	free(pt);
 	return r;
 }
@@ -158,7 +165,7 @@ void pt_detach(struct pt *pt)
 {
 	if (!pt)
 		return;
-	munmap(pt->base, pt->bytes);
+	unmap(pt);
 	io_close(&pt->fd);
 	free(pt);
 }
@@ -328,6 +335,14 @@ bool pt_is_current(const struct pt *pt, const struct home *h)
 
 	seg_path(h, path);
 	return lstat(path, &st) == 0 && st.st_dev == pt->dev && st.st_ino == pt->ino;
+}
+
+bool pt_is_stale(const struct pt *pt, const struct home *h)
+{
+	char path[PT_PATH_MAX];
+
+	pt_path(h, path);
+	return pt_replaced(pt) || (access(path, F_OK) == 0 && !pt_is_current(pt, h));
 }
 
 bool pt_is_intact(const struct pt *pt)

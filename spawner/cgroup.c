@@ -10,50 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cgroupfs.h"
 #include "base/daemon.h"
 #include "base/io.h"
 #include "base/str.h"
 
 #define REMEMBERED "cgroup" /* run/cgroup: where the instance's cgroups are, for a spawner that runs elsewhere */
-#define MOUNTINFO_MAX (256u * 1024)
-
-/* The mount point of the cgroup v2 hierarchy: field 5 of the mountinfo line whose type, behind " - ", is cgroup2. */
-static int find_mount(char buf[static PATH_MAX])
-{
-	char *text = malloc(MOUNTINFO_MAX), *line, *rest;
-	int r = -ENOENT;
-
-	if (!text)
-		return -ENOMEM;
-	if (io_read_small(AT_FDCWD, "/proc/self/mountinfo", text, MOUNTINFO_MAX) <= 0)
-		goto out;
-	for (rest = text; (line = strsep(&rest, "\n"));) {
-		char *type = strstr(line, " - cgroup2 ");
-
-		if (type && sscanf(line, "%*s %*s %*s %*s %4095s", buf) == 1) {
-			r = 0;
-			break;
-		}
-	}
-out:
-	free(text);
-	return r;
-}
-
-/* Our own place in it: the line "0::/path" of /proc/self/cgroup. */
-static int find_own(char buf[static PATH_MAX])
-{
-	char text[8192], *line;
-
-	if (io_read_small(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) <= 0)
-		return -ENOENT;
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!line)
-		return -ENOENT;
-	line += line[0] == '\n';
-	line[strcspn(line, "\n")] = 0;
-	return str_copy(buf, PATH_MAX, line + 3) ? 0 : -ENAMETOOLONG;
-}
 
 static int try_path(struct cgroup *c)
 {
@@ -86,27 +48,16 @@ static int remembered(struct cgroup *c, const struct home *h)
 	return access(c->path, F_OK) == 0 ? try_path(c) : -ENOENT;
 }
 
-/* A spawner that was started from inside a supervised process would nest its cgroups there, and die with it: go up to the instance's parent. */
-static void leave_instance(char *own)
-{
-	char *nested = strstr(own, "/tend-");
-
-	if (nested)
-		*nested = 0;
-}
-
 void cgroup_begin(struct cgroup *c, const struct home *h)
 {
-	char mount[PATH_MAX], own[PATH_MAX];
+	char own[PATH_MAX];
 
 	c->fd = -1;
 	if (daemon_disabled("cgroup") || remembered(c, h) == 0)
 		return;
-	if (find_mount(mount) < 0 || find_own(own) < 0)
+	if (cgroupfs_own(own) < 0)
 		return;
-	leave_instance(own);
-	if (snprintf(c->path, sizeof(c->path), "%s%s%stend-%016llx", mount, own, own[0] && own[strlen(own) - 1] == '/' ? "" : "/",
-		     (unsigned long long)h->id) >= (int)sizeof(c->path))
+	if (snprintf(c->path, sizeof(c->path), "%s/tend-%016llx", own, (unsigned long long)h->id) >= (int)sizeof(c->path))
 		return;
 	if (try_path(c) == 0)
 		(void)io_replace(h->run_fd, REMEMBERED, c->path, strlen(c->path), IO_NO_SYNC);

@@ -213,6 +213,8 @@ int launch(struct proc *p, struct fault *f)
 	spec_file_name(p->ident.name, file);
 	c.stage = PT_STAGE_SPEC;
 	r = spec_load(p->sp->start.home.specs_fd, file, &s, f);
+	if (r == 0 && strcmp(s.name, p->ident.name) != 0)
+		r = fault_set(f, -EINVAL, "specs/%s is for %s, not for %s", file, s.name, p->ident.name);
 	if (r == 0) {
 		c.stage = PT_STAGE_FIFO;
 		r = open_ends(p, &c, f);

@@ -116,7 +116,7 @@ static void on_bell(void *arg, uint32_t events)
 
 	(void)events;
 	bell_drain(sp->bell);
-	if (pt_replaced(sp->pt))
+	if (pt_is_stale(sp->pt, &sp->start.home))
 		adopt_segment(sp);
 	exits_look(sp);
 	drop_keepers(sp);
@@ -128,7 +128,7 @@ static void on_commands_retry(void *arg)
 {
 	struct spawner *sp = arg;
 
-	if (pt_replaced(sp->pt))
+	if (pt_is_stale(sp->pt, &sp->start.home))
 		adopt_segment(sp);
 	commands_scan(sp);
 }
@@ -275,6 +275,7 @@ int main(int argc, char **argv)
 	if (r)
 		return r;
 	reset_signals();
+	pt_tolerate_truncation();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	sp.no_clone3 = daemon_disabled("clone3");
 	r = begin(&sp, &f);

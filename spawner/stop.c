@@ -70,9 +70,14 @@ static void kill_tree(struct proc *p)
 		before = t.n;
 		tree_signal(&t, SIGSTOP);
 	}
-	cgroup_kill(&p->sp->cgroup, p->ident.name);
-	if (tree_signal(&t, SIGKILL))
+	/* Noted before it is done: after cgroup.kill the next run needs a new cgroup (spawner/launch.c), also if it is another spawner's. How many
+	 * of the signals arrive says nothing: what is not our child may be gone and reaped already. */
+	if (t.n > 0) {
 		p->life.killed = 1;
+		proc_publish(p);
+	}
+	cgroup_kill(&p->sp->cgroup, p->ident.name);
+	tree_signal(&t, SIGKILL);
 	tree_done(&t);
 }
 
