@@ -1,124 +1,200 @@
 #!/bin/bash
-# What tend is for, in half a minute, in a home of its own under /tmp. Leaves nothing running, also when it is interrupted.
-# Environment: TEND_BIN. Exit status 1 if anything did not go as the text says.
+# What tend is for, in a quarter of a minute, in a home of its own. Leaves nothing running and no file behind, also when it is interrupted.
+# Environment: TEND_BIN. Exit status 1 if anything did not go as the text says, 130 after Ctrl-C.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL # whoever runs make in here starts anew
 : "${TEND_BIN:=$PWD/build/bin}"
 PATH=$TEND_BIN:$PATH
-TEND_HOME=$(mktemp -d /tmp/tend-demo.XXXXXX) || exit 1
+TEND_HOME=$(mktemp -d "${TMPDIR:-/tmp}/tend-demo.XXXXXX") || exit 1
 export TEND_HOME PATH
 wrong=0
+PATIENCE=20 # seconds that anything may take on a busy machine
 
-if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
-title() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+if [ -t 1 ]; then bold=$'\033[1m' red=$'\033[31m' green=$'\033[32m' plain=$'\033[0m'; else bold='' red='' green='' plain=''; fi
+
+# ---- telling
+
+title() { printf '\n%s== %s%s\n' "$bold" "$1" "$plain"; }
+tell() { printf '%s\n' "$@"; }
+# Show a command and what it prints; it must succeed.
 show() {
-	printf '%s$ %s%s\n' "$bold" "$*" "$plain"
-	"$@" || wrong=1
+	printf '%s$ %s%s\n' "$bold" "${*//"$TEND_HOME"/\$TEND_HOME}" "$plain"
+	"$@" || failed "that command failed"
+}
+failed() {
+	printf '   %sWRONG%s: %s\n' "$red" "$plain" "$1"
+	wrong=1
 }
 check() { # check TEXT COMMAND...: say whether it holds
 	local text=$1
 	shift
-	if "$@"; then
-		echo "   ok: $text"
-	else
-		echo "   WRONG: $text"
-		wrong=1
-	fi
+	if "$@"; then printf '   %sok%s: %s\n' "$green" "$plain" "$text"; else failed "$text"; fi
 }
 
-# The pid of a process in the table; empty when it has none.
-pid_of() {
+# ---- looking
+
+# fact NAME pid|restarts: what the table says about a process; nothing when it does not run.
+fact() {
 	tend status --json 2>/dev/null | python3 -c '
 import json, sys
 for row in json.load(sys.stdin)["processes"]:
-    if row["name"] == sys.argv[1] and row["status"] == "running":
-        print(row["pid"] or "")' "$1" 2>/dev/null
+    if row["name"] == sys.argv[1] and row["state"] == "running":
+        print(row[sys.argv[2]])' "$1" "$2" 2>/dev/null
 }
+pid_of() { fact "$1" pid; }
 # The pid of a daemon, from the lock that it holds.
 daemon_pid() { cut -d' ' -f1 "$TEND_HOME/run/$1.lock" 2>/dev/null; }
-lives() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
+# A zombie has ended, even if nobody reaps it (PID 1 of some containers doesn't).
+lives() { [ -n "${1:-}" ] && grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
 
-# Wait until "COMMAND..." prints a living pid other than the first argument; print it. Ten seconds at most.
-other_pid() {
-	local old=$1 new i
-	shift
-	for ((i = 0; i < 200; i++)); do
-		new=$("$@")
-		if [ "$new" != "$old" ] && lives "$new"; then
-			echo "$new"
-			return 0
-		fi
+# Wait until a command succeeds.
+soon() {
+	local until=$((SECONDS + PATIENCE))
+	while ! "$@"; do
+		[ $SECONDS -lt $until ] || return 1
 		sleep 0.05
 	done
-	return 1
+}
+# Wait until "COMMAND..." prints a living pid other than the first argument; sets $new.
+new=
+is_new() {
+	new=$("${@:2}")
+	[ "$new" != "$1" ] && lives "$new"
+}
+other_pid() { soon is_new "$@" || new=none; }
+has_line() { grep -qs -- "$1" "$TEND_HOME/logs/$2.log"; }
+
+# echo_agent numbers its heartbeats, and begins at 1 again in each run: is there any gap, any line twice, any line torn?
+heartbeats_are_whole() {
+	python3 - "$TEND_HOME/logs/echo_agent.log" <<'PYTHON'
+import json, sys
+expected = 1
+for line in open(sys.argv[1]):
+    if not line.endswith("\n"):
+        break  # it is being written just now
+    record = json.loads(line)  # a torn line is no JSON
+    if record["event"] == "ready":
+        expected = 1
+    elif record["event"] == "heartbeat":
+        if record["beats"] != expected:
+            sys.exit(f"heartbeat {record['beats']} follows {expected - 1}")
+        expected += 1
+PYTHON
 }
 
-# Everything that runs for this home says so in its environment. This script and its own children do not: their environment is older.
+# Everything that runs for this home says so in its environment. This script does not: its environment is older than the home.
 left_over() {
-	local pid
-	while IFS=/ read -r _ _ pid _; do
-		# grep itself has the mark as well, and is gone by now.
+	local pid file files
+	files=$(grep -lzsFx "TEND_HOME=$TEND_HOME" /proc/[0-9]*/environ) # all of it first: grep itself has the mark, and must be gone
+	for file in $files; do
+		pid=${file#/proc/}
+		pid=${pid%/environ}
 		! lives "$pid" || echo "$pid"
-	done < <(grep -lzsFx "TEND_HOME=$TEND_HOME" /proc/[0-9]*/environ)
+	done
 }
 
 clean_up() {
-	trap - EXIT INT TERM
-	tend stop --force >/dev/null 2>&1
+	trap '' INT TERM HUP
+	trap - EXIT
+	if [ -d "$TEND_HOME/run" ]; then
+		tend stop --force >/dev/null 2>&1
+		for pid in $(left_over); do
+			kill -9 "$pid" 2>/dev/null
+		done
+	fi
 	rm -rf "$TEND_HOME"
-	exit $((wrong != 0))
+	exit "$1"
 }
-trap clean_up EXIT
-trap 'wrong=1; clean_up' INT TERM
+trap 'clean_up $((wrong != 0))' EXIT
+trap 'echo; echo "Interrupted; stopping everything."; clean_up 130' INT TERM HUP
 
-title "Three small agents: one reads its input, one has a child process, one crashes after 3 seconds"
-show tend start examples/agents/echo_agent.py examples/agents/family_agent.py examples/agents/crash_agent.py --background
+# ---- the tour
+
+title "1. Start three small agents"
+tell "echo_agent reads its input to the end, family_agent has a child process, crash_agent crashes after 3 seconds."
+show tend start examples/agents/echo_agent.py examples/agents/family_agent.py examples/agents/crash_agent.py --background --env HEARTBEAT=0.1
 show tend status
 echo_pid=$(pid_of echo_agent)
 family_pid=$(pid_of family_agent)
-check "echo_agent runs although nobody types: its input never ends" lives "$echo_pid"
+runs() { lives "$(pid_of "$1")"; }
+check "three agents run" soon runs crash_agent
 [ $wrong = 0 ] || exit 1 # there is nothing to show
 
-title "An agent dies: killed with SIGKILL, it comes back"
+title "2. An agent's input stays open"
+tell "Agents that speak over standard input end when their input ends. Under tend it never does, and anyone may write to it:"
+tell "$bold\$ echo hello > \$TEND_HOME/run/echo_agent.in$plain"
+echo hello >"$TEND_HOME/run/echo_agent.in"
+soon has_line '"text": "hello"' echo_agent
+show grep hello "$TEND_HOME/logs/echo_agent.log"
+check "it answered, and runs on (pid $echo_pid)" lives "$echo_pid"
+
+title "3. An agent dies: it comes back"
 show kill -9 "$echo_pid"
-new=$(other_pid "$echo_pid" pid_of echo_agent)
-check "echo_agent is back, pid $echo_pid -> ${new:-none}" [ -n "$new" ]
+other_pid "$echo_pid" pid_of echo_agent
+check "echo_agent is back: pid $echo_pid -> $new" lives "$new"
 echo_pid=$new
 
-title "An agent crashes by itself: tend says what happened and what it will do next"
-for ((i = 0; i < 100; i++)); do
-	grep -qs KeyError "$TEND_HOME/logs/crash_agent.log" && break
-	sleep 0.1
-done
+title "4. An agent crashes by itself: tend tells why, and what it does next"
+crashed() { [ "$(fact crash_agent restarts)" -ge 1 ] 2>/dev/null; }
+soon crashed
 show tend why crash_agent
-check "its last words are in its log" grep -qs "KeyError" "$TEND_HOME/logs/crash_agent.log"
+show tail -n 5 "$TEND_HOME/logs/crash_agent.log"
+check "the traceback is in its log" has_line KeyError crash_agent
 
-title "tend's own daemons die, three at once: the agents don't notice"
+title "5. tend's own daemons die, three at once: the agents don't notice"
 spawner=$(daemon_pid spawner) logger=$(daemon_pid logger) monitor=$(daemon_pid monitor)
-show kill -9 "$spawner" "$logger" "$monitor"
-check "echo_agent still has pid $echo_pid" lives "$echo_pid"
-check "family_agent still has pid $family_pid" lives "$family_pid"
+show kill -9 "$spawner" "$logger" "$monitor" # spawner, logger, monitor
 for role in spawner logger monitor; do
-	new=$(other_pid "${!role}" daemon_pid $role)
-	check "a new $role is there, pid ${!role} -> ${new:-none}" [ -n "$new" ]
+	other_pid "${!role}" daemon_pid $role
+	check "the guardian started a new $role: pid ${!role} -> $new" lives "$new"
 done
-check "echo_agent is still the same process" [ "$(pid_of echo_agent)" = "$echo_pid" ]
-
-title "Supervision is back, too: the agent that the dead spawner had started is looked after by the new one"
+check "echo_agent is still the same process, $echo_pid" [ "$(pid_of echo_agent)" = "$echo_pid" ]
+check "family_agent is still the same process, $family_pid" [ "$(pid_of family_agent)" = "$family_pid" ]
+tell "Is supervision back? The new spawner did not start family_agent, but it looks after it:"
 show kill -9 "$family_pid"
-new=$(other_pid "$family_pid" pid_of family_agent)
-check "family_agent is back, pid $family_pid -> ${new:-none}" [ -n "$new" ]
-show tend status
+other_pid "$family_pid" pid_of family_agent
+check "family_agent is back: pid $family_pid -> $new" lives "$new"
+family_pid=$new
 
-title "Everything stops, the daemons last"
+title "6. The guardian dies: the spawner takes its place"
+guardian=$(daemon_pid guardian) spawner=$(daemon_pid spawner)
+show kill -9 "$guardian"
+other_pid "$guardian" daemon_pid guardian
+check "pid $spawner, the spawner until now, is the guardian" [ "$new" = "$spawner" ]
+other_pid "$spawner" daemon_pid spawner
+check "and it started a new spawner, $new" lives "$new"
+
+title "7. All four daemons die at once: the agents run on, and status still works"
+all=("$(daemon_pid guardian)" "$(daemon_pid spawner)" "$(daemon_pid monitor)" "$(daemon_pid logger)")
+show kill -9 "${all[@]}"
+all_dead() { for pid in "${all[@]}"; do ! lives "$pid" || return 1; done; }
+soon all_dead
+show tend status
+check "echo_agent is still the same process, $echo_pid" lives "$echo_pid"
+tell "The next start takes over what runs, instead of starting it twice:"
+show tend start
+check "echo_agent is still the same process, $echo_pid" [ "$(pid_of echo_agent)" = "$echo_pid" ]
+check "family_agent is still the same process, $family_pid" [ "$(pid_of family_agent)" = "$family_pid" ]
+show kill -9 "$echo_pid"
+other_pid "$echo_pid" pid_of echo_agent
+check "and is supervised again: pid $echo_pid -> $new" lives "$new"
+more_beats() { [ "$(grep -c heartbeat "$TEND_HOME/logs/echo_agent.log")" -gt "$beats" ]; }
+beats=$(grep -c heartbeat "$TEND_HOME/logs/echo_agent.log")
+soon more_beats
+check "through all of this, no line of echo_agent's log was lost, torn or repeated ($beats heartbeats)" heartbeats_are_whole
+
+title "8. Everything stops, the daemons last"
+show tend status --verbose
 show tend stop
 left=$(left_over)
 check "nothing is left running${left:+ (pids: ${left//$'\n'/ })}" [ -z "$left" ]
+segment=$(grep -ls "$TEND_HOME" "/dev/shm/tend-$(id -u)-"* 2>/dev/null)
+check "nothing is left in shared memory" [ -z "$segment" ]
 
 echo
 if [ $wrong = 0 ]; then
-	echo "That is tend. Try it: build/bin/tend start examples/agents/echo_agent.py"
+	echo "That is tend. Try it yourself: ${TEND_BIN#"$PWD"/}/tend start examples/agents/echo_agent.py"
 else
 	echo "Something did not go as it should: see WRONG above." >&2
 fi

@@ -7,7 +7,7 @@ test is over, or killed with SIGKILL, the kernel closes that end. Then it
 
 1. kills every process whose environment marks it as one of this home (TEND_HOME or TEND_INSTANCE), until no pass finds any,
 2. writes as one JSON line on standard output what it had to kill, for the test that still lives to read,
-3. removes the segment and the folder ROOT.
+3. removes the segment, the cgroups and the folder ROOT.
 
 Marks in the environment and not process groups or parents: what a supervisor starts leaves sessions and parents on purpose.
 """
@@ -102,6 +102,22 @@ def kill_all(marks):
     return report
 
 
+def remove_cgroups(home):
+    """The cgroups of its processes, which are empty by now. Their folder is written down in the home."""
+    try:
+        with open(os.path.join(home, "run", "cgroup")) as f:
+            path = f.read().strip()
+    except OSError:
+        return
+    if not os.path.basename(path).startswith("tend-"):
+        return
+    for folder, _, _ in os.walk(path, topdown=False):
+        try:
+            os.rmdir(folder)
+        except OSError:
+            pass
+
+
 def remove_tree(root):
     """rmtree that gets through folders which a test made unreadable or unwritable."""
     for folder, folders, _ in os.walk(root):
@@ -115,6 +131,7 @@ def remove_tree(root):
 def sweep(root, home, segment):
     """Everything, in order. Returns what had to be killed."""
     report = kill_all(marks_of(home, segment))
+    remove_cgroups(home)
     for path in glob.glob(glob.escape(segment) + "*"):  # with what is left of a segment that was being made
         try:
             os.unlink(path)

@@ -1,0 +1,106 @@
+"""What the documentation says of commands, options, defaults and files is what the programs do."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from harness import TOP
+
+FOLDERS = "base shm config guardian spawner monitor logger cli tests tools docs examples".split()
+TEXTS = sorted([TOP / "README.md", *TOP.glob("*/*.md")])
+
+
+def text(path):
+    return (TOP / path).read_text()
+
+
+def commands_of(tend):
+    return re.findall(r"^  ([a-z-]+) {2,}", tend.run("help").stdout, re.M)
+
+
+def options_of(tend, command):
+    usage_and_help = tend.run("help", command).stdout
+    return set(re.findall(r"--[a-z][a-z-]+", usage_and_help.split("Examples:")[0]))
+
+
+def man(path):
+    """A page as plain text, its font changes and escaped hyphens taken away."""
+    return re.sub(r"\\f[BIRP]", "", text(path)).replace("\\-", "-")
+
+
+def test_every_command_and_option_is_documented(tend):
+    page, readme = man("docs/man/tend.1"), text("README.md")
+    commands = commands_of(tend)
+    assert {"start", "stop", "status", "help"} <= set(commands)
+    for command in commands:
+        assert re.search(rf"tend {command}\b", page), f"tend {command} is not in tend.1"
+        assert re.search(rf"^\| .*`{command}\b", readme, re.M), f"{command} is not in the README's table of commands"
+        for option in options_of(tend, command):
+            assert option in page, f"{command} {option} is not in tend.1"
+            assert option in readme, f"{command} {option} is not in the README"
+
+
+def test_defaults_are_those_of_the_code(tend):
+    """The README's table of options, the help text, and config/spec.h."""
+    header = text("config/spec.h")
+    number = {key: int(value) for key, value in re.findall(r"#define SPEC_(\w+) (\d+)u", header)}
+    help_text, readme, page = tend.run("help", "start").stdout, text("README.md"), man("docs/man/tend.1")
+
+    def span(ms):
+        return f"{ms}ms" if ms < 1000 else f"{ms // 1000}s"
+
+    expected = {
+        "--stop-timeout": span(number["STOP_TIMEOUT_MS"]),
+        "--restart-delay": span(number["RESTART_DELAY_MS"]),
+        "--restart-max-delay": span(number["RESTART_MAX_DELAY_MS"]),
+        "--restart-limit": f"{number['RESTART_LIMIT']}/{number['RESTART_WINDOW_MS'] // 60000}m",
+        "--stable": span(number["STABLE_MS"]),
+    }
+    for option, default in expected.items():
+        about = " ".join(re.search(rf"^  {option} (.*(?:\n {{8,}}.*)*)", help_text, re.M)[1].split())  # however it is wrapped
+        assert re.search(rf"\(default {re.escape(default)}[);:]", about), f"help of {option}: {default}"
+        assert re.search(rf"^\| `{option} \S+` \| {re.escape(default)} \|", readme, re.M), f"README, {option}: {default}"
+        assert re.search(rf"{option} [^.]+\n(.*\n)?.*Default {re.escape(default)}[.;]", page), f"tend.1, {option}: {default}"
+
+
+def test_limits_are_those_of_the_code():
+    readme, layout, table, ring = text("README.md"), text("shm/layout.h"), text("shm/table.h"), text("shm/ring.h")
+
+    def of(name, source):
+        return int(re.search(rf"#define {name}\s+(\d+)u", source)[1])
+
+    assert f"| {of('PT_CAPACITY_DEFAULT', table):,}; up to {of('PT_CAPACITY_MAX', table):,} by" in readme
+    assert f"| commands under way | {of('PT_COMMANDS', ring)};" in readme
+    assert f"| shown command | {of('PT_COMMAND_TEXT', table) - 1} bytes" in readme
+    events = "{:,} of the spawner, {:,} of the monitor, {:,} of the logger, {:,} of the guardian".format(
+        *(of(f"SEG_EVENTS_{role}", layout) for role in ("SPAWNER", "MONITOR", "LOGGER", "GUARDIAN"))
+    )
+    assert events in readme
+
+
+def test_every_folder_has_a_readme_and_every_link_leads_somewhere():
+    for folder in FOLDERS:
+        assert (TOP / folder / "README.md").exists(), f"{folder}/README.md"
+    for path in TEXTS:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.relative_to(TOP)}: {target}"
+
+
+def test_the_files_that_folder_readmes_name_exist():
+    """The first column of each table whose first column is "file": `name.c`, or `name` for name.c and name.h."""
+    for path in TEXTS:
+        for table in re.findall(r"^\| file \|.*\n\| --- .*\n((?:\|.*\n)+)", path.read_text(), re.M):
+            for cell in re.findall(r"^\| ([^|]*)", table, re.M):
+                for name in re.findall(r"`([A-Za-z0-9_*./-]+)", cell):
+                    assert list(path.parent.glob(name)) or list(path.parent.glob(f"{name}.[ch]")), f"{path.relative_to(TOP)}: {name}"
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (TOP / "docs/man").iterdir()))
+def test_man_pages_have_no_warnings(page):
+    if not shutil.which("man") or not shutil.which("groff"):
+        pytest.skip("man or groff is not installed")
+    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", TOP / "docs/man" / page], capture_output=True, text=True,
+                          env={"MANWIDTH": "100", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}, timeout=60)  # fmt: skip
+    assert done.returncode == 0 and done.stderr == ""
