@@ -114,6 +114,23 @@ static int load_row(struct spawner *sp, uint32_t slot)
 	return 1;
 }
 
+/* It ran when processes.json was last written. If it ended since, nobody saw how; the policy says what is next. */
+static void adopt_known(struct proc *p, const struct desired_entry *e)
+{
+	struct pt_life *l = &p->life;
+
+	l->want = e->up;
+	l->life = 1;
+	l->state = PT_STATE_STARTING;
+	l->pid = e->pid;
+	l->start_ticks = e->start_ticks;
+	l->start_real_ns = e->started_real_ns;
+	l->start_boot_ns = clock_boot_ns();
+	*pt_pid_cell(p->sp->pt, p->slot) = e->pid;
+	proc_event(p, EV_LAUNCHED, &adopted);
+	adopt_process(p);
+}
+
 /* A process that processes.json knows and the (new) table does not. */
 static void add_known(struct spawner *sp, const struct desired_entry *e, bool same_boot)
 {
@@ -135,16 +152,11 @@ static void add_known(struct spawner *sp, const struct desired_entry *e, bool sa
 		return;
 	}
 	p->life.desired = e->up;
-	if (same_boot && e->pid > 0 && pid_alive(e->pid, e->start_ticks)) {
-		p->life.want = 1;
-		p->life.life = 1;
-		p->life.state = PT_STATE_STARTING;
-		*pt_pid_cell(sp->pt, p->slot) = e->pid;
-		adopt_starting(p);
-		return;
-	}
-	proc_publish(p);
-	if (e->up && sp->resurrect) {
+	if (same_boot && e->pid > 0)
+		adopt_known(p, e);
+	else
+		proc_publish(p);
+	if (e->up && sp->resurrect && p->life.state != PT_STATE_RUNNING) {
 		struct cause why = { .reason = PT_REASON_RESURRECT };
 
 		proc_event(p, EV_START, &why);
@@ -164,7 +176,8 @@ static void add_all_known(struct spawner *sp)
 
 	if (desired_load(sp->start.home.fd, &d, NULL) < 0)
 		return;
-	qsort(d.entry, d.n, sizeof(*d.entry), by_order);
+	if (d.n)
+		qsort(d.entry, d.n, sizeof(*d.entry), by_order);
 	for (size_t i = 0; i < d.n; i++)
 		add_known(sp, &d.entry[i], strcmp(d.boot_id, sp->boot_id) == 0);
 	desired_done(&d);

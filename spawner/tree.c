@@ -32,7 +32,7 @@ static int known_pids(struct spawner *sp, struct pidvec *v)
 			return -ENOMEM;
 	if (pidvec_push(v, getpid()) < 0 || (sp->saver && pidvec_push(v, sp->saver) < 0))
 		return -ENOMEM;
-	qsort(v->pid, v->n, sizeof(*v->pid), compare_pids);
+	qsort(v->pid, v->n, sizeof(*v->pid), compare_pids); /* never empty: at least ourselves */
 	return 0;
 }
 

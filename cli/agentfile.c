@@ -1,0 +1,188 @@
+/* cli/agentfile.c - files to commands (cli/agentfile.h). */
+#include "cli/agentfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* How files are run, by suffix. The words are not const because an argument vector isn't. */
+static struct {
+	const char *suffix;
+	char word[2][8]; /* in front of the file; [0] is looked up in PATH */
+} interpreters[] = {
+	{ ".py", { "python3", "" } },
+	{ ".js", { "node", "" } },
+	{ ".mjs", { "node", "" } },
+	{ ".ts", { "npx", "tsx" } },
+	{ ".jar", { "java", "-jar" } },
+};
+#define INTERPRETERS (sizeof(interpreters) / sizeof(interpreters[0]))
+
+int agentfile_name(const char *name, struct fault *f)
+{
+	int r = name_check(name, f);
+
+	if (r == 0 && strcmp(name, "registry") == 0)
+		return fault_set(f, -EINVAL, "the name \"registry\" is reserved");
+	return r;
+}
+
+static int check_program(const char *path, struct fault *f)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return fault_errno(f, -errno, "cannot run %s", path);
+	if (S_ISDIR(st.st_mode))
+		return fault_set(f, -EISDIR, "cannot run %s: it is a folder", path);
+	if (!S_ISREG(st.st_mode))
+		return fault_set(f, -EACCES, "cannot run %s: it is no regular file", path);
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+		return fault_errno(f, -errno, "cannot run %s", path);
+	return 0;
+}
+
+/* Absolute, but with symbolic links as they are: many programs look at the name by which they were called. */
+static int make_absolute(const char *path, char buf[static PATH_MAX], struct fault *f)
+{
+	char cwd[PATH_MAX] = "";
+	int n;
+
+	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return fault_errno(f, -errno, "cannot tell the current folder");
+	n = snprintf(buf, PATH_MAX, "%s%s%s", cwd, path[0] == '/' ? "" : "/", path);
+	return n >= PATH_MAX ? fault_set(f, -ENAMETOOLONG, "the path %.100s... is too long", path) : 0;
+}
+
+int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f)
+{
+	const char *path = getenv("PATH");
+	char part[PATH_MAX];
+	int r;
+
+	if (!*word)
+		return fault_set(f, -ENOENT, "the name of the program is empty");
+	if (strchr(word, '/')) {
+		r = make_absolute(word, buf, f);
+		return r < 0 ? r : check_program(buf, f);
+	}
+	for (path = path ? path : "/usr/local/bin:/usr/bin:/bin"; path;) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(part, sizeof(part), "%.*s/%s", len ? (int)len : 1, len ? path : ".", word);
+
+		if (n < PATH_MAX && make_absolute(part, buf, NULL) == 0 && check_program(buf, NULL) == 0)
+			return 0;
+		path = path[len] ? path + len + 1 : NULL;
+	}
+	return fault_set(f, -ENOENT, "%s is not found in PATH", word);
+}
+
+static int check_file(const char *file, struct agent *a, struct fault *f)
+{
+	struct stat st;
+
+	if (!realpath(file, a->file))
+		return fault_errno(f, -errno, "cannot start %s", file);
+	if (stat(a->file, &st) < 0)
+		return fault_errno(f, -errno, "cannot start %s", a->file);
+	if (S_ISDIR(st.st_mode))
+		return fault_set(f, -EISDIR, "cannot start %s: it is a folder", a->file);
+	if (!S_ISREG(st.st_mode))
+		return fault_set(f, -EINVAL, "cannot start %s: it is no regular file", a->file);
+	return 0;
+}
+
+static int take_name(const char *name, struct agent *a, struct fault *f)
+{
+	const char *base = strrchr(a->file, '/') + 1;
+	const char *dot = strrchr(base, '.');
+	char stem[NAME_MAX + 1];
+	struct fault why = { "" };
+	int r;
+
+	if (!name) {
+		snprintf(stem, sizeof(stem), "%.*s", (int)(dot && dot != base ? (size_t)(dot - base) : strlen(base)),
+			base);
+		r = agentfile_name(stem, &why);
+		if (r < 0)
+			return fault_set(f, r, "%s: %s; choose one with --name", a->file, why.text);
+		name = stem;
+	} else if ((r = agentfile_name(name, f)) < 0) {
+		return r;
+	}
+	str_copy(a->name, sizeof(a->name), name);
+	return 0;
+}
+
+/* The program in a "#!" line. execve() reports a missing one as if the file itself were missing. */
+static int check_shebang(const struct agent *a, struct fault *f)
+{
+	char line[256], *program;
+	struct fault why = { "" };
+	int fd = open(a->file, O_RDONLY | O_CLOEXEC), r;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0; /* executable, but not readable: a program that the kernel may well run */
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n < 3 || line[0] != '#' || line[1] != '!')
+		return 0;
+	line[n] = 0;
+	program = line + 2 + strspn(line + 2, " \t");
+	program[strcspn(program, " \t\r\n")] = 0;
+	r = program[0] ? check_program(program, &why) : 0;
+	return r < 0 ? fault_set(f, r, "cannot start %s: its interpreter: %s", a->file, why.text) : 0;
+}
+
+static int take_command(struct agent *a, struct fault *f)
+{
+	const char *dot = strrchr(strrchr(a->file, '/'), '.');
+	struct fault why = { "" };
+	int n = 0, r;
+
+	for (size_t i = 0; dot && i < INTERPRETERS; i++) {
+		if (strcmp(dot, interpreters[i].suffix) != 0)
+			continue;
+		if (faccessat(AT_FDCWD, a->file, R_OK, AT_EACCESS) < 0)
+			return fault_errno(f, -errno, "cannot read %s", a->file);
+		r = agentfile_program(interpreters[i].word[0], a->exe, &why);
+		if (r < 0)
+			return fault_set(f, r, "cannot start %s: its interpreter %s", a->file, why.text);
+		for (int k = 0; k < 2 && interpreters[i].word[k][0]; k++)
+			a->argv[n++] = interpreters[i].word[k];
+		a->argv[n] = a->file;
+		a->python = strcmp(dot, ".py") == 0;
+		return 0;
+	}
+	if (faccessat(AT_FDCWD, a->file, X_OK, AT_EACCESS) < 0 && errno == EACCES)
+		return fault_set(f, -EACCES,
+			"cannot start %s: it is not executable, and its suffix names no interpreter (.py .js .mjs .ts .jar)",
+			a->file);
+	str_copy(a->exe, sizeof(a->exe), a->file);
+	a->argv[0] = a->file;
+	return check_shebang(a, f);
+}
+
+int agentfile_look(const char *file, const char *name, struct agent *ret, struct fault *f)
+{
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = check_file(file, ret, f);
+	if (r == 0)
+		r = take_name(name, ret, f);
+	if (r == 0)
+		r = take_command(ret, f);
+	if (r < 0)
+		return r;
+	str_copy(ret->folder, sizeof(ret->folder), ret->file);
+	*strrchr(ret->folder, '/') = 0;
+	if (!ret->folder[0])
+		str_copy(ret->folder, sizeof(ret->folder), "/");
+	return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * cli/agentfile.h - from what was typed behind "tend start" to how it is run: which program, which arguments, which
+ * folder, which name.
+ */
+#ifndef CLI_AGENTFILE_H
+#define CLI_AGENTFILE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "base/fault.h"
+#include "base/str.h"
+
+#define AGENT_ARGS_MAX 4
+
+struct agent {
+	char name[NAME_MAX_BYTES];
+	char file[PATH_MAX];   /* absolute, symbolic links resolved */
+	char folder[PATH_MAX]; /* where it lies */
+	char exe[PATH_MAX];
+	char *argv[AGENT_ARGS_MAX];
+	bool python;
+};
+
+/* Look at a file: .py runs by python3, .js and .mjs by node, .ts by npx tsx, .jar by java -jar, an executable as
+ * itself. name NULL: the file's name
+ * without its last suffix. ret->argv points into ret: don't copy it. Errors are one sentence with path and reason. */
+int agentfile_look(const char *file, const char *name, struct agent *ret, struct fault *f);
+
+/* The program that a shell would run for this word: a path, made absolute, or a name looked up in $PATH. */
+int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f);
+
+/* May a process be called that? As name_check(), and not one of the names that tend keeps for itself. */
+int agentfile_name(const char *name, struct fault *f);
+
+#endif

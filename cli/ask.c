@@ -1,0 +1,286 @@
+/* cli/ask.c - asking the daemons (cli/ask.h). */
+#include "cli/ask.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/pidref.h"
+#include "base/str.h"
+#include "cli/daemons.h"
+#include "cli/out.h"
+#include "cli/term.h"
+#include "shm/lock.h"
+#include "shm/wake.h"
+
+#define LOCK_WAIT_MS   5000u
+#define SLICE_NS       (1 * NS_PER_SEC) /* how often it is looked whether someone is there to answer */
+#define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
+#define REFILL	       64u		/* entries to get free before more are posted: one lock, one bell for many */
+#define ALONE_SLICES   5u
+#define RING_WAIT_NS   (30 * NS_PER_SEC)
+
+struct round {
+	struct instance *in;
+	struct ask *a;
+	size_t n, done, posted;
+	size_t first; /* everything before is done */
+	bool down;    /* a doorbell was rung in vain */
+	const struct ask_patience *patience;
+	int caught;
+	unsigned alone; /* slices without a spawner */
+	bool told;
+};
+
+void ask_fill(struct ask *a, enum pt_command_kind kind, const char *name, unsigned flags)
+{
+	memset(a, 0, sizeof(*a));
+	a->req.kind = (uint8_t)kind;
+	a->req.flags = (uint8_t)flags;
+	if (name)
+		str_copy(a->req.name, sizeof(a->req.name), name);
+}
+
+static int write_spec(const struct home *h, const struct ask *a, struct fault *f)
+{
+	int fd, r;
+
+	if (!a->spec_text)
+		return 0;
+	fd = io_open(h->specs_fd, a->req.spec, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	r = fd < 0 ? fd : io_write_all(fd, a->spec_text, strlen(a->spec_text));
+	if (fd >= 0)
+		io_close(&fd);
+	return r < 0 ? fault_errno(f, r, "cannot write %s/specs/%s", h->path, a->req.spec) : 0;
+}
+
+static void remove_spec(const struct home *h, const struct ask *a)
+{
+	if (a->spec_text)
+		(void)unlinkat(h->specs_fd, a->req.spec, 0);
+}
+
+static int lock_fault(const struct instance *in, int r, struct fault *f)
+{
+	pid_t holder = pt_lock_holder(in->pt);
+
+	if (r == -ETIMEDOUT && holder > 0) {
+		char state = pid_state(holder, 0);
+
+		if (state == 'T' || state == 't')
+			return fault_set(f, r,
+				"the lock of the process table is held by process %d, which is stopped; \"kill -CONT %d\" lets it go on",
+				holder, holder);
+		return fault_set(f, r, "the lock of the process table is held by process %d for more than %u s", holder,
+			LOCK_WAIT_MS / 1000);
+	}
+	if (r == -ETIMEDOUT)
+		return fault_set(
+			f, r, "the lock of the process table could not be had within %u s", LOCK_WAIT_MS / 1000);
+	return fault_errno(f, r, "cannot take the lock of the process table");
+}
+
+/* The lock is beyond repair: have the guardian make the table again. */
+static int replace_table(struct instance *in, struct fault *f)
+{
+	uint64_t until = clock_boot_ns() + SLICE_NS;
+
+	(void)bell_ring(&in->home, ROLE_GUARDIAN);
+	while (instance_current(in) && clock_boot_ns() < until)
+		instance_nap(10);
+	return instance_attach(in, f);
+}
+
+static int post(
+	struct instance *in, const struct pt_request *req, unsigned n, struct pt_ticket *tickets, struct fault *f)
+{
+	int r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
+
+	if (r == -ENOTRECOVERABLE || r == -EBADMSG) {
+		r = replace_table(in, f);
+		if (r == 0)
+			r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
+	}
+	if (r < 0 && r != -EAGAIN)
+		lock_fault(in, r, f);
+	return r;
+}
+
+int ask_post_once(struct instance *in, struct ask *a, struct fault *f)
+{
+	int r;
+
+	if (!instance_current(in) && (r = instance_attach(in, f)) < 0)
+		return r;
+	r = post(in, &a->req, 1, &a->ticket, f);
+	if (r == -EAGAIN)
+		return fault_set(f, r, "the ring of commands is full");
+	if (r < 0)
+		return r;
+	a->state = ASK_POSTED;
+	(void)bell_ring(&in->home, pt_command_role(a->req.kind));
+	return 0;
+}
+
+/* Post what is new, as far as entries are free, and ring once for each daemon meant. -EAGAIN: none was free. */
+static int post_batch(struct round *o, struct fault *f)
+{
+	struct pt_request req[PT_COMMANDS];
+	struct pt_ticket ticket[PT_COMMANDS];
+	size_t index[PT_COMMANDS];
+	bool bell[ROLE_MAX] = { false };
+	unsigned n = 0;
+	int r;
+
+	for (size_t i = o->first; i < o->n && n + o->posted < PT_COMMANDS; i++) {
+		if (o->a[i].state != ASK_NEW)
+			continue;
+		r = write_spec(&o->in->home, &o->a[i], f);
+		if (r < 0)
+			return r;
+		req[n] = o->a[i].req;
+		index[n++] = i;
+	}
+	if (n == 0)
+		return 0;
+	r = post(o->in, req, n, ticket, f);
+	for (int k = 0; k < r; k++) {
+		struct ask *a = &o->a[index[k]];
+
+		a->ticket = ticket[k];
+		a->state = ASK_POSTED;
+		o->posted++;
+		bell[pt_command_role(a->req.kind) % ROLE_MAX] = true;
+	}
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		if (bell[role] && bell_ring(&o->in->home, (enum role)role) == -ENXIO)
+			o->down = true; /* it reads the ring when it starts */
+	return r < 0 ? r : 0;
+}
+
+/* The table was made again: whatever has no answer is new. */
+static int post_again(struct round *o, struct fault *f)
+{
+	int r = instance_attach(o->in, f);
+
+	if (r < 0)
+		return r;
+	for (size_t i = o->first; i < o->n; i++)
+		if (o->a[i].state == ASK_POSTED)
+			o->a[i].state = ASK_NEW;
+	o->posted = 0;
+	return 0;
+}
+
+/* A spawner that is away for a moment is nothing to talk about: the guardian starts another. */
+static void tell_spawner(struct round *o)
+{
+	struct pt_daemon d;
+	char state;
+
+	if (o->told || pt_read_daemon(o->in->pt, ROLE_SPAWNER, &d) < 0)
+		return;
+	state = d.pid > 0 ? pid_state(d.pid, d.start_ticks) : 0;
+	o->alone = state == 0 || state == 'Z' ? o->alone + 1 : 0;
+	if (state == 'T' || state == 't')
+		out_warn("waiting for the spawner, process %d, which is stopped; \"kill -CONT %d\" lets it go on",
+			d.pid, d.pid);
+	else if (o->alone >= ALONE_SLICES)
+		out_warn("waiting for a spawner: none stays up; %s/logs/tend.log may tell why", o->in->home.path);
+	else
+		return;
+	o->told = true;
+}
+
+static void tell_progress(const struct round *o)
+{
+	char text[160];
+	const struct ask *a = &o->a[o->first];
+
+	if (!o->patience || !o->patience->doing)
+		return;
+	if (o->n == 1)
+		snprintf(text, sizeof(text), "%s %s ...", o->patience->doing, a->req.name);
+	else
+		snprintf(text, sizeof(text), "%s: %zu of %zu done, waiting for %s ...", o->patience->doing, o->done,
+			o->n, a->req.name);
+	out_progress(text);
+}
+
+/* No answer within a slice: is someone there to give it? */
+static int look_around(struct round *o, struct fault *f)
+{
+	int r;
+
+	o->down = false;
+	tell_spawner(o);
+	r = daemons_ensure(&o->in->home, NULL, f);
+	if (r == 0 && !instance_current(o->in))
+		r = post_again(o, f);
+	return r;
+}
+
+/* Wait for the answer of the first that has none. */
+static int await_first(struct round *o, uint64_t slice, struct fault *f)
+{
+	struct ask *a = &o->a[o->first];
+	int r = pt_await(o->in->pt, a->ticket, slice, &a->answer);
+
+	if (r == 0) {
+		a->state = ASK_DONE;
+		o->done++;
+		o->posted--;
+		if (a->answer.code != 0)
+			remove_spec(&o->in->home, a);
+		return 0;
+	}
+	if (r == -EINTR)
+		return o->patience && o->patience->interruptible && term_caught() != o->caught ? -EINTR : 0;
+	if (r == -ESTALE) /* someone cleared the ring */
+		return post_again(o, f);
+	if (r != -ETIMEDOUT)
+		return fault_errno(f, r, "cannot await the answer");
+	tell_progress(o);
+	return look_around(o, f);
+}
+
+int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f)
+{
+	struct round o = { .in = in, .a = a, .n = n, .patience = p, .caught = term_caught() };
+	uint64_t full_until = 0;
+	int r = 0;
+
+	while (o.done < n && r == 0) {
+		while (o.first < n && a[o.first].state == ASK_DONE)
+			o.first++;
+		if (o.posted + o.done < n && (o.posted == 0 || o.posted + REFILL <= PT_COMMANDS)) {
+			r = post_batch(&o, f);
+			if (r == -EAGAIN && o.posted == 0) {
+				if (!full_until)
+					full_until = clock_boot_ns() + RING_WAIT_NS;
+				if (clock_boot_ns() > full_until)
+					return fault_set(f, -EAGAIN,
+						"the ring of commands stays full; is the spawner stuck? \"tend doctor\" tells");
+				instance_nap(50);
+				r = 0;
+				continue;
+			}
+			if (r == -EAGAIN)
+				r = 0;
+		}
+		if (r == 0 && o.down)
+			r = look_around(&o, f);
+		if (r == 0 && a[o.first].state == ASK_POSTED)
+			r = await_first(&o, o.done || full_until ? SLICE_NS : FIRST_SLICE_NS, f);
+	}
+	out_progress(NULL);
+	for (size_t i = o.first; r < 0 && i < n; i++)
+		if (a[i].state == ASK_NEW)
+			remove_spec(&in->home, &a[i]);
+	return r;
+}

@@ -1,0 +1,46 @@
+/*
+ * cli/ask.h - asking the daemons: requests are posted through the ring of commands, many at once, and their answers
+ * awaited.
+ *
+ * A request outlives whoever should carry it out: it waits in the table until a spawner is there. So a daemon that is
+ * down is no error here. If none is
+ * left that would start another, the guardian is started; if the table is made again meanwhile, what was not answered
+ * is posted again.
+ */
+#ifndef CLI_ASK_H
+#define CLI_ASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cli/instance.h"
+#include "shm/ring.h"
+
+enum ask_state { ASK_NEW, ASK_POSTED, ASK_DONE };
+
+struct ask {
+	struct pt_request req;
+	char *spec_text; /* start: text of the specification, written to req.spec whenever it is posted; the caller's */
+	struct pt_answer answer; /* once state is ASK_DONE */
+	struct pt_ticket ticket;
+	enum ask_state state;
+};
+
+/* What the person who waits is told after half a second, on a terminal; and who may interrupt. */
+struct ask_patience {
+	const char *doing;  /* "stopping" */
+	bool interruptible; /* return -EINTR when term_caught() rises; what was posted stays posted */
+};
+
+/* Post all and await all. in: attached as PT_CLIENT, stays attached (perhaps to a newer table). 0: each has an
+ * answer; look at its code. */
+int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f);
+
+/* Post one and don't wait; its entry in the ring is freed when this program has ended. For the request that ends the
+ * daemons themselves. */
+int ask_post_once(struct instance *in, struct ask *a, struct fault *f);
+
+/* Fill a request. name NULL: none. Names were checked before. */
+void ask_fill(struct ask *a, enum pt_command_kind kind, const char *name, unsigned flags);
+
+#endif

@@ -1,0 +1,247 @@
+/* cli/checks.c - what "tend doctor" looks at (cli/checks.h). */
+#include "cli/checks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/pidref.h"
+#include "base/str.h"
+#include "cli/story.h"
+#include "shm/lock.h"
+
+#define FILES_WANTED 4096u /* four descriptors for each of a thousand processes */
+#define SHM_WANTED   (8u * 1024 * 1024)
+#define DISK_WANTED  (64u * 1024 * 1024)
+
+void checks_home(const struct home *h)
+{
+	struct statvfs fs;
+	char bytes[24];
+
+	checks_fine("home: %s, yours alone", h->path);
+	if (faccessat(h->fd, ".", W_OK, AT_EACCESS) < 0)
+		checks_problem("home: %s can't be written: %s", h->path, strerror(errno));
+	if (h->run_fd < 0 || h->logs_fd < 0 || h->specs_fd < 0)
+		checks_note("home: not all of run, logs and specs are there yet; \"tend start\" makes them");
+	if (fstatvfs(h->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_WANTED)
+		checks_problem("home: only %s left on its file system; logs wait in their pipes once it is full",
+			story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+}
+
+/* logind removes a user's segments when the last session ends, unless the user lingers. */
+static void check_remove_ipc(void)
+{
+	const char *user = getlogin();
+	struct stat st;
+	char path[300];
+
+	if (geteuid() == 0 || stat("/run/systemd/system", &st) < 0)
+		return;
+	snprintf(path, sizeof(path), "/var/lib/systemd/linger/%.200s", user ? user : "");
+	if (!user || stat(path, &st) < 0)
+		checks_note(
+			"logind may remove the table when you log out (RemoveIPC); it is made again, and processes don't notice; "
+			"\"loginctl enable-linger\" prevents it");
+}
+
+void checks_limits(void)
+{
+	struct rlimit files;
+	struct statvfs fs;
+	char bytes[24];
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		if (files.rlim_max < FILES_WANTED)
+			checks_problem("limits: at most %llu open files; a thousand processes need %u (ulimit -Hn)",
+				(unsigned long long)files.rlim_max, FILES_WANTED);
+		else
+			checks_fine("limits: up to %llu open files", (unsigned long long)files.rlim_max);
+	}
+	if (statvfs("/dev/shm", &fs) < 0)
+		checks_problem("/dev/shm: %s; mount it: mount -t tmpfs tmpfs /dev/shm", strerror(errno));
+	else if ((uint64_t)fs.f_bavail * fs.f_frsize < SHM_WANTED)
+		checks_problem("/dev/shm: only %s left", story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+	else
+		checks_fine("/dev/shm: %s left", story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+	check_remove_ipc();
+}
+
+void checks_table(const struct instance *in, const struct view *v)
+{
+	pid_t holder = pt_lock_holder(in->pt);
+	char state;
+
+	if (v->unreadable)
+		checks_problem("table: %zu damaged row%s; \"tend doctor --segment\" shows them", v->unreadable,
+			v->unreadable == 1 ? "" : "s");
+	else
+		checks_fine("table: %zu of %u rows used, format %u, %llu bytes", v->n, v->info.capacity, v->info.abi,
+			(unsigned long long)v->info.total_bytes);
+	if (!v->same_boot)
+		checks_problem("table: it is from before the last boot; \"tend start\" makes a new one");
+	if (holder <= 0)
+		return;
+	state = pid_state(holder, 0);
+	if (state == 'T' || state == 't')
+		checks_problem(
+			"table: its lock is held by process %d, which is stopped; \"kill -CONT %d\" lets it go on",
+			holder, holder);
+	else if (state == 0)
+		checks_note("table: process %d died holding its lock; the next command repairs that", holder);
+}
+
+/* Does someone hold the doorbell open, so that ringing would work? */
+static bool bell_answers(const struct home *h, enum role role)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "bell.%s", role_name(role));
+	fd = io_open(h->run_fd, name, O_WRONLY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	io_close(&fd);
+	return true;
+}
+
+static void check_daemon(const struct home *h, const struct view *v, enum role role)
+{
+	const struct view_daemon *d = &v->daemon[role];
+	const char *state = view_daemon_state(d);
+	pid_t pid = 0;
+	uint64_t start = 0;
+	bool held = h->run_fd >= 0 && role_holder(h->run_fd, role, &pid, &start) == 0;
+	bool guarded = instance_role_held(h, ROLE_GUARDIAN);
+
+	if (!held && !v->present)
+		return;
+	if (!held)
+		checks_problem("%s: nobody holds its lock; it is dead%s", role_name(role),
+			guarded ? "; the guardian should start it again" : "; \"tend start\" starts it");
+	else if (pid && (pid_state(pid, start) == 'T' || pid_state(pid, start) == 't'))
+		checks_problem("%s: process %d is stopped; \"kill -CONT %d\" lets it go on", role_name(role), pid, pid);
+	else if (!bell_answers(h, role))
+		checks_problem("%s: process %d does not listen to its doorbell run/bell.%s", role_name(role), pid,
+			role_name(role));
+	else if (v->present && d->rec.pid != pid)
+		checks_problem("%s: the table says process %d (%s), the lock says process %d", role_name(role),
+			d->rec.pid, state, pid);
+	else
+		checks_fine("%s: process %d, %u restart%s", role_name(role), pid, d->rec.restarts,
+			d->rec.restarts == 1 ? "" : "s");
+}
+
+void checks_daemons(const struct instance *in, const struct view *v)
+{
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		check_daemon(&in->home, v, (enum role)role);
+}
+
+static bool is_fifo(const struct home *h, const char *name, const char *suffix)
+{
+	char file[NAME_MAX_BYTES + 8];
+	struct stat st;
+
+	snprintf(file, sizeof(file), "%s%s", name, suffix);
+	return h->run_fd >= 0 && fstatat(h->run_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISFIFO(st.st_mode);
+}
+
+static void check_process(const struct instance *in, const struct view_row *r)
+{
+	const struct pt_life *l = &r->row.life;
+	const char *name = r->row.ident.name;
+
+	if (l->pid > 0 && !pid_alive(l->pid, l->start_ticks)) {
+		struct pt_life now;
+
+		/* It may have ended between the copy and this look; then the table knows by now. */
+		instance_nap(50);
+		if (pt_read_life(in->pt, r->row.slot, &now) == 0 && now.pid == l->pid)
+			checks_problem("%s: the table says process %d, but there is none", name, l->pid);
+	}
+	if (l->pid > 0 && (!is_fifo(&in->home, name, ".in") || !is_fifo(&in->home, name, ".out")))
+		checks_problem("%s: run/%s.in or run/%s.out is missing; its next run gets new ones", name, name, name);
+	if (l->state == PT_STATE_FAILED)
+		checks_note("%s: failed; \"tend why %s\" tells why", name, name);
+	if (r->row.log.error)
+		checks_problem("%s: its log can't be written: %s", name, strerror(r->row.log.error));
+}
+
+void checks_processes(const struct instance *in, const struct view *v)
+{
+	size_t up = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		check_process(in, &v->row[i]);
+		up += view_is_up(&v->row[i]);
+	}
+	if (v->present)
+		checks_fine("processes: %zu of %zu run", up, v->n);
+}
+
+/* run/NAME.in and run/NAME.out of a name that the table does not have. */
+static bool is_orphaned_fifo(const char *file, const struct view *v)
+{
+	const char *dot = strrchr(file, '.');
+	char name[NAME_MAX_BYTES];
+
+	if (!dot || (strcmp(dot, ".in") != 0 && strcmp(dot, ".out") != 0) || (size_t)(dot - file) >= sizeof(name))
+		return false;
+	memcpy(name, file, (size_t)(dot - file));
+	name[dot - file] = 0;
+	return name_check(name, NULL) == 0 && !view_find(v, name);
+}
+
+/* ".new-PID-N.json" of a CLI that is gone. */
+static bool is_orphaned_spec(const char *file, const struct view *v)
+{
+	int pid;
+
+	(void)v;
+	return sscanf(file, ".new-%d-", &pid) == 1 && pid > 0 && !pid_alive(pid, 0);
+}
+
+static size_t count_files(
+	int folder, bool (*is_orphan)(const char *, const struct view *), const struct view *v, char first[static 256])
+{
+	int fd = folder < 0 ? -1 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	size_t n = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while ((e = readdir(dir))) {
+		if (!is_orphan(e->d_name, v))
+			continue;
+		if (n++ == 0)
+			str_visible(first, 256, e->d_name);
+	}
+	closedir(dir);
+	return n;
+}
+
+void checks_leftovers(const struct home *h, const struct view *v)
+{
+	char first[256] = "";
+	size_t n;
+
+	if (v->present && (n = count_files(h->run_fd, is_orphaned_fifo, v, first)))
+		checks_note("leftovers: %zu FIFO%s of processes that the table does not have, for example run/%s", n,
+			n == 1 ? "" : "s", first);
+	if ((n = count_files(h->specs_fd, is_orphaned_spec, v, first)))
+		checks_note("leftovers: %zu specification%s of commands that never finished, for example specs/%s", n,
+			n == 1 ? "" : "s", first);
+}

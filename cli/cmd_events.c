@@ -1,0 +1,169 @@
+/* tend events - what happened, from the event rings, which outlive every daemon. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "cli/eventlog.h"
+#include "cli/instance.h"
+#include "cli/json.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/story.h"
+#include "cli/term.h"
+
+#define SLICE_NS (1 * NS_PER_SEC) /* nobody announces that a table was left behind by guardians that are gone */
+
+struct show {
+	const char *name; /* NULL: all */
+	bool json, follow;
+};
+
+static bool add(cJSON *to, const char *key, cJSON *item)
+{
+	if (item && cJSON_AddItemToObject(to, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+static cJSON *label(const struct pt_event *e, unsigned value)
+{
+	switch (e->kind) {
+	case PT_EVENT_STATE:
+		return json_text(pt_state_label(value));
+	case PT_EVENT_HEALTH:
+		return json_text(pt_health_label(value));
+	case PT_EVENT_LOG:
+		return json_text(pt_log_label(value));
+	default:
+		return cJSON_CreateNull();
+	}
+}
+
+static bool fill(cJSON *o, const struct pt_event *e)
+{
+	bool known = e->exit_kind == PT_EXIT_KNOWN;
+	char name[PT_NAME_MAX + 1] = "", text[STORY_MAX];
+
+	memcpy(name, e->name, PT_NAME_MAX);
+	return add(o, "time", json_time(e->real_ns)) && add(o, "event", json_text(pt_event_label(e->kind))) &&
+		add(o, "name", json_text(name)) && add(o, "from", label(e, e->from)) && add(o, "to", label(e, e->to)) &&
+		add(o, "reason", json_text(pt_reason_label(e->reason))) &&
+		add(o, "pid", e->pid > 0 ? cJSON_CreateNumber(e->pid) : cJSON_CreateNull()) &&
+		add(o, "exit_code",
+			known && WIFEXITED(e->wait_status) ? cJSON_CreateNumber(WEXITSTATUS(e->wait_status))
+							   : cJSON_CreateNull()) &&
+		add(o, "exit_signal",
+			known && WIFSIGNALED(e->wait_status) ? cJSON_CreateNumber(WTERMSIG(e->wait_status))
+							     : cJSON_CreateNull()) &&
+		add(o, "stage", e->stage ? json_text(pt_stage_label(e->stage)) : cJSON_CreateNull()) &&
+		add(o, "value", json_u64(e->value)) &&
+		add(o, "by_pid", e->by_pid > 0 ? cJSON_CreateNumber(e->by_pid) : cJSON_CreateNull()) &&
+		add(o, "text", json_text(story_event(e, text)));
+}
+
+static void print_one(const struct pt_event *e, bool json)
+{
+	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
+	cJSON *o;
+
+	if (!json) {
+		printf("%s %s\n", clock_rfc3339(e->real_ns, when), story_event(e, text));
+		return;
+	}
+	o = cJSON_CreateObject();
+	if (o && fill(o, e))
+		json_print_line(o);
+	else
+		cJSON_Delete(o);
+}
+
+static bool print_new(const struct instance *in, struct eventlog *log, const struct show *s)
+{
+	struct pt_event *ev;
+	size_t n;
+
+	if (eventlog_read(log, in->pt, &ev, &n) < 0) {
+		out_fail("out of memory");
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!s->name || strncmp(ev[i].name, s->name, sizeof(ev[i].name)) == 0)
+			print_one(&ev[i], s->json);
+	free(ev);
+	return out_flush();
+}
+
+static int follow(struct instance *in, struct eventlog *log, const struct show *s)
+{
+	struct fault f = { "" };
+	int r;
+
+	while (term_caught() == 0) {
+		uint32_t seen = pt_changes(in->pt);
+
+		if (!print_new(in, log, s))
+			return EXIT_FAIL;
+		r = pt_wait_change(in->pt, seen, SLICE_NS);
+		if (r != -ETIMEDOUT || instance_current(in))
+			continue;
+		r = instance_attach(in, &f);
+		if (r < 0 && r != -ENOENT)
+			return out_fail("%s", f.text);
+		/* -ENOENT: the instance was stopped. Stay: it may be started again. */
+	}
+	return EXIT_OK;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "follow", no_argument, NULL, 'f' }, { 0 } };
+	struct instance in = INSTANCE_NONE;
+	struct show s = { 0 };
+	struct eventlog log;
+	struct fault f = { "" };
+	int opt, r, status = EXIT_OK;
+
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		s.json = s.json || opt == 'j';
+		s.follow = s.follow || opt == 'f';
+	}
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (optind < argc)
+		s.name = argv[optind++];
+	if (!opts_operands(argc, 0, ""))
+		return EXIT_MISUSE;
+	r = instance_open(&in, PT_READER, &f);
+	if (r < 0) {
+		instance_close(&in);
+		return r == -ENOENT && !s.follow ? EXIT_OK : out_fail("%s", f.text);
+	}
+	eventlog_oldest(&log, in.pt);
+	if (s.follow) {
+		term_catch();
+		status = follow(&in, &log, &s);
+	} else if (!print_new(&in, &log, &s)) {
+		status = EXIT_FAIL;
+	}
+	instance_close(&in);
+	return status;
+}
+
+const struct command cmd_events = {
+	.name = "events",
+	.summary = "what happened, in order of time",
+	.usage = "[NAME] [--follow] [--json]",
+	.help = "NAME: of one process (or daemon) only. The newest few thousand events are kept, also\n"
+		"when every daemon is dead.\n"
+		"\n"
+		"  --follow  go on until Ctrl-C\n"
+		"  --json    one JSON object on each line\n"
+		"\n"
+		"Examples:\n"
+		"  tend events web --follow\n",
+	.run = run,
+};

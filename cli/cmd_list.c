@@ -1,0 +1,185 @@
+/* tend list - the reference's list: agents first and foremost, filtered by a regular expression. */
+#include <regex.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "cli/columns.h"
+#include "cli/json.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/view.h"
+#include "config/spec.h"
+
+struct list {
+	bool json, agents, services;
+	const char *filter;
+	regex_t regex;
+};
+
+/* Without --agents or --services, and with both, everything. */
+static bool is_wanted(const struct list *l, const struct view_row *r)
+{
+	bool agent = r->row.ident.service == PT_SERVICE_AGENT;
+
+	if (l->agents != l->services && agent != l->agents)
+		return false;
+	return !l->filter || regexec(&l->regex, r->row.ident.name, 0, NULL, 0) == 0 ||
+		regexec(&l->regex, view_word(r), 0, NULL, 0) == 0;
+}
+
+static bool add(cJSON *to, const char *key, cJSON *item)
+{
+	if (item && cJSON_AddItemToObject(to, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+static cJSON *uptime_text(const struct view *v, const struct view_row *r)
+{
+	uint64_t ns = view_uptime_ns(v, r);
+	double s = (double)ns / 1e9;
+	char text[40];
+
+	if (!ns)
+		return cJSON_CreateString("unknown");
+	if (s < 60)
+		snprintf(text, sizeof(text), "%.1fs", s);
+	else if (s < 3600)
+		snprintf(text, sizeof(text), "%.1fm", s / 60);
+	else
+		snprintf(text, sizeof(text), "%.1fh", s / 3600);
+	return cJSON_CreateString(text);
+}
+
+/* Keys as in the reference; what only a registry could tell is empty. */
+static bool add_row(cJSON *doc, const struct home *h, const struct view *v, const struct view_row *r)
+{
+	const char *name = r->row.ident.name;
+	bool up = view_is_up(r), known, ok;
+	cJSON *o = cJSON_AddObjectToObject(doc, name);
+	char file[NAME_MAX_BYTES + 8];
+	struct spec s = { 0 };
+
+	if (!o)
+		return false;
+	spec_file_name(name, file);
+	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
+	ok = add(o, "name", json_text(name)) &&
+		add(o, "status", json_text(up ? "running_unregistered" : view_word(r))) &&
+		add(o, "registered", cJSON_CreateBool(0)) &&
+		add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
+		add(o, "capabilities", cJSON_CreateArray()) && add(o, "dependencies", cJSON_CreateArray()) &&
+		add(o, "endpoint", json_text(NULL)) &&
+		add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) &&
+		add(o, "uptime", uptime_text(v, r)) &&
+		add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
+		add(o, "process_status", json_text(up ? "running" : "stopped")) &&
+		add(o, "agent_file", json_text(known ? s.file : NULL)) &&
+		add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
+		add(o, "service_type", json_text(pt_service_label(r->row.ident.service)));
+	if (known)
+		spec_done(&s);
+	return ok;
+}
+
+static int print_json(const struct list *l, const struct view *v)
+{
+	struct home h = HOME_INIT;
+	cJSON *doc = cJSON_CreateObject();
+	bool ok = doc != NULL;
+
+	(void)home_open(NULL, HOME_READ, &h, NULL);
+	for (size_t i = 0; ok && i < v->n; i++)
+		if (is_wanted(l, &v->row[i]))
+			ok = add_row(doc, &h, v, &v->row[i]);
+	home_close(&h);
+	if (ok)
+		return json_print(doc);
+	cJSON_Delete(doc);
+	return out_fail("out of memory");
+}
+
+static int print_text(const struct list *l, const struct view *v)
+{
+	struct table *t = columns_table(COLUMN_LIST);
+	size_t n = 0, running[2] = { 0 }, total[2] = { 0 };
+	bool ok = t != NULL;
+
+	for (size_t i = 0; ok && i < v->n; i++) {
+		bool service = v->row[i].row.ident.service != PT_SERVICE_AGENT;
+
+		if (!is_wanted(l, &v->row[i]))
+			continue;
+		total[service]++;
+		running[service] += view_is_up(&v->row[i]);
+		columns_add(t, v, &v->row[i], COLUMN_LIST);
+		n++;
+	}
+	ok = ok && table_whole(t);
+	if (ok)
+		printf("agents: %zu/%zu running; services: %zu/%zu running\n", running[0], total[0], running[1],
+			total[1]);
+	if (ok && n)
+		table_print(t, term_width());
+	table_free(t);
+	return ok ? EXIT_OK : out_fail("out of memory");
+}
+
+static int read_options(const struct command *self, int argc, char **argv, struct list *l)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "agents", no_argument, NULL, 'a' }, { "services", no_argument, NULL, 's' },
+		{ "filter", required_argument, NULL, 'f' }, { 0 } };
+	int opt;
+
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		l->json = l->json || opt == 'j';
+		l->agents = l->agents || opt == 'a';
+		l->services = l->services || opt == 's';
+		if (opt == 'f')
+			l->filter = optarg;
+	}
+	return opt;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct list l = { 0 };
+	struct view v = { 0 };
+	struct fault f = { "" };
+	char why[200];
+	int r, opt = read_options(self, argc, argv, &l), status;
+
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (!opts_operands(argc, 0, ""))
+		return EXIT_MISUSE;
+	if (l.filter && (r = regcomp(&l.regex, l.filter, REG_EXTENDED | REG_ICASE | REG_NOSUB)) != 0) {
+		regerror(r, &l.regex, why, sizeof(why));
+		return out_fail("--filter %s: %s", l.filter, why);
+	}
+	if (view_take(&v, &f) < 0)
+		status = out_fail("%s", f.text);
+	else
+		status = l.json ? print_json(&l, &v) : print_text(&l, &v);
+	view_done(&v);
+	if (l.filter)
+		regfree(&l.regex);
+	return status;
+}
+
+const struct command cmd_list = {
+	.name = "list",
+	.summary = "list agents and services",
+	.usage = "[--agents] [--services] [--filter REGEX] [--json]",
+	.help = "  --agents        agents only (what was started from a FILE)\n"
+		"  --services      services only (what was started as a COMMAND)\n"
+		"  --filter REGEX  those whose name or status matches this extended regular\n"
+		"                  expression, upper and lower case alike\n"
+		"  --json          one JSON object, keyed by name\n"
+		"\n"
+		"Examples:\n"
+		"  tend list --filter '^web|stopped'\n",
+	.run = run,
+};

@@ -1,0 +1,92 @@
+/* tend resurrect - start again what was up (cli/resurrect.h). */
+#include "cli/resurrect.h"
+
+#include <stdlib.h>
+
+#include "cli/ask.h"
+#include "cli/daemons.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/report.h"
+#include "config/desired.h"
+
+static int by_order(const void *a, const void *b)
+{
+	const struct desired_entry *x = a, *y = b;
+
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static size_t plan(struct desired *d, struct ask *a)
+{
+	size_t n = 0;
+
+	if (d->n)
+		qsort(d->entry, d->n, sizeof(*d->entry), by_order);
+	for (size_t i = 0; i < d->n; i++)
+		if (d->entry[i].up)
+			ask_fill(&a[n++], PT_COMMAND_START, d->entry[i].name, PT_FLAG_RESURRECT);
+	return n;
+}
+
+static int carry_out(struct instance *in, struct ask *a, size_t n)
+{
+	struct ask_patience patience = { .doing = "starting" };
+	struct fault f = { "" };
+	bool started = false;
+	int r = daemons_ensure(&in->home, &started, &f);
+
+	if (r == 0)
+		r = instance_attach(in, &f);
+	if (r == 0)
+		r = ask_all(in, a, n, &patience, &f);
+	if (r < 0)
+		return out_fail("%s", f.text);
+	if (started)
+		printf("the daemons are started\n");
+	else
+		printf("the daemons run already\n");
+	if (n == 0)
+		printf("no process was up when the instance last ran\n");
+	return report_starts(a, n) ? EXIT_FAIL : EXIT_OK;
+}
+
+int resurrect_run(void)
+{
+	struct instance in = INSTANCE_NONE;
+	struct desired d = { 0 };
+	struct ask *a = NULL;
+	struct fault f = { "" };
+	int status = EXIT_FAIL;
+
+	in.access = PT_CLIENT;
+	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || desired_load(in.home.fd, &d, &f) < 0)
+		out_fail("%s", f.text);
+	else if (!(a = calloc(d.n + 1, sizeof(*a))))
+		out_fail("out of memory");
+	else
+		status = carry_out(&in, a, plan(&d, a));
+	free(a);
+	desired_done(&d);
+	instance_close(&in);
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { 0 } };
+	int opt = opts_next(self, argc, argv, options);
+
+	if (opt != OPT_END)
+		return opts_status(opt);
+	return opts_operands(argc, 0, "") ? resurrect_run() : EXIT_MISUSE;
+}
+
+const struct command cmd_resurrect = {
+	.name = "resurrect",
+	.summary = "start the daemons, and again what was up when the instance last ran",
+	.usage = "",
+	.help = "The same as tend start without operands. For the time after a reboot, or after tend\n"
+		"stop without names.\n",
+	.run = run,
+};

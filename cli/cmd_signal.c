@@ -1,0 +1,36 @@
+/* tend signal */
+#include "base/str.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/request.h"
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { 0 } };
+	struct request q = { .like = { .kind = PT_COMMAND_SIGNAL }, .doing = "signalling" };
+	char name[24], done[40];
+	int opt = opts_next(self, argc, argv, options), signo;
+
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (!opts_operands(argc, 2, argc - optind == 1 ? "SIGNAL" : "NAME and SIGNAL"))
+		return EXIT_MISUSE;
+	if (str_signal(argv[optind + 1], &signo) < 0 || signo < 1)
+		return out_misuse("%s: no such signal; write for example HUP, SIGUSR1 or 10", argv[optind + 1]);
+	q.like.signo = (uint8_t)signo;
+	snprintf(done, sizeof(done), "%s sent", str_signal_name(signo, name));
+	q.done = done;
+	return request_run(&q, argv + optind, 1);
+}
+
+const struct command cmd_signal = {
+	.name = "signal",
+	.summary = "send a signal to a process",
+	.usage = "NAME SIGNAL",
+	.help = "The process itself gets it, not its children. What the process makes of it is its\n"
+		"own affair: if it ends, its restart policy applies.\n"
+		"\n"
+		"Examples:\n"
+		"  tend signal web HUP\n",
+	.run = run,
+};

@@ -1,0 +1,103 @@
+/*
+ * tend status - how everything is, read from the table alone: no daemon is asked.
+ */
+#include <stdlib.h>
+
+#include "cli/detail.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/overview.h"
+#include "cli/pick.h"
+#include "cli/statusjson.h"
+#include "cli/view.h"
+
+/* The detail view of each; 3 if one of them does not run. */
+static int print_some(const struct view *v, struct view_row *const *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			putchar('\n');
+		detail_print(v, rows[i]);
+	}
+	if (!v->supervised)
+		overview_trust(v, false);
+	return EXIT_OK;
+}
+
+static int status_of(struct view *v, char **names, size_t n, bool json)
+{
+	struct view_row **rows = calloc(n, sizeof(*rows));
+	size_t found = 0, unknown;
+	int status;
+
+	if (!rows)
+		return out_fail("out of memory");
+	unknown = pick_rows(v, names, n, rows, &found);
+	status = json ? statusjson_print(v, rows, found) : print_some(v, rows, found);
+	for (size_t i = 0; i < found && status == EXIT_OK; i++)
+		if (!view_is_up(rows[i]))
+			status = EXIT_NOT_RUNNING;
+	free(rows);
+	return unknown ? EXIT_FAIL : status;
+}
+
+/* Without a table: is it at least the name of a process that could be started? */
+static int status_without_table(struct view *v, char **names, size_t n, bool json)
+{
+	int status = json ? statusjson_print(v, NULL, 0) : EXIT_OK;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!detail_is_stored(names[i]))
+			return pick_unknown(v, names[i]);
+		if (!json)
+			printf("%s: not running, and neither is tend\n", names[i]);
+	}
+	return status == EXIT_OK ? EXIT_NOT_RUNNING : status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "verbose", no_argument, NULL, 'v' }, { 0 } };
+	bool json = false, verbose = false;
+	struct view v = { 0 };
+	struct fault f = { "" };
+	size_t n;
+	int opt, status;
+
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		json = json || opt == 'j';
+		verbose = verbose || opt == 'v';
+	}
+	if (opt != OPT_END)
+		return opts_status(opt);
+	n = (size_t)(argc - optind);
+	if (n == 0 && !json)
+		return overview_print(verbose);
+	if (view_take(&v, &f) < 0)
+		return out_fail("%s", f.text);
+	if (n == 0)
+		status = statusjson_print(&v, NULL, 0);
+	else if (v.present)
+		status = status_of(&v, argv + optind, n, json);
+	else
+		status = status_without_table(&v, argv + optind, n, json);
+	view_done(&v);
+	return status;
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.summary = "how everything is, or one process in detail",
+	.usage = "[NAME...] [--json] [--verbose]",
+	.help = "Reads shared memory only; it works, and says how old what it shows is, when every\n"
+		"daemon is dead. With a NAME the exit status is 3 if that process does not run.\n"
+		"\n"
+		"  --json     one JSON document on standard output\n"
+		"  --verbose  the daemons, too\n"
+		"\n"
+		"Examples:\n"
+		"  tend status\n"
+		"  tend status web || echo down\n",
+	.run = run,
+};

@@ -1,0 +1,197 @@
+/*
+ * tend stop - all requests are posted at once, so that ten processes that take thirty seconds each take thirty
+ * seconds. Only a registry waits: the agents
+ * that talk to it end first.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/ask.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/pick.h"
+#include "cli/report.h"
+#include "cli/shutdown.h"
+#include "cli/view.h"
+
+struct stop {
+	unsigned flags;
+	uint32_t timeout_ms;
+};
+
+static int by_order(const void *a, const void *b)
+{
+	const struct view_row *const *x = a, *const *y = b;
+	uint32_t p = (*x)->row.ident.order, q = (*y)->row.ident.order;
+
+	return p < q ? -1 : p > q;
+}
+
+/* Stop those of the rows that are (or are not) registries. */
+static int stop_part(struct instance *in, struct view_row *const *rows, size_t n, const struct stop *s, bool registries)
+{
+	struct ask_patience patience = { .doing = "stopping" };
+	struct ask *a = calloc(n + 1, sizeof(*a));
+	struct fault f = { "" };
+	size_t k = 0;
+	int status = EXIT_OK;
+
+	if (!a)
+		return out_fail("out of memory");
+	for (size_t i = 0; i < n; i++) {
+		if ((rows[i]->row.ident.service == PT_SERVICE_REGISTRY) != registries)
+			continue;
+		ask_fill(&a[k], PT_COMMAND_STOP, rows[i]->row.ident.name, s->flags);
+		a[k++].req.timeout_ms = s->timeout_ms;
+	}
+	if (k)
+		status = ask_all(in, a, k, &patience, &f) < 0 ? out_fail("%s", f.text) : report_stops(in, a, k);
+	free(a);
+	out_flush();
+	return status;
+}
+
+static int stop_rows(struct instance *in, struct view_row **rows, size_t n, const struct stop *s)
+{
+	int first, second;
+
+	qsort(rows, n, sizeof(*rows), by_order);
+	first = stop_part(in, rows, n, s, false);
+	second = stop_part(in, rows, n, s, true);
+	return first == EXIT_OK ? second : first;
+}
+
+static int stop_named(struct instance *in, const struct view *v, char **names, size_t n, const struct stop *s)
+{
+	struct view_row **rows = calloc(n, sizeof(*rows));
+	size_t found = 0, unknown;
+	int status = EXIT_OK;
+
+	if (!rows)
+		return out_fail("out of memory");
+	unknown = pick_rows(v, names, n, rows, &found);
+	if (found)
+		status = stop_rows(in, rows, found, s);
+	free(rows);
+	return unknown ? EXIT_FAIL : status;
+}
+
+/* Up, or waiting to be started again. */
+static bool has_something_to_stop(const struct view_row *r)
+{
+	return !r->gone && !(pt_state_traits(r->row.life.state) & PT_TRAIT_REST);
+}
+
+static bool some_daemon_lives(const struct instance *in)
+{
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		if (instance_role_held(&in->home, (enum role)role))
+			return true;
+	return false;
+}
+
+static int stop_everything(struct instance *in, const struct view *v, struct stop *s)
+{
+	struct view_row **rows = calloc(v->n + 1, sizeof(*rows));
+	struct fault f = { "" };
+	int status = EXIT_OK;
+	size_t n = 0;
+
+	if (!rows)
+		return out_fail("out of memory");
+	for (size_t i = 0; i < v->n; i++)
+		if (has_something_to_stop(&v->row[i]))
+			rows[n++] = &v->row[i];
+	if (n == 0 && !some_daemon_lives(in)) {
+		free(rows);
+		return out_fail("nothing is running");
+	}
+	s->flags |= PT_FLAG_KEEP_WANT;
+	if (n)
+		status = stop_rows(in, rows, n, s);
+	else
+		printf("no process was running\n");
+	free(rows);
+	if (status != EXIT_OK)
+		return status;
+	out_progress("ending the daemons ...");
+	if (shutdown_all(in, &f) < 0)
+		return out_fail("%s", f.text);
+	out_progress(NULL);
+	printf("the daemons have ended\n");
+	return EXIT_OK;
+}
+
+static int stop(char **names, size_t n, struct stop *s)
+{
+	struct instance in = INSTANCE_NONE;
+	struct view v = { 0 };
+	struct fault f = { "" };
+	int r = instance_open(&in, PT_CLIENT, &f), status;
+
+	if (r == -ENOENT)
+		status = n ? out_fail("no process is called %s: no instance of tend runs here", names[0])
+			   : out_fail("nothing is running");
+	else if (r < 0)
+		status = out_fail("%s", f.text);
+	else if (view_load(&in, &v) < 0)
+		status = out_fail("out of memory");
+	else
+		status = n ? stop_named(&in, &v, names, n, s) : stop_everything(&in, &v, s);
+	view_done(&v);
+	instance_close(&in);
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { "force", no_argument, NULL, 'f' },
+		{ "timeout", required_argument, NULL, 't' }, { "agent", required_argument, NULL, 'a' }, { 0 } };
+	char **names = calloc((size_t)argc + 1, sizeof(*names));
+	struct stop s = { 0 };
+	uint64_t ms = 0;
+	size_t n = 0;
+	int opt, status;
+
+	if (!names)
+		return out_fail("out of memory");
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		if (opt == 'f')
+			s.flags |= PT_FLAG_FORCE;
+		else if (opt == 'a')
+			names[n++] = optarg;
+		else if (opts_duration("--timeout", optarg, UINT32_MAX, &ms))
+			s.flags |= PT_FLAG_TIMEOUT;
+		else
+			opt = OPT_BAD;
+		if (opt < 0)
+			break;
+	}
+	s.timeout_ms = (uint32_t)ms;
+	for (int i = optind; opt == OPT_END && i < argc; i++)
+		names[n++] = argv[i];
+	status = opt == OPT_END ? stop(names, n, &s) : opts_status(opt);
+	free(names);
+	return status;
+}
+
+const struct command cmd_stop = {
+	.name = "stop",
+	.summary = "stop processes; without names everything, and then the daemons",
+	.usage = "[NAME...] [--agent NAME] [--force] [--timeout SECONDS]",
+	.help = "Each process with all its children is asked to end (SIGTERM, or its own stop\n"
+		"signal); what is left after the timeout is killed. A named process stays down until\n"
+		"it is started again. What stops because everything does is started again by tend\n"
+		"start.\n"
+		"\n"
+		"  --agent NAME       the same as NAME\n"
+		"  --force            kill at once\n"
+		"  --timeout SECONDS  how long to wait before killing (default: the process's own, 30\n"
+		"                     unless chosen); 0 kills at once\n"
+		"\n"
+		"Examples:\n"
+		"  tend stop web\n"
+		"  tend stop --timeout 5\n",
+	.run = run,
+};

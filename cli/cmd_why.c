@@ -1,0 +1,102 @@
+/* tend why - the story of one process: its last transitions with their causes, and what comes next. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/eventlog.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/pick.h"
+#include "cli/story.h"
+#include "cli/view.h"
+
+#define LAST 12u /* transitions to tell: two or three crashes with their restarts */
+
+static bool is_about(const struct pt_event *e, const char *name)
+{
+	return e->kind != PT_EVENT_DAEMON && strncmp(e->name, name, sizeof(e->name)) == 0;
+}
+
+/* Returns how many there were at all. */
+static size_t print_events(const struct pt *pt, const char *name)
+{
+	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
+	struct eventlog log;
+	struct pt_event *ev;
+	size_t n, total = 0, skip;
+
+	eventlog_oldest(&log, pt);
+	if (eventlog_read(&log, pt, &ev, &n) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		total += is_about(&ev[i], name);
+	skip = total > LAST ? total - LAST : 0;
+	if (skip)
+		printf("  ... %zu earlier (tend events %s)\n", skip, name);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_about(&ev[i], name))
+			continue;
+		if (skip)
+			skip--;
+		else
+			printf("  %s %s\n", clock_rfc3339(ev[i].real_ns, when), story_event(&ev[i], text));
+	}
+	free(ev);
+	return total;
+}
+
+static int tell(const struct instance *in, const char *name)
+{
+	char note[STORY_MAX], next[STORY_MAX], span[CLOCK_TEXT_MAX];
+	struct view v = { 0 };
+	struct view_row *r;
+	size_t known;
+
+	if (view_load(in, &v) < 0)
+		return out_fail("out of memory");
+	r = view_find(&v, name);
+	if (r) {
+		uint64_t since = r->row.life.since_boot_ns;
+
+		printf("%s: %s", name, view_state(r));
+		if (v.same_boot && since && v.now_boot_ns > since)
+			printf(" for %s", clock_span(v.now_boot_ns - since, span));
+		story_note(&v, r, note);
+		printf(" (%s)\n", note[0] ? note : pt_reason_sentence(r->row.life.reason));
+	}
+	known = print_events(in->pt, name);
+	if (r)
+		printf("Next: %s\n", story_next(&v, r, next));
+	else if (known)
+		printf("%s is no longer in the table.\n", name);
+	else
+		pick_unknown(&v, name);
+	view_done(&v);
+	return r || known ? EXIT_OK : EXIT_FAIL;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { 0 } };
+	struct instance in = INSTANCE_NONE;
+	struct fault f = { "" };
+	int opt = opts_next(self, argc, argv, options), status;
+
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (!opts_operands(argc, 1, "NAME"))
+		return EXIT_MISUSE;
+	status = instance_open(&in, PT_READER, &f) < 0 ? out_fail("%s", f.text) : tell(&in, argv[optind]);
+	instance_close(&in);
+	return status;
+}
+
+const struct command cmd_why = {
+	.name = "why",
+	.summary = "why a process is as it is, and what will happen next",
+	.usage = "NAME",
+	.help = "Examples:\n"
+		"  tend why web\n",
+	.run = run,
+};

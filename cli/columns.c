@@ -1,0 +1,336 @@
+/* cli/columns.c - the columns of a process, and their JSON (cli/columns.h). */
+#include "cli/columns.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/json.h"
+#include "cli/story.h"
+#include "cli/table.h"
+
+#define TEXT(name) static void text_##name(const struct view *v, const struct view_row *r, char *buf, size_t size)
+#define JSON(name) static cJSON *json_##name(const struct view *v, const struct view_row *r)
+#define UNUSED(v)  ((void)(v))
+
+/* A number in decimal, with a unit behind it. snprintf() for three cells of each row would take as long as all the
+ * rest of a status. */
+static void put_number(char *buf, size_t size, uint64_t value, const char *unit)
+{
+	char digits[32], *at = story_digits(value, digits + sizeof(digits) - 8);
+
+	memcpy(digits + sizeof(digits) - 8, unit, strnlen(unit, 7) + 1);
+	str_copy(buf, size, at);
+}
+
+/* A value in tenths, with a unit behind it. */
+static void put_tenths(char *buf, size_t size, uint64_t tenths, const char *unit)
+{
+	char behind[8] = { '.', (char)('0' + tenths % 10) };
+
+	memcpy(behind + 2, unit, strnlen(unit, 5));
+	put_number(buf, size, tenths / 10, behind);
+}
+
+TEXT(name)
+{
+	UNUSED(v);
+	str_copy(buf, size, r->row.ident.name);
+}
+
+JSON(name)
+{
+	UNUSED(v);
+	return cJSON_CreateString(r->row.ident.name);
+}
+
+JSON(pid)
+{
+	UNUSED(v);
+	return view_is_up(r) && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull();
+}
+
+TEXT(pid)
+{
+	UNUSED(v);
+	if (view_is_up(r) && r->row.life.pid > 0)
+		put_number(buf, size, (uint64_t)r->row.life.pid, "");
+	else
+		str_copy(buf, size, "-");
+}
+
+TEXT(word)
+{
+	UNUSED(v);
+	str_copy(buf, size, view_word(r));
+}
+
+JSON(word)
+{
+	UNUSED(v);
+	return cJSON_CreateString(view_word(r));
+}
+
+TEXT(state)
+{
+	UNUSED(v);
+	/* That a stop took SIGKILL stays visible until the next start. */
+	str_copy(buf, size, strcmp(view_word(r), "killed") == 0 ? "killed" : view_state(r));
+}
+
+JSON(state)
+{
+	UNUSED(v);
+	return cJSON_CreateString(view_state(r));
+}
+
+static enum term_colour colour_state(const struct view_row *r)
+{
+	if (r->gone || r->row.life.state == PT_STATE_FAILED)
+		return TERM_RED;
+	switch (r->row.life.state) {
+	case PT_STATE_RUNNING:
+		return TERM_GREEN;
+	case PT_STATE_STOPPED:
+	case PT_STATE_COMPLETED:
+		return TERM_DIM;
+	default:
+		return TERM_YELLOW;
+	}
+}
+
+TEXT(health)
+{
+	UNUSED(v);
+	str_copy(buf, size, pt_health_label(r->row.health.verdict));
+}
+
+JSON(health)
+{
+	UNUSED(v);
+	return cJSON_CreateString(pt_health_label(r->row.health.verdict));
+}
+
+static enum term_colour colour_health(const struct view_row *r)
+{
+	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_RED };
+
+	return r->row.health.verdict < PT_HEALTH_MAX ? colour[r->row.health.verdict] : TERM_PLAIN;
+}
+
+TEXT(command)
+{
+	size_t len;
+
+	UNUSED(v);
+	len = str_visible(buf, size, r->row.ident.command);
+	if (r->row.ident.command_cut && len + 4 <= size)
+		memcpy(buf + len, "\xe2\x80\xa6", 4);
+}
+
+JSON(command)
+{
+	UNUSED(v);
+	return json_text(r->row.ident.command);
+}
+
+JSON(start_time)
+{
+	UNUSED(v);
+	return json_time(r->row.life.start_real_ns);
+}
+
+/* Most processes of an instance have been up for the same number of seconds: what was written last is written again. */
+TEXT(uptime)
+{
+	static char span[CLOCK_TEXT_MAX];
+	static uint64_t span_seconds;
+	uint64_t up = view_uptime_ns(v, r);
+
+	if (up < NS_PER_SEC || up / NS_PER_SEC != span_seconds)
+		clock_span(up, span);
+	span_seconds = up / NS_PER_SEC;
+	str_copy(buf, size, up ? span : "-");
+}
+
+JSON(uptime)
+{
+	return json_seconds(view_uptime_ns(v, r));
+}
+
+JSON(last_seen)
+{
+	UNUSED(v);
+	return json_time(r->row.health.last_seen_real_ns);
+}
+
+TEXT(restarts)
+{
+	UNUSED(v);
+	put_number(buf, size, r->row.life.restarts, "");
+}
+
+JSON(restarts)
+{
+	UNUSED(v);
+	return cJSON_CreateNumber(r->row.life.restarts);
+}
+
+static bool ended(const struct view_row *r)
+{
+	return r->row.life.exit_kind == PT_EXIT_KNOWN;
+}
+
+JSON(exit_code)
+{
+	int status = r->row.life.wait_status;
+
+	UNUSED(v);
+	return ended(r) && WIFEXITED(status) ? cJSON_CreateNumber(WEXITSTATUS(status)) : cJSON_CreateNull();
+}
+
+JSON(exit_signal)
+{
+	int status = r->row.life.wait_status;
+
+	UNUSED(v);
+	return ended(r) && WIFSIGNALED(status) ? cJSON_CreateNumber(WTERMSIG(status)) : cJSON_CreateNull();
+}
+
+TEXT(service)
+{
+	UNUSED(v);
+	str_copy(buf, size, pt_service_label(r->row.ident.service));
+}
+
+JSON(service)
+{
+	UNUSED(v);
+	return cJSON_CreateString(pt_service_label(r->row.ident.service));
+}
+
+/* Samples tell of a run; those of an earlier one say nothing about this. */
+static bool sampled(const struct view_row *r)
+{
+	return view_is_up(r) && r->row.health.sampled_boot_ns && r->row.health.life == r->row.life.life;
+}
+
+TEXT(cpu)
+{
+	UNUSED(v);
+	if (sampled(r))
+		put_tenths(buf, size, r->row.health.cpu_permille, "%");
+	else
+		str_copy(buf, size, "-");
+}
+
+JSON(cpu)
+{
+	UNUSED(v);
+	return sampled(r) ? cJSON_CreateNumber(r->row.health.cpu_permille / 10.0) : cJSON_CreateNull();
+}
+
+TEXT(memory)
+{
+	char bytes[24];
+
+	UNUSED(v);
+	str_copy(buf, size, sampled(r) ? story_bytes(r->row.health.memory_bytes, bytes) : "-");
+}
+
+JSON(memory)
+{
+	UNUSED(v);
+	return sampled(r) ? cJSON_CreateNumber((double)r->row.health.memory_bytes) : cJSON_CreateNull();
+}
+
+JSON(reason)
+{
+	char note[STORY_MAX];
+
+	story_note(v, r, note);
+	return json_text(note[0] ? note : pt_reason_sentence(r->row.life.reason));
+}
+
+JSON(next_at)
+{
+	uint64_t next = r->row.life.next_boot_ns;
+
+	if (!next || r->gone)
+		return cJSON_CreateNull();
+	return json_time(next > v->now_boot_ns ? v->now_real_ns + (next - v->now_boot_ns)
+					       : v->now_real_ns - (v->now_boot_ns - next));
+}
+
+JSON(policy)
+{
+	UNUSED(v);
+	return cJSON_CreateString(pt_policy_label(r->row.ident.policy));
+}
+
+const struct column columns[] = {
+	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST, false, text_name, json_name, NULL },
+	{ "service_type", "TYPE", COLUMN_LIST, false, text_service, json_service, NULL },
+	{ "state", "STATE", COLUMN_STATUS, false, text_state, json_state, colour_state },
+	{ "status", "STATUS", COLUMN_LIST, false, text_word, json_word, colour_state },
+	{ "pid", "PID", COLUMN_STATUS | COLUMN_LIST, true, text_pid, json_pid, NULL },
+	{ "uptime", "UPTIME", COLUMN_STATUS | COLUMN_LIST, true, text_uptime, json_uptime, NULL },
+	{ "restarts", "RESTARTS", COLUMN_STATUS, true, text_restarts, json_restarts, NULL },
+	{ "health_check", "HEALTH", COLUMN_STATUS | COLUMN_LIST, false, text_health, json_health, colour_health },
+	{ "cpu_percent", "CPU", COLUMN_STATUS, true, text_cpu, json_cpu, NULL },
+	{ "memory_bytes", "MEM", COLUMN_STATUS, true, text_memory, json_memory, NULL },
+	{ "start_time", NULL, 0, false, NULL, json_start_time, NULL },
+	{ "last_seen", NULL, 0, false, NULL, json_last_seen, NULL },
+	{ "exit_code", NULL, 0, false, NULL, json_exit_code, NULL },
+	{ "exit_signal", NULL, 0, false, NULL, json_exit_signal, NULL },
+	{ "reason", NULL, 0, false, NULL, json_reason, NULL },
+	{ "next_at", NULL, 0, false, NULL, json_next_at, NULL },
+	{ "restart_policy", NULL, 0, false, NULL, json_policy, NULL },
+	{ "command", "COMMAND", COLUMN_STATUS | COLUMN_LIST, false, text_command, json_command,
+		NULL }, /* last: the one that is cut */
+	{ 0 },
+};
+
+cJSON *columns_json(const struct view *v, const struct view_row *r)
+{
+	cJSON *row = cJSON_CreateObject();
+
+	for (const struct column *c = columns; row && c->key; c++) {
+		cJSON *item = c->json(v, r);
+
+		if (!item || !cJSON_AddItemToObjectCS(row, c->key, item)) {
+			cJSON_Delete(item);
+			cJSON_Delete(row);
+			return NULL;
+		}
+	}
+	return row;
+}
+
+struct table *columns_table(enum column_set set)
+{
+	struct table *t;
+	size_t shown = 0;
+
+	for (const struct column *c = columns; c->key; c++)
+		shown += (c->sets & set) != 0;
+	t = table_new(shown);
+	for (const struct column *c = columns; t && c->key; c++)
+		if (c->sets & set)
+			table_cell(t, c->title, c->right, TERM_BOLD);
+	return t;
+}
+
+void columns_add(struct table *t, const struct view *v, const struct view_row *r, enum column_set set)
+{
+	char text[COLUMN_TEXT_MAX];
+
+	for (const struct column *c = columns; c->key; c++) {
+		if (!(c->sets & set))
+			continue;
+		c->text(v, r, text, sizeof(text));
+		table_cell(t, text, c->right, c->colour ? c->colour(r) : TERM_PLAIN);
+	}
+}

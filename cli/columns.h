@@ -1,0 +1,42 @@
+/*
+ * cli/columns.h - the facts about a process that status and list show: one list, which feeds the text table and the
+ * JSON alike, so that the two can't
+ * drift apart.
+ */
+#ifndef CLI_COLUMNS_H
+#define CLI_COLUMNS_H
+
+#include <stdbool.h>
+
+#include <cjson/cJSON.h>
+
+#include "cli/table.h"
+#include "cli/term.h"
+#include "cli/view.h"
+
+#define COLUMN_TEXT_MAX \
+	(4 * PT_COMMAND_TEXT + 1) /* the longest cell: a command line whose every byte had to be made visible */
+
+enum column_set { COLUMN_STATUS = 1, COLUMN_LIST = 2 };
+
+struct column {
+	const char *key;   /* in JSON */
+	const char *title; /* in text, NULL: JSON only */
+	unsigned sets;	   /* text tables that show it */
+	bool right;	   /* numbers line up on the right */
+	void (*text)(const struct view *v, const struct view_row *r, char *buf, size_t size);
+	cJSON *(*json)(const struct view *v, const struct view_row *r); /* NULL: text only */
+	enum term_colour (*colour)(const struct view_row *r);		/* NULL: plain */
+};
+
+extern const struct column columns[]; /* ends with an all-zero one */
+
+/* All JSON columns of a row as one object; NULL when out of memory. */
+cJSON *columns_json(const struct view *v, const struct view_row *r);
+
+/* A table (cli/table.h) with the titles of a set, and a row added to it. columns_table() returns NULL when out of
+ * memory. */
+struct table *columns_table(enum column_set set);
+void columns_add(struct table *t, const struct view *v, const struct view_row *r, enum column_set set);
+
+#endif

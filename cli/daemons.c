@@ -1,0 +1,172 @@
+/* cli/daemons.c - starting and ending the daemons (cli/daemons.h). */
+#include "cli/daemons.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#define READY_FD	  3
+#define PROMOTION_WAIT_NS (1 * NS_PER_SEC) /* an execve and an attach take some milliseconds */
+
+/* In the grandchild, which nobody waits for: become the guardian. What fails here is told through the pipe, as the
+ * guardian would. */
+static _Noreturn void become_guardian(const struct home *h, const char *program, int ready, int log)
+{
+	char home[PATH_MAX], fd_text[8], name[] = "tend-guardian", opt_home[] = "--home", opt_ready[] = "--ready-fd";
+	char *argv[] = { name, opt_home, home, opt_ready, fd_text, NULL };
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR);
+
+	snprintf(home, sizeof(home), "%s", h->path);
+	snprintf(fd_text, sizeof(fd_text), "%d", READY_FD);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	umask(077);
+	unsetenv("TEND_NAME");
+	unsetenv("TEND_INSTANCE");
+	/* Out of the way first: any of these numbers may be one that a dup2() below replaces. */
+	null = fcntl(null, F_DUPFD, 10);
+	log = fcntl(log, F_DUPFD, 10);
+	ready = fcntl(ready, F_DUPFD, 10);
+	if (null >= 0 && log >= 0 && ready >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 &&
+		dup2(ready, READY_FD) == READY_FD && chdir("/") == 0) {
+		syscall(SYS_close_range, READY_FD + 1, ~0u, 0);
+		execv(program, argv);
+		ready = READY_FD;
+	}
+	dprintf(ready, "cannot execute %s: %s\n", program, strerror(errno));
+	_exit(127);
+}
+
+/* Fork twice, so that the guardian is nobody's child but init's; setsid() between, so that it can never get a
+ * controlling terminal. */
+static int launch(const struct home *h, const char *program, int ready, int log, struct fault *f)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child < 0)
+		return fault_errno(f, -errno, "cannot start the guardian");
+	if (child == 0) {
+		pid_t grandchild;
+
+		setsid();
+		grandchild = fork();
+		if (grandchild == 0)
+			become_guardian(h, program, ready, log);
+		if (grandchild < 0)
+			dprintf(ready, "cannot start the guardian: %s\n", strerror(errno));
+		_exit(0);
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+/* The guardian's one line: "ok", an error, or nothing (it died). */
+static int read_verdict(int fd, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	while (len + 1 < size) {
+		ssize_t n = read(fd, buf + len, size - 1 - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	buf[len] = 0;
+	buf[strcspn(buf, "\n")] = 0;
+	return strcmp(buf, "ok") == 0 ? 0 : -EIO;
+}
+
+static int start_guardian(const struct home *h, struct fault *f)
+{
+	char program[PATH_MAX], verdict[FAULT_MAX];
+	int ready[2] = { -1, -1 }, log = -1;
+	int r = home_program("tend-guardian", program, f);
+
+	if (r < 0)
+		return r;
+	log = io_open(h->logs_fd, "tend.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (log < 0) {
+		r = fault_errno(f, log, "cannot open %s/logs/tend.log", h->path);
+		log = -1;
+		goto out;
+	}
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		r = fault_errno(f, -errno, "cannot start the guardian");
+		goto out;
+	}
+	r = launch(h, program, ready[1], log, f);
+	io_close(&ready[1]);
+	if (r < 0)
+		goto out;
+	r = read_verdict(ready[0], verdict, sizeof(verdict));
+	if (r == 0 || instance_role_held(h, ROLE_GUARDIAN))
+		r = 0; /* ours, or someone else's that was faster */
+	else if (verdict[0])
+		fault_set(f, r, "%s", verdict);
+	else
+		fault_set(f, r, "the guardian ended before it was ready; %s/logs/tend.log may tell why", h->path);
+out:
+	io_close(&ready[0]);
+	io_close(&ready[1]);
+	io_close(&log);
+	return r;
+}
+
+/* A spawner without a guardian is about to become one. */
+static bool promoted(const struct home *h)
+{
+	uint64_t until = clock_boot_ns() + PROMOTION_WAIT_NS;
+
+	while (instance_role_held(h, ROLE_SPAWNER) && clock_boot_ns() < until) {
+		if (instance_role_held(h, ROLE_GUARDIAN))
+			return true;
+		instance_nap(10);
+	}
+	return instance_role_held(h, ROLE_GUARDIAN);
+}
+
+bool daemons_guarded(const struct home *h)
+{
+	return instance_role_held(h, ROLE_GUARDIAN) || promoted(h);
+}
+
+int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	bool started = false;
+	int fd, r = 0;
+
+	if (daemons_guarded(h))
+		goto out;
+	fd = io_open(h->run_fd, "start.lock", O_RDWR | O_CREAT, 0600);
+	if (fd < 0)
+		return fault_errno(f, fd, "cannot open %s/run/start.lock", h->path);
+	while (fcntl(fd, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
+		;
+	if (!instance_role_held(h, ROLE_GUARDIAN)) {
+		r = start_guardian(h, f);
+		started = r == 0;
+	}
+	io_close(&fd);
+out:
+	if (r == 0 && ret_started)
+		*ret_started = started;
+	return r;
+}

@@ -1,0 +1,151 @@
+/* cli/foreground.c - staying with what was started (cli/foreground.h). */
+#include "cli/foreground.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/ask.h"
+#include "cli/daemons.h"
+#include "cli/out.h"
+#include "cli/report.h"
+#include "cli/shutdown.h"
+#include "cli/story.h"
+#include "cli/term.h"
+
+#define SLICE_NS (1 * NS_PER_SEC) /* nobody announces that the guardian died and the table with it */
+
+static bool is_ours(const struct foreground *fg, const char *name)
+{
+	for (size_t i = 0; i < fg->n; i++)
+		if (strncmp(fg->name[i], name, NAME_MAX_BYTES) == 0)
+			return true;
+	return false;
+}
+
+/* The first steps of a start are what the person has just read. */
+static bool is_news(const struct pt_event *e)
+{
+	return !(e->kind == PT_EVENT_ADDED ||
+		(e->kind == PT_EVENT_STATE &&
+			(e->to == PT_STATE_STARTING || (e->to == PT_STATE_RUNNING && e->by_pid > 0))));
+}
+
+static void tell_news(struct instance *in, struct foreground *fg)
+{
+	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
+	struct pt_event *ev;
+	size_t n;
+
+	if (eventlog_read(&fg->from, in->pt, &ev, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (memchr(ev[i].name, 0, sizeof(ev[i].name)) && is_ours(fg, ev[i].name) && is_news(&ev[i]))
+			printf("%s %s\n", clock_rfc3339(ev[i].real_ns, when), story_event(&ev[i], text));
+	free(ev);
+	out_flush();
+}
+
+/* Do all of them rest? A process that was removed does. *ret_failed: one of them failed. */
+static bool all_rest(const struct instance *in, const struct foreground *fg, bool *ret_failed)
+{
+	struct pt_row row;
+
+	*ret_failed = false;
+	for (size_t i = 0; i < fg->n; i++) {
+		if (pt_find(in->pt, fg->name[i], &row) < 0)
+			continue;
+		if (!(pt_state_traits(row.life.state) & PT_TRAIT_REST))
+			return false;
+		*ret_failed = *ret_failed || row.life.state == PT_STATE_FAILED;
+	}
+	return true;
+}
+
+static bool anything_up(const struct instance *in)
+{
+	struct pt_life life;
+	uint32_t high = pt_high(in->pt);
+
+	for (uint32_t slot = 0; slot < high; slot++)
+		if (pt_read_life(in->pt, slot, &life) == 0 && !(pt_state_traits(life.state) & PT_TRAIT_REST))
+			return true;
+	return false;
+}
+
+/* The daemons that we started end with us, unless someone else uses them by now. */
+static int end_daemons(struct instance *in, const struct foreground *fg)
+{
+	struct fault f = { "" };
+
+	if (!fg->own_daemons || !instance_role_held(&in->home, ROLE_GUARDIAN) || anything_up(in))
+		return EXIT_OK;
+	return shutdown_all(in, &f) < 0 ? out_fail("%s", f.text) : EXIT_OK;
+}
+
+static int stop_ours(struct instance *in, struct foreground *fg, unsigned flags)
+{
+	struct ask_patience patience = { .doing = "stopping", .interruptible = true };
+	struct ask *a = calloc(fg->n, sizeof(*a));
+	struct fault f = { "" };
+	int r, status;
+
+	if (!a)
+		return out_fail("out of memory");
+	for (size_t i = 0; i < fg->n; i++)
+		ask_fill(&a[i], PT_COMMAND_STOP, fg->name[i], flags);
+	r = ask_all(in, a, fg->n, &patience, &f);
+	if (r == -EINTR && !(flags & PT_FLAG_FORCE)) {
+		free(a);
+		printf("killing\n");
+		out_flush();
+		return stop_ours(in, fg, flags | PT_FLAG_FORCE);
+	}
+	status = r < 0 ? out_fail("%s", f.text) : report_stops(in, a, fg->n);
+	free(a);
+	return status;
+}
+
+static int end_by_signal(struct instance *in, struct foreground *fg)
+{
+	int status;
+
+	printf("stopping; once more to kill\n");
+	out_flush();
+	status = stop_ours(in, fg, 0);
+	if (status == EXIT_OK)
+		status = end_daemons(in, fg);
+	return status;
+}
+
+/* A slice passed without a change: is the table still the right one, and is there someone to change it? */
+static int look_around(struct instance *in, struct fault *f)
+{
+	int r = daemons_ensure(&in->home, NULL, f);
+
+	return r == 0 && !instance_current(in) ? instance_attach(in, f) : r;
+}
+
+int foreground_run(struct instance *in, struct foreground *fg)
+{
+	struct fault f = { "" };
+	bool failed = false;
+	int r = 0;
+
+	printf("Ctrl-C stops %s\n", fg->n == 1 ? "it" : "them");
+	while (term_caught() == 0) {
+		uint32_t seen = pt_changes(in->pt);
+
+		tell_news(in, fg);
+		if (all_rest(in, fg, &failed)) {
+			int status = end_daemons(in, fg);
+
+			return failed ? EXIT_FAIL : status;
+		}
+		r = pt_wait_change(in->pt, seen, SLICE_NS);
+		if (r == -ETIMEDOUT && (r = look_around(in, &f)) < 0)
+			return out_fail("%s", f.text);
+	}
+	return end_by_signal(in, fg);
+}

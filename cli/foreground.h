@@ -1,0 +1,26 @@
+/*
+ * cli/foreground.h - "tend start" without --background: stay, tell what happens to what was started, and stop it on
+ * Ctrl-C.
+ */
+#ifndef CLI_FOREGROUND_H
+#define CLI_FOREGROUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/str.h"
+#include "cli/eventlog.h"
+#include "cli/instance.h"
+
+struct foreground {
+	char (*name)[NAME_MAX_BYTES]; /* what this command started */
+	size_t n;
+	struct eventlog from; /* taken before anything was asked for */
+	bool own_daemons;     /* this command started the daemons, and ends them if nothing else is up */
+};
+
+/* After term_catch(). Returns the exit status: 0 when Ctrl-C was the end and everything stopped, or when all of them
+ * completed. */
+int foreground_run(struct instance *in, struct foreground *fg);
+
+#endif

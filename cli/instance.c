@@ -1,0 +1,90 @@
+/* cli/instance.c - home and table of a command (cli/instance.h). */
+#include "cli/instance.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "shm/wake.h"
+
+#define REMAKE_WAIT_NS (1 * NS_PER_SEC) /* the guardian makes a table in milliseconds; a busy machine may take longer */
+#define NAP_MS	       10
+
+void instance_nap(unsigned ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+bool instance_role_held(const struct home *h, enum role role)
+{
+	pid_t pid;
+	uint64_t start;
+
+	return h->run_fd >= 0 && role_holder(h->run_fd, role, &pid, &start) == 0;
+}
+
+/* The spawner counts too: without a guardian it becomes one. */
+static bool will_be_remade(const struct home *h)
+{
+	return instance_role_held(h, ROLE_GUARDIAN) || instance_role_held(h, ROLE_SPAWNER);
+}
+
+static int way_out(int r, struct fault *f)
+{
+	char text[FAULT_MAX];
+
+	if (!f || r != -EBADMSG)
+		return r;
+	memcpy(text, f->text, sizeof(text));
+	return fault_set(f, r, "%s; \"tend doctor --segment\" shows it, \"tend start\" makes a new one", text);
+}
+
+int instance_attach(struct instance *in, struct fault *f)
+{
+	uint64_t until = clock_boot_ns() + REMAKE_WAIT_NS;
+	struct pt *pt = NULL;
+	bool rung = false;
+	int r;
+
+	for (;;) {
+		r = pt_attach_as(&in->home, in->access, &pt, f);
+		if (r == 0)
+			break;
+		if (r != -ENOENT && r != -EBADMSG && r != -EAGAIN)
+			return r;
+		if (clock_boot_ns() >= until || !will_be_remade(&in->home))
+			return way_out(r, f);
+		if (!rung)
+			(void)bell_ring(&in->home, ROLE_GUARDIAN);
+		rung = true;
+		instance_nap(NAP_MS);
+	}
+	pt_detach(in->pt);
+	in->pt = pt;
+	return 0;
+}
+
+bool instance_current(const struct instance *in)
+{
+	return in->pt && !pt_replaced(in->pt) && pt_is_current(in->pt, &in->home);
+}
+
+int instance_open(struct instance *in, enum pt_access access, struct fault *f)
+{
+	int r;
+
+	in->access = access;
+	r = home_open(NULL, HOME_READ, &in->home, f);
+	return r < 0 ? r : instance_attach(in, f);
+}
+
+void instance_close(struct instance *in)
+{
+	pt_detach(in->pt);
+	in->pt = NULL;
+	home_close(&in->home);
+}

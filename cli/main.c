@@ -1,0 +1,115 @@
+/*
+ * tend - the command line. It keeps no state: a command reads the process table or posts a request into it, prints,
+ * and ends.
+ */
+#include <string.h>
+
+#include "cli/cmd.h"
+#include "cli/like.h"
+#include "cli/out.h"
+#include "cli/term.h"
+
+const struct command *const commands[] = {
+	&cmd_start,
+	&cmd_resurrect,
+	&cmd_stop,
+	&cmd_restart,
+	&cmd_restart_agent,
+	&cmd_signal,
+	&cmd_remove,
+	&cmd_status,
+	&cmd_list,
+	&cmd_events,
+	&cmd_why,
+	&cmd_wait,
+	&cmd_snapshot,
+	&cmd_doctor,
+	&cmd_version,
+	&cmd_help,
+	NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *const *c = commands; *c; c++)
+		if (strcmp((*c)->name, name) == 0)
+			return *c;
+	return NULL;
+}
+
+const char *command_like(const char *name)
+{
+	struct like like = LIKE(name);
+
+	for (const struct command *const *c = commands; *c; c++)
+		like_try(&like, (*c)->name);
+	return like.best;
+}
+
+void command_usage(const struct command *c, FILE *to)
+{
+	const char *form = c->usage, *intro = "usage:";
+
+	while (form) {
+		size_t len = strcspn(form, "\n");
+
+		fprintf(to, "%s tend %s%s%.*s\n", intro, c->name, len ? " " : "", (int)len, form);
+		intro = "      ";
+		form = form[len] ? form + len + 1 : NULL;
+	}
+}
+
+void command_page(const struct command *c)
+{
+	printf("tend %s: %s\n\n", c->name, c->summary);
+	command_usage(c, stdout);
+	printf("\n%s", c->help);
+}
+
+void command_overview(void)
+{
+	printf("tend keeps background processes running: starts them, watches them, restarts\n"
+	       "them, keeps their output.\n\n"
+	       "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
+	for (const struct command *const *c = commands; *c; c++)
+		printf("  %-14s %s\n", (*c)->name, (*c)->summary);
+	printf("\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
+}
+
+static int unknown(const char *name)
+{
+	const char *like = command_like(name);
+	const char *kind = name[0] == '-' ? "option" : "command";
+
+	if (like && name[0] != '-')
+		return out_misuse("unknown command %s; did you mean %s?", name, like);
+	return out_misuse("unknown %s %s", kind, name);
+}
+
+static bool is_option(const char *arg, const char *option)
+{
+	size_t len = strlen(arg);
+
+	return len >= 3 && strncmp(option, arg, len) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+
+	out_init();
+	term_signals();
+	if (argc < 2) {
+		command_overview();
+		return out_finish(EXIT_FAIL);
+	}
+	if (strcmp(argv[1], "-h") == 0 || is_option(argv[1], "--help")) {
+		command_overview();
+		return out_finish(EXIT_OK);
+	}
+	c = is_option(argv[1], "--version") ? &cmd_version : command_find(argv[1]);
+	if (!c)
+		return out_finish(unknown(argv[1]));
+	out_command(c);
+	return out_finish(c->run(c, argc - 1, argv + 1));
+}

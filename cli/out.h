@@ -1,0 +1,37 @@
+/*
+ * cli/out.h - what the program says. stdout carries what a command was asked to show, and nothing else; every
+ * complaint is one line on stderr.
+ *
+ * stdout is buffered in large pieces: a table of a thousand rows is a handful of system calls. Whoever prints and
+ * then waits calls out_flush().
+ */
+#ifndef CLI_OUT_H
+#define CLI_OUT_H
+
+#include <stdbool.h>
+
+#include "cli/cmd.h"
+
+/* Make sure that descriptors 0 to 2 exist, so that no file of ours becomes "stdout"; set the buffer. */
+void out_init(void);
+/* The command whose name stands in front of complaints; NULL for none. */
+void out_command(const struct command *c);
+
+/* "tend NAME: text" on stderr, control characters made visible. Returns EXIT_FAIL. */
+int out_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same for what does not end the command. */
+void out_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same with the usage behind it. Returns EXIT_MISUSE. */
+int out_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Hand what was printed to the kernel. False: no one can read it any more (the reader left, or the disk is full), so
+ * go home. */
+bool out_flush(void);
+/* The last flush. Turns status into what the program exits with: a reader that left is fine, a write error is
+ * EXIT_FAIL and said. */
+int out_finish(int status);
+
+/* A line on the terminal that the next one replaces; nothing where stderr is no terminal. NULL takes it away. */
+void out_progress(const char *text);
+
+#endif

@@ -1,0 +1,178 @@
+/* cli/overview.c - "tend status" without names (cli/overview.h). */
+#include "cli/overview.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/columns.h"
+#include "cli/out.h"
+#include "cli/story.h"
+
+struct overview {
+	size_t n, running, at_rest, failed, on_the_way;
+	struct table *table;
+	char **note; /* why some of them are not running */
+	size_t notes, notes_size;
+};
+
+static void count(struct overview *o, const struct view_row *r)
+{
+	o->n++;
+	if (r->gone || r->row.life.state == PT_STATE_FAILED)
+		o->failed++;
+	else if (r->row.life.state == PT_STATE_RUNNING)
+		o->running++;
+	else if (pt_state_traits(r->row.life.state) & PT_TRAIT_REST)
+		o->at_rest++;
+	else
+		o->on_the_way++;
+}
+
+static bool add_note(struct overview *o, const struct view *v, const struct view_row *r)
+{
+	char note[STORY_MAX], *line = NULL;
+
+	if (!story_note(v, r, note)[0])
+		return true;
+	if (o->notes == o->notes_size) {
+		size_t size = 2 * o->notes_size + 16;
+		char **more = realloc(o->note, size * sizeof(*more));
+
+		if (!more)
+			return false;
+		o->note = more;
+		o->notes_size = size;
+	}
+	if (asprintf(&line, "%s: %s: %s\n", r->row.ident.name, view_state(r), note) < 0)
+		return false;
+	o->note[o->notes++] = line;
+	return true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static void print_headline(const struct overview *o, const struct view *v)
+{
+	bool healthy = o->failed == 0 && o->on_the_way == 0;
+	const char *word = !v->supervised ? "UNSUPERVISED" : healthy ? "HEALTHY" : "DEGRADED";
+	enum term_colour colour = !v->supervised ? TERM_RED : healthy ? TERM_GREEN : TERM_YELLOW;
+
+	printf("%s%s%s: %zu process%s, %zu running", term_colour(colour), word, term_colour(TERM_PLAIN), o->n,
+		o->n == 1 ? "" : "es", o->running);
+	if (o->on_the_way)
+		printf(", %zu on the way", o->on_the_way);
+	if (o->failed)
+		printf(", %zu failed", o->failed);
+	if (o->at_rest)
+		printf(", %zu at rest", o->at_rest);
+	if (v->unreadable)
+		printf(", %zu unreadable", v->unreadable);
+	putchar('\n');
+}
+
+static bool all_daemons_run(const struct view *v)
+{
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		if (strcmp(view_daemon_state(&v->daemon[role]), "running") != 0)
+			return false;
+	return true;
+}
+
+static void print_daemon(const struct view *v, unsigned role, bool verbose)
+{
+	const struct view_daemon *d = &v->daemon[role];
+	char span[CLOCK_TEXT_MAX];
+
+	printf("%s %s %s", role ? "," : "", role_name(role), view_daemon_state(d));
+	if (!view_daemon_lives(d))
+		return;
+	printf(" (pid %d", d->rec.pid);
+	if (verbose && v->now_boot_ns > d->rec.since_boot_ns)
+		printf(", for %s", clock_span(v->now_boot_ns - d->rec.since_boot_ns, span));
+	if (verbose && d->rec.restarts)
+		printf(", %u restart%s", d->rec.restarts, d->rec.restarts == 1 ? "" : "s");
+	putchar(')');
+}
+
+void overview_trust(const struct view *v, bool verbose)
+{
+	char span[CLOCK_TEXT_MAX], when[CLOCK_TEXT_MAX];
+
+	if (verbose || !all_daemons_run(v)) {
+		fputs("daemons:", stdout);
+		for (unsigned role = 0; role < ROLE_MAX; role++)
+			print_daemon(v, role, verbose);
+		putchar('\n');
+	}
+	if (!v->supervised && v->written_real_ns)
+		printf("no spawner is at work: the table was last written %s ago, at %s; pids were verified just now\n",
+			clock_span(v->now_real_ns > v->written_real_ns ? v->now_real_ns - v->written_real_ns : 0, span),
+			clock_rfc3339(v->written_real_ns, when));
+	if (!v->same_boot)
+		printf("the table is from before the last boot\n");
+}
+
+static bool collect(const struct instance *in, struct overview *o, struct view *v)
+{
+	uint32_t high = pt_high(in->pt);
+	struct view_row r;
+
+	view_begin(in, v);
+	o->table = columns_table(COLUMN_STATUS);
+	if (!o->table)
+		return false;
+	for (uint32_t slot = 0; slot < high; slot++) {
+		if (view_read(in, v, slot, &r) < 0)
+			continue;
+		count(o, &r);
+		columns_add(o->table, v, &r, COLUMN_STATUS);
+		if (!add_note(o, v, &r))
+			return false;
+	}
+	return table_whole(o->table);
+}
+
+static void print(struct overview *o, const struct view *v, bool verbose)
+{
+	print_headline(o, v);
+	if (o->n) {
+		table_sort(o->table);
+		table_print(o->table, term_width());
+	}
+	if (o->notes)
+		qsort(o->note, o->notes, sizeof(*o->note), by_text);
+	for (size_t i = 0; i < o->notes; i++)
+		fputs(o->note[i], stdout);
+	overview_trust(v, verbose);
+}
+
+int overview_print(bool verbose)
+{
+	struct instance in = INSTANCE_NONE;
+	struct overview o = { 0 };
+	struct fault f = { "" };
+	struct view v;
+	int r = instance_open(&in, PT_READER, &f), status = EXIT_OK;
+
+	if (r == -ENOENT)
+		printf("not running\n");
+	else if (r < 0)
+		status = out_fail("%s", f.text);
+	else if (collect(&in, &o, &v))
+		print(&o, &v, verbose);
+	else
+		status = out_fail("out of memory");
+	while (o.notes)
+		free(o.note[--o.notes]);
+	free(o.note);
+	table_free(o.table);
+	instance_close(&in);
+	return status;
+}

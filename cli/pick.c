@@ -1,0 +1,49 @@
+/* cli/pick.c - names to rows (cli/pick.h). */
+#include "cli/pick.h"
+
+#include "cli/like.h"
+#include "cli/out.h"
+
+const char *pick_like(const struct view *v, const char *name)
+{
+	struct like like = LIKE(name);
+
+	for (size_t i = 0; i < v->n; i++)
+		like_try(&like, v->row[i].row.ident.name);
+	return like.best;
+}
+
+int pick_unknown(const struct view *v, const char *name)
+{
+	const char *like = pick_like(v, name);
+
+	if (like)
+		return out_fail("no process is called %s; did you mean %s?", name, like);
+	return out_fail("no process is called %s; \"tend status\" lists them", name);
+}
+
+static bool has(struct view_row *const *rows, size_t n, const struct view_row *r)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rows[i] == r)
+			return true;
+	return false;
+}
+
+size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view_row **ret, size_t *ret_n)
+{
+	size_t unknown = 0, found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct view_row *r = view_find(v, names[i]);
+
+		if (!r) {
+			pick_unknown(v, names[i]);
+			unknown++;
+		} else if (!has(ret, found, r)) {
+			ret[found++] = r;
+		}
+	}
+	*ret_n = found;
+	return unknown;
+}

@@ -1,0 +1,61 @@
+/* cli/shutdown.c - ending an instance (cli/shutdown.h). */
+#include "cli/shutdown.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/pidref.h"
+#include "cli/ask.h"
+#include "cli/daemons.h"
+#include "cli/term.h"
+
+/* Wait for the end of the process behind a pidfd. -ETIMEDOUT, -EINTR. */
+static int wait_end(int pidfd, int timeout_ms)
+{
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	int n = poll(&p, 1, timeout_ms);
+
+	if (n < 0)
+		return -errno;
+	return n ? 0 : -ETIMEDOUT;
+}
+
+static int find_guardian(const struct home *h, struct pidref *ret)
+{
+	pid_t pid = 0;
+	uint64_t start = 0;
+	int r = role_holder(h->run_fd, ROLE_GUARDIAN, &pid, &start);
+
+	if (r < 0)
+		return r;
+	return pid ? pidref_open(pid, start, ret) : -EAGAIN;
+}
+
+int shutdown_all(struct instance *in, struct fault *f)
+{
+	struct ask ask = { .req = { .kind = PT_COMMAND_SHUTDOWN } };
+	int seen = term_caught();
+	int r = 0;
+
+	/* A guardian that dies meanwhile is followed by another, which is asked again. */
+	while (daemons_guarded(&in->home)) {
+		struct pidref guardian = PIDREF_NONE;
+
+		if (find_guardian(&in->home, &guardian) < 0) {
+			instance_nap(10);
+			continue;
+		}
+		ask.state = ASK_NEW;
+		r = ask_post_once(in, &ask, f);
+		while (r == 0 && (r = wait_end(guardian.fd, 1000)) == -ETIMEDOUT)
+			r = 0;
+		pidref_done(&guardian);
+		if (r == -EINTR && term_caught() == seen)
+			r = 0;
+		if (r == -EINTR)
+			return fault_set(f, r, "interrupted; the daemons go on ending");
+		if (r < 0)
+			return r;
+	}
+	return r;
+}

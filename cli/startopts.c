@@ -1,0 +1,304 @@
+/* cli/startopts.c - the options of "tend start" (cli/startopts.h). */
+#include "cli/startopts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/utf8.h"
+
+static bool same_key(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "=");
+
+	return strncmp(a, b, len) == 0 && (b[len] == '=' || b[len] == 0);
+}
+
+static bool has_key(char *const *env, size_t n, const char *key)
+{
+	for (size_t i = 0; i < n; i++)
+		if (same_key(env[i], key))
+			return true;
+	return false;
+}
+
+/* Our own environment, without what the spawner sets for each process, and with --env in its place. JSON holds UTF-8
+ * only. */
+static bool build_env(struct startopts *o)
+{
+	static const char *const ours[] = { "TEND_NAME", "TEND_INSTANCE" };
+	size_t n = 0;
+
+	while (environ && environ[n])
+		n++;
+	o->env = calloc(n + o->adds + 2, sizeof(*o->env));
+	if (!o->env) {
+		out_fail("out of memory");
+		return false;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (same_key(environ[i], ours[0]) || same_key(environ[i], ours[1]) ||
+			has_key(o->add, o->adds, environ[i]))
+			continue;
+		if (utf8_is_valid(environ[i]))
+			o->env[o->envs++] = environ[i];
+		else
+			out_warn("environment variable %.*s is not valid UTF-8 and is left out",
+				(int)strcspn(environ[i], "="), environ[i]);
+	}
+	for (size_t i = 0; i < o->adds; i++)
+		o->env[o->envs++] = o->add[i];
+	return true;
+}
+
+static bool add_env(struct startopts *o, char *text)
+{
+	size_t i = 0;
+
+	if (text[0] == '=' || !strchr(text, '=')) {
+		out_misuse("--env %s: NAME=VALUE is wanted", text);
+		return false;
+	}
+	if (!utf8_is_valid(text)) {
+		out_misuse("--env %s: not valid UTF-8", text);
+		return false;
+	}
+	while (i < o->adds && !same_key(o->add[i], text)) /* the last one counts */
+		i++;
+	o->add[i] = text;
+	o->adds += i == o->adds;
+	return true;
+}
+
+static bool read_limit(struct startopts *o, const char *text)
+{
+	const char *slash = strchr(text, '/');
+	char number[16];
+	int64_t n;
+	uint64_t ms = SPEC_RESTART_WINDOW_MS;
+
+	snprintf(number, sizeof(number), "%.*s", slash ? (int)(slash - text) : (int)strlen(text), text);
+	if ((slash ? (size_t)(slash - text) : strlen(text)) >= sizeof(number) ||
+		str_int(number, 0, UINT16_MAX, &n) < 0) {
+		out_misuse("--restart-limit %s: N/DURATION is wanted, for example 10/5m; 0 is no limit", text);
+		return false;
+	}
+	if (slash && !opts_duration("--restart-limit", slash + 1, UINT32_MAX, &ms))
+		return false;
+	if (ms == 0) {
+		out_misuse("--restart-limit %s: the duration must be above 0", text);
+		return false;
+	}
+	o->base.restart_limit = (uint16_t)n;
+	o->base.restart_window_ms = (uint32_t)ms;
+	return true;
+}
+
+static bool read_ms(const char *what, const char *text, uint32_t *ret)
+{
+	uint64_t ms;
+
+	if (!opts_duration(what, text, UINT32_MAX, &ms))
+		return false;
+	*ret = (uint32_t)ms;
+	return true;
+}
+
+static bool read_signal(struct startopts *o, const char *text)
+{
+	int signo;
+
+	if (str_signal(text, &signo) < 0 || signo < 1) {
+		out_misuse("--stop-signal %s: no such signal", text);
+		return false;
+	}
+	o->base.stop_signal = (uint8_t)signo;
+	return true;
+}
+
+static bool read_policy(struct startopts *o, const char *text)
+{
+	if (spec_policy(text, &o->base.policy) == 0)
+		return true;
+	out_misuse("--restart %s: no, on-failure or always is wanted", text);
+	return false;
+}
+
+static bool read_name(struct startopts *o, const char *text)
+{
+	struct fault f;
+
+	o->name = text;
+	if (agentfile_name(text, &f) == 0)
+		return true;
+	out_fail("%s", f.text);
+	return false;
+}
+
+static bool read_cwd(struct startopts *o, const char *text)
+{
+	struct stat st;
+
+	if (!realpath(text, o->cwd) || stat(o->cwd, &st) < 0)
+		out_fail("cannot use the folder %s: %s", text, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		out_fail("cannot use the folder %s: it is no folder", text);
+	else
+		return true;
+	return false;
+}
+
+enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE };
+
+static bool take(struct startopts *o, int opt, char *value)
+{
+	o->shaped = o->shaped || opt != BACKGROUND;
+	switch (opt) {
+	case BACKGROUND:
+		o->background = true;
+		return true;
+	case NAME:
+		return read_name(o, value);
+	case RESTART:
+		return read_policy(o, value);
+	case ENV:
+		return add_env(o, value);
+	case CWD:
+		return read_cwd(o, value);
+	case STOP_SIGNAL:
+		return read_signal(o, value);
+	case STOP_TIMEOUT:
+		return read_ms("--stop-timeout", value, &o->base.stop_timeout_ms);
+	case DELAY:
+		return read_ms("--restart-delay", value, &o->base.restart_delay_ms);
+	case MAX_DELAY:
+		return read_ms("--restart-max-delay", value, &o->base.restart_max_delay_ms);
+	case LIMIT:
+		return read_limit(o, value);
+	default:
+		return read_ms("--stable", value, &o->base.stable_ms);
+	}
+}
+
+static void take_surroundings(struct startopts *o)
+{
+	struct rlimit files;
+
+	o->base.umask = umask(0);
+	umask(o->base.umask);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
+		o->base.nofile = files.rlim_cur;
+}
+
+int startopts_read(const struct command *c, int argc, char **argv, struct startopts *ret)
+{
+	static const struct option options[] = {
+		{ "background", no_argument, NULL, BACKGROUND },
+		{ "name", required_argument, NULL, NAME },
+		{ "restart", required_argument, NULL, RESTART },
+		{ "env", required_argument, NULL, ENV },
+		{ "cwd", required_argument, NULL, CWD },
+		{ "stop-signal", required_argument, NULL, STOP_SIGNAL },
+		{ "stop-timeout", required_argument, NULL, STOP_TIMEOUT },
+		{ "restart-delay", required_argument, NULL, DELAY },
+		{ "restart-max-delay", required_argument, NULL, MAX_DELAY },
+		{ "restart-limit", required_argument, NULL, LIMIT },
+		{ "stable", required_argument, NULL, STABLE },
+		{ 0 },
+	};
+	int opt;
+
+	memset(ret, 0, sizeof(*ret));
+	spec_init(&ret->base);
+	ret->add = calloc((size_t)argc + 1, sizeof(*ret->add));
+	if (!ret->add) {
+		out_fail("out of memory");
+		return OPT_FAILED;
+	}
+	while ((opt = opts_next(c, argc, argv, options)) >= 0) {
+		if (!take(ret, opt, optarg))
+			return opt == NAME || opt == CWD ? OPT_FAILED : OPT_BAD;
+	}
+	if (opt != OPT_END)
+		return opt;
+	take_surroundings(ret);
+	return build_env(ret) ? OPT_END : OPT_FAILED;
+}
+
+void startopts_done(struct startopts *o)
+{
+	free(o->add);
+	free(o->env);
+}
+
+static char *print(const struct spec *s, struct fault *f)
+{
+	char *text;
+
+	for (char **a = s->argv; *a; a++) {
+		if (utf8_is_valid(*a))
+			continue;
+		fault_set(f, -EILSEQ, "%s: the argument \"%s\" is not valid UTF-8", s->name, *a);
+		return NULL;
+	}
+	if (!utf8_is_valid(s->cwd) || !utf8_is_valid(s->exe) || (s->file && !utf8_is_valid(s->file))) {
+		fault_set(f, -EILSEQ, "%s: a path is not valid UTF-8", s->name);
+		return NULL;
+	}
+	text = spec_print(s);
+	if (!text)
+		fault_set(f, -ENOMEM, "out of memory");
+	else if (strlen(text) > SPEC_BYTES_MAX) {
+		free(text);
+		fault_set(f, -E2BIG, "%s: command and environment are larger than the kernel accepts", s->name);
+		return NULL;
+	}
+	return text;
+}
+
+char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f)
+{
+	static char unbuffered[] = "PYTHONUNBUFFERED=1";
+	struct spec s = o->base;
+
+	str_copy(s.name, sizeof(s.name), a->name);
+	s.service = 0;
+	s.exe = a->exe;
+	s.argv = a->argv;
+	s.file = a->file;
+	s.cwd = o->cwd[0] ? o->cwd : a->folder;
+	s.env = o->env;
+	/* Python keeps up to 8 KB of output to itself when it writes to a pipe. */
+	o->env[o->envs] = a->python && !has_key(o->env, o->envs, unbuffered) ? unbuffered : NULL;
+	return print(&s, f);
+}
+
+char *startopts_command(struct startopts *o, char **command, struct fault *f)
+{
+	struct spec s = o->base;
+	char exe[PATH_MAX], here[PATH_MAX];
+
+	str_copy(s.name, sizeof(s.name), o->name);
+	s.service = 1;
+	s.exe = exe;
+	s.argv = command;
+	s.cwd = o->cwd;
+	s.env = o->env;
+	o->env[o->envs] = NULL;
+	if (agentfile_program(command[0], exe, f) < 0)
+		return NULL;
+	if (!o->cwd[0]) {
+		s.cwd = here;
+		if (!getcwd(here, sizeof(here))) {
+			fault_errno(f, -errno, "cannot tell the current folder");
+			return NULL;
+		}
+	}
+	return print(&s, f);
+}

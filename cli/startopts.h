@@ -1,0 +1,36 @@
+/*
+ * cli/startopts.h - the options of "tend start", and the specification that they, a file or command, and the caller's
+ * surroundings amount to.
+ */
+#ifndef CLI_STARTOPTS_H
+#define CLI_STARTOPTS_H
+
+#include <stdbool.h>
+
+#include "cli/agentfile.h"
+#include "cli/cmd.h"
+#include "config/spec.h"
+
+struct startopts {
+	bool background;
+	bool shaped; /* an option was given that changes how the process runs */
+	const char *name;
+	char cwd[PATH_MAX]; /* "" = not given */
+	struct spec base;   /* numbers only */
+	char **add;	    /* --env, pointers into argv */
+	size_t adds;
+	char **env; /* the environment handed on, NULL-terminated, with room for one more */
+	size_t envs;
+};
+
+/* Read the options; operands begin at optind. argc ends before a "--". OPT_END on success, else as opts_next(). Free
+ * with startopts_done(). */
+int startopts_read(const struct command *c, int argc, char **argv, struct startopts *ret);
+void startopts_done(struct startopts *o);
+
+/* The texts of specifications, malloc'ed. NULL: f says why. */
+char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f);
+/* command: argument vector, NULL-terminated. */
+char *startopts_command(struct startopts *o, char **command, struct fault *f);
+
+#endif

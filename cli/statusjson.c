@@ -1,0 +1,168 @@
+/* cli/statusjson.c - status as JSON (cli/statusjson.h). Everything is built before anything is printed, so that no
+ * error leaves half a document. */
+#include "cli/statusjson.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/home.h"
+#include "cli/columns.h"
+#include "cli/json.h"
+#include "cli/out.h"
+#include "config/spec.h"
+
+struct totals {
+	unsigned agents, running, healthy;
+};
+
+/* cJSON's adding functions take over nothing on failure. */
+static bool add(cJSON *to, const char *key, cJSON *item)
+{
+	if (item && cJSON_AddItemToObject(to, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+static bool add_registry(cJSON *doc, const struct view *v)
+{
+	const struct view_row *reg = NULL;
+	cJSON *o = cJSON_AddObjectToObject(doc, "registry"), *database;
+
+	for (size_t i = 0; i < v->n; i++)
+		if (v->row[i].row.ident.service == PT_SERVICE_REGISTRY)
+			reg = &v->row[i];
+	if (!o)
+		return false;
+	if (!reg) {
+		database = cJSON_AddObjectToObject(o, "database");
+		return add(o, "status", json_text("not_running")) && add(o, "health", json_text("unknown")) &&
+			add(o, "message", json_text("Registry is not running")) && database &&
+			add(database, "status", json_text("unknown")) &&
+			add(database, "message", json_text("Registry is not running"));
+	}
+	return add(o, "status", json_text(view_is_up(reg) ? "running" : "stopped")) &&
+		add(o, "pid", view_is_up(reg) ? cJSON_CreateNumber(reg->row.life.pid) : cJSON_CreateNull()) &&
+		add(o, "uptime", json_seconds(view_uptime_ns(v, reg))) &&
+		add(o, "health", json_text(pt_health_label(reg->row.health.verdict))) &&
+		add(o, "message", json_text(view_is_up(reg) ? "Registry is running" : "Registry is stopped"));
+}
+
+static const char *registry_url(const struct spec *s)
+{
+	static const char key[] = "MCP_MESH_REGISTRY_URL=";
+
+	for (char **e = s->env; e && *e; e++)
+		if (strncmp(*e, key, sizeof(key) - 1) == 0)
+			return *e + sizeof(key) - 1;
+	return NULL;
+}
+
+/* File, folder and registry are not in the table but in the specification. */
+static bool add_from_spec(cJSON *o, const struct home *h, const char *name)
+{
+	char file[NAME_MAX_BYTES + 8];
+	struct spec s = { 0 };
+	bool known, ok;
+
+	spec_file_name(name, file);
+	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
+	ok = add(o, "agent_file", json_text(known ? s.file : NULL)) &&
+		add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
+		add(o, "registry_url", json_text(known ? registry_url(&s) : NULL));
+	if (known)
+		spec_done(&s);
+	return ok;
+}
+
+static bool add_agent(
+	cJSON *agents, const struct home *h, const struct view *v, const struct view_row *r, struct totals *t)
+{
+	cJSON *o = cJSON_AddObjectToObject(agents, r->row.ident.name);
+	bool up = view_is_up(r), healthy = r->row.health.verdict == PT_HEALTH_HEALTHY;
+
+	t->agents++;
+	t->running += up;
+	t->healthy += up && healthy;
+	return o && add(o, "status", json_text(up ? "running" : "stopped")) &&
+		add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
+		add(o, "uptime", json_seconds(view_uptime_ns(v, r))) && add_from_spec(o, h, r->row.ident.name) &&
+		add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
+		add(o, "registered", cJSON_CreateBool(0)) &&
+		add(o, "message", json_text(up ? "Agent is running" : "Agent is not running"));
+}
+
+static bool add_daemons(cJSON *doc, const struct view *v)
+{
+	cJSON *daemons = cJSON_AddObjectToObject(doc, "daemons");
+
+	for (unsigned role = 0; daemons && role < ROLE_MAX; role++) {
+		const struct view_daemon *d = &v->daemon[role];
+		cJSON *o = cJSON_AddObjectToObject(daemons, role_name(role));
+
+		if (!o || !add(o, "pid", view_daemon_lives(d) ? cJSON_CreateNumber(d->rec.pid) : cJSON_CreateNull()) ||
+			!add(o, "state", json_text(view_daemon_state(d))) ||
+			!add(o, "since", json_time(d->rec.since_real_ns)) ||
+			!add(o, "restarts", cJSON_CreateNumber(d->rec.restarts)))
+			return false;
+	}
+	return daemons != NULL;
+}
+
+static bool add_system(cJSON *doc, const struct totals *t)
+{
+	cJSON *o = cJSON_AddObjectToObject(doc, "system");
+
+	return o && add(o, "total_agents", cJSON_CreateNumber(t->agents)) &&
+		add(o, "running_agents", cJSON_CreateNumber(t->running)) &&
+		add(o, "registered_agents", cJSON_CreateNumber(0)) &&
+		add(o, "healthy_agents", cJSON_CreateNumber(t->healthy));
+}
+
+static bool add_processes(cJSON *doc, const struct view *v, struct view_row *const *rows, size_t n)
+{
+	cJSON *list = cJSON_AddArrayToObject(doc, "processes");
+
+	for (size_t i = 0; list && i < n; i++) {
+		cJSON *row = columns_json(v, rows ? rows[i] : &v->row[i]);
+
+		if (!row || !cJSON_AddItemToArray(list, row)) {
+			cJSON_Delete(row);
+			return false;
+		}
+	}
+	return list != NULL;
+}
+
+static bool build(cJSON *doc, const struct home *h, const struct view *v, struct view_row *const *rows, size_t n)
+{
+	struct totals t = { 0 };
+	cJSON *agents;
+
+	if (!add_registry(doc, v) || !(agents = cJSON_AddObjectToObject(doc, "agents")))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		const struct view_row *r = rows ? rows[i] : &v->row[i];
+
+		if (r->row.ident.service == PT_SERVICE_AGENT && !add_agent(agents, h, v, r, &t))
+			return false;
+	}
+	return add_system(doc, &t) && add_processes(doc, v, rows, n) && add_daemons(doc, v) &&
+		add(doc, "table_written", json_time(v->written_real_ns)) &&
+		add(doc, "supervised", cJSON_CreateBool(v->supervised));
+}
+
+int statusjson_print(const struct view *v, struct view_row *const *rows, size_t n)
+{
+	struct home h = HOME_INIT;
+	cJSON *doc = cJSON_CreateObject();
+	bool ok;
+
+	(void)home_open(NULL, HOME_READ, &h, NULL);
+	ok = doc && build(doc, &h, v, rows, rows ? n : v->n);
+	home_close(&h);
+	if (ok)
+		return json_print(doc);
+	cJSON_Delete(doc);
+	return out_fail("out of memory");
+}

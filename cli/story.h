@@ -1,0 +1,34 @@
+/*
+ * cli/story.h - what happened, and what will, in sentences: for status, why, events and a foreground start.
+ */
+#ifndef CLI_STORY_H
+#define CLI_STORY_H
+
+#include <stdint.h>
+
+#include "cli/view.h"
+#include "shm/events.h"
+
+#define STORY_MAX 512u
+
+/* How a run ended: "exited with status 1", "was killed by SIGSEGV (core dumped)". Returns buf. */
+const char *story_exit(unsigned exit_kind, int wait_status, char buf[static STORY_MAX]);
+
+/* Why a process is not running, in a few words for the status table: "exited with status 1, restart limit 10/5m
+ * reached", "restarts in 3s (exited
+ * with status 1)". "" where there is nothing to say. Returns buf. */
+const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX]);
+
+/* "web: running -> backoff (exited with status 1; restart in 250ms)". Returns buf. */
+const char *story_event(const struct pt_event *e, char buf[static STORY_MAX]);
+
+/* What will happen to it next, and when: one or two sentences. Returns buf. */
+const char *story_next(const struct view *v, const struct view_row *r, char buf[static STORY_MAX]);
+
+/* Write the decimal digits of a number so that they end before end; at most 20. Returns where they begin. */
+char *story_digits(uint64_t value, char *end);
+
+/* "2.1G", "512K". Returns buf. */
+const char *story_bytes(uint64_t bytes, char buf[static 24]);
+
+#endif

@@ -1,0 +1,199 @@
+/* cli/table.c - printing a table (cli/table.h). The cells' texts lie one behind the other in a single growing buffer.
+ * */
+#include "cli/table.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/utf8.h"
+
+#define GAP	   2u
+#define FIRST_SIZE 65536u
+
+/* In front of each cell's text. */
+struct cell {
+	uint16_t bytes, columns;
+	uint8_t right, colour;
+};
+
+struct table {
+	size_t per_row, n;
+	char *text;
+	size_t used, size;
+	uint32_t *row; /* where each begins in text */
+	size_t rows, row_size;
+	size_t width[TABLE_COLUMNS_MAX];
+	bool failed;
+};
+
+struct table *table_new(size_t columns)
+{
+	struct table *t = columns && columns <= TABLE_COLUMNS_MAX ? calloc(1, sizeof(*t)) : NULL;
+
+	if (t)
+		t->per_row = columns;
+	return t;
+}
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	free(t->text);
+	free(t->row);
+	free(t);
+}
+
+static bool grow(struct table *t, size_t bytes)
+{
+	size_t size = 2 * t->size + bytes + FIRST_SIZE;
+	char *text;
+
+	if (t->used + bytes <= t->size)
+		return true;
+	text = realloc(t->text, size);
+	if (!text)
+		return false;
+	t->text = text;
+	t->size = size;
+	return true;
+}
+
+static bool note_row(struct table *t)
+{
+	if (t->rows == t->row_size) {
+		size_t size = 2 * t->row_size + 1024;
+		uint32_t *row = realloc(t->row, size * sizeof(*row));
+
+		if (!row)
+			return false;
+		t->row = row;
+		t->row_size = size;
+	}
+	t->row[t->rows++] = (uint32_t)t->used;
+	return t->used < UINT32_MAX - UINT16_MAX;
+}
+
+bool table_cell(struct table *t, const char *text, bool right, enum term_colour colour)
+{
+	size_t bytes = strnlen(text, UINT16_MAX - 1), columns = utf8_columns(text);
+	size_t *width = &t->width[t->n % t->per_row];
+	struct cell c = { (uint16_t)bytes, (uint16_t)columns, right, (uint8_t)colour };
+
+	if (t->failed || !grow(t, sizeof(c) + bytes + 1) || (t->n % t->per_row == 0 && !note_row(t))) {
+		t->failed = true;
+		return false;
+	}
+	memcpy(t->text + t->used, &c, sizeof(c));
+	memcpy(t->text + t->used + sizeof(c), text, bytes);
+	t->used += sizeof(c) + bytes + 1;
+	t->text[t->used - 1] = 0;
+	t->n++;
+	if (columns > *width)
+		*width = columns;
+	return true;
+}
+
+bool table_whole(const struct table *t)
+{
+	return !t->failed;
+}
+
+static int by_first_cell(const void *a, const void *b, void *text)
+{
+	const uint32_t *x = a, *y = b;
+
+	return strcmp((const char *)text + *x + sizeof(struct cell), (const char *)text + *y + sizeof(struct cell));
+}
+
+void table_sort(struct table *t)
+{
+	if (t->rows > 2)
+		qsort_r(t->row + 1, t->rows - 1, sizeof(*t->row), by_first_cell, t->text);
+}
+
+/* One line, put together here and written at once: ten calls of stdio for each line would cost more than everything
+ * else. */
+struct line {
+	char buf[8192];
+	size_t len;
+};
+
+static void put(struct line *l, const char *text, size_t bytes)
+{
+	size_t room = sizeof(l->buf) - 1 - l->len; /* one for the line's end */
+
+	if (bytes > room)
+		bytes = room;
+	memcpy(l->buf + l->len, text, bytes);
+	l->len += bytes;
+}
+
+static void pad(struct line *l, size_t n)
+{
+	size_t room = sizeof(l->buf) - 1 - l->len;
+
+	if (n > room)
+		n = room;
+	memset(l->buf + l->len, ' ', n);
+	l->len += n;
+}
+
+/* The last column: as it is, or cut to what is left of the line. */
+static void put_last(struct line *l, const char *text, const struct cell *c, size_t room)
+{
+	if (room == 0 || c->columns <= room) {
+		put(l, text, c->bytes);
+		return;
+	}
+	put(l, text, utf8_bytes(text, room - 1));
+	put(l, "\xe2\x80\xa6", 3);
+}
+
+static void put_cell(
+	struct line *l, const struct table *t, const struct cell *c, const char *text, size_t column, size_t room)
+{
+	size_t fill = t->width[column] - c->columns;
+	const char *on = c->colour != TERM_PLAIN ? term_colour((enum term_colour)c->colour) : "";
+	bool last = column + 1 == t->per_row;
+
+	if (c->right)
+		pad(l, fill);
+	if (*on)
+		put(l, on, strlen(on));
+	if (last)
+		put_last(l, text, c, room);
+	else
+		put(l, text, c->bytes);
+	if (*on)
+		put(l, term_colour(TERM_PLAIN), strlen(term_colour(TERM_PLAIN)));
+	if (!last)
+		pad(l, GAP + (c->right ? 0 : fill));
+}
+
+void table_print(const struct table *t, unsigned width)
+{
+	size_t before = 0, room = 0;
+	struct line l;
+
+	for (size_t i = 0; i + 1 < t->per_row; i++)
+		before += t->width[i] + GAP;
+	if (width)
+		room = width > before + 8 ? width - before : 8;
+	for (size_t i = 0; i < t->rows; i++) {
+		const char *at = t->text + t->row[i];
+
+		l.len = 0;
+		for (size_t column = 0; column < t->per_row; column++) {
+			struct cell c;
+
+			memcpy(&c, at, sizeof(c));
+			put_cell(&l, t, &c, at + sizeof(c), column, room);
+			at += sizeof(c) + c.bytes + 1;
+		}
+		l.buf[l.len++] = '\n';
+		fwrite(l.buf, 1, l.len, stdout);
+	}
+}

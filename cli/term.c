@@ -1,0 +1,98 @@
+/* cli/term.c - the terminal and Ctrl-C (cli/term.h). */
+#include "cli/term.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/str.h"
+#include "cli/cmd.h"
+
+static volatile sig_atomic_t caught;
+
+bool term_is_tty(int fd)
+{
+	return isatty(fd) == 1;
+}
+
+unsigned term_width(void)
+{
+	struct winsize size;
+	const char *columns = getenv("COLUMNS");
+	int64_t n;
+
+	if (!term_is_tty(STDOUT_FILENO))
+		return 0;
+	if (columns && str_int(columns, 20, 10000, &n) == 0)
+		return (unsigned)n;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+		return size.ws_col;
+	return 80;
+}
+
+static bool wants_colour(void)
+{
+	static int known = -1;
+
+	if (known < 0) {
+		const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+		known = term_is_tty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+	}
+	return known;
+}
+
+const char *term_colour(enum term_colour c)
+{
+	static const char *const sequence[] = {
+		[TERM_PLAIN] = "\033[0m",
+		[TERM_GREEN] = "\033[32m",
+		[TERM_YELLOW] = "\033[33m",
+		[TERM_RED] = "\033[31m",
+		[TERM_DIM] = "\033[2m",
+		[TERM_BOLD] = "\033[1m",
+	};
+
+	return wants_colour() ? sequence[c] : "";
+}
+
+static void leave(int signo)
+{
+	(void)signo;
+	_exit(EXIT_INTERRUPTED);
+}
+
+static void count(int signo)
+{
+	(void)signo;
+	if (caught < 1000)
+		caught++;
+}
+
+void term_signals(void)
+{
+	struct sigaction now, ignore = { .sa_handler = SIG_IGN }, end = { .sa_handler = leave };
+
+	sigaction(SIGPIPE, &ignore, NULL);
+	/* Started in the background by a shell without job control, SIGINT is ignored and means someone else. */
+	if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+		sigaction(SIGINT, &end, NULL);
+}
+
+void term_catch(void)
+{
+	static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction now, act = { .sa_handler = count }; /* no SA_RESTART: it shall interrupt */
+
+	caught = 0;
+	for (unsigned i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (sigaction(ours[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaction(ours[i], &act, NULL);
+}
+
+int term_caught(void)
+{
+	return caught;
+}

@@ -1,0 +1,27 @@
+/*
+ * cli/term.h - the terminal: is there one, how wide, may it be coloured; and Ctrl-C.
+ */
+#ifndef CLI_TERM_H
+#define CLI_TERM_H
+
+#include <stdbool.h>
+
+bool term_is_tty(int fd);
+/* Columns of the terminal behind stdout; 0 = no terminal, so nothing needs to be cut. */
+unsigned term_width(void);
+
+enum term_colour { TERM_PLAIN, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_DIM, TERM_BOLD };
+/* The sequence that turns a colour on (TERM_PLAIN: off); "" where stdout is no terminal, or NO_COLOR or TERM=dumb
+ * asks for none. */
+const char *term_colour(enum term_colour c);
+
+/* From main(): SIGPIPE is ignored, and Ctrl-C ends the program with status 130 at once. Nothing is lost by that: a
+ * command that was posted is carried out. */
+void term_signals(void);
+/* From a command that Ctrl-C ends in an orderly way: SIGINT, SIGTERM and SIGHUP are counted and interrupt whatever
+ * waits. */
+void term_catch(void);
+/* How many have come since term_catch(). */
+int term_caught(void);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * cli/utf8.h - as much of UTF-8 as printing takes: is it valid, how many columns does it fill, where can it be cut.
+ */
+#ifndef CLI_UTF8_H
+#define CLI_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of the character at s: 1 to 4; 0 = what is there is no UTF-8 (or the end of the string). */
+size_t utf8_length(const char *s);
+bool utf8_is_valid(const char *s);
+
+/* Columns, counting each character as one: enough to line up a table of names, wrong by one for each wide character. */
+size_t utf8_columns(const char *s);
+/* Bytes of the first n columns. */
+size_t utf8_bytes(const char *s, size_t columns);
+
+#endif

@@ -1,0 +1,186 @@
+/* cli/view.c - a private copy of the table (cli/view.h). */
+#include "cli/view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/pidref.h"
+#include "base/procfs.h"
+
+static int by_name(const void *a, const void *b)
+{
+	const struct view_row *x = a, *y = b;
+
+	return strcmp(x->row.ident.name, y->row.ident.name);
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* One that has just begun holds its role's lock, but the guardian has not noted it yet. */
+static void ask_lock(const struct home *h, unsigned role, struct view_daemon *d)
+{
+	uint64_t start_ticks = 0;
+	pid_t pid = 0;
+
+	if (h->run_fd < 0 || role_holder(h->run_fd, (enum role)role, &pid, &start_ticks) < 0 || pid <= 0)
+		return;
+	d->rec.pid = pid;
+	d->rec.start_ticks = start_ticks;
+	d->letter = pid_state(pid, start_ticks);
+}
+
+static void load_daemons(const struct instance *in, struct view *v)
+{
+	for (unsigned role = 0; role < ROLE_MAX; role++) {
+		struct view_daemon *d = &v->daemon[role];
+
+		if (pt_read_daemon(in->pt, role, &d->rec) < 0)
+			memset(&d->rec, 0, sizeof(d->rec));
+		if (v->same_boot && d->rec.pid > 0)
+			d->letter = pid_state(d->rec.pid, d->rec.start_ticks);
+		if (!view_daemon_lives(d))
+			ask_lock(&in->home, role, d);
+		v->written_real_ns = later(v->written_real_ns, d->rec.since_real_ns);
+	}
+}
+
+int view_read(const struct instance *in, struct view *v, uint32_t slot, struct view_row *ret)
+{
+	const struct pt_life *l = &ret->row.life;
+	int r = pt_read(in->pt, slot, &ret->row);
+
+	if (r < 0 && r != -ENOENT)
+		v->unreadable++;
+	if (r < 0)
+		return r;
+	ret->gone = !v->supervised && l->pid > 0 && !(v->same_boot && pid_alive(l->pid, l->start_ticks));
+	v->written_real_ns = later(v->written_real_ns, later(l->since_real_ns, ret->row.health.sampled_real_ns));
+	return 0;
+}
+
+/* One call that brings all the pages, instead of a page fault for every sixth row. */
+static struct view_row *rows_new(uint32_t n, size_t *ret_bytes)
+{
+	size_t bytes = (n + 1) * sizeof(struct view_row);
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	*ret_bytes = bytes;
+	return at == MAP_FAILED ? NULL : at;
+}
+
+void view_begin(const struct instance *in, struct view *ret)
+{
+	struct view v = { .now_boot_ns = clock_boot_ns(), .now_real_ns = clock_real_ns() };
+	char boot_id[40] = "";
+
+	if (in->pt) {
+		v.present = true;
+		pt_get_info(in->pt, &v.info);
+		v.same_boot = procfs_boot_id(boot_id) < 0 ||
+			strncmp(boot_id, v.info.boot_id, sizeof(v.info.boot_id)) == 0;
+		load_daemons(in, &v);
+		v.supervised = strcmp(view_daemon_state(&v.daemon[ROLE_SPAWNER]), "running") == 0;
+	}
+	*ret = v;
+}
+
+int view_load(const struct instance *in, struct view *ret)
+{
+	uint32_t high = in->pt ? pt_high(in->pt) : 0;
+	struct view v;
+
+	view_begin(in, &v);
+	v.row = rows_new(high, &v.row_bytes);
+	if (!v.row)
+		return -ENOMEM;
+	for (uint32_t slot = 0; slot < high; slot++)
+		if (view_read(in, &v, slot, &v.row[v.n]) == 0)
+			v.n++;
+	qsort(v.row, v.n, sizeof(*v.row), by_name);
+	*ret = v;
+	return 0;
+}
+
+void view_done(struct view *v)
+{
+	if (v->row)
+		munmap(v->row, v->row_bytes);
+	memset(v, 0, sizeof(*v));
+}
+
+int view_take(struct view *ret, struct fault *f)
+{
+	struct instance in = INSTANCE_NONE;
+	int r = instance_open(&in, PT_READER, f);
+
+	if (r == -ENOENT)
+		r = 0;
+	if (r == 0 && (r = view_load(&in, ret)) < 0)
+		fault_errno(f, r, "cannot read the process table");
+	instance_close(&in);
+	return r;
+}
+
+struct view_row *view_find(const struct view *v, const char *name)
+{
+	struct view_row key;
+
+	if (strlen(name) >= sizeof(key.row.ident.name))
+		return NULL;
+	memcpy(key.row.ident.name, name, strlen(name) + 1);
+	return v->n ? bsearch(&key, v->row, v->n, sizeof(*v->row), by_name) : NULL;
+}
+
+const char *view_daemon_state(const struct view_daemon *d)
+{
+	switch (d->letter) {
+	case 0:
+	case 'Z':
+	case 'X':
+		return "dead";
+	case 'T':
+	case 't':
+		return "stopped";
+	default:
+		return "running";
+	}
+}
+
+bool view_daemon_lives(const struct view_daemon *d)
+{
+	return d->rec.pid > 0 && strcmp(view_daemon_state(d), "dead") != 0;
+}
+
+bool view_is_up(const struct view_row *r)
+{
+	return !r->gone && (pt_state_traits(r->row.life.state) & PT_TRAIT_UP);
+}
+
+const char *view_word(const struct view_row *r)
+{
+	if (r->gone)
+		return "stopped";
+	if (r->row.life.state == PT_STATE_STOPPED && r->row.life.killed)
+		return "killed";
+	return pt_state_word(r->row.life.state);
+}
+
+const char *view_state(const struct view_row *r)
+{
+	return r->gone ? "gone" : pt_state_label(r->row.life.state);
+}
+
+uint64_t view_uptime_ns(const struct view *v, const struct view_row *r)
+{
+	const struct pt_life *l = &r->row.life;
+
+	if (!view_is_up(r) || l->pid <= 0 || l->start_boot_ns == 0 || v->now_boot_ns < l->start_boot_ns)
+		return 0;
+	return v->now_boot_ns - l->start_boot_ns;
+}
