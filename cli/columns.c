@@ -30,7 +30,7 @@ static void put_tenths(char *buf, size_t size, uint64_t tenths, const char *unit
 {
 	char behind[8] = { '.', (char)('0' + tenths % 10) };
 
-	memcpy(behind + 2, unit, strnlen(unit, 5));
+	(void)str_copy(behind + 2, sizeof(behind) - 2, unit);
 	put_number(buf, size, tenths / 10, behind);
 }
 

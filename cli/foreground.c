@@ -63,25 +63,14 @@ static bool all_rest(const struct instance *in, const struct foreground *fg, boo
 	return true;
 }
 
-static bool anything_up(const struct instance *in)
-{
-	struct pt_life life;
-	uint32_t high = pt_high(in->pt);
-
-	for (uint32_t slot = 0; slot < high; slot++)
-		if (pt_read_life(in->pt, slot, &life) == 0 && !(pt_state_traits(life.state) & PT_TRAIT_REST))
-			return true;
-	return false;
-}
-
 /* The daemons that we started end with us, unless someone else uses them by now. */
 static int end_daemons(struct instance *in, const struct foreground *fg)
 {
 	struct fault f = { "" };
 
-	if (!fg->own_daemons || !instance_role_held(&in->home, ROLE_GUARDIAN) || anything_up(in))
+	if (!fg->own_daemons)
 		return EXIT_OK;
-	return shutdown_all(in, &f) < 0 ? out_fail("%s", f.text) : EXIT_OK;
+	return shutdown_idle(in, &f) < 0 ? out_fail("%s", f.text) : EXIT_OK;
 }
 
 static int stop_ours(struct instance *in, struct foreground *fg, unsigned flags)

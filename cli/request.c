@@ -5,11 +5,14 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "cli/daemons.h"
+#include "cli/detail.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/report.h"
+#include "cli/shutdown.h"
 
-static int send_all(struct instance *in, const struct request *q, struct view_row *const *rows, size_t n)
+static int send_all(struct instance *in, const struct request *q, const char *const *names, size_t n)
 {
 	struct ask_patience patience = { .doing = q->doing };
 	struct ask *a = calloc(n + 1, sizeof(*a));
@@ -20,7 +23,7 @@ static int send_all(struct instance *in, const struct request *q, struct view_ro
 		return out_fail("out of memory");
 	for (size_t i = 0; i < n; i++) {
 		a[i].req = q->like;
-		str_copy(a[i].req.name, sizeof(a[i].req.name), rows[i]->row.ident.name);
+		str_copy(a[i].req.name, sizeof(a[i].req.name), names[i]);
 	}
 	status = ask_all(in, a, n, &patience, &f) < 0 ? out_fail("%s", f.text) : report_done(a, n, q->done);
 	free(a);
@@ -29,23 +32,56 @@ static int send_all(struct instance *in, const struct request *q, struct view_ro
 
 static int send_picked(struct instance *in, const struct request *q, const struct view *v, char **names, size_t n)
 {
-	struct view_row **rows = calloc((n > v->n ? n : v->n) + 1, sizeof(*rows));
+	size_t most = (n > v->n ? n : v->n) + 1;
+	struct view_row **rows = calloc(most, sizeof(*rows));
+	const char **found_names = calloc(most, sizeof(*found_names));
 	size_t found = 0, unknown = 0;
 	int status = EXIT_OK;
 
-	if (!rows)
+	if (!rows || !found_names) {
+		free(rows);
+		free(found_names);
 		return out_fail("out of memory");
+	}
 	if (n)
 		unknown = pick_rows(v, names, n, rows, &found);
 	for (size_t i = 0; n == 0 && i < v->n; i++)
 		if (view_is_up(&v->row[i]))
 			rows[found++] = &v->row[i];
+	for (size_t i = 0; i < found; i++)
+		found_names[i] = rows[i]->row.ident.name;
 	if (found)
-		status = send_all(in, q, rows, found);
+		status = send_all(in, q, found_names, found);
 	else if (n == 0)
 		status = out_fail("nothing is running");
 	free(rows);
+	free(found_names);
 	return unknown ? EXIT_FAIL : status;
+}
+
+/* No instance runs, but these processes are known from before: start the daemons for them, and end those again that nothing needs. */
+static int send_stored(const struct request *q, char **names, size_t n)
+{
+	struct instance in = INSTANCE_NONE;
+	struct fault f = { "" };
+	bool started = false;
+	int status;
+
+	for (size_t i = 0; i < n; i++)
+		if (!detail_is_stored(names[i]))
+			return out_fail("no process is called %s", names[i]);
+	if (q->like.kind == PT_COMMAND_SIGNAL)
+		return out_fail("%s does not run", names[0]);
+	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || daemons_ensure(&in.home, &started, &f) < 0 ||
+		(in.access = PT_CLIENT, instance_attach(&in, &f)) < 0) {
+		instance_close(&in);
+		return out_fail("%s", f.text);
+	}
+	status = send_all(&in, q, (const char *const *)names, n);
+	if (q->like.kind == PT_COMMAND_REMOVE && started && shutdown_idle(&in, &f) < 0)
+		status = out_fail("%s", f.text);
+	instance_close(&in);
+	return status;
 }
 
 int request_run(const struct request *q, char **names, size_t n)
@@ -56,8 +92,7 @@ int request_run(const struct request *q, char **names, size_t n)
 	int r = instance_open(&in, PT_CLIENT, &f), status;
 
 	if (r == -ENOENT)
-		status = n ? out_fail("no process is called %s: no instance of tend runs here", names[0])
-			   : out_fail("nothing is running");
+		status = n ? send_stored(q, names, n) : out_fail("nothing is running");
 	else if (r < 0)
 		status = out_fail("%s", f.text);
 	else if (view_load(&in, &v) < 0)

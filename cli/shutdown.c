@@ -59,3 +59,21 @@ int shutdown_all(struct instance *in, struct fault *f)
 	}
 	return r;
 }
+
+static bool anything_up(const struct instance *in)
+{
+	struct pt_life life;
+	uint32_t high = pt_high(in->pt);
+
+	for (uint32_t slot = 0; slot < high; slot++)
+		if (pt_read_life(in->pt, slot, &life) == 0 && !(pt_state_traits(life.state) & PT_TRAIT_REST))
+			return true;
+	return false;
+}
+
+int shutdown_idle(struct instance *in, struct fault *f)
+{
+	if (!instance_role_held(&in->home, ROLE_GUARDIAN) || anything_up(in))
+		return 0;
+	return shutdown_all(in, f);
+}
