@@ -47,6 +47,12 @@ int shutdown_all(struct instance *in, struct fault *f)
 		}
 		ask.state = ASK_NEW;
 		r = ask_post_once(in, &ask, f);
+		if (r == -ENOENT) { /* somebody else has asked: it has removed the table already, and ends */
+			(void)wait_end(guardian.fd, 1000);
+			pidref_done(&guardian);
+			r = 0;
+			continue;
+		}
 		while (r == 0 && (r = wait_end(guardian.fd, 1000)) == -ETIMEDOUT)
 			r = 0;
 		pidref_done(&guardian);

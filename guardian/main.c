@@ -114,7 +114,7 @@ static int begin(struct guardian *g, struct fault *f)
 	home_close(&g->start.home);
 	r = daemon_begin(ROLE_GUARDIAN, options.home, &g->start);
 	if (r == DAEMON_EXIT_TAKEN)
-		fault_set(f, -EBUSY, "another guardian runs this home");
+		fault_set(f, -EBUSY, "another guardian runs the home %s", g->start.home.path);
 	else if (r)
 		fault_set(f, -EIO, "cannot lock the home %s", options.home ? options.home : "");
 	return r;

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/procfs.h"
@@ -40,6 +42,15 @@ static void adopt_process(struct proc *p)
 		exits_look_at(p); /* before any command is carried out that asks for it */
 }
 
+/* When it began: the kernel knows, in ticks since the boot. */
+static void note_start(struct pt_life *l)
+{
+	uint64_t now = clock_boot_ns(), hz = (uint64_t)sysconf(_SC_CLK_TCK);
+
+	l->start_boot_ns = l->start_ticks ? l->start_ticks * (NS_PER_SEC / hz) : now;
+	l->start_real_ns = clock_real_ns() - (now > l->start_boot_ns ? now - l->start_boot_ns : 0);
+}
+
 /* The earlier spawner died between the decision to launch and its result. The kernel stored the pid, if there was a process. */
 static void adopt_starting(struct proc *p)
 {
@@ -53,8 +64,7 @@ static void adopt_starting(struct proc *p)
 		p->life.pid = pid; /* gone already: the guardian noted how */
 	}
 	if (pid > 0) {
-		p->life.start_real_ns = clock_real_ns();
-		p->life.start_boot_ns = clock_boot_ns();
+		note_start(&p->life);
 		proc_event(p, EV_LAUNCHED, &adopted);
 		adopt_process(p);
 		return;
@@ -124,8 +134,8 @@ static void adopt_known(struct proc *p, const struct desired_entry *e)
 	l->state = PT_STATE_STARTING;
 	l->pid = e->pid;
 	l->start_ticks = e->start_ticks;
-	l->start_real_ns = e->started_real_ns;
-	l->start_boot_ns = clock_boot_ns();
+	l->start_boot_ns = e->start_ticks * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	l->start_real_ns = clock_real_ns() - (clock_boot_ns() - l->start_boot_ns);
 	*pt_pid_cell(p->sp->pt, p->slot) = e->pid;
 	proc_event(p, EV_LAUNCHED, &adopted);
 	adopt_process(p);

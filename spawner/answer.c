@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "spawner/proc.h"
+#include "spawner/rows.h"
 
 void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc *p, const char *fmt, ...)
 {
@@ -80,9 +81,22 @@ static bool is_answered(const struct proc *p, const struct waiter *w)
 	return p->life.state == PT_STATE_RUNNING || p->life.state == PT_STATE_BACKOFF || !proc_is_up(p);
 }
 
+/* A first start that could not be executed: nothing of it stays but the answer, and when that arrives it is so already. */
+static void withdraw(struct proc *p)
+{
+	const struct pt_command *c = p->added;
+	struct cause why = { .reason = PT_REASON_LAUNCH, .by_pid = c->by_pid, .by_uid = c->by_uid };
+
+	if (row_withdraw(p, &why) == 0 && c->req.spec[0])
+		row_unlink_spec(p->sp, p->ident.name);
+}
+
 void answer_waiters(struct proc *p)
 {
 	struct waiter **at = &p->waiters;
+
+	if (p->added && p->life.state == PT_STATE_FAILED && p->life.launch_errno)
+		withdraw(p);
 
 	while (*at) {
 		struct waiter *w = *at;

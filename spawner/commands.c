@@ -100,7 +100,6 @@ static void launch_first(struct proc *p, const struct pt_command *c)
 {
 	struct spawner *sp = p->sp;
 	struct cause why = cause_of(c);
-	bool added = p->added;
 
 	p->life.desired = 1;
 	p->spec_dirty = true;
@@ -109,28 +108,24 @@ static void launch_first(struct proc *p, const struct pt_command *c)
 		return;
 	}
 	proc_event(p, EV_START, &why);
-	p->added = false;
+	p->added = NULL;
 	save_now(sp);
-	if (added && p->life.state == PT_STATE_FAILED && p->life.launch_errno) {
-		/* it never ran: nothing of it stays but the answer */
-		char name[NAME_MAX_BYTES];
-
-		memcpy(name, p->ident.name, sizeof(name));
-		if (row_drop(p, &why) == 0)
-			row_unlink_spec(sp, name);
-	}
+	if (p->withdrawn)
+		proc_free(p);
 }
 
-static int start_row(struct spawner *sp, const struct pt_ident *ident, struct proc **p)
+static int start_row(struct spawner *sp, const struct pt_command *c, const struct pt_ident *ident, struct proc **p)
 {
+	/* A row that exists may hold what ran in an earlier life of the instance; or an earlier spawner died over this very command. */
+	bool added = !*p || (c->running && c->req.spec[0] && !(*p)->life.life);
 	int r = 0;
 
 	if (*p)
 		renew(*p, ident);
 	else
 		r = row_add(sp, ident, p);
-	if (r == 0 && !(*p)->life.life)
-		(*p)->added = true;
+	if (r == 0 && added)
+		(*p)->added = c;
 	return r;
 }
 
@@ -164,7 +159,7 @@ static int start(struct spawner *sp, const struct pt_command *c)
 		return 0;
 	}
 	pt_command_accept(sp->pt, c->ticket);
-	r = start_row(sp, &ident, &p);
+	r = start_row(sp, c, &ident, &p);
 	if (r == -EBUSY)
 		return r;
 	if (r == 0 && with_spec && (r = store_spec(sp, c)) < 0 && p->added) {

@@ -181,8 +181,9 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	c->no_clone3 = p->sp->no_clone3;
 	/* Linux 6.14 and later kill whatever is cloned into a cgroup on which cgroup.kill was ever used, unless the cloning process's own cgroup
 	 * was killed as often: begin with a new one. */
-	if (p->life.killed)
+	if (p->stale_cgroup)
 		cgroup_remove(&p->sp->cgroup, p->ident.name);
+	p->stale_cgroup = false;
 	c->cgroup_fd = cgroup_open(&p->sp->cgroup, p->ident.name);
 	pid = child_start(c);
 	free(env);

@@ -63,6 +63,7 @@ struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *
 	p->life.gen = ident->gen;
 	p->ref = p->leftover = (struct pidref)PIDREF_NONE;
 	p->keeper_fd = -1;
+	p->stale_cgroup = true;
 	loop_timer_init(&p->timer, on_timer, p);
 	if (!tsearch(p, &sp->by_name, by_name)) {
 		free(p);
@@ -137,10 +138,10 @@ static void enter(struct proc *p, enum pt_state to, const struct cause *why)
 
 static uint64_t deadline_of(const struct proc *p, struct machine_step step, const struct cause *why)
 {
-	uint64_t now = clock_boot_ns();
+	uint64_t now = clock_boot_ns(), before = p->life.next_boot_ns, at = now + why->timeout_ms * NS_PER_MS;
 
-	if (step.action & ACT_TERM)
-		return now + why->timeout_ms * NS_PER_MS;
+	if (step.action & ACT_TERM) /* a second stop may hasten the first, but not delay what that was promised */
+		return before && before < at ? before : at;
 	if (step.action & ACT_DELAY)
 		return now + why->delay_ms * NS_PER_MS;
 	return pt_state_traits(step.to) & PT_TRAIT_TIMER ? p->life.next_boot_ns : 0;

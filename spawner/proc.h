@@ -36,11 +36,13 @@ struct proc {
 	struct waiter *waiters;
 	int keeper_fd;		     /* read end of its output FIFO, until the guardian holds one */
 	bool child;		     /* our own, to be reaped by us */
-	bool added;		     /* the row was made by a START that has not succeeded yet */
+	const struct pt_command *added; /* the START that made the row, until it has succeeded or failed */
+	bool withdrawn;		     /* it failed: row and FIFOs are gone, the record goes next */
 	bool ended_unseen;	     /* the pidfd says it ended, how is not known yet: the guardian's note is awaited */
 	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
 	bool restarting;	     /* the launch in progress was counted as a restart */
 	const char *launch_fault;    /* the sentence about a launch that failed just now, while its waiters are answered */
+	bool stale_cgroup;	     /* its cgroup was killed, or may have been by an earlier spawner: begin with a new one */
 	uint8_t kills;		     /* SIGKILL rounds of this stop */
 };
 

@@ -105,8 +105,7 @@ int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
 	return 0;
 }
 
-/* Take a row out of the table. -EBUSY as above. */
-int row_drop(struct proc *p, const struct cause *why)
+int row_withdraw(struct proc *p, const struct cause *why)
 {
 	struct spawner *sp = p->sp;
 	struct pt_event ev = { .kind = PT_EVENT_REMOVED, .slot = p->slot, .gen = p->gen, .by_pid = why->by_pid, .by_uid = why->by_uid };
@@ -121,8 +120,17 @@ int row_drop(struct proc *p, const struct cause *why)
 	launch_remove_fifos(p);
 	cgroup_remove(&sp->cgroup, p->ident.name);
 	sp->changed = sp->pids_changed = true;
-	proc_free(p);
+	p->withdrawn = true;
 	return 0;
+}
+
+int row_drop(struct proc *p, const struct cause *why)
+{
+	int r = row_withdraw(p, why);
+
+	if (r == 0)
+		proc_free(p);
+	return r;
 }
 
 void row_unlink_spec(struct spawner *sp, const char *name)

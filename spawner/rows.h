@@ -18,6 +18,9 @@ int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
 /* Take the row of a resting process out of the table, with its FIFOs and cgroup; frees p. -EBUSY as above. */
 int row_drop(struct proc *p, const struct cause *why);
 
+/* The same, but p stays, for whoever holds it still and then calls proc_free(). */
+int row_withdraw(struct proc *p, const struct cause *why);
+
 /* Remove the stored spec. */
 void row_unlink_spec(struct spawner *sp, const char *name);
 

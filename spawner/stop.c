@@ -76,6 +76,7 @@ static void kill_tree(struct proc *p)
 		p->life.killed = 1;
 		proc_publish(p);
 	}
+	p->stale_cgroup = true;
 	cgroup_kill(&p->sp->cgroup, p->ident.name);
 	tree_signal(&t, SIGKILL);
 	tree_done(&t);
@@ -98,7 +99,6 @@ void stop_begin(struct proc *p, uint32_t timeout_ms)
 {
 	struct tree t = { 0 };
 
-	p->life.killed = 0;
 	p->kills = 0;
 	if (timeout_ms == 0) {
 		stop_kill(p);

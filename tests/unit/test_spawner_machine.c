@@ -59,12 +59,12 @@ static struct expectation on_stop(unsigned s)
 	return (struct expectation){ PT_STATE_STOPPED, ACT_DOWN | ACT_RESULT };
 }
 
-/* The deadline of a stop kills, that of a backoff launches; no other state has one. */
+/* The deadline of a stop kills, that of a backoff launches; no other state has one. A new spawner sends it to what the one before it left in `starting`. */
 static struct expectation on_timeout(unsigned s)
 {
 	if (s == PT_STATE_STOPPING)
 		return (struct expectation){ PT_STATE_STOPPING, ACT_KILL };
-	if (s == PT_STATE_BACKOFF)
+	if (s == PT_STATE_BACKOFF || s == PT_STATE_STARTING)
 		return (struct expectation){ PT_STATE_STARTING, ACT_LAUNCH };
 	return same(s);
 }
