@@ -263,6 +263,7 @@ int main(int argc, char **argv)
 		fault_errno(&f, r, "cannot start the guardian");
 	if (r < 0) {
 		say(SAY_ERROR, "%s", f.text);
+		io_close(&g.start.lock_fd); /* before the report: whoever reads it may look at once who is the guardian */
 		report(f.text);
 		return 1;
 	}

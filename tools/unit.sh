@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs every unit test program that was built, side by side, each for at most two minutes. Shows one line per program, and the whole output of
+# Runs every unit test program that was built, side by side, each for at most five minutes. Shows one line per program, and the whole output of
 # those that fail. Counts go to $BUILD/results/unit ("PASSED FAILED"). Environment: BUILD, UNIT_JOBS, UNIT_TIMEOUT.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -15,7 +15,7 @@ run_one() {
 	local program=$1 name out status passed failed
 	name=$(basename "$program")
 	out=$2/$name
-	timeout --kill-after=5 "${UNIT_TIMEOUT:-120}" "$program" >"$out.out" 2>&1 </dev/null
+	timeout --kill-after=5 "${UNIT_TIMEOUT:-300}" "$program" >"$out.out" 2>&1 </dev/null
 	status=$?
 	read -r passed failed < <(sed -nE 's/^[0-9]+%: Checks: ([0-9]+), Failures: ([0-9]+), Errors: ([0-9]+).*/\1 \2 \3/p' "$out.out" |
 		awk '{ bad = $2 + $3; all_bad += bad; good += $1 - bad } END { print good + 0, all_bad + 0 }')

@@ -23,8 +23,10 @@ static int explain(int fd, char **ret_text)
 
 	ck_assert_int_eq(fclose(out), 0);
 	ck_assert_uint_lt(clock_boot_ns() - began, 5 * NS_PER_SEC);
-	for (size_t i = 0; i < len; i++) /* nothing that could drive a terminal */
-		ck_assert((*ret_text)[i] == '\n' || (unsigned char)(*ret_text)[i] >= 0x20);
+	size_t fit = 0; /* nothing that could drive a terminal; one assertion, since each costs Check a write to a file */
+	while (fit < len && ((*ret_text)[fit] == '\n' || (unsigned char)(*ret_text)[fit] >= 0x20))
+		fit++;
+	ck_assert_uint_eq(fit, len);
 	ck_assert_int_eq(r == -EBADMSG, strstr(*ret_text, "\n  ! ") != NULL);
 	return r;
 }
