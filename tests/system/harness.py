@@ -53,7 +53,8 @@ def alive(pid):
 
 def identity(pid):
     """(pid, start ticks): two equal ones are the same process, not merely the same number. None if it is gone."""
-    return (pid, proc_stat(pid)[2]) if alive(pid) else None
+    stat = proc_stat(pid) if pid else None  # looked at once: it may go at any time
+    return (pid, stat[2]) if stat is not None and stat[0] not in "ZX" else None
 
 
 def wait_gone(pid, timeout=10):

@@ -1,0 +1,35 @@
+/*
+ * tests/bin/forge_row.c - makes a row of the process table of $TEND_HOME speak of another process, while no daemon lives: what a reused pid looks like.
+ *
+ *   forge_row NAME PID START_TICKS
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/home.h"
+#include "shm/owner.h"
+
+int main(int argc, char **argv)
+{
+	struct home home = HOME_INIT;
+	struct fault f = { "" };
+	struct pt *pt = NULL;
+	struct pt_row row;
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: forge_row NAME PID START_TICKS\n");
+		return 2;
+	}
+	if (home_open(NULL, HOME_READ, &home, &f) < 0 || pt_attach_as(&home, PT_SPAWNER, &pt, &f) < 0) {
+		fprintf(stderr, "forge_row: %s\n", f.text);
+		return 1;
+	}
+	if (pt_find(pt, argv[1], &row) < 0) {
+		fprintf(stderr, "forge_row: there is no row of that name\n");
+		return 1;
+	}
+	row.life.pid = atoi(argv[2]);
+	row.life.start_ticks = strtoull(argv[3], NULL, 10);
+	*pt_pid_cell(pt, row.slot) = row.life.pid;
+	return pt_put_life(pt, row.slot, &row.life) < 0;
+}

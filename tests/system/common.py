@@ -1,0 +1,165 @@
+"""What several files of system tests share: the ways of following a tree of processes, starting, following events, and what "nothing is left" means."""
+
+import json
+import os
+import re
+import select
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import ROLES, alive, proc_stat, wait_until
+
+# TEND_DISABLE, by what is then at work: the kernel's own view of a tree where there is one, and the fallbacks.
+MODES = {"cgroup": "", "no-cgroup": "cgroup", "no-clone3": "clone3", "neither": "cgroup,clone3"}
+
+
+@pytest.fixture(params=MODES)
+def moded(request, tend):
+    """An instance whose daemons run already, in each mode."""
+    tend.env["TEND_DISABLE"] = MODES[request.param]
+    start(tend, "probe", "true")  # once it has run, the spawner has settled
+    tend.wait("probe", "stopped")
+    tend.run("remove", "probe")
+    if "cgroup" not in MODES[request.param] and not (tend.home / "run" / "cgroup").exists():
+        pytest.skip("no writable cgroup v2 here")
+    return tend
+
+
+def start(tend, name, *command, options=(), **kwargs):
+    """Start a command in the background; returns its pid."""
+    done = tend.run("start", "--name", name, "--background", *options, "--", *command, **kwargs)
+    match = re.fullmatch(rf"{re.escape(name)}: started \(pid (\d+)\)\n", done.stdout)
+    assert match, done.stdout
+    return int(match[1])
+
+
+def script(tend, name, text):
+    """An executable file in the work folder; returns its path."""
+    path = tend.work / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def tree_of(tend, name, count=1):
+    """The pids that the newest of `count` forkers has announced, {kind: [pid, ...]}: waits for its "ready"."""
+    tend.wait_log(name, r"(?s)" + r".*^ready \d+$" * count)
+    run = tend.log(name).split("ready ")[count - 1].split("\n", 1 if count > 1 else 0)[-1]
+    found = {"ready": [int(re.findall(r"^ready (\d+)$", tend.log(name), re.M)[count - 1])]}
+    for kind, pid in re.findall(r"^([a-z]+) (\d+)$", run, re.M):
+        found.setdefault(kind, []).append(int(pid))
+    return found
+
+
+def pids_of(tree):
+    return [pid for pids in tree.values() for pid in pids]
+
+
+def transitions(tend, name):
+    """The states that it went through, as the events tell: [(from, to), ...]."""
+    return [(e["from"], e["to"]) for e in tend.events(name) if e["event"] == "state"]
+
+
+def events_to(tend, name, state):
+    return [e for e in tend.events(name) if e["event"] == "state" and e["to"] == state]
+
+
+def world(tend, name):
+    """What env_printer found."""
+    return json.loads(tend.wait_log(name, r"(?s)^\{.*\}$")[0])
+
+
+def environment(found):
+    pairs = [entry.split("=", 1) for entry in found["env"]]
+    assert len({key for key, _ in pairs}) == len(pairs), "a variable is there twice"
+    return dict(pairs)
+
+
+class Follower:
+    """tend events NAME --follow --json, read as it comes."""
+
+    def __init__(self, tend, *names):
+        self.child = tend.popen("events", *names, "--follow", "--json")
+        self.seen = []
+        self.rest = b""  # not readline(): what select() sees must be all that there is
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        self.child.wait(10)
+
+    def _line(self, deadline):
+        fd = self.child.stdout.fileno()
+        while b"\n" not in self.rest:
+            ready, _, _ = select.select([fd], [], [], max(0, deadline - time.monotonic()))
+            if not ready:
+                return None
+            more = os.read(fd, 65536)
+            assert more, f"the follower ended: {self.child.stderr.read()}"
+            self.rest += more
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line
+
+    def until(self, wanted, timeout=30, what="an event"):
+        """Read on until wanted(event) is true for one that was not returned yet; returns it."""
+        deadline = time.monotonic() + timeout
+        while True:
+            line = self._line(deadline)
+            assert line is not None, f"{what} did not come within {timeout} s; so far: {[e['text'] for e in self.seen]}"
+            self.seen.append(json.loads(line))
+            if wanted(self.seen[-1]):
+                return self.seen[-1]
+
+    def until_state(self, state, timeout=30):
+        return self.until(lambda e: e["event"] == "state" and e["to"] == state, timeout, f"state {state}")
+
+
+def suspend(pid):
+    """SIGSTOP, and wait until it has taken effect: on another processor that is a little later."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: proc_stat(pid)[0] == "T", what=f"{pid} is suspended")
+
+
+def files(folder):
+    """The names in a folder; none where there is no folder."""
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def leaves_no_trace(tend, name):
+    """A start that failed: no row, no specification, no FIFO."""
+    assert tend.status(name) is None
+    assert not [f for f in files(tend.home / "specs") if f.startswith((name + ".", ".new-"))]
+    assert not [f for f in files(tend.home / "run") if f in (f"{name}.in", f"{name}.out")]
+
+
+def cgroup_folder(tend):
+    """Where this instance's cgroups are while it lives, or None."""
+    path = tend.home / "run" / "cgroup"
+    return Path(path.read_text().strip()) if path.exists() else None
+
+
+def stop_everything(tend, *args, cgroup=None, timeout=60):
+    """tend stop of all, after which nothing may be left: no daemon, segment, cgroup, and no FIFO without
+    a specification; processes are the janitor's to find."""
+    cgroup = cgroup or cgroup_folder(tend)
+    daemons = [tend.daemon_pid(role) for role in ROLES]
+    done = tend.stop_all(*args, timeout=timeout)
+    assert not any(alive(pid) for pid in daemons)
+    assert not any(tend.daemon_pid(role) for role in ROLES)
+    assert not os.path.exists(tend.segment), "the segment stayed"
+    kept = {f"{spec.stem}.{way}" for spec in (tend.home / "specs").glob("*.json") for way in ("in", "out")}
+    left = [f for f in files(tend.home / "run") if not f.endswith(".lock") and f not in kept]
+    assert left == [], left
+    assert cgroup is None or not cgroup.exists()
+    return done
+
+
+def one_line(text):
+    """An error as people get it: one line, which names the program; returns it."""
+    assert re.fullmatch(r"tend [a-z-]+: [^\n]+\n", text), text
+    return text

@@ -1,0 +1,525 @@
+"""The command line itself: what it prints and where, JSON, exit codes, misuse, Ctrl-C, broken outputs, and looking when nobody is there."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from common import Follower, one_line, script, start, stop_everything, suspend, transitions
+from harness import ROLES, TOP, alive, helper, identity, proc_stat, wait_gone, wait_until
+
+COMMANDS = ("start", "stop", "restart", "restart-agent", "signal", "remove", "status", "list", "events", "why", "snapshot", "wait",
+            "resurrect", "doctor", "version", "help")  # fmt: skip
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+# ---- JSON
+
+
+def test_status_json(tend):
+    agent = script(tend, "agent.sh", "#!/bin/sh\nexec sleep 1000\n")
+    tend.run("start", agent, "--background")
+    start(tend, "svc", helper("crasher"), "0", "7", options=("--restart", "no"))
+    tend.wait("svc", "stopped")
+    document = tend.status()
+    assert {"registry", "agents", "system", "processes", "daemons"} <= set(document)
+    assert document["registry"]["status"] == "not_running"
+    assert document["system"] == {"total_agents": 1, "running_agents": 1, "registered_agents": 0,
+                                  "healthy_agents": document["system"]["healthy_agents"]}  # fmt: skip
+    assert set(document["agents"]) == {"agent"}
+    wanted = {"name", "pid", "status", "state", "health_check", "command", "start_time", "uptime", "last_seen", "restarts", "exit_code",
+              "exit_signal", "service_type", "cpu_percent", "memory_bytes"}  # fmt: skip
+    rows = {row["name"]: row for row in document["processes"]}
+    assert set(rows) == {"agent", "svc"}
+    for row in rows.values():
+        assert wanted <= set(row)
+        assert TIME.fullmatch(row["start_time"])
+    assert rows["agent"]["pid"] > 0 and 0 <= rows["agent"]["uptime"] < 120 and rows["agent"]["exit_code"] is None
+    assert (rows["svc"]["pid"], rows["svc"]["exit_code"], rows["svc"]["service_type"]) == (None, 7, "service")
+    assert set(document["daemons"]) == set(ROLES)
+    for role, daemon in document["daemons"].items():
+        assert daemon["pid"] == tend.daemon_pid(role) and daemon["state"] == "running" and daemon["restarts"] == 0
+        assert TIME.fullmatch(daemon["since"])
+
+
+def test_samples_arrive(tend):
+    start(tend, "a", helper("sleeper"))
+    row = wait_until(lambda: (row := tend.status("a"))["memory_bytes"] and row, timeout=60, what="a sample of the monitor")
+    assert row["memory_bytes"] > 4096 and 0 <= row["cpu_percent"] < 100 and TIME.fullmatch(row["last_seen"])
+
+
+def test_a_stopped_daemon_is_told(tend):
+    tend.run("start")
+    pid = tend.wait_daemon("monitor")
+    wait_until(lambda: tend.status()["daemons"]["monitor"]["pid"] == pid, what="the table knows it")
+    suspend(pid)
+    assert tend.status()["daemons"]["monitor"]["state"] == "stopped"
+    assert "monitor stopped" in tend.run("status").stdout
+    os.kill(pid, signal.SIGCONT)
+
+
+def test_list(tend):
+    for name in ("web-1", "web-2", "db"):
+        tend.run("start", script(tend, name, "#!/bin/sh\nexec sleep 1000\n"), "--background")
+    start(tend, "web-svc", helper("sleeper"))
+    tend.run("stop", "web-2")
+
+    def names(*args):
+        found = set(tend.json("list", *args))
+        text = tend.run("list", *args).stdout
+        assert {line.split()[0] for line in text.splitlines()[2:]} == found, "text and JSON agree"
+        return found
+
+    assert names() == {"web-1", "web-2", "db", "web-svc"}
+    assert names("--agents") == {"web-1", "web-2", "db"}
+    assert names("--services") == {"web-svc"}
+    assert names("--filter", "^WEB") == {"web-1", "web-2", "web-svc"}
+    assert names("--filter", "stopped") == {"web-2"}
+    assert names("--filter", "nothing-like-it") == set()
+    row = tend.json("list")["web-1"]
+    wanted = {"name", "status", "registered", "health", "capabilities", "dependencies", "endpoint", "last_seen", "uptime", "pid",
+              "process_status", "agent_file", "working_directory"}  # fmt: skip
+    assert wanted <= set(row)
+    assert (row["process_status"], row["agent_file"]) == ("running", str(tend.work / "web-1"))
+    done = tend.run("list", "--filter", "(", check=False)
+    assert done.returncode == 1 and done.stdout == "" and "--filter (" in one_line(done.stderr)
+
+
+def test_events_and_why(tend):
+    start(tend, "a", helper("crasher"), "0", "3", options=("--restart", "no"))
+    start(tend, "b", helper("sleeper"))
+    tend.wait("a", "stopped")
+    wanted = {"time", "event", "name", "from", "to", "reason", "pid", "exit_code", "exit_signal", "stage", "value", "by_pid", "text"}
+    events = tend.events("a")
+    assert all(set(event) >= wanted and event["name"] == "a" and TIME.fullmatch(event["time"]) for event in events)
+    assert {event["name"] for event in tend.events()} >= {"a", "b"}
+    assert [event["time"] for event in tend.events()] == sorted(event["time"] for event in tend.events())
+    lines = tend.run("events", "a").stdout.splitlines()
+    assert [line.split(" ", 1)[1] for line in lines[: len(events)]] == [event["text"] for event in events]
+    text = tend.run("why", "a").stdout
+    assert text.startswith("a: failed") and "exited with status 3" in text and "Next: Nothing by itself." in text
+    assert "If it fails it is started again" in tend.run("why", "b").stdout
+    assert tend.run("events", "unknown").stdout == ""
+    done = tend.run("why", "c", check=False)
+    assert done.returncode == 1 and "no process is called c" in one_line(done.stderr)
+
+
+def test_follow(tend):
+    tend.run("start")
+    with Follower(tend) as follower:
+        start(tend, "a", helper("sleeper"))
+        follower.until_state("running")
+        tend.run("stop", "a")
+        follower.until_state("stopped")
+        follower.child.send_signal(signal.SIGINT)
+        assert follower.child.wait(10) == 0
+
+
+def test_snapshot(tend):
+    start(tend, "a", helper("sleeper"))
+    document = tend.json("snapshot")
+    assert document["segment"]["capacity"] == 1024 and document["segment"]["home"] == str(tend.home)
+    (row,) = document["rows"]
+    assert row["ident"]["name"] == "a" and row["life"]["pid"] == tend.pid("a")
+    text = tend.run("snapshot").stdout
+    assert 'name="a"' in text and f"pid={tend.pid('a')}" in text
+
+
+def test_json_is_all_there_is(tend):
+    start(tend, "a", helper("sleeper"))
+    tend.run("stop", "a")
+    for args in (["status"], ["status", "a"], ["list"], ["snapshot"]):
+        done = tend.run(*args, "--json", check=False)
+        assert done.returncode == (3 if args[-1] == "a" else 0) and done.stderr == ""
+        json.loads(done.stdout)
+    for line in tend.run("events", "--json").stdout.splitlines():
+        json.loads(line)
+    done = tend.run("status", "nobody", "--json", check=False)
+    assert done.returncode == 1
+    assert done.stdout == "" or json.loads(done.stdout)["processes"] == []
+    one_line(done.stderr)
+
+
+# ---- texts
+
+
+def test_status(tend):
+    pid = start(tend, "a", helper("sleeper"))
+    lines = tend.run("status").stdout.splitlines()
+    assert lines[0] == "HEALTHY: 1 process, 1 running"
+    assert lines[1].split()[:3] == ["NAME", "STATE", "PID"]
+    assert lines[2].split()[:3] == ["a", "running", str(pid)]
+    text = tend.run("status", "a").stdout
+    assert re.search(rf"^pid +{pid}$", text, re.M) and "policy" in text and f"{tend.home}/logs/a.log" in text
+    assert "guardian running" in tend.run("status", "--verbose").stdout
+    tend.run("stop", "a")
+    done = tend.run("status", "a", check=False)
+    assert done.returncode == 3 and re.search("^state +stopped", done.stdout, re.M) and done.stderr == ""
+    assert tend.run("status", "a", "b", check=False).returncode == 1
+
+
+def test_doctor(tend):
+    start(tend, "a", helper("sleeper"))
+    tend.wait_daemons()
+    done = wait_until(lambda: (d := tend.run("doctor", check=False)).returncode == 0 and d, what="doctor finds all well")
+    assert done.stdout.endswith("all is well\n") and "PROBLEM" not in done.stdout
+    assert f'"{helper("sleeper")}"' in tend.run("doctor", "--segment").stdout
+    suspend(tend.daemon_pid("logger"))
+    done = tend.run("doctor", check=False)
+    assert done.returncode == 1 and "logger" in [line for line in done.stdout.splitlines() if "PROBLEM" in line][0]
+    tend.kill(tend.daemon_pid("logger"), signal.SIGCONT)
+    stop_everything(tend)
+    assert tend.run("doctor").stdout.endswith("all is well\n")
+
+
+def test_version(tend):
+    version = (TOP / "VERSION").read_text().strip()
+    for args in (["version"], ["--version"]):
+        done = tend.run(*args)
+        assert (done.stdout, done.stderr) == (f"tend {version}\n", "")
+
+
+def test_help(tend):
+    overview = tend.run("help").stdout
+    assert tend.run("--help").stdout == overview and tend.run("-h").stdout == overview
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} +\S", overview, re.M)
+        page = tend.run("help", command).stdout
+        assert page.startswith(f"tend {command}: ") and f"usage: tend {command}" in page
+        assert tend.run(command, "--help").stdout == page
+    assert not tend.home.exists(), "help needs no home"
+
+
+# ---- misuse
+
+
+@pytest.mark.parametrize(
+    "args, says",
+    [
+        (["strat"], "unknown command strat; did you mean start?"),
+        (["nonsense"], "unknown command nonsense"),
+        (["--nonsense"], "unknown option --nonsense"),
+        (["help", "strat"], "did you mean start?"),
+        (["help", "a", "b"], "too many operands"),
+        *(([command, "--nonsense"], "unknown option --nonsense") for command in COMMANDS),
+        (["start", "--backgroun", "--restrat", "no"], "did you mean --restart?"),
+        (["start", "--re", "no"], "ambiguous"),
+        (["start", "--name"], "--name needs a value"),
+        (["start", "--background=yes", "x"], "takes no value"),
+        (["start", "--"], "COMMAND missing"),
+        (["start", "--", "true"], "--name"),
+        (["start", "x", "--name", "n", "--", "true"], "not both"),
+        (["start", "--restart", "never", "x"], "on-failure"),
+        (["start", "--env", "NOVALUE", "x"], "NAME=VALUE"),
+        (["start", "--env", "=x", "x"], "NAME=VALUE"),
+        (["start", "--restart-limit", "x", "f"], "10/5m"),
+        (["start", "--restart-limit", "-1", "f"], "10/5m"),
+        (["start", "--restart-limit", "3/0", "f"], "above 0"),
+        (["start", "--restart-limit", "70000", "f"], "10/5m"),
+        (["start", "--stop-timeout", "-1", "f"], "negative"),
+        (["start", "--stop-signal", "NOPE", "f"], "no such signal"),
+        (["start", "--stable", "soon", "f"], "not a duration"),
+        (["stop", "--timeout"], "needs a value"),
+        (["restart", "--timeout", "-1", "a"], "negative"),
+        (["restart-agent"], "NAME missing"),
+        (["restart-agent", "a", "b"], "too many operands"),
+        (["signal"], "NAME and SIGNAL missing"),
+        (["signal", "a"], "SIGNAL missing"),
+        (["signal", "a", "NOPE"], "no such signal"),
+        (["signal", "a", "0"], "no such signal"),
+        (["signal", "a", "65"], "no such signal"),
+        (["remove"], "NAME missing"),
+        (["why"], "NAME missing"),
+        (["events", "a", "b"], "takes no operands"),
+        (["wait", "a"], "--for"),
+        (["wait", "a", "--for", "rich"], "running, stopped or healthy"),
+        (["wait", "--for", "running"], "NAME missing"),
+        (["wait", "a", "--for", "running", "--timeout", "x"], "not a duration"),
+        (["list", "x"], "takes no operands"),
+        (["snapshot", "x"], "takes no operands"),
+        (["version", "x"], "takes no operands"),
+        (["doctor", "x"], "takes no operands"),
+        (["resurrect", "x"], "takes no operands"),
+    ],
+)
+def test_misuse(tend, args, says):
+    done = tend.run(*args, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    first, _, rest = done.stderr.partition("\n")
+    assert first.startswith("tend") and says in first, done.stderr
+    assert "usage: tend" in rest
+    assert not tend.segment.exists()
+
+
+def test_no_command(tend):
+    done = tend.run(check=False)
+    assert done.returncode != 0 or "usage: tend" in done.stdout
+
+
+def test_control_characters_never_reach_a_terminal(tend):
+    tend.run("start")
+    for args in (["status", "\x1b[31m"], ["\x1b[2J"], ["start", "/tmp/\x1b]0;x\x07"], ["wait", "a\nb", "--for", "running"]):
+        done = tend.run(*args, check=False)
+        assert done.returncode in (1, 2)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout + done.stderr)
+
+
+# ---- signal, wait
+
+
+@pytest.mark.parametrize("signo", ["HUP", "SIGHUP", "hup", "1"])
+def test_signal(tend, signo):
+    start(tend, "a", helper("sleeper"), options=("--restart", "no"))
+    assert re.fullmatch(r"a: SIGHUP sent( \(pid \d+\))?\n", tend.run("signal", "a", signo).stdout)
+    tend.wait("a", "stopped")
+    assert tend.status("a")["exit_signal"] == signal.SIGHUP
+    (event,) = [e for e in tend.events("a") if e["event"] == "signal"]
+    assert event["value"] == signal.SIGHUP
+    done = tend.run("signal", "a", signo, check=False)
+    assert done.returncode == 1 and one_line(done.stderr) == "tend signal: a does not run (it is failed)\n"
+    done = tend.run("signal", "b", signo, check=False)
+    assert done.returncode == 1 and "no process is called b" in one_line(done.stderr)
+
+
+def test_wait(tend):
+    start(tend, "a", helper("sleeper"))
+    for state in ("running", "healthy"):
+        done = tend.run("wait", "a", "--for", state, "--timeout", "20")
+        assert (done.stdout, done.stderr) == ("", "")
+    done = tend.run("wait", "a", "--for", "stopped", "--timeout", "0.2", check=False)
+    assert done.returncode == 1 and one_line(done.stderr).startswith("tend wait: a is not stopped after ")
+    assert tend.run("wait", "b", "--for", "running", check=False).returncode == 1
+    waiting = tend.popen("wait", "a", "--for", "stopped")
+    tend.run("stop", "a")
+    assert waiting.wait(10) == 0
+    waiting = tend.popen("wait", "a", "--for", "running")
+    tend.run("start", "a", "--background")
+    assert waiting.wait(10) == 0
+    waiting = tend.popen("wait", "a", "--for", "stopped")
+    stop_everything(tend)
+    assert waiting.wait(10) == 0
+
+
+def test_ctrl_c_while_waiting(tend):
+    start(tend, "a", helper("sleeper"))
+    waiting = tend.popen("wait", "a", "--for", "stopped")
+    wait_until(lambda: proc_stat(waiting.pid)[0] == "S", what="it sleeps")
+    time.sleep(0.2)  # that its handlers are in place is announced by nothing
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(10) == 130
+    assert alive(tend.pid("a"))
+
+
+# ---- in the foreground
+
+
+def foreground(tend, *args, **options):
+    """A start that stays; returns it once it says so."""
+    child = tend.popen("start", *args, **options)
+    text = ""
+    while "Ctrl-C stops" not in text:
+        ready, _, _ = select.select([child.stdout], [], [], 30)
+        assert ready, text
+        more = os.read(child.stdout.fileno(), 4096).decode()
+        assert more, text + child.stderr.read()
+        text += more
+    return child
+
+
+def test_ctrl_c_stops_what_it_started(tend):
+    child = foreground(tend, "--name", "a", "--", helper("forker"), "1")
+    tend.wait_log("a", "^ready")
+    pid = tend.pid("a")
+    daemons = tend.wait_daemons()
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, err) == (0, "")
+    assert "a: stopped" in out
+    tend.must_be_clean = True
+    assert not any(alive(p) for p in [pid, *daemons.values()]), "it had started the daemons"
+    assert not tend.segment.exists()
+
+
+def test_ctrl_c_leaves_alone_what_others_started(tend):
+    start(tend, "mine", helper("sleeper"))
+    kept = identity(tend.pid("mine"))
+    child = foreground(tend, "--name", "a", "--", helper("sleeper"))
+    pid = tend.pid("a")
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(30) == 0
+    assert not alive(pid) and identity(kept[0]) == kept
+    assert all(tend.wait_daemons().values())
+    assert tend.status("a")["state"] == "stopped"
+    stop_everything(tend)
+
+
+def test_ctrl_c_twice_kills(tend):
+    child = foreground(tend, "--name", "a", "--", helper("term_ignorer"), "child")
+    tend.wait_log("a", "^ready")
+    pid = tend.pid("a")
+    child.send_signal(signal.SIGINT)
+    wait_until(lambda: tend.status("a")["state"] == "stopping", what="the first is at work")
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=30)
+    assert child.returncode == 0 and "killing" in out and "a: killed" in out
+    assert not alive(pid)
+
+
+def test_it_ends_with_what_it_started(tend):
+    child = foreground(tend, "--name", "a", "--", helper("crasher"), "0.5", "0")
+    assert child.wait(30) == 0
+    child = foreground(tend, "--name", "b", "--restart", "no", "--", helper("crasher"), "0.5", "3")
+    out, _ = child.communicate(timeout=30)
+    assert child.returncode == 1 and "exited with status 3" in out
+
+
+def test_news_are_told(tend):
+    child = foreground(tend, "--name", "a", "--", helper("sleeper"))
+    old = tend.pid("a")
+    os.kill(old, signal.SIGKILL)
+    tend.wait_pid("a", not_pid=old)
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=30)
+    assert "a: running -> backoff (was killed by SIGKILL; restart at once)" in out
+
+
+def test_ctrl_c_at_a_terminal(tend):
+    """As a person does it: the key, which signals the whole foreground group of the terminal. Supervised processes are not in it."""
+    master, slave = pty.openpty()
+    env = {**tend.env, "TERM": "xterm"}
+
+    def own_terminal():
+        os.setsid()
+        os.close(os.open(os.ttyname(slave), os.O_RDWR))  # becomes the controlling terminal
+
+    child = subprocess.Popen(tend.argv("start", "--name", "a", "--", helper("sleeper")), env=env, stdin=slave, stdout=slave, stderr=slave,
+                             preexec_fn=own_terminal)  # fmt: skip
+    tend.children.append(child)
+    os.close(slave)
+    text = ""
+
+    def read_on(until):
+        nonlocal text
+        deadline = time.monotonic() + 30
+        while until not in text:
+            ready, _, _ = select.select([master], [], [], max(0, deadline - time.monotonic()))
+            assert ready, text
+            text += os.read(master, 4096).decode()
+
+    read_on("Ctrl-C stops it")
+    pid = tend.pid("a")
+    assert os.getsid(pid) == pid
+    os.write(master, b"\x03")
+    read_on("a: stopped")
+    assert child.wait(30) == 0
+    os.close(master)
+    assert not alive(pid)
+    tend.must_be_clean = True
+
+
+def test_a_closed_terminal_is_an_end_too(tend):
+    child = foreground(tend, "--name", "a", "--", helper("sleeper"))
+    pid = tend.pid("a")
+    child.send_signal(signal.SIGHUP)
+    child.wait(30)
+    assert not alive(pid)
+
+
+# ---- outputs that don't take it
+
+READERS = (["status"], ["status", "--json"], ["status", "a"], ["list"], ["list", "--json"], ["events"], ["events", "--json"], ["why", "a"],
+           ["snapshot"], ["snapshot", "--json"], ["doctor"], ["version"], ["help"], ["start", "--help"])  # fmt: skip
+
+
+def test_a_reader_that_leaves(tend):
+    """tend status | head -1: nobody wants to hear of it."""
+    start(tend, "a", helper("sleeper"))
+    for args in READERS:
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(tend.argv(*args), env=tend.env, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, text=True)
+        os.close(write)
+        assert done.stderr == "", args
+        assert done.returncode == 0, args
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", '"$0" status | head -1', *tend.argv()], env=tend.env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "HEALTHY: 1 process, 1 running\n", "")
+
+
+def test_a_full_disk(tend):
+    start(tend, "a", helper("sleeper"))
+    for args in READERS:
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(tend.argv(*args), env=tend.env, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1, args
+        assert "No space left on device" in one_line(done.stderr)
+
+
+def test_no_standard_output_at_all(tend):
+    start(tend, "a", helper("sleeper"))
+    for args in (["status"], ["start", "--name", "b", "--background", "--", helper("sleeper")]):
+        line = f'exec "$0" {" ".join(args)} <&- >&- 2>&-'
+        done = subprocess.run(["bash", "-c", line, *tend.argv()], env=tend.env, timeout=30)
+        assert done.returncode == 1, args
+    assert tend.status("b")["status"] == "running"
+    stop_everything(tend)
+
+
+# ---- nobody there
+
+
+def test_before_anything_was_started(tend):
+    assert tend.run("status").stdout == "not running\n"
+    document = tend.status()
+    assert document["processes"] == [] and document["agents"] == {}
+    assert {daemon["state"] for daemon in document["daemons"].values()} == {"dead"}
+    assert tend.json("list") == {}
+    assert tend.run("events").stdout == ""
+    for args in (["status", "a"], ["why", "a"], ["snapshot"], ["wait", "a", "--for", "running"], ["stop"], ["stop", "a"], ["restart"],
+                 ["restart", "a"], ["signal", "a", "TERM"], ["remove", "a"]):  # fmt: skip
+        done = tend.run(*args, check=False)
+        assert (done.returncode, done.stdout) == (1, ""), args
+        one_line(done.stderr)
+    assert tend.run("start").stdout == "the daemons are started\nno process was up when the instance last ran\n"
+    stop_everything(tend)
+
+
+def test_looking_at_what_the_daemons_left(tend):
+    """All of them killed: every look works, and says how old it is; what runs is known to run."""
+    pid = start(tend, "a", helper("sleeper"))
+    start(tend, "gone", helper("sleeper"))
+    lost = tend.pid("gone")
+    daemons = tend.wait_daemons()
+    # Suspended first, so that none of them can mend what happens to another.
+    for daemon in daemons.values():
+        suspend(daemon)
+    for daemon in daemons.values():
+        os.kill(daemon, signal.SIGKILL)
+    for daemon in daemons.values():
+        wait_gone(daemon)
+    os.kill(lost, signal.SIGKILL)
+    wait_until(lambda: not alive(lost), what="it is gone")
+    text = tend.run("status").stdout
+    assert text.startswith("UNSUPERVISED: 2 processes, 1 running") and "last written" in text and "ago" in text
+    document = tend.status()
+    assert document["supervised"] is False and TIME.fullmatch(document["table_written"])
+    assert {daemon["state"] for daemon in document["daemons"].values()} == {"dead"}
+    rows = {row["name"]: row for row in document["processes"]}
+    assert (rows["a"]["status"], rows["a"]["pid"]) == ("running", pid)
+    assert (rows["gone"]["status"], rows["gone"]["pid"], rows["gone"]["state"]) == ("stopped", None, "gone")
+    assert tend.run("status", "a").returncode == 0 and tend.run("status", "gone", check=False).returncode == 3
+    assert set(tend.json("list")) == {"a", "gone"}
+    assert transitions(tend, "a")[-1] == ("starting", "running")
+    assert "no spawner runs" in tend.run("why", "a").stdout
+    assert len(tend.json("snapshot")["rows"]) == 2
+    assert tend.run("doctor", check=False).returncode == 1
+    tend.run("start")
+    assert identity(pid) and tend.pid("a") == pid
+    tend.wait_pid("gone", not_pid=lost)
+    stop_everything(tend)

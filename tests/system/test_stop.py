@@ -1,0 +1,176 @@
+"""Stopping: politely, by force, after a timeout, by name and altogether; in each mode of following a tree."""
+
+import signal
+import time
+
+import pytest
+
+from common import moded, one_line, script, start, stop_everything, suspend, transitions  # noqa: F401 (moded is a fixture)
+from harness import alive, helper, identity, wait_gone, wait_until
+
+
+def term_ignorer(tend, name, *args, options=()):
+    """Returns (pid, child's pid or None) once the signals are ignored."""
+    pid = start(tend, name, helper("term_ignorer"), *args, options=options)
+    tend.wait_log(name, rf"^ready {pid}$")
+    return pid, int(tend.wait_log(name, r"^child (\d+)$")[1]) if args else None
+
+
+# ---- politely
+
+
+def test_politely(moded):
+    pid = start(moded, "a", helper("sleeper"))
+    assert moded.run("stop", "a").stdout == "a: stopped\n"
+    assert not alive(pid)
+    row = moded.status("a")
+    assert (row["status"], row["state"], row["pid"], row["exit_signal"]) == ("stopped", "stopped", None, signal.SIGTERM)
+    assert transitions(moded, "a")[-2:] == [("running", "stopping"), ("stopping", "stopped")]
+    stop_everything(moded)
+
+
+def test_with_a_signal_of_its_own(tend):
+    path = script(tend, "agent", "#!/bin/sh\ntrap 'echo polite; exit 7' USR2\ntrap '' TERM\necho ready\nwhile :; do sleep 0.05; done\n")
+    start(tend, "a", path, options=("--stop-signal", "USR2"))
+    tend.wait_log("a", "^ready$")
+    assert tend.run("stop", "a").stdout == "a: stopped\n"
+    assert tend.status("a")["exit_code"] == 7
+    tend.wait_log("a", "^polite$")
+
+
+def test_a_suspended_process_obeys_too(moded):
+    pid = start(moded, "a", helper("sleeper"))
+    suspend(pid)
+    assert moded.run("stop", "a").stdout == "a: stopped\n"
+    assert not alive(pid)
+
+
+# ---- not so politely
+
+
+def test_a_family_that_ignores_sigterm(moded):
+    pid, child = term_ignorer(moded, "a", "child")
+    assert moded.run("stop", "a", "--timeout", "0.3").stdout == "a: killed (did not end within 300ms)\n"
+    assert not alive(pid) and not alive(child)
+    row = moded.status("a")
+    assert (row["status"], row["state"], row["exit_signal"]) == ("killed", "stopped", signal.SIGKILL)
+    assert transitions(moded, "a")[-2:] == [("running", "stopping"), ("stopping", "stopped")]
+    # The kernel must let it be started again in the same place.
+    start(moded, "a", helper("sleeper"))
+    assert moded.status("a")["status"] == "running"
+    stop_everything(moded)
+
+
+def test_only_the_child_ignores_sigterm(moded):
+    pid, child = term_ignorer(moded, "a", "only-child")
+    done = moded.popen("stop", "a", "--timeout", "1")
+    wait_gone(pid)
+    assert alive(child), "it was given its second"
+    out, _ = done.communicate(timeout=20)
+    assert out == "a: killed (did not end within 1s)\n"
+    assert not alive(child)
+    assert moded.status("a")["status"] == "killed"
+    stop_everything(moded)
+
+
+def test_the_timeout_of_the_specification(tend):
+    pid, _ = term_ignorer(tend, "a", options=("--stop-timeout", "300ms"))
+    assert tend.run("stop", "a").stdout == "a: killed (did not end within 300ms)\n"
+    assert not alive(pid)
+
+
+@pytest.mark.parametrize("how", [("--force",), ("--timeout", "0")])
+def test_at_once(moded, how):
+    pid, child = term_ignorer(moded, "a", "child")
+    assert moded.run("stop", "a", *how).stdout == "a: killed\n"
+    assert not alive(pid) and not alive(child)
+    assert moded.status("a")["status"] == "killed"
+    stop_everything(moded)
+
+
+def test_force_while_a_polite_stop_waits(tend):
+    pid, _ = term_ignorer(tend, "a")
+    patient = tend.popen("stop", "a", "--timeout", "10m")
+    wait_until(lambda: tend.status("a")["state"] == "stopping", what="the first stop waits")
+    assert "SIGKILL in" in tend.run("status").stdout
+    assert "gets SIGKILL" in tend.run("why", "a").stdout
+    tend.run("stop", "a", "--force")
+    assert not alive(pid)
+    out, err = patient.communicate(timeout=20)
+    assert (patient.returncode, err) == (0, "")
+    assert out.startswith("a: killed")
+
+
+@pytest.mark.parametrize("timeout", ["-1", "-0.5s", "abc", "", "5x", "1000000000000"])
+def test_a_senseless_timeout_touches_nothing(tend, timeout):
+    start(tend, "a", helper("sleeper"))
+    kept = identity(tend.pid("a"))
+    for names in (["a"], []):
+        done = tend.run("stop", *names, "--timeout", timeout, check=False)
+        assert done.returncode == 2 and done.stdout == ""
+        assert "--timeout" in done.stderr and "usage: tend stop" in done.stderr
+    assert identity(tend.pid("a")) == kept
+    assert transitions(tend, "a")[-1] == ("starting", "running")
+
+
+# ---- who
+
+
+def test_what_rests_already(tend):
+    start(tend, "a", helper("crasher"), "0", "0")
+    tend.wait("a", "stopped")
+    assert tend.run("stop", "a").stdout == "a: not running\n"
+    assert tend.run("stop", "a").stdout == "a: not running\n"
+    assert tend.status("a")["state"] == "stopped"  # completed is forgotten
+
+
+def test_an_unknown_name_does_not_spare_the_others(tend):
+    pids = [start(tend, name, helper("sleeper")) for name in ("web", "db", "other")]
+    done = tend.run("stop", "web", "dbb", "--agent", "db", check=False)
+    assert done.returncode == 1
+    assert sorted(done.stdout.splitlines()) == ["db: stopped", "web: stopped"]
+    assert one_line(done.stderr) == "tend stop: no process is called dbb; did you mean db?\n"
+    assert [alive(pid) for pid in pids] == [False, False, True]
+
+
+def test_many_wait_side_by_side(tend):
+    for i in range(6):
+        term_ignorer(tend, f"a{i}")
+    began = time.monotonic()
+    done = tend.run("stop", *(f"a{i}" for i in range(6)), "--timeout", "2")
+    assert time.monotonic() - began < 10  # one after the other takes twelve
+    assert done.stdout.count("killed (did not end within 2s)") == 6
+
+
+def test_everything_leaves_nothing(moded):
+    start(moded, "a", helper("sleeper"))
+    start(moded, "b", helper("forker"), "2")
+    moded.wait_log("b", "^ready")
+    start(moded, "c", helper("crasher"), "0", "1", options=("--restart", "no"))
+    moded.wait("c", "stopped")
+    done = stop_everything(moded)
+    assert "a: stopped\n" in done.stdout and "b: stopped\n" in done.stdout and "c:" not in done.stdout
+    assert done.stdout.endswith("the daemons have ended\n")
+    done = moded.run("stop", check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "tend stop: nothing is running\n")
+
+
+def test_everything_by_force(tend):
+    pid, child = term_ignorer(tend, "a", "child")
+    done = stop_everything(tend, "--force")
+    assert "a: killed\n" in done.stdout
+    assert not alive(pid) and not alive(child)
+
+
+def test_sigterm_to_the_guardian_is_an_orderly_end(moded):
+    pid = start(moded, "a", helper("forker"), "1")
+    moded.wait_log("a", "^ready")
+    daemons = moded.wait_daemons()
+    moded.kill(daemons["guardian"], signal.SIGTERM)
+    for daemon in daemons.values():
+        wait_gone(daemon, 30)
+    assert not alive(pid)
+    moded.must_be_clean = True
+    assert not moded.segment.exists()
+    assert moded.run("start").stdout.splitlines()[1:] and moded.status("a")["status"] == "running"  # it stayed desired
+    stop_everything(moded)
