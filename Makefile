@@ -60,6 +60,9 @@ TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bi
 
 CJSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcjson 2>/dev/null)
 CJSON_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libcjson 2>/dev/null),-lcjson)
+LZ4_LIBS     := $(or $(shell $(PKG_CONFIG) --libs liblz4 2>/dev/null),-llz4)
+CURL_LIBS    := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
+HTTPD_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libmicrohttpd sqlite3 2>/dev/null),-lmicrohttpd -lsqlite3)
 CHECK_CFLAGS := $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 CHECK_LIBS    = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck)
 
@@ -71,8 +74,8 @@ ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(
 
 # ---- what there is
 
-LIB_FOLDERS := base shm config
-PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor logger:tend-logger
+LIB_FOLDERS := base shm config logread
+PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor logger:tend-logger registry:tend-registry
 
 objects_of = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 folder_of  = $(firstword $(subst :, ,$(1)))
@@ -83,7 +86,8 @@ READY      := $(foreach p,$(PROGRAMS),$(if $(wildcard $(call folder_of,$(p))/mai
 LIBBASE    := $(B)/libbase.a
 LIBSHM     := $(B)/libtendshm.a
 LIBCONFIG  := $(B)/libconfig.a
-ALL_LIBS   := $(LIBCONFIG) $(LIBSHM) $(LIBBASE)
+LIBLOGREAD := $(B)/liblogread.a
+ALL_LIBS   := $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBBASE)
 BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 
 TEST_BIN_SRC   := $(sort $(wildcard tests/bin/*.c))
@@ -124,7 +128,7 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/config/%.o $(B)/cli/%.o $(B)/spawner/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS)
+$(B)/config/%.o $(B)/cli/%.o $(B)/spawner/%.o $(B)/monitor/%.o $(B)/registry/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS)
 $(B)/tests/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS) $(CHECK_CFLAGS)
 
 # An archive is made anew each time: "ar r" alone would keep the objects of deleted sources.
@@ -132,6 +136,7 @@ archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 $(LIBBASE):   $(call objects_of,base)   $(B)/sources ; $(archive)
 $(LIBSHM):    $(call objects_of,shm)    $(B)/sources ; $(archive)
 $(LIBCONFIG): $(call objects_of,config) $(B)/sources ; $(archive)
+$(LIBLOGREAD): $(call objects_of,logread) $(B)/sources ; $(archive)
 
 link = @mkdir -p $(@D)$(newline)$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 define newline
@@ -143,16 +148,23 @@ define program
 $(BIN)/$(call program_of,$(1)): $(call objects_of,$(call folder_of,$(1))) $(2) $(B)/sources
 	$$(link) $(3)
 endef
-$(foreach p,$(filter cli:% spawner:%,$(READY)),$(eval $(call program,$(p),$(ALL_LIBS),$(CJSON_LIBS))))
-$(foreach p,$(filter-out cli:% spawner:%,$(READY)),$(eval $(call program,$(p),$(LIBSHM) $(LIBBASE),)))
+# What each program is linked with; --as-needed drops what it does not use.
+LIBS_guardian :=
+LIBS_spawner  := $(CJSON_LIBS)
+LIBS_monitor  := $(CURL_LIBS) $(CJSON_LIBS)
+LIBS_logger   := $(LZ4_LIBS)
+LIBS_registry := $(HTTPD_LIBS) $(CJSON_LIBS)
+LIBS_cli      := $(LZ4_LIBS) $(CJSON_LIBS)
+TEST_LIBS     := $(LZ4_LIBS) $(CURL_LIBS) $(HTTPD_LIBS) $(CJSON_LIBS)
+$(foreach p,$(READY),$(eval $(call program,$(p),$(ALL_LIBS),$(LIBS_$(call folder_of,$(p))))))
 
 # ---- test programs
 # A unit test names the modules that it needs beside the libraries: /* links: spawner/machine.c spawner/policy.c */
 
 $(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
-	$(link) $(CJSON_LIBS)
+	$(link) $(TEST_LIBS)
 $(TEST_UNIT): $(B)/%: $(B)/%.o $(ALL_LIBS)
-	$(link) $(CJSON_LIBS) $(CHECK_LIBS)
+	$(link) $(TEST_LIBS) $(CHECK_LIBS)
 
 $(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) tools/links.awk
 	@mkdir -p $(@D)

@@ -21,6 +21,10 @@ enum pt_event_kind {
 	PT_EVENT_HEALTH,     /* from, to are verdicts */
 	PT_EVENT_LOG,	     /* from, to are log states; value = errno */
 	PT_EVENT_SEGMENT,    /* the segment was made again */
+	PT_EVENT_REGISTRY,   /* from, to are enum pt_registry */
+	PT_EVENT_BRAKE,	     /* to = 1: health-driven restarts are held back from here on, 0: no longer */
+	PT_EVENT_ALERT,	     /* an alert could not be delivered; value = errno */
+	PT_EVENT_ROTATE,     /* a log file was rotated; value = its number */
 	PT_EVENT_MAX
 };
 

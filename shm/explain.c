@@ -215,6 +215,27 @@ static void explain_daemons(struct explain *v)
 	}
 }
 
+static void explain_monitor(struct explain *v)
+{
+	struct pt_monitor m;
+	char url[EXPLAIN_TEXT_MAX], why[EXPLAIN_TEXT_MAX], when[CLOCK_TEXT_MAX];
+
+	if (!explain_latched(v, SEG_MONITOR, 0, &m, sizeof(m))) {
+		explain_problem(v, "monitor: the file ends before");
+		return;
+	}
+	fprintf(v->out, "monitor:\n  registry        %s \"%s\", answered %s, %u agents, error \"%s\"\n",
+		pt_registry_label(m.registry_state), explain_text(m.registry_url, sizeof(m.registry_url), url),
+		explain_time(m.registry_answered_real_ns, when), m.registry_agents,
+		explain_text(m.registry_error, sizeof(m.registry_error), why));
+	fprintf(v->out, "  brake           since %s \"%s\"\n  cycles          %" PRIu64 ", the last took %" PRIu64 " ns of CPU\n",
+		explain_time(m.brake_since_real_ns, when), explain_text(m.brake_reason, sizeof(m.brake_reason), why), m.cycles,
+		m.cycle_cpu_ns);
+	if (m.registry_state >= PT_REGISTRY_MAX || !memchr(m.registry_url, 0, sizeof(m.registry_url)) ||
+		!memchr(m.registry_error, 0, sizeof(m.registry_error)) || !memchr(m.brake_reason, 0, sizeof(m.brake_reason)))
+		explain_problem(v, "monitor: registry state %u, or a text without an end", m.registry_state);
+}
+
 /* Copy what there is, but no more than the largest segment has. */
 static int copy_file(struct explain *v, int fd)
 {
@@ -257,6 +278,7 @@ int pt_explain(int fd, FILE *out)
 		explain_regions(&v);
 		explain_shared(&v);
 		explain_daemons(&v);
+		explain_monitor(&v);
 		explain_rows(&v);
 		explain_commands(&v);
 		explain_events(&v);

@@ -34,6 +34,9 @@ static const struct {
 static const char *const policies[] = { "no", "on-failure", "always" };
 static const char *const services[] = { "agent", "service", "registry" };
 static const char *const verdicts[] = { "unknown", "healthy", "degraded", "unhealthy", "failed" };
+static const char *const listings[] = { "unknown", "missing", "listed" };
+static const char *const probes[] = { "none", "pending", "passing", "failing" };
+static const char *const registries[] = { "unknown", "reachable", "unreachable" };
 static const char *const log_states[] = { "closed", "open", "blocked" };
 static const char *const stages[] = {
 	[PT_STAGE_NONE] = "nothing",
@@ -49,11 +52,15 @@ static const char *const stages[] = {
 static const char *const events[] = {
 	[PT_EVENT_STATE] = "state",   [PT_EVENT_ADDED] = "added",   [PT_EVENT_REMOVED] = "removed", [PT_EVENT_SIGNAL] = "signal",
 	[PT_EVENT_DAEMON] = "daemon", [PT_EVENT_HEALTH] = "health", [PT_EVENT_LOG] = "log",	    [PT_EVENT_SEGMENT] = "segment",
+	[PT_EVENT_REGISTRY] = "registry", [PT_EVENT_BRAKE] = "brake", [PT_EVENT_ALERT] = "alert", [PT_EVENT_ROTATE] = "rotate",
 };
 
 _Static_assert(sizeof(policies) / sizeof(policies[0]) == PT_POLICY_MAX, "a label for each");
 _Static_assert(sizeof(services) / sizeof(services[0]) == PT_SERVICE_MAX, "a label for each");
 _Static_assert(sizeof(verdicts) / sizeof(verdicts[0]) == PT_HEALTH_MAX, "a label for each");
+_Static_assert(sizeof(listings) / sizeof(listings[0]) == PT_LISTING_MAX, "a label for each");
+_Static_assert(sizeof(probes) / sizeof(probes[0]) == PT_PROBE_MAX, "a label for each");
+_Static_assert(sizeof(registries) / sizeof(registries[0]) == PT_REGISTRY_MAX, "a label for each");
 _Static_assert(sizeof(log_states) / sizeof(log_states[0]) == PT_LOG_MAX, "a label for each");
 _Static_assert(sizeof(stages) / sizeof(stages[0]) == PT_STAGE_MAX, "a label for each");
 _Static_assert(sizeof(events) / sizeof(events[0]) == PT_EVENT_MAX, "a label for each");
@@ -96,6 +103,21 @@ const char *pt_service_label(unsigned i)
 const char *pt_health_label(unsigned i)
 {
 	return LABEL(verdicts, i);
+}
+
+const char *pt_listing_label(unsigned i)
+{
+	return LABEL(listings, i);
+}
+
+const char *pt_probe_label(unsigned i)
+{
+	return LABEL(probes, i);
+}
+
+const char *pt_registry_label(unsigned i)
+{
+	return LABEL(registries, i);
 }
 
 const char *pt_log_label(unsigned i)

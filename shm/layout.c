@@ -11,7 +11,7 @@ static const char *const region_labels[SEG_REGION_MAX] = {
 	[SEG_SHARED] = "shared",       [SEG_GENS] = "gens",	      [SEG_COMMANDS] = "commands",
 	[SEG_DAEMONS] = "daemons",     [SEG_EXITS] = "exits",	      [SEG_GUARDIAN_EVENTS] = "guardian_events",
 	[SEG_IDENTS] = "idents",       [SEG_LIVES] = "lives",	      [SEG_PIDS] = "pids",
-	[SEG_SPAWNER_EVENTS] = "spawner_events", [SEG_HEALTHS] = "healths", [SEG_MONITOR_EVENTS] = "monitor_events",
+	[SEG_SPAWNER_EVENTS] = "spawner_events", [SEG_HEALTHS] = "healths", [SEG_MONITOR] = "monitor", [SEG_MONITOR_EVENTS] = "monitor_events",
 	[SEG_LOGS] = "logs",	       [SEG_LOGGER_EVENTS] = "logger_events",
 };
 
@@ -47,6 +47,7 @@ uint64_t seg_plan(uint32_t capacity, struct seg_region region[static SEG_REGION_
 		[SEG_PIDS] = { sizeof(int32_t), capacity },
 		[SEG_SPAWNER_EVENTS] = { sizeof(struct pt_event), SEG_EVENTS_SPAWNER + 1 },
 		[SEG_HEALTHS] = { LATCH_BYTES(sizeof(struct pt_health)), capacity },
+		[SEG_MONITOR] = { LATCH_BYTES(sizeof(struct pt_monitor)), 1 },
 		[SEG_MONITOR_EVENTS] = { sizeof(struct pt_event), SEG_EVENTS_MONITOR + 1 },
 		[SEG_LOGS] = { LATCH_BYTES(sizeof(struct pt_log)), capacity },
 		[SEG_LOGGER_EVENTS] = { sizeof(struct pt_event), SEG_EVENTS_LOGGER + 1 },
@@ -69,7 +70,7 @@ uint64_t seg_fingerprint(void)
 		0x01020304u, /* byte order */
 		sizeof(pthread_mutex_t), _Alignof(pthread_mutex_t), sizeof(long), sizeof(struct seg_header), sizeof(struct seg_shared),
 		sizeof(struct seg_command), sizeof(struct pt_ident), sizeof(struct pt_life), sizeof(struct pt_health), sizeof(struct pt_log),
-		sizeof(struct pt_exit), sizeof(struct pt_daemon), sizeof(struct pt_event), PT_COMMANDS, PT_STATE_MAX, PT_REASON_MAX,
+		sizeof(struct pt_monitor), sizeof(struct pt_exit), sizeof(struct pt_daemon), sizeof(struct pt_event), PT_COMMANDS, PT_STATE_MAX, PT_REASON_MAX,
 		SEG_EVENTS_SPAWNER, SEG_EVENTS_GUARDIAN, SEG_EVENTS_MONITOR, SEG_EVENTS_LOGGER,
 	};
 

@@ -24,7 +24,7 @@
 #include "shm/table.h"
 
 #define SEG_MAGIC 0x31484d53444e4554ull /* "TENDSMH1" read as little-endian bytes */
-#define SEG_ABI	  1u
+#define SEG_ABI	  2u
 #define SEG_PAGE  4096u
 #define SEG_DIR	  "/dev/shm" /* where shm_open() looks, too; rename() needs the path */
 
@@ -45,6 +45,7 @@ enum seg_region_id {	/* writer */
 	SEG_PIDS,	/* the kernel, at the spawner's clone3() */
 	SEG_SPAWNER_EVENTS,
 	SEG_HEALTHS,	/* monitor from here */
+	SEG_MONITOR,
 	SEG_MONITOR_EVENTS,
 	SEG_LOGS,	/* logger from here */
 	SEG_LOGGER_EVENTS,
@@ -121,10 +122,11 @@ struct seg_ring { /* element 0 of an event region; the events follow in elements
 };
 
 #define SEG_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), "segment format changed: increment SEG_ABI")
-SEG_ASSERT_SIZE(struct pt_ident, 312);
-SEG_ASSERT_SIZE(struct pt_life, 128);
-SEG_ASSERT_SIZE(struct pt_health, 176);
-SEG_ASSERT_SIZE(struct pt_log, 48);
+SEG_ASSERT_SIZE(struct pt_ident, 344);
+SEG_ASSERT_SIZE(struct pt_life, 136);
+SEG_ASSERT_SIZE(struct pt_health, 456);
+SEG_ASSERT_SIZE(struct pt_log, 160);
+SEG_ASSERT_SIZE(struct pt_monitor, 576);
 SEG_ASSERT_SIZE(struct pt_exit, 40);
 SEG_ASSERT_SIZE(struct pt_daemon, 48);
 SEG_ASSERT_SIZE(struct pt_event, 128);

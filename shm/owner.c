@@ -44,6 +44,11 @@ int pt_put_exit(struct pt *pt, uint32_t slot, const struct pt_exit *in)
 	return put(pt, PT_GUARDIAN, SEG_EXITS, slot, in, sizeof(*in));
 }
 
+int pt_put_monitor(struct pt *pt, const struct pt_monitor *in)
+{
+	return put(pt, PT_MONITOR, SEG_MONITOR, 0, in, sizeof(*in));
+}
+
 int pt_put_daemon(struct pt *pt, unsigned role, const struct pt_daemon *in)
 {
 	return put(pt, PT_GUARDIAN, SEG_DAEMONS, role, in, sizeof(*in));

@@ -52,6 +52,7 @@ int pt_put_life(struct pt *pt, uint32_t slot, const struct pt_life *in);
 int pt_put_health(struct pt *pt, uint32_t slot, const struct pt_health *in);
 int pt_put_log(struct pt *pt, uint32_t slot, const struct pt_log *in);
 int pt_put_exit(struct pt *pt, uint32_t slot, const struct pt_exit *in);
+int pt_put_monitor(struct pt *pt, const struct pt_monitor *in);
 int pt_put_daemon(struct pt *pt, unsigned role, const struct pt_daemon *in);
 
 /* Where the kernel stores the pid of a launch (CLONE_PARENT_SETTID), before the child runs. NULL: not the spawner, or out of range. */

@@ -58,11 +58,18 @@ static bool life_is_sane(const struct pt_life *l, uint32_t gen)
 	return l->gen == gen && l->state < PT_STATE_MAX && l->reason < PT_REASON_MAX && l->launch_stage < PT_STAGE_MAX && l->pid >= 0;
 }
 
+static bool health_is_sane(const struct pt_health *h, uint32_t gen)
+{
+	return h->gen == gen && h->verdict < PT_HEALTH_MAX && h->startup < PT_PROBE_MAX && h->readiness < PT_PROBE_MAX &&
+	       h->liveness < PT_PROBE_MAX && h->listing < PT_LISTING_MAX && memchr(h->error, 0, sizeof(h->error)) &&
+	       memchr(h->registry_status, 0, sizeof(h->registry_status)) && memchr(h->registry_id, 0, sizeof(h->registry_id)) &&
+	       memchr(h->registry_endpoint, 0, sizeof(h->registry_endpoint));
+}
+
 /* The blocks of the other daemons may lag behind the row's incarnation, or be nonsense: then they say nothing yet. */
 static void read_others(const struct pt *pt, uint32_t slot, uint32_t gen, struct pt_row *row)
 {
-	if (latch_load(seg_at(pt, SEG_HEALTHS, slot), &row->health, sizeof(row->health)) < 0 || row->health.gen != gen ||
-	    row->health.verdict >= PT_HEALTH_MAX || !memchr(row->health.error, 0, sizeof(row->health.error)))
+	if (latch_load(seg_at(pt, SEG_HEALTHS, slot), &row->health, sizeof(row->health)) < 0 || !health_is_sane(&row->health, gen))
 		memset(&row->health, 0, sizeof(row->health));
 	if (latch_load(seg_at(pt, SEG_LOGS, slot), &row->log, sizeof(row->log)) < 0 || row->log.gen != gen || row->log.state >= PT_LOG_MAX)
 		memset(&row->log, 0, sizeof(row->log));
@@ -159,6 +166,19 @@ int pt_read_daemon(const struct pt *pt, unsigned role, struct pt_daemon *ret)
 	if (d.pid < 0)
 		return -EBADMSG;
 	*ret = d;
+	return 0;
+}
+
+int pt_read_monitor(const struct pt *pt, struct pt_monitor *ret)
+{
+	struct pt_monitor m;
+
+	if (latch_load(seg_at(pt, SEG_MONITOR, 0), &m, sizeof(m)) < 0)
+		return -EBUSY;
+	if (m.registry_state >= PT_REGISTRY_MAX || !memchr(m.registry_url, 0, sizeof(m.registry_url)) ||
+	    !memchr(m.registry_error, 0, sizeof(m.registry_error)) || !memchr(m.brake_reason, 0, sizeof(m.brake_reason)))
+		return -EBADMSG;
+	*ret = m;
 	return 0;
 }
 

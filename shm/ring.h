@@ -36,6 +36,8 @@ enum pt_command_flag {
 	PT_FLAG_FORCE = 2,	/* stop, restart: SIGKILL at once */
 	PT_FLAG_RESURRECT = 4,	/* start: with the spec that is stored */
 	PT_FLAG_TIMEOUT = 8,	/* timeout_ms counts; else the process's own */
+	PT_FLAG_UNHEALTHY = 16,	/* restart: asked for by the monitor, since the process fails its health check */
+	PT_FLAG_LIMIT = 32,	/* restart: asked for by the monitor, since the process is over a limit */
 };
 
 struct pt_request {

@@ -214,6 +214,7 @@ static void inherit(struct pt *pt, const struct pt *from)
 	static const enum seg_region_id events[] = { SEG_GUARDIAN_EVENTS, SEG_SPAWNER_EVENTS, SEG_MONITOR_EVENTS, SEG_LOGGER_EVENTS };
 	struct pt_row row;
 	struct pt_daemon d;
+	struct pt_monitor m;
 	uint32_t used = 0;
 
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
@@ -222,6 +223,8 @@ static void inherit(struct pt *pt, const struct pt *from)
 			latch_store(seg_at(pt, SEG_DAEMONS, role), &d, sizeof(d));
 		}
 	}
+	if (pt_read_monitor(from, &m) == 0)
+		latch_store(seg_at(pt, SEG_MONITOR, 0), &m, sizeof(m));
 	for (uint32_t i = 0; i < n; i++) {
 		_Atomic uint32_t *gen = seg_at(pt, SEG_GENS, i);
 

@@ -45,6 +45,11 @@ enum pt_reason {
 enum pt_policy { PT_POLICY_NO, PT_POLICY_ON_FAILURE, PT_POLICY_ALWAYS, PT_POLICY_MAX };
 enum pt_service { PT_SERVICE_AGENT, PT_SERVICE_SERVICE, PT_SERVICE_REGISTRY, PT_SERVICE_MAX };
 enum pt_verdict { PT_HEALTH_UNKNOWN, PT_HEALTH_HEALTHY, PT_HEALTH_DEGRADED, PT_HEALTH_UNHEALTHY, PT_HEALTH_FAILED, PT_HEALTH_MAX };
+/* The registry's word about an agent: nothing known (never asked, no answer); it does not list it; it lists it. */
+enum pt_listing { PT_LISTING_UNKNOWN, PT_LISTING_MISSING, PT_LISTING_LISTED, PT_LISTING_MAX };
+/* A probe of a process: there is none; no result yet; its last results decided that it passes, or fails. */
+enum pt_probe { PT_PROBE_NONE, PT_PROBE_PENDING, PT_PROBE_PASSING, PT_PROBE_FAILING, PT_PROBE_MAX };
+enum pt_registry { PT_REGISTRY_UNKNOWN, PT_REGISTRY_REACHABLE, PT_REGISTRY_UNREACHABLE, PT_REGISTRY_MAX };
 enum pt_log_state { PT_LOG_CLOSED, PT_LOG_OPEN, PT_LOG_BLOCKED, PT_LOG_MAX };
 enum pt_exit_kind { PT_EXIT_NONE, PT_EXIT_KNOWN, PT_EXIT_LOST }; /* no life ended yet; wait_status holds; nobody saw it */
 /* The part of a launch that failed; sentences in pt_stage_label(). */
@@ -60,6 +65,9 @@ const char *pt_reason_sentence(unsigned reason);
 const char *pt_policy_label(unsigned policy);
 const char *pt_service_label(unsigned service);
 const char *pt_health_label(unsigned verdict);
+const char *pt_listing_label(unsigned listing);
+const char *pt_probe_label(unsigned probe);
+const char *pt_registry_label(unsigned registry);
 const char *pt_log_label(unsigned log_state);
 const char *pt_stage_label(unsigned stage);
 
@@ -80,7 +88,14 @@ struct pt_ident {		    /* what it is; writer: spawner */
 	uint8_t service;	    /* enum pt_service */
 	uint8_t stop_signal;
 	uint8_t command_cut;	    /* 1: command was longer */
-	uint8_t pad[6];
+	uint8_t separate_stderr;    /* 1: standard error has a FIFO and a file of its own */
+	uint8_t pad[5];
+	uint64_t log_rotate_bytes;  /* the current file is rotated at this size, at a line end; 0 = never */
+	uint64_t log_keep_bytes;    /* of its rotated and archived files together, as they lie on the disk; 0 = no limit */
+	uint32_t log_rotate_age_s;  /* and when its first byte is this old; 0 = never */
+	uint32_t log_keep_age_s;    /* rotated and archived files whose last byte is older go; 0 = no limit */
+	uint32_t log_keep_files;    /* so many rotated and archived files are kept; 0 = no limit */
+	uint32_t pad2;
 };
 
 struct pt_life {	       /* how it is; writer: spawner */
@@ -111,7 +126,9 @@ struct pt_life {	       /* how it is; writer: spawner */
 	uint8_t killed;		/* 1 = the last stop took SIGKILL */
 	uint8_t launch_stage;	/* enum pt_stage, with launch_errno */
 	uint8_t desired;	/* 1 = should be up after the next start of the instance, too; differs from want while the instance is shut down */
-	uint8_t pad[4];
+	uint8_t pad;
+	uint32_t pipe_left;	/* bytes of earlier runs that still lay in its output FIFO when the current run began */
+	uint32_t pipe_left_err; /* the same of the FIFO for standard error, where that is separate */
 };
 
 struct pt_health {		 /* how it does; writer: monitor */
@@ -128,8 +145,46 @@ struct pt_health {		 /* how it does; writer: monitor */
 	uint32_t processes, threads, files;
 	uint32_t failures;	 /* consecutive */
 	uint8_t verdict;	 /* enum pt_verdict */
-	uint8_t pad[3];
+	uint8_t startup;	 /* enum pt_probe: the verdicts of its own probes */
+	uint8_t readiness;
+	uint8_t liveness;
 	char error[80];		 /* the last one, a sentence */
+	uint64_t probed_real_ns; /* the last result of any probe */
+	uint64_t restarted_real_ns; /* the last restart that the monitor asked for */
+	uint64_t listed_real_ns; /* when the registry was last asked about it, and answered */
+	uint64_t registry_seen_real_ns; /* when the registry last saw it, as the registry says; 0 = it does not say */
+	uint32_t probe_us;	 /* how long the last successful probe took */
+	uint32_t health_restarts; /* restarts that the monitor asked for, since a person last started it */
+	uint16_t capabilities;	 /* as the registry lists them; 65535 and more count as 65535 */
+	uint16_t dependencies;
+	uint16_t dependencies_resolved;
+	uint8_t listing;	 /* enum pt_listing */
+	uint8_t registry_alive;	 /* 1 = what the registry says means alive */
+	uint8_t gave_up;	 /* 1 = it stays unhealthy: the attempts of the monitoring policy are used up */
+	uint8_t pad[3];
+	char registry_status[20]; /* the registry's word, cut */
+	char registry_id[80];
+	char registry_endpoint[128];
+};
+
+struct pt_monitor {		 /* the monitor's own state, one for the instance; writer: monitor */
+	uint64_t registry_asked_real_ns; /* last request */
+	uint64_t registry_answered_real_ns; /* last useful answer */
+	uint64_t registry_since_real_ns; /* registry_state since */
+	uint64_t brake_since_real_ns; /* health-driven restarts are held back since; 0 = they are not */
+	uint64_t cycles;
+	uint64_t requests;	 /* to the registry */
+	uint64_t cycle_cpu_ns;	 /* of the last cycle */
+	uint64_t alerts_sent, alerts_lost;
+	uint32_t alerts_queued;
+	uint32_t registry_agents; /* entries of the last useful answer */
+	uint32_t interval_ms;
+	uint32_t restart_tokens; /* left in the bucket over all health-driven restarts, in thousandths */
+	uint8_t registry_state;	 /* enum pt_registry */
+	uint8_t pad[7];
+	char registry_url[160];	 /* empty = none is asked */
+	char registry_error[160]; /* why it is unreachable, a sentence */
+	char brake_reason[160];
 };
 
 struct pt_log {			 /* its output; writer: logger */
@@ -141,7 +196,26 @@ struct pt_log {			 /* its output; writer: logger */
 	uint32_t pipe_fill;	 /* bytes waiting when last looked */
 	int32_t error;		 /* positive errno that stops capture, 0 = none */
 	uint8_t state;		 /* enum pt_log_state */
-	uint8_t pad[7];
+	uint8_t full;		 /* 1 = the pipe is full and its writer waits */
+	uint8_t pad[6];
+	/* Accounting of everything under the process's name, standard error included where it is separate:
+	 * base + captured = current files + rotated + archived + deleted + gone, in bytes as the process wrote them. */
+	uint64_t base_bytes;	 /* lay in files of this name when the row was added */
+	uint64_t rotated_bytes;	 /* in rotated files that are not archived yet */
+	uint64_t archived_bytes; /* in archives, before compression */
+	uint64_t archived_lines;
+	uint64_t archive_file_bytes; /* what the archives take on the disk */
+	uint64_t deleted_bytes;	 /* taken away by retention, before compression */
+	uint64_t deleted_lines;
+	uint64_t gone_bytes;	 /* taken away by someone else: truncated, deleted, replaced */
+	uint64_t err_captured_bytes; /* the part of captured_bytes that came through standard error's own FIFO */
+	uint64_t err_file_bytes;
+	uint64_t full_boot_ns;	 /* the pipe is full since; 0 = it is not */
+	uint64_t stall_max_ns;	 /* the longest time that a full pipe was not drained */
+	uint32_t rotations;
+	uint32_t archives;	 /* files */
+	uint32_t err_pipe_fill;
+	uint32_t pad2;
 };
 
 struct pt_exit {	      /* the exit mailbox: what the guardian saw of an orphan; writer: guardian */
@@ -208,6 +282,8 @@ uint64_t pt_life_version(const struct pt *pt, uint32_t slot);
 uint32_t pt_gen(const struct pt *pt, uint32_t slot); /* odd = in use; 0 for a slot out of range */
 
 int pt_read_daemon(const struct pt *pt, unsigned role, struct pt_daemon *ret);
+/* All zero until a monitor has said something. */
+int pt_read_monitor(const struct pt *pt, struct pt_monitor *ret);
 
 /* The change counter, bumped with every transition, health verdict, and daemon change; samples and log volume don't count. */
 uint32_t pt_changes(const struct pt *pt);

@@ -6,8 +6,8 @@
 set -u
 
 declare -A packages=(
-	[build]="gcc make pkg-config libcjson-dev"
-	[check]="check python3 python3-pytest python3-pytest-xdist python3-pytest-timeout"
+	[build]="gcc make pkg-config libcjson-dev libcurl4-openssl-dev liblz4-dev libmicrohttpd-dev libsqlite3-dev"
+	[check]="check lz4 python3 python3-pytest python3-pytest-xdist python3-pytest-timeout"
 	[demo]="python3"
 	[bench]="python3 strace"
 	[lint]="clang-format clang-tidy cppcheck shellcheck"

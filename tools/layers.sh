@@ -1,5 +1,5 @@
 #!/bin/bash
-# Fails on an #include that the layers do not allow: base <- shm, config <- the daemons and the CLI. No daemon includes another's headers.
+# Fails on an #include that the layers do not allow: base <- shm, config, logread <- the daemons and the CLI. No daemon includes another's headers.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -8,15 +8,18 @@ declare -A allowed=(
 	[shm]="shm base"
 	[config]="config base"
 	[guardian]="guardian shm base"
-	[monitor]="monitor shm base"
-	[logger]="logger shm base"
+	[logread]="logread base"
+	[monitor]="monitor config shm base"
+	[logger]="logger logread shm base"
 	[spawner]="spawner config shm base"
-	[cli]="cli config shm base"
+	[registry]="registry base"
+	[cli]="cli logread config shm base"
 )
 # What shm/ may use of base/: the parts that a program which only reads the table can carry along.
 shm_base="fault clock str home role io pidref procfs"
 # Who may include which outside library (everything else from outside is libc).
-declare -A libraries=([cjson]="config cli" [cJSON.h]="config cli" [curl]="monitor" [check.h]="")
+declare -A libraries=([cjson]="config monitor registry cli" [cJSON.h]="" [curl]="monitor" [lz4frame.h]="logread" [lz4.h]="logread" [sqlite3.h]="registry"
+	[microhttpd.h]="registry" [check.h]="")
 
 bad=0
 complain() {

@@ -51,7 +51,8 @@ def settled(tend, timeout=20):
     def all_run():
         daemons = tend.status()["daemons"]
         right = all(daemons[role]["state"] == "running" and daemons[role]["pid"] == tend.daemon_pid(role) for role in ROLES)
-        return right and daemons
+        # For a moment a spawner that became the guardian is still on record as the spawner, too.
+        return right and len({daemons[role]["pid"] for role in ROLES}) == len(ROLES) and daemons
 
     return wait_until(all_run, timeout, "all daemons running", nap=0.05)
 

@@ -165,7 +165,7 @@ def test_a_life(tend):
         ("removed", None, "none"),
     ]
     # Who asked is told where someone did.
-    assert all(e["by_pid"] for e in events if e["reason"] == "operator" and e["from"] in ("stopped", "running", "failed"))
+    assert all(e["by_pid"] for e in events if e["event"] == "state" and e["reason"] == "operator" and e["from"] in ("stopped", "running", "failed"))
     stop_everything(tend)
 
 

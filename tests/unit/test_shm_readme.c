@@ -90,7 +90,14 @@ static const struct field fields[] = {
 	F(pt_ident, service),
 	F(pt_ident, stop_signal),
 	F(pt_ident, command_cut),
+	F(pt_ident, separate_stderr),
 	F(pt_ident, pad),
+	F(pt_ident, log_rotate_bytes),
+	F(pt_ident, log_keep_bytes),
+	F(pt_ident, log_rotate_age_s),
+	F(pt_ident, log_keep_age_s),
+	F(pt_ident, log_keep_files),
+	F(pt_ident, pad2),
 	F(pt_life, since_real_ns),
 	F(pt_life, since_boot_ns),
 	F(pt_life, next_boot_ns),
@@ -117,7 +124,10 @@ static const struct field fields[] = {
 	F(pt_life, exit_kind),
 	F(pt_life, killed),
 	F(pt_life, launch_stage),
+	F(pt_life, desired),
 	F(pt_life, pad),
+	F(pt_life, pipe_left),
+	F(pt_life, pipe_left_err),
 	F(pt_health, sampled_boot_ns),
 	F(pt_health, sampled_real_ns),
 	F(pt_health, last_seen_real_ns),
@@ -134,8 +144,44 @@ static const struct field fields[] = {
 	F(pt_health, files),
 	F(pt_health, failures),
 	F(pt_health, verdict),
-	F(pt_health, pad),
+	F(pt_health, startup),
+	F(pt_health, readiness),
+	F(pt_health, liveness),
 	F(pt_health, error),
+	F(pt_health, probed_real_ns),
+	F(pt_health, restarted_real_ns),
+	F(pt_health, listed_real_ns),
+	F(pt_health, registry_seen_real_ns),
+	F(pt_health, probe_us),
+	F(pt_health, health_restarts),
+	F(pt_health, capabilities),
+	F(pt_health, dependencies),
+	F(pt_health, dependencies_resolved),
+	F(pt_health, listing),
+	F(pt_health, registry_alive),
+	F(pt_health, gave_up),
+	F(pt_health, pad),
+	F(pt_health, registry_status),
+	F(pt_health, registry_id),
+	F(pt_health, registry_endpoint),
+	F(pt_monitor, registry_asked_real_ns),
+	F(pt_monitor, registry_answered_real_ns),
+	F(pt_monitor, registry_since_real_ns),
+	F(pt_monitor, brake_since_real_ns),
+	F(pt_monitor, cycles),
+	F(pt_monitor, requests),
+	F(pt_monitor, cycle_cpu_ns),
+	F(pt_monitor, alerts_sent),
+	F(pt_monitor, alerts_lost),
+	F(pt_monitor, alerts_queued),
+	F(pt_monitor, registry_agents),
+	F(pt_monitor, interval_ms),
+	F(pt_monitor, restart_tokens),
+	F(pt_monitor, registry_state),
+	F(pt_monitor, pad),
+	F(pt_monitor, registry_url),
+	F(pt_monitor, registry_error),
+	F(pt_monitor, brake_reason),
 	F(pt_log, captured_bytes),
 	F(pt_log, file_bytes),
 	F(pt_log, last_real_ns),
@@ -144,7 +190,24 @@ static const struct field fields[] = {
 	F(pt_log, pipe_fill),
 	F(pt_log, error),
 	F(pt_log, state),
+	F(pt_log, full),
 	F(pt_log, pad),
+	F(pt_log, base_bytes),
+	F(pt_log, rotated_bytes),
+	F(pt_log, archived_bytes),
+	F(pt_log, archived_lines),
+	F(pt_log, archive_file_bytes),
+	F(pt_log, deleted_bytes),
+	F(pt_log, deleted_lines),
+	F(pt_log, gone_bytes),
+	F(pt_log, err_captured_bytes),
+	F(pt_log, err_file_bytes),
+	F(pt_log, full_boot_ns),
+	F(pt_log, stall_max_ns),
+	F(pt_log, rotations),
+	F(pt_log, archives),
+	F(pt_log, err_pipe_fill),
+	F(pt_log, pad2),
 	F(pt_exit, start_ticks),
 	F(pt_exit, real_ns),
 	F(pt_exit, boot_ns),
@@ -283,13 +346,16 @@ START_TEST(words)
 	numbers("policy", pt_policy_label, 0, PT_POLICY_MAX);
 	numbers("service", pt_service_label, 0, PT_SERVICE_MAX);
 	numbers("verdict", pt_health_label, 0, PT_HEALTH_MAX);
+	numbers("listing", pt_listing_label, 0, PT_LISTING_MAX);
+	numbers("probe", pt_probe_label, 0, PT_PROBE_MAX);
+	numbers("registry", pt_registry_label, 0, PT_REGISTRY_MAX);
 	numbers("log state", pt_log_label, 0, PT_LOG_MAX);
 	numbers("stage", pt_stage_label, 0, PT_STAGE_MAX);
 	numbers("event kind", pt_event_label, 1, PT_EVENT_MAX);
 	numbers("command kind", pt_command_label, 0, PT_COMMAND_MAX);
 	ck_assert_int_eq(PT_EXIT_LOST, 2);
 	for (unsigned kind = 0; kind < PT_COMMAND_MAX; kind++)
-		ck_assert_int_eq(pt_command_role(kind), kind < 5 ? ROLE_SPAWNER : ROLE_GUARDIAN);
+		ck_assert_int_eq(pt_command_role(kind), kind < 5 ? ROLE_SPAWNER : kind == 5 ? ROLE_GUARDIAN : ROLE_LOGGER);
 }
 END_TEST
 
@@ -298,7 +364,7 @@ START_TEST(constants)
 	load();
 	ck_assert_uint_eq(SEG_MAGIC, 0x31484d53444e4554ull);
 	ck_assert_mem_eq("TENDSMH1", &(uint64_t){ SEG_MAGIC }, 8);
-	ck_assert_uint_eq(SEG_ABI, 1);
+	ck_assert_uint_eq(SEG_ABI, 2);
 	ck_assert_uint_eq(SEG_PAGE, 4096);
 	ck_assert_uint_eq(PT_CAPACITY_MAX, 65536);
 	ck_assert_uint_eq(LATCH_BYTES(40), 8 + 2 * 40);
