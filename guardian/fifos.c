@@ -53,7 +53,7 @@ static bool hold(struct guardian *g, uint32_t slot, uint32_t gen)
 	char name[80];
 	int fd;
 
-	if (pt_read(g->pt, slot, &row) < 0 || row.gen != gen)
+	if (pt_read_blocks(g->pt, slot, PT_BLOCK_EXIT, &row) < 0 || row.gen != gen)
 		return false;
 	fifo_name(row.ident.name, "out", name);
 	fd = io_open(g->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);

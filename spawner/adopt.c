@@ -102,7 +102,7 @@ static int load_row(struct spawner *sp, uint32_t slot)
 {
 	struct pt_row row;
 	struct proc *p;
-	int r = pt_read(sp->pt, slot, &row);
+	int r = pt_read_blocks(sp->pt, slot, PT_BLOCK_EXIT, &row);
 
 	if (r == -ENOENT)
 		return 0;
