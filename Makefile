@@ -52,7 +52,7 @@ endif
 B := build/$(VARIANT)
 
 # How sanitized programs behave in tests: the first finding ends the program, so that it can't pass for a warning.
-TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),\
+TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),SAN_FLAGS='$(SAN_FLAGS)' \
 	ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5)
 

@@ -62,7 +62,8 @@ def build_example(prefix, tmp_path):
     env = dict(os.environ, PKG_CONFIG_PATH=str(prefix / "lib/pkgconfig"))
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "tendshm"], env=env, capture_output=True, text=True, check=True).stdout.split()
     program = tmp_path / "watch_changes"
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, TOP / "examples/watch_changes.c", *flags], check=True, timeout=120)
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, TOP / "examples/watch_changes.c", *flags,
+                    *os.environ.get("SAN_FLAGS", "").split()], check=True, timeout=120)
     return program
 
 
