@@ -60,7 +60,7 @@ static void copy_words(void *to, const void *from, size_t bytes)
 static bool load_request(const struct seg_command *c, uint32_t state, uint64_t ticket, struct pt_request *ret)
 {
 	const _Atomic uint64_t *from = (const _Atomic uint64_t *)(const void *)&c->req;
-	uint64_t word[sizeof(*ret) / 8];
+	uint64_t word[sizeof(*ret) / 8] = { 0 };
 
 	for (size_t i = 0; i < sizeof(*ret) / 8; i++)
 		word[i] = atomic_load_explicit(&from[i], memory_order_acquire);

@@ -159,7 +159,7 @@ static void add_known(struct spawner *sp, const struct desired_entry *e, bool sa
 	r = row_load_ident(sp, file, e->name, &ident, &f);
 	if (r == 0)
 		r = row_add(sp, &ident, &p);
-	if (r < 0) {
+	if (r < 0 || !p) {
 		say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", e->name, f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
 		(void)desired_keep(&sp->foreign_entries, e);
 		return;
