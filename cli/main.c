@@ -24,6 +24,7 @@ const struct command *const commands[] = {
 	&cmd_wait,
 	&cmd_snapshot,
 	&cmd_doctor,
+	&cmd_orphans,
 	&cmd_version,
 	&cmd_help,
 	NULL,
