@@ -250,6 +250,7 @@ $(INSTALLED_PC): tools/tendshm.pc.in VERSION FORCE
 install: all $(INSTALLED_LIB) $(INSTALLED_PC)
 	install -d "$(D)/bin" "$(D)/libexec/tend" "$(D)/lib/pkgconfig" "$(D)/include/tend/shm" "$(D)/include/tend/base"
 	install -m 755 $(BIN)/tend "$(D)/bin/"
+	ln -sf tend "$(D)/bin/mcp_mesh_dev"
 	install -m 755 $(DAEMONS) "$(D)/libexec/tend/"
 	install -m 644 tools/tendshm.h "$(D)/include/"
 	install -m 644 $(filter shm/%,$(SHM_HEADERS)) "$(D)/include/tend/shm/"
@@ -262,7 +263,7 @@ install: all $(INSTALLED_LIB) $(INSTALLED_PC)
 
 # Exactly what install made; folders go only where they are ours and empty.
 uninstall:
-	rm -f "$(D)/bin/tend" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
+	rm -f "$(D)/bin/tend" "$(D)/bin/mcp_mesh_dev" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
 	rm -f "$(D)/include/tendshm.h" $(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(h)")
 	rm -f "$(D)/lib/libtendshm.a" "$(D)/lib/pkgconfig/tendshm.pc"
 	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))") $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")

@@ -41,7 +41,7 @@ def tree(tmp_path):
 def test_install_use_uninstall(tree, tmp_path, new_tend):
     prefix = tmp_path / "prefix"
     make(tree, "install", f"PREFIX={prefix}")
-    assert {"bin/tend", "libexec/tend/tend-guardian", "lib/libtendshm.a", "lib/pkgconfig/tendshm.pc", "include/tendshm.h",
+    assert {"bin/tend", "bin/mcp_mesh_dev", "libexec/tend/tend-guardian", "lib/libtendshm.a", "lib/pkgconfig/tendshm.pc", "include/tendshm.h",
             "share/man/man1/tend.1", "share/man/man5/tend-shm.5", "share/man/man8/tend-guardian.8"} <= set(files_below(prefix))  # fmt: skip
 
     tend = new_tend()
