@@ -3,6 +3,7 @@
 #   make                  the programs               make check            every test; SAN=address|undefined|thread for a sanitized run
 #   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
+#   make model            model-check the table's protocols
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
 # Sources are found by folder: a new .c file needs no line here.
@@ -97,7 +98,7 @@ TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
-.PHONY: all deps check check-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
+.PHONY: all deps check check-run model demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
 	system system-run test-programs need-build FORCE
 
 all: need-build $(BINARIES)
@@ -195,6 +196,11 @@ system:
 system-run: all test-programs
 	@$(TEST_ENV) tools/system.sh $(T)
 
+# The table's protocols under a model checker; quick, and a part of check as well.
+model:
+	@tools/deps.sh install model
+	@tools/model.sh $(T)
+
 demo:
 	@tools/deps.sh install build demo
 	@$(MAKE) --no-print-directory $(PARALLEL) demo-run
@@ -272,7 +278,7 @@ uninstall:
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-ifneq ($(filter-out clean fmt lint layers lengths deps uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean fmt lint layers lengths model deps uninstall,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 endif
