@@ -3,7 +3,7 @@
 #   make                  the programs               make check            every test; SAN=address|undefined|thread for a sanitized run
 #   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
-#   make model            model-check the table's protocols
+#   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
 # Sources are found by folder: a new .c file needs no line here.
@@ -94,11 +94,13 @@ BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 TEST_BIN_SRC   := $(sort $(wildcard tests/bin/*.c))
 TEST_BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
+TEST_FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+TEST_FUZZ      := $(TEST_FUZZ_SRC:%.c=$(B)/%)
 TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
-.PHONY: all deps check check-run model demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
+.PHONY: all deps check check-run model fuzz demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
 	system system-run test-programs need-build FORCE
 
 all: need-build $(BINARIES)
@@ -164,10 +166,12 @@ $(foreach p,$(READY),$(eval $(call program,$(p),$(ALL_LIBS),$(LIBS_$(call folder
 
 $(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS)
+$(TEST_FUZZ): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(ALL_LIBS)
+	$(link) $(TEST_LIBS)
 $(TEST_UNIT): $(B)/%: $(B)/%.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS) $(CHECK_LIBS)
 
-$(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) tools/links.awk
+$(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) $(TEST_FUZZ_SRC) tools/links.awk
 	@mkdir -p $(@D)
 	@awk -v build=$(B) -f tools/links.awk /dev/null $(filter %.c,$^) > $@
 
@@ -181,7 +185,7 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 check:
 	@tools/deps.sh install build check
 	@$(MAKE) --no-print-directory $(PARALLEL) check-run
-check-run: all test-programs $(TEST_UNIT)
+check-run: all test-programs $(TEST_UNIT) $(TEST_FUZZ)
 	@$(TEST_ENV) tools/check.sh $(T)
 
 unit:
@@ -201,6 +205,11 @@ model:
 	@tools/deps.sh install model
 	@tools/model.sh $(T)
 
+# libFuzzer; FUZZ_SECONDS for each target, T="spec text" for some of them. make check gives each a second or two by a driver of its own.
+fuzz:
+	@tools/deps.sh install build fuzz
+	@tools/fuzz.sh long $(T)
+
 demo:
 	@tools/deps.sh install build demo
 	@$(MAKE) --no-print-directory $(PARALLEL) demo-run
@@ -215,7 +224,7 @@ bench-run: all test-programs $(TEST_BENCH)
 
 # ---- looking after the sources
 
-C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench,$(f)/*.[ch]))
+C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench tests/fuzz,$(f)/*.[ch]))
 
 fmt:
 	@tools/deps.sh need lint
@@ -278,7 +287,7 @@ uninstall:
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-ifneq ($(filter-out clean fmt lint layers lengths model deps uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean fmt lint layers lengths model fuzz deps uninstall,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 endif

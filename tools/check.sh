@@ -11,6 +11,8 @@ for part in layers lengths model; do
 	if tools/$part.sh; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
 
+if tools/fuzz.sh quick; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+
 rm -f "$BUILD/results/unit" "$BUILD/results/system"
 tools/unit.sh
 tools/system.sh "$@"
