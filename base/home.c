@@ -48,7 +48,7 @@ static int default_path(char buf[static PATH_MAX], struct fault *f)
 	return n < 0 || n >= PATH_MAX ? too_long(f, "the home folder") : 0;
 }
 
-static int wanted_path(const char *path, char buf[static PATH_MAX], struct fault *f)
+int home_wanted(const char *path, char buf[static PATH_MAX], struct fault *f)
 {
 	if (!path) {
 		path = getenv("TEND_HOME");
@@ -163,7 +163,7 @@ int home_open(const char *path, enum home_open how, struct home *ret, struct fau
 {
 	struct home h = HOME_INIT;
 	char wanted[PATH_MAX];
-	int r = wanted_path(path, wanted, f);
+	int r = home_wanted(path, wanted, f);
 
 	if (!r && how == HOME_CREATE)
 		r = make_folders(wanted, f);

@@ -5,6 +5,7 @@
  *   HOME/logs/           NAME.log, tend.log                                                               0700
  *   HOME/specs/          NAME.json: how to run a process                                                  0700
  *   HOME/processes.json  what is desired, and who ran last                                                0600
+ *   HOME/cli_config.json what was configured (config/cliconf.h)                                           0600
  *
  * The home is $TEND_HOME, else ~/.mcp_mesh (the reference's). It must belong to the caller's effective user and must not be writable by
  * others: what runs from it runs with that user's rights.
@@ -33,6 +34,9 @@ enum home_open { HOME_READ, HOME_CREATE };
  * HOME_CREATE: makes whatever is missing, 0700. Errors name the path: not a folder, someone else's, writable by others, read-only. */
 int home_open(const char *path, enum home_open how, struct home *ret, struct fault *f);
 void home_close(struct home *h);
+
+/* Where the home is, or would be made, without opening it. */
+int home_wanted(const char *path, char buf[static PATH_MAX], struct fault *f);
 
 /* The folder that holds tend's own daemons, from where the calling program lies: beside it (build/bin), else ../libexec/tend.
  * buf gets the absolute path of the program "tend-ROLE". -ENOENT with the places tried. */

@@ -23,6 +23,7 @@ const struct command *const commands[] = {
 	&cmd_why,
 	&cmd_wait,
 	&cmd_snapshot,
+	&cmd_config,
 	&cmd_doctor,
 	&cmd_orphans,
 	&cmd_version,

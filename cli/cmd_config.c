@@ -1,0 +1,250 @@
+/* tend config - show and change cli_config.json. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/home.h"
+#include "base/str.h"
+#include "cli/conf.h"
+#include "cli/json.h"
+#include "cli/like.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/utf8.h"
+
+static bool is_shown(const struct cliconf *c, enum conf_key key)
+{
+	return key != CONF_REGISTRY_COMMAND || cliconf_text(c, key)[0];
+}
+
+static cJSON *value_json(const struct cliconf *c, enum conf_key key)
+{
+	switch (cliconf_type(key)) {
+	case CONF_BOOL:
+		return cJSON_CreateBool(cliconf_bool(c, key));
+	case CONF_INT:
+		return cJSON_CreateNumber((double)cliconf_number(c, key));
+	default:
+		return json_text(cliconf_text(c, key));
+	}
+}
+
+static int show_json(const struct cliconf *c)
+{
+	cJSON *doc = cJSON_CreateObject();
+
+	for (unsigned k = 0; doc && k < CONF_KEYS; k++) {
+		cJSON *item = is_shown(c, (enum conf_key)k) ? value_json(c, (enum conf_key)k) : NULL;
+
+		if (!is_shown(c, (enum conf_key)k) || (item && cJSON_AddItemToObject(doc, cliconf_name((enum conf_key)k), item)))
+			continue;
+		cJSON_Delete(item);
+		cJSON_Delete(doc);
+		return out_fail("out of memory");
+	}
+	return json_print(doc);
+}
+
+static int show_yaml(const struct cliconf *c)
+{
+	char number[24], visible[4 * CLICONF_TEXT_MAX];
+
+	for (unsigned k = 0; k < CONF_KEYS; k++) {
+		if (!is_shown(c, (enum conf_key)k))
+			continue;
+		str_visible(visible, sizeof(visible), cliconf_show(c, (enum conf_key)k, number));
+		printf("%s: %s\n", cliconf_name((enum conf_key)k), visible);
+	}
+	return EXIT_OK;
+}
+
+static int show(const char *format)
+{
+	struct cliconf c;
+	int status;
+
+	if (!conf_load(&c))
+		return EXIT_FAIL;
+	status = strcmp(format, "json") == 0 ? show_json(&c) : show_yaml(&c);
+	cliconf_done(&c);
+	return status;
+}
+
+static int unknown_key(const char *name)
+{
+	struct like like = LIKE(name);
+
+	for (unsigned k = 0; k < CONF_KEYS; k++)
+		like_try(&like, cliconf_name((enum conf_key)k));
+	if (like.best)
+		return out_fail("unknown key %s; did you mean %s?", name, like.best);
+	return out_fail("unknown key %s; \"tend config show\" lists them", name);
+}
+
+/* Write what c holds, making the home if it does not exist yet. */
+static int save(const struct cliconf *c)
+{
+	struct home h = HOME_INIT;
+	struct fault f = { "" };
+	int r = home_open(NULL, HOME_CREATE, &h, &f);
+
+	if (r == 0)
+		r = c ? cliconf_save(h.fd, c, &f) : cliconf_reset(h.fd, &f);
+	home_close(&h);
+	return r < 0 ? out_fail("%s", f.text) : EXIT_OK;
+}
+
+static int set(const char *name, const char *text)
+{
+	struct cliconf c;
+	struct fault f = { "" };
+	enum conf_key key;
+	char number[24], visible[4 * CLICONF_TEXT_MAX];
+	int status = EXIT_FAIL;
+
+	if (cliconf_find(name, &key) < 0)
+		return unknown_key(name);
+	if (!conf_load(&c))
+		return EXIT_FAIL;
+	if (cliconf_type(key) == CONF_TEXT && !utf8_is_valid(text))
+		out_fail("Configuration error: %s is not valid UTF-8", name);
+	else if (cliconf_set(&c, key, text, &f) < 0)
+		out_fail("Configuration error: %s", f.text);
+	else
+		status = save(&c);
+	if (status == EXIT_OK) {
+		str_visible(visible, sizeof(visible), cliconf_show(&c, key, number));
+		if (c.value[key].from == CONF_FROM_ENV)
+			out_warn("%s is the default, and such a value counts as not set: $%s decides (%s)", text, cliconf_variable(key),
+				visible);
+		else
+			printf("%s = %s\n", name, visible);
+	}
+	cliconf_done(&c);
+	return status;
+}
+
+static int save_all(void)
+{
+	char path[PATH_MAX + 64];
+	struct cliconf c;
+	int status = EXIT_FAIL;
+
+	if (!conf_path(path, sizeof(path)) || !conf_load(&c))
+		return EXIT_FAIL;
+	if (cliconf_keep(&c) < 0)
+		out_fail("out of memory");
+	else
+		status = save(&c);
+	if (status == EXIT_OK)
+		printf("Configuration saved to %s\n", path);
+	cliconf_done(&c);
+	return status;
+}
+
+static int reset(void)
+{
+	int status = save(NULL);
+
+	if (status == EXIT_OK)
+		printf("Configuration reset to defaults\n");
+	return status;
+}
+
+static int print_path(void)
+{
+	char path[PATH_MAX + 64];
+
+	if (!conf_path(path, sizeof(path)))
+		return EXIT_FAIL;
+	printf("%s\n", path);
+	return EXIT_OK;
+}
+
+static int dispatch(int n, char **word, const char *format)
+{
+	static const struct action {
+		const char *name;
+		int operands;
+	} actions[] = { { "show", 0 }, { "set", 2 }, { "reset", 0 }, { "path", 0 }, { "save", 0 } };
+	struct like like = LIKE(word[0]);
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		like_try(&like, actions[i].name);
+		if (strcmp(word[0], actions[i].name) != 0)
+			continue;
+		if (n - 1 != actions[i].operands)
+			return n - 1 < actions[i].operands ? out_misuse("%s needs KEY and VALUE", word[0])
+							   : out_misuse("%s: too many operands", word[0]);
+		if (format && i != 0)
+			return out_misuse("--format belongs to show");
+		switch (i) {
+		case 0:
+			return show(format ? format : "yaml");
+		case 1:
+			return set(word[1], word[2]);
+		case 2:
+			return reset();
+		case 3:
+			return print_path();
+		default:
+			return save_all();
+		}
+	}
+	if (like.best)
+		return out_misuse("unknown action %s; did you mean %s?", word[0], like.best);
+	return out_misuse("unknown action %s", word[0]);
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { 0 } };
+	const char *format = NULL;
+	int opt;
+
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		format = optarg;
+		if (strcmp(format, "yaml") != 0 && strcmp(format, "json") != 0)
+			return out_misuse("--format %s: yaml or json is wanted", format);
+	}
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (optind == argc) /* as in the reference: nothing asked, nothing said */
+		return EXIT_OK;
+	return dispatch(argc - optind, argv + optind, format);
+}
+
+const struct command cmd_config = {
+	.name = "config",
+	.summary = "show and change the configuration",
+	.usage = "show [--format yaml|json]\nset KEY VALUE\nreset\npath\nsave",
+	.help = "  show    what is in force: one \"key: value\" line each, or JSON\n"
+		"  set     put a value into the file. Booleans: true, 1, yes and on are true, all\n"
+		"          else is false\n"
+		"  reset   take everything that was set out of the file; repairs a damaged one\n"
+		"  path    where the file is\n"
+		"  save    put what is in force, the environment included, into the file\n"
+		"\n"
+		"A value comes from the first of these that has one: an option of the command, the\n"
+		"file, the environment, the built-in default. In file and environment a value that\n"
+		"equals the default counts as not set.\n"
+		"\n"
+		"  KEY                    DEFAULT             ENVIRONMENT\n"
+		"  auto_restart           True                MCP_MESH_AUTO_RESTART\n"
+		"  db_path                ./dev_registry.db   MCP_MESH_DB_PATH\n"
+		"  debug_mode             False               MCP_MESH_DEBUG_MODE\n"
+		"  enable_background      False               MCP_MESH_ENABLE_BACKGROUND\n"
+		"  health_check_interval  30                  MCP_MESH_HEALTH_CHECK_INTERVAL\n"
+		"  log_level              INFO                MCP_MESH_LOG_LEVEL\n"
+		"  pid_file               ./mcp_mesh_dev.pid  MCP_MESH_PID_FILE\n"
+		"  registry_command       (none)              TEND_REGISTRY_COMMAND\n"
+		"  registry_host          localhost           MCP_MESH_REGISTRY_HOST\n"
+		"  registry_port          8080                MCP_MESH_REGISTRY_PORT\n"
+		"  shutdown_timeout       30                  MCP_MESH_SHUTDOWN_TIMEOUT\n"
+		"  startup_timeout        30                  MCP_MESH_STARTUP_TIMEOUT\n"
+		"  watch_files            True                MCP_MESH_WATCH_FILES\n"
+		"\n"
+		"Examples:\n"
+		"  tend config set registry_port 9000\n"
+		"  tend config show --format json\n",
+	.run = run,
+};

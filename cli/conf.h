@@ -1,0 +1,14 @@
+/*
+ * cli/conf.h - the configuration as a command needs it: loaded once, complaints in one line.
+ */
+#ifndef CLI_CONF_H
+#define CLI_CONF_H
+
+#include "config/cliconf.h"
+
+/* Load cli_config.json of the home and the environment. A home that does not exist has no file. False: said. Release with cliconf_done(). */
+bool conf_load(struct cliconf *ret);
+/* Path of the file. False: said. */
+bool conf_path(char *buf, size_t size);
+
+#endif

@@ -1,0 +1,261 @@
+/* registry/listing.c - GET /agents and GET /capabilities (registry/api.h). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "registry/api.h"
+
+/* A list is refreshed for heartbeats alone once in this time; whoever asks conditionally is told "not modified" in between. */
+#define BEAT_STEP_NS (15 * NS_PER_SEC)
+
+struct filter {
+	const char *status, *namespace, *name, *type, *capability, *version, *tags, *labels, *category, *stability;
+	bool fuzzy, any;
+};
+
+static const char *param(const struct request *q, const char *key, struct filter *f)
+{
+	const char *value = q->query ? q->query(q->query_arg, key) : NULL;
+
+	if (!value || !value[0])
+		return NULL;
+	f->any = true;
+	return value;
+}
+
+static struct filter read_filter(const struct request *q)
+{
+	struct filter f = { 0 };
+	const char *fuzzy = q->query ? q->query(q->query_arg, "fuzzy_match") : NULL;
+
+	f.status = param(q, "status", &f);
+	f.namespace = param(q, "namespace", &f);
+	f.name = param(q, "name", &f);
+	f.type = param(q, "agent_type", &f);
+	f.capability = param(q, "capability", &f);
+	if (!f.capability)
+		f.capability = param(q, "capabilities", &f);
+	f.version = param(q, "version_constraint", &f);
+	f.tags = param(q, "capability_tags", &f);
+	f.category = param(q, "capability_category", &f);
+	f.stability = param(q, "capability_stability", &f);
+	f.labels = param(q, "label_selector", &f);
+	f.fuzzy = fuzzy && (strcasecmp(fuzzy, "true") == 0 || strcmp(fuzzy, "1") == 0);
+	return f;
+}
+
+/* Call fn for each piece of a list that is parted by commas; false as soon as one fails. */
+static bool each(const char *list, bool (*fn)(const char *piece, size_t len, const void *arg), const void *arg)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		if (len && !fn(list, len, arg))
+			return false;
+		list += len + (list[len] == ',');
+	}
+	return true;
+}
+
+static bool has_tag(const char *piece, size_t len, const void *capability)
+{
+	const cJSON *tag;
+
+	cJSON_ArrayForEach(tag, cJSON_GetObjectItemCaseSensitive((const cJSON *)capability, "tags"))
+		if (cJSON_IsString(tag) && strlen(tag->valuestring) == len && strncmp(tag->valuestring, piece, len) == 0)
+			return true;
+	return false;
+}
+
+/* key=value, or key alone: that there is such a label. */
+static bool has_label(const char *piece, size_t len, const void *labels)
+{
+	const char *equals = memchr(piece, '=', len);
+	size_t key = equals ? (size_t)(equals - piece) : len;
+	const cJSON *label;
+
+	cJSON_ArrayForEach(label, (const cJSON *)labels) {
+		if (strlen(label->string) != key || strncmp(label->string, piece, key) != 0)
+			continue;
+		if (!equals || (cJSON_IsString(label) && strlen(label->valuestring) == len - key - 1 &&
+				strncmp(label->valuestring, equals + 1, len - key - 1) == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool same_word(const cJSON *o, const char *key, const char *word)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+
+	return cJSON_IsString(item) && strcmp(item->valuestring, word) == 0;
+}
+
+/* Is one of the names of the list (parted by commas) this capability's? */
+static bool is_named(const struct filter *f, const char *name)
+{
+	const char *list = f->capability;
+
+	while (*list) {
+		size_t len = strcspn(list, ",");
+		char piece[256];
+
+		if (len > 0 && len < sizeof(piece)) {
+			memcpy(piece, list, len);
+			piece[len] = 0;
+			if (f->fuzzy ? strcasestr(name, piece) != NULL : strcmp(name, piece) == 0)
+				return true;
+		}
+		list += len + (list[len] == ',');
+	}
+	return false;
+}
+
+static bool capability_passes(const struct filter *f, const cJSON *c)
+{
+	return (!f->capability || is_named(f, cJSON_GetObjectItemCaseSensitive(c, "name")->valuestring)) &&
+	       (!f->version || agent_version_fits(cJSON_GetObjectItemCaseSensitive(c, "version")->valuestring, f->version)) &&
+	       (!f->tags || each(f->tags, has_tag, c)) && (!f->category || same_word(c, "category", f->category)) &&
+	       (!f->stability || same_word(c, "stability", f->stability));
+}
+
+static bool agent_passes(const struct filter *f, const struct agent *a, uint64_t now)
+{
+	return (!f->status || strcmp(agent_status(a, now), f->status) == 0) && (!f->namespace || strcmp(a->namespace, f->namespace) == 0) &&
+	       (!f->name || (f->fuzzy ? strcasestr(a->name, f->name) != NULL : strcmp(a->name, f->name) == 0)) &&
+	       (!f->type || strcmp(a->type, f->type) == 0) &&
+	       (!f->labels || each(f->labels, has_label, cJSON_GetObjectItemCaseSensitive(a->entry, "labels")));
+}
+
+static bool some_capability_passes(const struct filter *f, const struct agent *a)
+{
+	const cJSON *c;
+
+	if (!f->capability && !f->version && !f->tags && !f->category && !f->stability)
+		return true;
+	cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities"))
+		if (capability_passes(f, c))
+			return true;
+	return false;
+}
+
+static void put_agent(struct api *api, struct agent *a, struct buf *out)
+{
+	table_resolve(&api->table, a, api->now_boot_ns);
+	buf_text(out, "{");
+	buf_text(out, a->text);
+	buf_print(out, ",\"status\":\"%s\",\"created_at\":", agent_status(a, api->now_boot_ns));
+	buf_time(out, a->created_real_ns);
+	buf_text(out, ",\"updated_at\":");
+	buf_time(out, a->updated_real_ns);
+	buf_text(out, ",\"last_seen\":");
+	buf_time(out, a->seen_real_ns);
+	buf_text(out, ",\"last_heartbeat\":");
+	buf_time(out, a->seen_real_ns);
+	buf_print(out, ",\"resource_version\":\"%llu\",\"dependencies_resolved\":%u,\"dependency_resolutions\":",
+		  (unsigned long long)(a->updated_real_ns / NS_PER_MS), a->resolved);
+	buf_text(out, a->resolutions ? a->resolutions : "[]");
+	buf_text(out, "}");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct agent *x = *(struct agent *const *)a, *y = *(struct agent *const *)b;
+	int r = strcmp(x->name, y->name);
+
+	return r ? r : strcmp(x->id, y->id);
+}
+
+static void end_list(struct buf *out, size_t n, uint64_t real_ns)
+{
+	buf_print(out, "],\"count\":%zu,\"timestamp\":", n);
+	buf_time(out, real_ns);
+	buf_text(out, "}");
+}
+
+static void put_list(struct api *api, const struct filter *f, struct buf *out)
+{
+	struct agent **list = calloc(api->table.n + 1, sizeof(*list));
+	size_t n = 0;
+
+	if (!list) {
+		out->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < api->table.n; i++)
+		if (agent_passes(f, api->table.all[i], api->now_boot_ns) && some_capability_passes(f, api->table.all[i]))
+			list[n++] = api->table.all[i];
+	qsort(list, n, sizeof(*list), by_name);
+	buf_text(out, "{\"agents\":[");
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_text(out, ",");
+		put_agent(api, list[i], out);
+	}
+	free(list);
+	end_list(out, n, api->now_real_ns);
+}
+
+/* A weak tag: equal ones mean the same agents in the same states, and signs of life that are at most BEAT_STEP_NS apart. */
+static void make_etag(const struct api *api, char etag[static 64])
+{
+	snprintf(etag, 64, "W/\"%llx-%llx-%llx\"", (unsigned long long)api->started_real_ns, (unsigned long long)api->table.changes,
+		 (unsigned long long)(api->beat_real_ns / BEAT_STEP_NS));
+}
+
+void api_agents(struct api *api, const struct request *q, struct reply *r)
+{
+	struct filter f = read_filter(q);
+
+	table_age(&api->table, api->now_boot_ns, NULL, NULL);
+	if (!f.any) {
+		make_etag(api, r->etag);
+		if (q->if_none_match && (strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, r->etag))) {
+			r->status = 304;
+			return;
+		}
+	}
+	r->status = 200;
+	put_list(api, &f, &r->body);
+}
+
+void api_capabilities(struct api *api, const struct request *q, struct reply *r)
+{
+	struct filter f = read_filter(q);
+	size_t n = 0;
+
+	if (!f.capability) /* here "name" is the capability's */
+		f.capability = f.name;
+	f.name = NULL;
+	r->status = 200;
+	buf_text(&r->body, "{\"capabilities\":[");
+	for (size_t i = 0; i < api->table.n; i++) {
+		const struct agent *a = api->table.all[i];
+		const cJSON *c;
+
+		if (!agent_passes(&f, a, api->now_boot_ns))
+			continue;
+		cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities")) {
+			char *text = capability_passes(&f, c) ? cJSON_PrintUnformatted(c) : NULL;
+
+			if (!text)
+				continue;
+			buf_text(&r->body, n++ ? "," : "");
+			buf_add(&r->body, text, strlen(text) - 1);
+			cJSON_free(text);
+			buf_text(&r->body, ",\"agent_id\":");
+			buf_string(&r->body, a->id);
+			buf_text(&r->body, ",\"agent_name\":");
+			buf_string(&r->body, a->name);
+			buf_text(&r->body, ",\"agent_namespace\":");
+			buf_string(&r->body, a->namespace);
+			buf_print(&r->body, ",\"agent_status\":\"%s\",\"agent_endpoint\":", agent_status(a, api->now_boot_ns));
+			buf_string(&r->body, cJSON_GetObjectItemCaseSensitive(a->entry, "endpoint")->valuestring);
+			buf_text(&r->body, "}");
+		}
+	}
+	end_list(&r->body, n, api->now_real_ns);
+}
