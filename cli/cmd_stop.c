@@ -45,8 +45,12 @@ static int stop_part(struct instance *in, struct view_row *const *rows, size_t n
 		ask_fill(&a[k], PT_COMMAND_STOP, rows[i]->row.ident.name, s->flags);
 		a[k++].req.timeout_ms = s->timeout_ms;
 	}
-	if (k)
-		status = ask_all(in, a, k, &patience, &f) < 0 ? out_fail("%s", f.text) : report_stops(in, a, k);
+	if (k) {
+		int r = ask_all(in, a, k, &patience, &f);
+
+		/* -ENOENT: another command has ended the instance meanwhile, and with it all of these. */
+		status = r == -ENOENT ? EXIT_OK : r < 0 ? out_fail("%s", f.text) : report_stops(in, a, k);
+	}
 	free(a);
 	out_flush();
 	return status;

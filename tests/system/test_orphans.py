@@ -70,7 +70,7 @@ def test_children_that_outlived_a_record(tend):
 def test_kill_ends_them_and_nothing_else(tend):
     """In a pid namespace of its own, so that it can't see anybody else's."""
     program = """
-import json, os, shutil, subprocess, sys, time
+import json, os, shutil, signal, subprocess, sys
 tend, sleeper, ignorer, home = sys.argv[1:]
 def run(*args, check=True, **env):
     return subprocess.run([tend, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=check, env={**os.environ, **env})
@@ -81,8 +81,9 @@ run("start", "--background", "--name", "t", "--", ignorer, TEND_HOME=home)
 stranger = subprocess.Popen([sleeper])
 pid = {h: json.loads(run("status", "--json", TEND_HOME=h).stdout)["processes"][0]["pid"] for h in (home, other)}
 daemons = [d["pid"] for d in json.loads(run("status", "--json", TEND_HOME=home).stdout)["daemons"].values()]
-subprocess.run(["kill", "-STOP", *map(str, daemons)], check=True)
-subprocess.run(["kill", "-KILL", *map(str, daemons)], check=True)
+for signo in (signal.SIGSTOP, signal.SIGKILL):
+    for daemon in daemons:
+        os.kill(daemon, signo)
 shutil.rmtree(home)
 listed = json.loads(run("orphans", "--json").stdout)
 assert sorted(o["name"] for o in listed) == ["s", "t"], listed
