@@ -133,7 +133,9 @@ def marked(tend, name=None):
 
 
 def daemons_of(tend):
-    """{role: [pid]} of the living daemons that were started for this home, by their command lines: those that lost the race as well."""
+    """{role: [pid]} of the living daemons that were started for this home, by their command lines: those that lost the race as well.
+
+    A spawner's child that writes processes.json, or that is about to execute a process, bears its parent's command line, and is none."""
     found = {role: [] for role in ROLES}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -145,6 +147,9 @@ def daemons_of(tend):
         role = os.fsdecode(os.path.basename(argv[0])).removeprefix("tend-")
         if role in found and os.fsencode(tend.home) in argv and alive(int(entry)):
             found[role].append(int(entry))
+    for role, pids in found.items():
+        stats = {pid: proc_stat(pid) for pid in pids}
+        found[role] = [pid for pid in pids if stats[pid] and stats[pid][1] not in pids]
     return found
 
 

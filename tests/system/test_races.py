@@ -71,8 +71,7 @@ def test_twenty_names_started_at_once_without_daemons(tend):
     ended = finish(clis)
     assert [code for code, _, _ in ended] == [0] * 20, ended
     settled(tend)
-    # The child that writes the spawner's processes.json looks like a second spawner while it does.
-    wait_until(lambda: {role: len(pids) for role, pids in daemons_of(tend).items()} == dict.fromkeys(ROLES, 1), what="one daemon of each role")
+    assert {role: len(pids) for role, pids in daemons_of(tend).items()} == dict.fromkeys(ROLES, 1)
     for i in range(20):
         assert marked(tend, f"n{i}") == [tend.pid(f"n{i}")]
     tend.stop_all()
