@@ -28,22 +28,7 @@
 #define TURN_BYTES (256u << 10) /* from one stream, before the others have their turn */
 #define REST_BYTES (16u << 20)	/* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
 #define FULL_BYTES (32u << 10)	/* a call that moved less than this has left little behind */
-#define PIPE_BYTES (64u << 10)	/* where the pipe does not say */
 #define RETRY_NS   NS_PER_SEC
-
-/* The pipe was nearly full: its writer had to wait, or soon would have. Nearly empty: the call was hardly worth it. */
-uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes)
-{
-	if (pipe_bytes == 0)
-		pipe_bytes = PIPE_BYTES;
-	if (moved >= pipe_bytes - pipe_bytes / 4)
-		nap_ns /= 2;
-	else if (moved < pipe_bytes / 4)
-		nap_ns *= 2;
-	if (nap_ns < DRAIN_NAP_MIN_NS)
-		return DRAIN_NAP_MIN_NS;
-	return nap_ns < DRAIN_NAP_MAX_NS ? nap_ns : DRAIN_NAP_MAX_NS;
-}
 
 static uint32_t waiting(const struct stream *st)
 {
