@@ -3,6 +3,7 @@
 #   make                  the programs               make check            every test; SAN=address|undefined|thread for a sanitized run
 #   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
+#   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
 # Sources are found by folder: a new .c file needs no line here.
@@ -52,7 +53,7 @@ endif
 B := build/$(VARIANT)
 
 # How sanitized programs behave in tests: the first finding ends the program, so that it can't pass for a warning.
-TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),\
+TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),SAN_FLAGS='$(SAN_FLAGS)' \
 	ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5)
 
@@ -93,11 +94,13 @@ BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 TEST_BIN_SRC   := $(sort $(wildcard tests/bin/*.c))
 TEST_BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
+TEST_FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+TEST_FUZZ      := $(TEST_FUZZ_SRC:%.c=$(B)/%)
 TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
-.PHONY: all deps check check-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
+.PHONY: all deps check check-run model fuzz demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
 	system system-run test-programs need-build FORCE
 
 all: need-build $(BINARIES)
@@ -163,10 +166,12 @@ $(foreach p,$(READY),$(eval $(call program,$(p),$(ALL_LIBS),$(LIBS_$(call folder
 
 $(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS)
+$(TEST_FUZZ): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(ALL_LIBS)
+	$(link) $(TEST_LIBS)
 $(TEST_UNIT): $(B)/%: $(B)/%.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS) $(CHECK_LIBS)
 
-$(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) tools/links.awk
+$(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) $(TEST_FUZZ_SRC) tools/links.awk
 	@mkdir -p $(@D)
 	@awk -v build=$(B) -f tools/links.awk /dev/null $(filter %.c,$^) > $@
 
@@ -180,7 +185,7 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 check:
 	@tools/deps.sh install build check
 	@$(MAKE) --no-print-directory $(PARALLEL) check-run
-check-run: all test-programs $(TEST_UNIT)
+check-run: all test-programs $(TEST_UNIT) $(TEST_FUZZ)
 	@$(TEST_ENV) tools/check.sh $(T)
 
 unit:
@@ -194,6 +199,16 @@ system:
 	@$(MAKE) --no-print-directory $(PARALLEL) system-run
 system-run: all test-programs
 	@$(TEST_ENV) tools/system.sh $(T)
+
+# The table's protocols under a model checker; quick, and a part of check as well.
+model:
+	@tools/deps.sh install model
+	@tools/model.sh $(T)
+
+# libFuzzer; FUZZ_SECONDS for each target, T="spec text" for some of them. make check gives each a second or two by a driver of its own.
+fuzz:
+	@tools/deps.sh install build fuzz
+	@tools/fuzz.sh long $(T)
 
 demo:
 	@tools/deps.sh install build demo
@@ -209,7 +224,7 @@ bench-run: all test-programs $(TEST_BENCH)
 
 # ---- looking after the sources
 
-C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench,$(f)/*.[ch]))
+C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench tests/fuzz,$(f)/*.[ch]))
 
 fmt:
 	@tools/deps.sh need lint
@@ -250,6 +265,7 @@ $(INSTALLED_PC): tools/tendshm.pc.in VERSION FORCE
 install: all $(INSTALLED_LIB) $(INSTALLED_PC)
 	install -d "$(D)/bin" "$(D)/libexec/tend" "$(D)/lib/pkgconfig" "$(D)/include/tend/shm" "$(D)/include/tend/base"
 	install -m 755 $(BIN)/tend "$(D)/bin/"
+	ln -sf tend "$(D)/bin/mcp_mesh_dev"
 	install -m 755 $(DAEMONS) "$(D)/libexec/tend/"
 	install -m 644 tools/tendshm.h "$(D)/include/"
 	install -m 644 $(filter shm/%,$(SHM_HEADERS)) "$(D)/include/tend/shm/"
@@ -262,7 +278,7 @@ install: all $(INSTALLED_LIB) $(INSTALLED_PC)
 
 # Exactly what install made; folders go only where they are ours and empty.
 uninstall:
-	rm -f "$(D)/bin/tend" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
+	rm -f "$(D)/bin/tend" "$(D)/bin/mcp_mesh_dev" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
 	rm -f "$(D)/include/tendshm.h" $(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(h)")
 	rm -f "$(D)/lib/libtendshm.a" "$(D)/lib/pkgconfig/tendshm.pc"
 	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))") $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")
@@ -271,7 +287,7 @@ uninstall:
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-ifneq ($(filter-out clean fmt lint layers lengths deps uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean fmt lint layers lengths model fuzz deps uninstall,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 endif

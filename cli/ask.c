@@ -32,7 +32,6 @@ struct round {
 	size_t first; /* everything before is done */
 	bool down;    /* a doorbell was rung in vain */
 	const struct ask_patience *patience;
-	int caught;
 	unsigned alone; /* slices without a spawner */
 	bool told;
 };
@@ -149,7 +148,7 @@ static int post_batch(struct round *o, struct fault *f)
 	if (n == 0)
 		return 0;
 	r = post(o->in, req, n, ticket, f);
-	for (int k = 0; k < r; k++) {
+	for (unsigned k = 0; r > 0 && k < n && k < (unsigned)r; k++) {
 		struct ask *a = &o->a[index[k]];
 
 		a->ticket = ticket[k];
@@ -225,6 +224,12 @@ static int look_around(struct round *o, struct fault *f)
 	return r;
 }
 
+/* Asked at each turn, not only when a wait is interrupted: the signal may have come just before the wait. */
+static bool interrupted(const struct round *o)
+{
+	return o->patience && o->patience->interruptible && term_caught() > o->patience->dealt_with;
+}
+
 /* Wait for the answer of the first that has none. */
 static int await_first(struct round *o, uint64_t slice, struct fault *f)
 {
@@ -239,8 +244,10 @@ static int await_first(struct round *o, uint64_t slice, struct fault *f)
 			remove_spec(&o->in->home, a);
 		return 0;
 	}
+	if ((r == -EINTR || r == -ETIMEDOUT) && interrupted(o))
+		return -EINTR;
 	if (r == -EINTR)
-		return o->patience && o->patience->interruptible && term_caught() != o->caught ? -EINTR : 0;
+		return 0;
 	if (r == -ESTALE) /* someone cleared the ring */
 		return post_again(o, f);
 	if (r != -ETIMEDOUT)
@@ -251,7 +258,7 @@ static int await_first(struct round *o, uint64_t slice, struct fault *f)
 
 int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f)
 {
-	struct round o = { .in = in, .a = a, .n = n, .patience = p, .caught = term_caught() };
+	struct round o = { .in = in, .a = a, .n = n, .patience = p };
 	uint64_t full_until = 0;
 	int r = 0;
 

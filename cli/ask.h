@@ -29,7 +29,8 @@ struct ask {
 /* What the person who waits is told after half a second, on a terminal; and who may interrupt. */
 struct ask_patience {
 	const char *doing;  /* "stopping" */
-	bool interruptible; /* return -EINTR when term_caught() rises; what was posted stays posted */
+	bool interruptible; /* return -EINTR once term_caught() is above dealt_with; what was posted stays posted */
+	int dealt_with;	    /* signals that have been answered before: one that comes between two waits counts, too */
 };
 
 /* Post all and await all. in: attached as PT_CLIENT, stays attached (perhaps to a newer table). 0: each has an

@@ -50,7 +50,7 @@ const struct command cmd_restart = {
 		"  --timeout SECONDS  how long it may take to end before it is killed\n"
 		"\n"
 		"Examples:\n"
-		"  tend restart web\n",
+		"  tend restart web 'api-*'\n",
 	.run = run,
 };
 

@@ -2,6 +2,7 @@
 #include "cli/resurrect.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/ask.h"
 #include "cli/daemons.h"
@@ -29,7 +30,32 @@ static size_t plan(struct desired *d, struct ask *a)
 	return n;
 }
 
-static int carry_out(struct instance *in, struct ask *a, size_t n)
+static bool planned(const struct ask *a, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(a[i].req.name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The table knows what was answered a moment ago and is not on the disk yet. Returns how many asks there are now. */
+static size_t plan_rows(const struct pt *pt, struct ask **a, size_t n)
+{
+	uint32_t high = pt_high(pt);
+	struct ask *more = reallocarray(*a, n + high + 1, sizeof(*more));
+	struct pt_row row;
+
+	if (!more)
+		return n;
+	*a = more;
+	memset(more + n, 0, (high + 1) * sizeof(*more));
+	for (uint32_t i = 0; i < high; i++)
+		if (pt_read(pt, i, &row) == 0 && row.life.desired && !planned(more, n, row.ident.name))
+			ask_fill(&more[n++], PT_COMMAND_START, row.ident.name, PT_FLAG_RESURRECT);
+	return n;
+}
+
+static int carry_out(struct instance *in, struct ask **a, size_t n)
 {
 	struct ask_patience patience = { .doing = "starting" };
 	struct fault f = { "" };
@@ -38,8 +64,10 @@ static int carry_out(struct instance *in, struct ask *a, size_t n)
 
 	if (r == 0)
 		r = instance_attach(in, &f);
-	if (r == 0)
-		r = ask_all(in, a, n, &patience, &f);
+	if (r == 0) {
+		n = plan_rows(in->pt, a, n);
+		r = ask_all(in, *a, n, &patience, &f);
+	}
 	if (r < 0)
 		return out_fail("%s", f.text);
 	if (started)
@@ -48,7 +76,7 @@ static int carry_out(struct instance *in, struct ask *a, size_t n)
 		printf("the daemons run already\n");
 	if (n == 0)
 		printf("no process was up when the instance last ran\n");
-	return report_starts(a, n) ? EXIT_FAIL : EXIT_OK;
+	return report_starts(*a, n) ? EXIT_FAIL : EXIT_OK;
 }
 
 int resurrect_run(void)
@@ -65,7 +93,7 @@ int resurrect_run(void)
 	else if (!(a = calloc(d.n + 1, sizeof(*a))))
 		out_fail("out of memory");
 	else
-		status = carry_out(&in, a, plan(&d, a));
+		status = carry_out(&in, &a, plan(&d, a));
 	free(a);
 	desired_done(&d);
 	instance_close(&in);

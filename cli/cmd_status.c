@@ -26,7 +26,7 @@ static int print_some(const struct view *v, struct view_row *const *rows, size_t
 
 static int status_of(struct view *v, char **names, size_t n, bool json)
 {
-	struct view_row **rows = calloc(n, sizeof(*rows));
+	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
 	size_t found = 0, unknown;
 	int status;
 

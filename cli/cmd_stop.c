@@ -64,7 +64,7 @@ static int stop_rows(struct instance *in, struct view_row **rows, size_t n, cons
 
 static int stop_named(struct instance *in, const struct view *v, char **names, size_t n, const struct stop *s)
 {
-	struct view_row **rows = calloc(n, sizeof(*rows));
+	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
 	size_t found = 0, unknown;
 	int status = EXIT_OK;
 
@@ -191,7 +191,7 @@ const struct command cmd_stop = {
 		"                     unless chosen); 0 kills at once\n"
 		"\n"
 		"Examples:\n"
-		"  tend stop web\n"
+		"  tend stop web 'api-*'\n"
 		"  tend stop --timeout 5\n",
 	.run = run,
 };

@@ -11,7 +11,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (argc > 1)
 		return out_misuse("takes no operands");
-	printf("tend %s\n", TEND_VERSION);
+	printf("%s %s\n", out_program(), TEND_VERSION);
 	return EXIT_OK;
 }
 

@@ -33,7 +33,7 @@ static size_t print_events(const struct pt *pt, const char *name)
 		total += is_about(&ev[i], name);
 	skip = total > LAST ? total - LAST : 0;
 	if (skip)
-		printf("  ... %zu earlier (tend events %s)\n", skip, name);
+		printf("  ... %zu earlier (%s events %s)\n", skip, out_program(), name);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_about(&ev[i], name))
 			continue;

@@ -16,6 +16,7 @@
 #include "base/io.h"
 
 #define READY_FD	  3
+#define ROLES_WAIT_NS	  (1 * NS_PER_SEC) /* three daemons are there within milliseconds, or something is wrong that status shows */
 #define PROMOTION_WAIT_NS (1 * NS_PER_SEC) /* an execve and an attach take some milliseconds */
 
 /* In the grandchild, which nobody waits for: become the guardian. What fails here is told through the pipe, as the
@@ -147,6 +148,16 @@ bool daemons_guarded(const struct home *h)
 	return instance_role_held(h, ROLE_GUARDIAN) || promoted(h);
 }
 
+/* Not that anybody needs them to be there; but a status that is asked for right after a start should not find half of them. */
+static void await_roles(const struct home *h)
+{
+	uint64_t until = clock_boot_ns() + ROLES_WAIT_NS;
+
+	for (unsigned role = 0; role < ROLE_MAX && clock_boot_ns() < until; role++)
+		while (!instance_role_held(h, role) && clock_boot_ns() < until)
+			instance_nap(1);
+}
+
 int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
@@ -163,6 +174,8 @@ int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
 	if (!instance_role_held(h, ROLE_GUARDIAN)) {
 		r = start_guardian(h, f);
 		started = r == 0;
+		if (started)
+			await_roles(h);
 	}
 	io_close(&fd);
 out:

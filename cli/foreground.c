@@ -75,7 +75,9 @@ static int end_daemons(struct instance *in, const struct foreground *fg)
 
 static int stop_ours(struct instance *in, struct foreground *fg, unsigned flags)
 {
-	struct ask_patience patience = { .doing = "stopping", .interruptible = true };
+	struct ask_patience patience = {
+		.doing = "stopping", .interruptible = true, .dealt_with = flags & PT_FLAG_FORCE ? 2 : 1
+	};
 	struct ask *a = calloc(fg->n, sizeof(*a));
 	struct fault f = { "" };
 	int r, status;
@@ -133,7 +135,7 @@ int foreground_run(struct instance *in, struct foreground *fg)
 			return failed ? EXIT_FAIL : status;
 		}
 		r = pt_wait_change(in->pt, seen, SLICE_NS);
-		if (r == -ETIMEDOUT && (r = look_around(in, &f)) < 0)
+		if (r == -ETIMEDOUT && look_around(in, &f) < 0)
 			return out_fail("%s", f.text);
 	}
 	return end_by_signal(in, fg);

@@ -50,7 +50,9 @@ cJSON *json_time(uint64_t real_ns)
 
 cJSON *json_seconds(uint64_t ns)
 {
-	return cJSON_CreateNumber((double)(ns / NS_PER_MS) / 1000.0);
+	uint64_t whole_ms = ns / NS_PER_MS;
+
+	return cJSON_CreateNumber((double)whole_ms / 1000.0);
 }
 
 cJSON *json_u64(uint64_t value)

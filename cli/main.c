@@ -24,6 +24,7 @@ const struct command *const commands[] = {
 	&cmd_wait,
 	&cmd_snapshot,
 	&cmd_doctor,
+	&cmd_orphans,
 	&cmd_version,
 	&cmd_help,
 	NULL,
@@ -53,7 +54,7 @@ void command_usage(const struct command *c, FILE *to)
 	while (form) {
 		size_t len = strcspn(form, "\n");
 
-		fprintf(to, "%s tend %s%s%.*s\n", intro, c->name, len ? " " : "", (int)len, form);
+		fprintf(to, "%s %s %s%s%.*s\n", intro, out_program(), c->name, len ? " " : "", (int)len, form);
 		intro = "      ";
 		form = form[len] ? form + len + 1 : NULL;
 	}
@@ -61,19 +62,20 @@ void command_usage(const struct command *c, FILE *to)
 
 void command_page(const struct command *c)
 {
-	printf("tend %s: %s\n\n", c->name, c->summary);
+	printf("%s %s: %s\n\n", out_program(), c->name, c->summary);
 	command_usage(c, stdout);
-	printf("\n%s", c->help);
+	putchar('\n');
+	out_text(stdout, c->help);
 }
 
 void command_overview(void)
 {
-	printf("tend keeps background processes running: starts them, watches them, restarts\n"
-	       "them, keeps their output.\n\n"
-	       "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
+	out_text(stdout, "tend keeps background processes running: starts them, watches them, restarts\n"
+			 "them, keeps their output.\n\n"
+			 "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
 	for (const struct command *const *c = commands; *c; c++)
 		printf("  %-14s %s\n", (*c)->name, (*c)->summary);
-	printf("\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
+	out_text(stdout, "\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
 }
 
 static int unknown(const char *name)

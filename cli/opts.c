@@ -58,7 +58,7 @@ int opts_next(const struct command *c, int argc, char **argv, const struct optio
 	struct option all[MAX_OPTIONS + 2] = { 0 };
 	int n = 0, opt;
 
-	while (options[n].name && n < MAX_OPTIONS) {
+	while (n < MAX_OPTIONS && options[n].name) {
 		all[n] = options[n];
 		n++;
 	}

@@ -33,11 +33,39 @@ void out_init(void)
 		(void)fcntl(fd, F_SETFD, 0);
 	}
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+	setvbuf(stderr, NULL, _IOLBF, TEXT_MAX); /* a line in one write, so that those of several commands don't mix */
 }
 
 void out_command(const struct command *c)
 {
 	current = c;
+}
+
+const char *out_program(void)
+{
+	static const char other[] = "mcp_mesh_dev";
+
+	return strcmp(program_invocation_short_name, other) == 0 ? other : "tend";
+}
+
+/* Where "tend " begins a command: behind a quotation mark, or indented as an example. */
+static const char *next_command(const char *text)
+{
+	for (const char *p = text; (p = strstr(p, "tend ")) != NULL; p += 5)
+		if (p - text >= 1 && (p[-1] == '"' || (p[-1] == ' ' && p - text >= 2 && (p[-2] == ' ' || p[-2] == ':'))))
+			return p;
+	return NULL;
+}
+
+void out_text(FILE *to, const char *text)
+{
+	const char *p;
+
+	while ((p = next_command(text)) != NULL) {
+		fprintf(to, "%.*s%s", (int)(p - text), text, out_program());
+		text = p + 4;
+	}
+	fputs(text, to);
 }
 
 static void complain(const char *fmt, va_list args) __attribute__((format(printf, 1, 0)));
@@ -49,7 +77,9 @@ static void complain(const char *fmt, va_list args)
 	str_visible(shown, sizeof(shown), text);
 	out_progress(NULL);
 	(void)out_flush(); /* so that on a terminal both streams keep their order */
-	fprintf(stderr, "tend%s%s: %s\n", current ? " " : "", current ? current->name : "", shown);
+	fprintf(stderr, "%s%s%s: ", out_program(), current ? " " : "", current ? current->name : "");
+	out_text(stderr, shown);
+	fputc('\n', stderr);
 }
 
 int out_fail(const char *fmt, ...)
@@ -81,7 +111,7 @@ int out_misuse(const char *fmt, ...)
 	if (current)
 		command_usage(current, stderr);
 	else
-		fprintf(stderr, "usage: tend COMMAND [OPTION...]; \"tend help\" lists the commands\n");
+		out_text(stderr, "usage: tend COMMAND [OPTION...]; \"tend help\" lists the commands\n");
 	return EXIT_MISUSE;
 }
 

@@ -12,6 +12,11 @@
 
 #include "cli/cmd.h"
 
+/* The name under which we were called: "tend", or "mcp_mesh_dev" where it is installed under the reference's name. */
+const char *out_program(void);
+/* Print a text of our own in which commands are quoted or stand as examples ("tend status"), under the name of the program. */
+void out_text(FILE *to, const char *text);
+
 /* Make sure that descriptors 0 to 2 exist, so that no file of ours becomes "stdout"; set the buffer. */
 void out_init(void);
 /* The command whose name stands in front of complaints; NULL for none. */

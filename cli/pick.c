@@ -1,6 +1,9 @@
 /* cli/pick.c - names to rows (cli/pick.h). */
 #include "cli/pick.h"
 
+#include <fnmatch.h>
+#include <string.h>
+
 #include "cli/like.h"
 #include "cli/out.h"
 
@@ -30,6 +33,30 @@ static bool has(struct view_row *const *rows, size_t n, const struct view_row *r
 	return false;
 }
 
+bool pick_is_pattern(const char *name)
+{
+	return strpbrk(name, "*?[") != NULL;
+}
+
+size_t pick_room(const struct view *v, size_t n)
+{
+	return (n > v->n ? n : v->n) + 1;
+}
+
+static size_t add_matching(const struct view *v, const char *pattern, struct view_row **ret, size_t *found)
+{
+	size_t matches = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		if (fnmatch(pattern, v->row[i].row.ident.name, 0) != 0)
+			continue;
+		matches++;
+		if (!has(ret, *found, &v->row[i]))
+			ret[(*found)++] = &v->row[i];
+	}
+	return matches;
+}
+
 size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view_row **ret, size_t *ret_n)
 {
 	size_t unknown = 0, found = 0;
@@ -37,7 +64,12 @@ size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view
 	for (size_t i = 0; i < n; i++) {
 		struct view_row *r = view_find(v, names[i]);
 
-		if (!r) {
+		if (pick_is_pattern(names[i])) {
+			if (add_matching(v, names[i], ret, &found) == 0) {
+				out_fail("no process matches %s; \"tend status\" lists them", names[i]);
+				unknown++;
+			}
+		} else if (!r) {
 			pick_unknown(v, names[i]);
 			unknown++;
 		} else if (!has(ret, found, r)) {

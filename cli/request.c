@@ -32,7 +32,7 @@ static int send_all(struct instance *in, const struct request *q, const char *co
 
 static int send_picked(struct instance *in, const struct request *q, const struct view *v, char **names, size_t n)
 {
-	size_t most = (n > v->n ? n : v->n) + 1;
+	size_t most = pick_room(v, n);
 	struct view_row **rows = calloc(most, sizeof(*rows));
 	const char **found_names = calloc(most, sizeof(*found_names));
 	size_t found = 0, unknown = 0;
@@ -68,8 +68,8 @@ static int send_stored(const struct request *q, char **names, size_t n)
 	int status;
 
 	for (size_t i = 0; i < n; i++)
-		if (!detail_is_stored(names[i]))
-			return out_fail("no process is called %s", names[i]);
+		if (pick_is_pattern(names[i]) || !detail_is_stored(names[i]))
+			return out_fail("no process is called %s: no instance of tend runs here", names[i]);
 	if (q->like.kind == PT_COMMAND_SIGNAL)
 		return out_fail("%s does not run", names[0]);
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || daemons_ensure(&in.home, &started, &f) < 0 ||

@@ -129,7 +129,7 @@ int view_take(struct view *ret, struct fault *f)
 
 struct view_row *view_find(const struct view *v, const char *name)
 {
-	struct view_row key;
+	struct view_row key = { 0 };
 
 	if (strlen(name) >= sizeof(key.row.ident.name))
 		return NULL;

@@ -482,7 +482,7 @@ static void look_at(struct logger *lg, uint32_t slot)
 
 	if (!(pt_gen(lg->pt, slot) & 1) || (st && st->life_version == version))
 		return;
-	int r = pt_read(lg->pt, slot, &row);
+	int r = pt_read_blocks(lg->pt, slot, PT_BLOCK_LOG, &row);
 	if (r == -ENOENT)
 		return; /* removed since; that rings again */
 	if (r) {

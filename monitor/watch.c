@@ -198,7 +198,7 @@ static void look_at(struct monitor *mo, uint32_t slot)
 	}
 	if (!(gen & 1) || (w && w->life_version == version))
 		return;
-	int r = pt_read(mo->pt, slot, &row);
+	int r = pt_read_blocks(mo->pt, slot, PT_BLOCK_HEALTH, &row);
 	if (r == -ENOENT)
 		return; /* removed since; that rings again */
 	if (r) {

@@ -2,7 +2,7 @@
  * shm/lock.c - the robust lock, the redo journal, and the one function that repairs after a death.
  *
  * The repair may itself be killed anywhere: applying the journal twice gives the same words, and the lock only becomes
- * consistent at the end, so the next taker starts the repair from the beginning.
+ * consistent at the end, so the next taker starts the repair from the beginning. Model-checked: tests/model/lock.pml.
  */
 #include "shm/lock.h"
 

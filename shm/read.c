@@ -67,13 +67,16 @@ static bool health_is_sane(const struct pt_health *h, uint32_t gen)
 }
 
 /* The blocks of the other daemons may lag behind the row's incarnation, or be nonsense: then they say nothing yet. */
-static void read_others(const struct pt *pt, uint32_t slot, uint32_t gen, struct pt_row *row)
+static void read_others(const struct pt *pt, uint32_t slot, uint32_t gen, unsigned blocks, struct pt_row *row)
 {
-	if (latch_load(seg_at(pt, SEG_HEALTHS, slot), &row->health, sizeof(row->health)) < 0 || !health_is_sane(&row->health, gen))
+	if ((blocks & PT_BLOCK_HEALTH) && (latch_load(seg_at(pt, SEG_HEALTHS, slot), &row->health, sizeof(row->health)) < 0 ||
+					   !health_is_sane(&row->health, gen)))
 		memset(&row->health, 0, sizeof(row->health));
-	if (latch_load(seg_at(pt, SEG_LOGS, slot), &row->log, sizeof(row->log)) < 0 || row->log.gen != gen || row->log.state >= PT_LOG_MAX)
+	if ((blocks & PT_BLOCK_LOG) && (latch_load(seg_at(pt, SEG_LOGS, slot), &row->log, sizeof(row->log)) < 0 || row->log.gen != gen ||
+					row->log.state >= PT_LOG_MAX))
 		memset(&row->log, 0, sizeof(row->log));
-	if (latch_load(seg_at(pt, SEG_EXITS, slot), &row->exit, sizeof(row->exit)) < 0 || row->exit.gen != gen || row->exit.pid < 0) {
+	if ((blocks & PT_BLOCK_EXIT) && (latch_load(seg_at(pt, SEG_EXITS, slot), &row->exit, sizeof(row->exit)) < 0 ||
+					 row->exit.gen != gen || row->exit.pid < 0)) {
 		uint32_t held = row->exit.held;
 
 		memset(&row->exit, 0, sizeof(row->exit));
@@ -81,7 +84,7 @@ static void read_others(const struct pt *pt, uint32_t slot, uint32_t gen, struct
 	}
 }
 
-int pt_read(const struct pt *pt, uint32_t slot, struct pt_row *ret)
+int pt_read_blocks(const struct pt *pt, uint32_t slot, unsigned blocks, struct pt_row *ret)
 {
 	struct pt_row row;
 
@@ -96,7 +99,7 @@ int pt_read(const struct pt *pt, uint32_t slot, struct pt_row *ret)
 		if (latch_load(seg_at(pt, SEG_IDENTS, slot), &row.ident, sizeof(row.ident)) < 0 ||
 		    latch_load(seg_at(pt, SEG_LIVES, slot), &row.life, sizeof(row.life)) < 0)
 			return -EBUSY;
-		read_others(pt, slot, gen, &row);
+		read_others(pt, slot, gen, blocks, &row);
 		if (pt_gen(pt, slot) != gen)
 			continue;
 		if (!ident_is_sane(&row.ident, gen) || !life_is_sane(&row.life, gen))
@@ -105,6 +108,11 @@ int pt_read(const struct pt *pt, uint32_t slot, struct pt_row *ret)
 		return 0;
 	}
 	return -EBUSY;
+}
+
+int pt_read(const struct pt *pt, uint32_t slot, struct pt_row *ret)
+{
+	return pt_read_blocks(pt, slot, PT_BLOCK_ALL, ret);
 }
 
 int pt_find(const struct pt *pt, const char *name, struct pt_row *ret)

@@ -60,7 +60,7 @@ static void copy_words(void *to, const void *from, size_t bytes)
 static bool load_request(const struct seg_command *c, uint32_t state, uint64_t ticket, struct pt_request *ret)
 {
 	const _Atomic uint64_t *from = (const _Atomic uint64_t *)(const void *)&c->req;
-	uint64_t word[sizeof(*ret) / 8];
+	uint64_t word[sizeof(*ret) / 8] = { 0 };
 
 	for (size_t i = 0; i < sizeof(*ret) / 8; i++)
 		word[i] = atomic_load_explicit(&from[i], memory_order_acquire);
@@ -148,7 +148,8 @@ int pt_await(struct pt *pt, struct pt_ticket t, uint64_t timeout_ns, struct pt_a
 static bool is_sane(const struct pt_request *r)
 {
 	return r->kind < PT_COMMAND_MAX && memchr(r->name, 0, sizeof(r->name)) && memchr(r->spec, 0, sizeof(r->spec)) &&
-	       !strchr(r->spec, '/') && (r->kind == PT_COMMAND_SHUTDOWN || name_check(r->name, NULL) == 0);
+	       !strchr(r->spec, '/') && (r->kind == PT_COMMAND_SHUTDOWN || (r->kind == PT_COMMAND_ROTATE && !r->name[0]) ||
+		name_check(r->name, NULL) == 0); /* rotate without a name: all */
 }
 
 static void answer_nonsense(struct pt *pt, struct pt_ticket t)

@@ -5,6 +5,8 @@
  *   READY -> RUNNING -> DONE     the daemon meant; DONE is stored after the answer, and wakes the client
  *   DONE -> FREE		  the client; or another one, once the client is dead
  *
+ * Model-checked, from READY on: tests/model/ring.pml; the way there, with the lock: tests/model/lock.pml.
+ *
  * Tickets number the commands in the order in which they were given. A daemon that starts finds READY and RUNNING entries and carries them out, so a command survives the death
  * of the daemon, of the client, or of both, and is carried out once: the daemon notes its progress in the entry.
  */

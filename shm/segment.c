@@ -136,7 +136,7 @@ int pt_attach_as(const struct home *h, enum pt_access access, struct pt **ret, s
 	if (fd < 0)
 		return fault_errno(f, fd, "cannot open the segment %s", path);
 	r = attach_file(fd, access, &pt, &why);
-	if (r < 0) {
+	if (r < 0 || !pt) {
 		io_close(&fd);
 		return fault_set(f, r, "the segment %s of %s is unusable: %s", path, h->path, why.text);
 	}

@@ -272,8 +272,12 @@ void pt_get_info(const struct pt *pt, struct pt_info *ret);
 uint32_t pt_used(const struct pt *pt);	/* rows in use */
 uint32_t pt_high(const struct pt *pt);	/* rows to look at: slots 0 .. pt_high() - 1; never above the capacity */
 
-/* Copy one row. -ENOENT: the slot is free. -EBUSY: PT_READ_TRIES used up. -EBADMSG: what is there is no row. */
+/* The blocks of a row beside ident and life. A daemon that reads many rows names those that it needs: pages never touched cost it no memory. */
+enum pt_block { PT_BLOCK_HEALTH = 1, PT_BLOCK_LOG = 2, PT_BLOCK_EXIT = 4, PT_BLOCK_ALL = 7 };
+
+/* Copy one row; pt_read_blocks() leaves the blocks that are not named all zero. -ENOENT: the slot is free. -EBUSY: PT_READ_TRIES used up. -EBADMSG: what is there is no row. */
 int pt_read(const struct pt *pt, uint32_t slot, struct pt_row *ret);
+int pt_read_blocks(const struct pt *pt, uint32_t slot, unsigned blocks, struct pt_row *ret);
 int pt_find(const struct pt *pt, const char *name, struct pt_row *ret); /* -ENOENT: no such name */
 
 /* One block alone, for those who look at many rows often; pt_version() changes with every write of the life block. */

@@ -7,9 +7,9 @@
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -102,7 +102,7 @@ static int load_row(struct spawner *sp, uint32_t slot)
 {
 	struct pt_row row;
 	struct proc *p;
-	int r = pt_read(sp->pt, slot, &row);
+	int r = pt_read_blocks(sp->pt, slot, PT_BLOCK_EXIT, &row);
 
 	if (r == -ENOENT)
 		return 0;
@@ -119,6 +119,7 @@ static int load_row(struct spawner *sp, uint32_t slot)
 	if (!p)
 		return -ENOMEM;
 	p->life = row.life;
+	p->spec_dirty = true; /* whether it reached the disk died with the last spawner */
 	if (row.exit.held != row.gen)
 		sp->pids_changed = true;
 	return 1;
@@ -141,8 +142,8 @@ static void adopt_known(struct proc *p, const struct desired_entry *e)
 	adopt_process(p);
 }
 
-/* A process that processes.json knows and the (new) table does not. */
-static void add_known(struct spawner *sp, const struct desired_entry *e, bool same_boot)
+/* A process that processes.json knows and the table does not: the table is new, or a spawner died while it filled it or while it removed a process. */
+static void add_known(struct spawner *sp, const struct desired_entry *e, bool same_boot, bool table_is_new)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct fault f = { "" };
@@ -153,10 +154,12 @@ static void add_known(struct spawner *sp, const struct desired_entry *e, bool sa
 	if (proc_find(sp, e->name))
 		return;
 	spec_file_name(e->name, file);
+	if (!table_is_new && faccessat(sp->start.home.specs_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return; /* removed, row and spec already */
 	r = row_load_ident(sp, file, e->name, &ident, &f);
 	if (r == 0)
 		r = row_add(sp, &ident, &p);
-	if (r < 0) {
+	if (r < 0 || !p) {
 		say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", e->name, f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
 		(void)desired_keep(&sp->foreign_entries, e);
 		return;
@@ -180,7 +183,7 @@ static int by_order(const void *a, const void *b)
 	return (x->order > y->order) - (x->order < y->order);
 }
 
-static void add_all_known(struct spawner *sp)
+static void add_all_known(struct spawner *sp, bool table_is_new)
 {
 	struct desired d = { 0 };
 
@@ -189,7 +192,7 @@ static void add_all_known(struct spawner *sp)
 	if (d.n)
 		qsort(d.entry, d.n, sizeof(*d.entry), by_order);
 	for (size_t i = 0; i < d.n; i++)
-		add_known(sp, &d.entry[i], strcmp(d.boot_id, sp->boot_id) == 0);
+		add_known(sp, &d.entry[i], strcmp(d.boot_id, sp->boot_id) == 0, table_is_new);
 	desired_done(&d);
 }
 
@@ -209,10 +212,11 @@ int adopt_all(struct spawner *sp)
 	for (uint32_t i = 0; i < high; i++)
 		if (sp->slot[i])
 			resume(sp->slot[i]);
-	if (n == 0)
-		add_all_known(sp);
-	else
+	add_all_known(sp, n == 0);
+	if (n > 0) {
 		say(SAY_INFO, "took over %u process%s", n, n == 1 ? "" : "es");
+		save_now(sp); /* the last spawner may not have lived to write what it had answered */
+	}
 	return 0;
 }
 

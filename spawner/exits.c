@@ -93,7 +93,7 @@ static bool take_note(struct proc *p)
 	struct pt_row row;
 	const struct pt_exit *box = &row.exit;
 
-	if (pt_read(p->sp->pt, p->slot, &row) < 0 || box->pid == 0 || box->pid != p->ref.pid)
+	if (pt_read_blocks(p->sp->pt, p->slot, PT_BLOCK_EXIT, &row) < 0 || box->pid == 0 || box->pid != p->ref.pid)
 		return false;
 	if (box->start_ticks && p->ref.start_ticks && box->start_ticks != p->ref.start_ticks)
 		return false;

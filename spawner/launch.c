@@ -154,7 +154,7 @@ static void keep(struct proc *p, int *fd)
 {
 	struct pt_row row;
 
-	if (pt_read(p->sp->pt, p->slot, &row) == 0 && row.exit.held == p->gen)
+	if (pt_read_blocks(p->sp->pt, p->slot, PT_BLOCK_EXIT, &row) == 0 && row.exit.held == p->gen)
 		return;
 	if (p->keeper_fd >= 0)
 		return;

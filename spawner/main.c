@@ -103,7 +103,7 @@ static void drop_keepers(struct spawner *sp)
 	for (uint32_t i = 0; i < sp->capacity && sp->keepers; i++) {
 		struct proc *p = sp->slot[i];
 
-		if (!p || p->keeper_fd < 0 || pt_read(sp->pt, i, &row) < 0 || row.exit.held != p->gen)
+		if (!p || p->keeper_fd < 0 || pt_read_blocks(sp->pt, i, PT_BLOCK_EXIT, &row) < 0 || row.exit.held != p->gen)
 			continue;
 		io_close(&p->keeper_fd);
 		sp->keepers--;

@@ -7,9 +7,11 @@ cd "$(dirname "$0")/.." || exit 1
 passed=0
 failed=0
 
-for part in layers lengths; do
+for part in layers lengths model; do
 	if tools/$part.sh; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
+
+if tools/fuzz.sh quick; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 
 rm -f "$BUILD/results/unit" "$BUILD/results/system"
 tools/unit.sh

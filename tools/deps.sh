@@ -2,12 +2,14 @@
 # The Debian packages that tend needs, in one place.
 #   tools/deps.sh need SET...      name what is missing and how to get it; exit 1 if anything is
 #   tools/deps.sh install SET...   install what is missing, as root or by sudo; silent when nothing is
-# SET: build check demo bench lint
+# SET: build check model fuzz demo bench lint
 set -u
 
 declare -A packages=(
 	[build]="gcc make pkg-config libcjson-dev libcurl4-openssl-dev liblz4-dev libmicrohttpd-dev libsqlite3-dev"
-	[check]="check lz4 python3 python3-pytest python3-pytest-xdist python3-pytest-timeout"
+	[check]="check lz4 spin python3 python3-pytest python3-pytest-xdist python3-pytest-timeout"
+	[fuzz]="clang"
+	[model]="gcc spin"
 	[demo]="python3"
 	[bench]="python3 strace"
 	[lint]="clang-format clang-tidy cppcheck shellcheck"

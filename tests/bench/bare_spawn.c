@@ -26,5 +26,6 @@ int main(int argc, char **argv)
 		;
 	for (int i = 1; i < argc; i++)
 		kill(pid[i], SIGKILL);
+	free(pid);
 	return 0;
 }

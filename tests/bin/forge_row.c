@@ -31,5 +31,9 @@ int main(int argc, char **argv)
 	row.life.pid = atoi(argv[2]);
 	row.life.start_ticks = strtoull(argv[3], NULL, 10);
 	*pt_pid_cell(pt, row.slot) = row.life.pid;
-	return pt_put_life(pt, row.slot, &row.life) < 0;
+	int r = pt_put_life(pt, row.slot, &row.life);
+
+	pt_detach(pt);
+	home_close(&home);
+	return r < 0;
 }

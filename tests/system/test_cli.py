@@ -523,3 +523,19 @@ def test_looking_at_what_the_daemons_left(tend):
     assert identity(pid) and tend.pid("a") == pid
     tend.wait_pid("gone", not_pid=lost)
     stop_everything(tend)
+
+
+def test_under_the_name_of_the_reference(tend, tmp_path):
+    """Installed as mcp_mesh_dev its messages bear that name, and it finds its daemons all the same."""
+    link = tmp_path / "mcp_mesh_dev"
+    link.symlink_to(tend.argv()[0])
+    tend.argv = lambda *args: [str(link), *map(str, args)]
+    assert tend.run("--version").stdout.startswith("mcp_mesh_dev ")
+    done = tend.run("stop", "x", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("mcp_mesh_dev stop: ")
+    done = tend.run("nope", check=False)
+    assert done.returncode == 2 and "usage: mcp_mesh_dev COMMAND" in done.stderr and '"mcp_mesh_dev help"' in done.stderr
+    page = tend.run("help", "stop").stdout
+    assert "usage: mcp_mesh_dev stop" in page and "  mcp_mesh_dev stop --timeout 5" in page and "  tend stop" not in page
+    start(tend, "a", helper("sleeper"))
+    tend.stop_all()

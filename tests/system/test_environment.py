@@ -112,9 +112,12 @@ def test_as_a_user_without_rights(tend):
     os.chown(tend.root, user, user)
     tend.root.chmod(0o755)
     tend.segment = tend.segment.with_name(tend.segment.name.replace(f"-{os.geteuid()}-", f"-{user}-"))
-    options = {"user": user, "group": user, "extra_groups": []}
+    options = {"user": user, "group": user, "extra_groups": [], "cwd": "/"}
+    programs = tend.root / "programs"  # where they were built this user may have no business (a checkout in /root)
+    shutil.copytree(TEND_BIN, programs)
+    tend.argv = lambda *args: [str(programs / "tend"), *map(str, args)]
     try:
-        done = tend.run("start", "--background", "--name", "s", "--", helper("sleeper"), **options)
+        done = tend.run("start", "--background", "--name", "s", "--", "sleep", "1000", **options)
         pid = json.loads(tend.run("status", "--json", **options).stdout)["processes"][0]["pid"]
         assert os.stat(f"/proc/{pid}").st_uid == user, done
         for role in ("spawner", "guardian"):

@@ -41,7 +41,7 @@ def tree(tmp_path):
 def test_install_use_uninstall(tree, tmp_path, new_tend):
     prefix = tmp_path / "prefix"
     make(tree, "install", f"PREFIX={prefix}")
-    assert {"bin/tend", "libexec/tend/tend-guardian", "lib/libtendshm.a", "lib/pkgconfig/tendshm.pc", "include/tendshm.h",
+    assert {"bin/tend", "bin/mcp_mesh_dev", "libexec/tend/tend-guardian", "lib/libtendshm.a", "lib/pkgconfig/tendshm.pc", "include/tendshm.h",
             "share/man/man1/tend.1", "share/man/man5/tend-shm.5", "share/man/man8/tend-guardian.8"} <= set(files_below(prefix))  # fmt: skip
 
     tend = new_tend()
@@ -62,7 +62,8 @@ def build_example(prefix, tmp_path):
     env = dict(os.environ, PKG_CONFIG_PATH=str(prefix / "lib/pkgconfig"))
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "tendshm"], env=env, capture_output=True, text=True, check=True).stdout.split()
     program = tmp_path / "watch_changes"
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, TOP / "examples/watch_changes.c", *flags], check=True, timeout=120)
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, TOP / "examples/watch_changes.c", *flags,
+                    *os.environ.get("SAN_FLAGS", "").split()], check=True, timeout=120)
     return program
 
 

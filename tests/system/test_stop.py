@@ -174,3 +174,19 @@ def test_sigterm_to_the_guardian_is_an_orderly_end(moded):
     assert not moded.segment.exists()
     assert moded.run("start").stdout.splitlines()[1:] and moded.status("a")["status"] == "running"  # it stayed desired
     stop_everything(moded)
+
+
+def test_patterns(tend):
+    """Names by pattern, each process once, in any number; what matches nothing is an error that touches nothing."""
+    for name in ("api-1", "api-2", "web"):
+        start(tend, name, helper("sleeper"))
+    assert tend.run("status", "api-?", check=False).returncode == 0
+    done = tend.run("stop", "zzz*", check=False)
+    assert done.returncode == 1 and one_line(done.stderr) == 'tend stop: no process matches zzz*; "tend status" lists them\n'
+    old = {name: tend.pid(name) for name in ("api-1", "api-2", "web")}
+    done = tend.run("restart", "api-*", "api-1")
+    assert sorted(line.split(":")[0] for line in done.stdout.splitlines()) == ["api-1", "api-2"]
+    assert tend.pid("api-1") != old["api-1"] and tend.pid("api-2") != old["api-2"] and tend.pid("web") == old["web"]
+    tend.run("stop", "[aw]*")
+    assert all(tend.status(name)["status"] == "stopped" for name in old)
+    tend.stop_all()

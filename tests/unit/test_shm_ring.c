@@ -273,7 +273,7 @@ START_TEST(dead_daemon)
 	ck_assert_uint_eq(cmd.progress, 3);
 	answer(cmd.ticket, 0, "");
 	ck_assert_int_eq(pt_await(client, t, 0, &a), 0);
-	t = post(PT_COMMAND_STOP, "two"); /* the same entry: nothing is left of the first */
+	(void)post(PT_COMMAND_STOP, "two"); /* the same entry: nothing is left of the first */
 	ck_assert_int_eq(pt_command_next(spawner, 0, &cmd), 0);
 	ck_assert_uint_eq(cmd.progress, 0);
 	ck_assert_uint_eq(cmd.running, 0);

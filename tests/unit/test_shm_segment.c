@@ -557,7 +557,9 @@ int main(void)
 	tcase_add_test(tc, replaced_by_less);
 	tcase_add_test(tc, leftover);
 	tcase_add_test(tc, doorbells);
-	if (strcmp(getenv("CK_FORK") ? getenv("CK_FORK") : "yes", "no") != 0) { /* these change the process for good */
+	const char *forks = getenv("CK_FORK");
+
+	if (!forks || strcmp(forks, "no") != 0) { /* these change the process for good */
 		tcase_add_test(tc, no_room);
 		tcase_add_test(tc, other_namespace);
 	}

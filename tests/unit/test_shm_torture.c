@@ -80,7 +80,7 @@ static void make_request(uint64_t n, struct pt_request *req)
 {
 	*req = (struct pt_request){ .kind = PT_COMMAND_START, .flags = (uint8_t)n, .timeout_ms = (uint32_t)n };
 	snprintf(req->name, sizeof(req->name), "command-%llu", (unsigned long long)n);
-	snprintf(req->spec, sizeof(req->spec), "%016llx", (unsigned long long)(sum_of(req->name) + n));
+	snprintf(req->spec, sizeof(req->spec), "%016llx", (unsigned long long)sum_of(req->name) + n);
 }
 
 static void check_commands(void)

@@ -1,0 +1,135 @@
+/* tend orphans - what tend started once and nobody looks after any more. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/json.h"
+#include "cli/opts.h"
+#include "cli/orphans.h"
+#include "cli/out.h"
+#include "cli/table.h"
+
+#define END_TIMEOUT_MS 5000u
+
+static cJSON *as_json(const struct orphan *o)
+{
+	cJSON *j = cJSON_CreateObject();
+
+	if (!j)
+		return NULL;
+	cJSON_AddItemToObject(j, "pid", cJSON_CreateNumber(o->pid));
+	cJSON_AddItemToObject(j, "name", json_text(o->name));
+	cJSON_AddItemToObject(j, "home", json_text(o->home));
+	cJSON_AddItemToObject(j, "age", json_seconds(o->age_ns));
+	cJSON_AddItemToObject(j, "memory_bytes", json_u64(o->memory_bytes));
+	cJSON_AddItemToObject(j, "command", json_text(o->command));
+	cJSON_AddItemToObject(j, "reason", json_text(o->why));
+	return j;
+}
+
+static int print_json(const struct orphan *o, size_t n)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (size_t i = 0; list && i < n; i++)
+		cJSON_AddItemToArray(list, as_json(&o[i]));
+	return list ? json_print(list) : out_fail("out of memory");
+}
+
+static void add_row(struct table *t, const struct orphan *o)
+{
+	char text[4 * ORPHAN_HOME_MAX + 4 * PT_COMMAND_TEXT], span[CLOCK_TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%d", (int)o->pid);
+	table_cell(t, text, true, TERM_PLAIN);
+	(void)str_visible(text, sizeof(text), o->name);
+	table_cell(t, text, false, TERM_BOLD);
+	table_cell(t, clock_span(o->age_ns, span), true, TERM_PLAIN);
+	snprintf(text, sizeof(text), "%.1fM", (double)o->memory_bytes / (1 << 20));
+	table_cell(t, text, true, TERM_PLAIN);
+	table_cell(t, o->why, false, TERM_YELLOW);
+	(void)str_visible(text, sizeof(text), o->home);
+	table_cell(t, text, false, TERM_DIM);
+	(void)str_visible(text, sizeof(text), o->command);
+	table_cell(t, text, false, TERM_PLAIN);
+}
+
+static int print_text(const struct orphan *o, size_t n)
+{
+	static const char *const titles[] = { "PID", "NAME", "AGE", "MEM", "WHY", "HOME", "COMMAND" };
+	const size_t columns = sizeof(titles) / sizeof(titles[0]);
+	struct table *t;
+	bool whole;
+
+	if (n == 0) {
+		printf("no orphans\n");
+		return EXIT_OK;
+	}
+	t = table_new(columns);
+	for (size_t i = 0; t && i < columns; i++)
+		table_cell(t, titles[i], i == 0 || i == 2 || i == 3, TERM_BOLD);
+	for (size_t i = 0; t && i < n; i++)
+		add_row(t, &o[i]);
+	whole = t && table_whole(t);
+	if (whole)
+		table_print(t, term_width());
+	table_free(t);
+	return whole ? EXIT_OK : out_fail("out of memory");
+}
+
+static int end_them(const struct orphan *o, size_t n)
+{
+	size_t left;
+
+	if (n == 0)
+		return EXIT_OK;
+	out_progress("ending orphans ...");
+	left = orphans_end(o, n, END_TIMEOUT_MS);
+	out_progress(NULL);
+	return left ? out_fail("%zu of %zu could not be ended (yours?)", left, n) : EXIT_OK;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "kill", no_argument, NULL, 'k' }, { 0 } };
+	struct orphan *o = NULL;
+	struct fault f = { "" };
+	bool json = false, end = false;
+	size_t n = 0;
+	int opt, status;
+
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		json = json || opt == 'j';
+		end = end || opt == 'k';
+	}
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (!opts_operands(argc, 0, ""))
+		return EXIT_MISUSE;
+	if (orphans_find(&o, &n, &f) < 0)
+		return out_fail("%s", f.text);
+	status = json ? print_json(o, n) : print_text(o, n);
+	if (end && status == EXIT_OK)
+		status = end_them(o, n);
+	if (end && status == EXIT_OK && n && !json)
+		printf("%zu ended\n", n);
+	free(o);
+	return status;
+}
+
+const struct command cmd_orphans = {
+	.name = "orphans",
+	.summary = "find what tend started once and nobody looks after any more",
+	.usage = "[--kill] [--json]",
+	.help = "Each process that tend starts, and whatever that starts, carries TEND_INSTANCE in its\n"
+		"environment. Those that belong to no live record of their instance are listed: after a\n"
+		"crash of everything and a reboot of the daemons elsewhere, or when a home was deleted.\n"
+		"All instances of this user are looked at, not only the one that TEND_HOME names.\n"
+		"\n"
+		"  --kill  end them: SIGTERM, and SIGKILL after 5 s. Nothing else is touched\n"
+		"  --json  one JSON list\n"
+		"\n"
+		"Examples:\n"
+		"  tend orphans --kill\n",
+	.run = run,
+};

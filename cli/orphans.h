@@ -1,0 +1,34 @@
+/*
+ * cli/orphans.h - processes that carry tend's mark in their environment and belong to no live record: what a crash of everything, a home that was deleted, or
+ * an agent that hid its children has left behind.
+ */
+#ifndef CLI_ORPHANS_H
+#define CLI_ORPHANS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/fault.h"
+#include "shm/table.h"
+
+#define ORPHAN_HOME_MAX 256u
+
+struct orphan {
+	pid_t pid;
+	uint64_t start_ticks;
+	uint64_t age_ns;
+	uint64_t memory_bytes;
+	char name[PT_NAME_MAX];	 /* the process that it was, or was part of; may be cut or odd: it is what its environment says */
+	char home[ORPHAN_HOME_MAX];
+	char command[PT_COMMAND_TEXT];
+	const char *why;	 /* a sentence, static */
+};
+
+/* Look through /proc; what the caller may not read is left out. *ret is malloc'ed, sorted by age, the oldest first. */
+int orphans_find(struct orphan **ret, size_t *ret_n, struct fault *f);
+
+/* Ask all to end, wait up to timeout_ms, kill the rest; each is identified by pid and start time all along. Returns how many are left. */
+size_t orphans_end(const struct orphan *o, size_t n, unsigned timeout_ms);
+
+#endif

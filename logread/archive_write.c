@@ -1,0 +1,330 @@
+/*
+ * logread/archive_write.c - a rotated file becomes an archive (logread/archive.h, logread/format.h).
+ *
+ * Two passes: the frames with their block index, then the filters, which would be 3 % of the file in memory if the first pass made them. The second
+ * reads what the first has just read, so from the page cache. A line longer than a block goes through in pieces: nothing here grows with it.
+ */
+#include <errno.h>
+#include <lz4frame.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/str.h"
+#include "logread/archive.h"
+#include "logread/filter.h"
+#include "logread/format.h"
+#include "logread/parse.h"
+#include "logread/pieces.h"
+#include "logread/timeindex.h"
+
+#define NO_LEVEL_BIT (1u << 31)
+
+struct job {
+	int raw, out;
+	const _Atomic bool *stop;
+	struct fault *f;
+	uint64_t raw_bytes, file_bytes, lines;
+	char *buf;			/* ARCHIVE_BLOCK_BYTES */
+	char *packed;
+	size_t packed_room;
+	LZ4F_cctx *lz4;
+	LZ4F_preferences_t prefs;
+	struct archive_block *blocks;
+	uint32_t n, room;
+	struct tidx_cursor times;
+	struct tidx_entry time, next_time; /* the entry at work, and the one behind it; real_ns 0 = none */
+	uint64_t checksum;
+};
+
+static int put(struct job *j, const void *data, size_t bytes)
+{
+	int r = io_write_all(j->out, data, bytes);
+
+	if (r < 0)
+		return fault_errno(j->f, r, "writing the archive at offset %llu", (unsigned long long)j->file_bytes);
+	j->file_bytes += bytes;
+	return 0;
+}
+
+/* Of the index behind the frames, which has a checksum. */
+static int put_index(struct job *j, const void *data, size_t bytes)
+{
+	j->checksum = str_hash(j->checksum, data, bytes);
+	return put(j, data, bytes);
+}
+
+static int get(struct job *j, size_t bytes, uint64_t offset)
+{
+	int r = piece_read(j->raw, j->buf, bytes, offset);
+
+	if (r == -ENODATA)
+		return fault_set(j->f, -EIO, "the log became shorter while it was archived");
+	return r < 0 ? fault_errno(j->f, r, "reading the log at offset %llu", (unsigned long long)offset) : 0;
+}
+
+/* When the byte at offset arrived; offsets only grow from call to call. */
+static uint64_t arrival(struct job *j, uint64_t offset)
+{
+	while (j->next_time.real_ns && j->next_time.offset <= offset) {
+		j->time = j->next_time;
+		if (!tidx_next(&j->times, &j->next_time))
+			j->next_time.real_ns = 0;
+	}
+	return j->time.real_ns;
+}
+
+/* Bytes of the block at offset, whose beginning is in buf then: behind the last line end within a block's size, else behind the next one. */
+static int block_length(struct job *j, uint64_t offset, uint64_t *ret)
+{
+	uint64_t left = j->raw_bytes - offset, length = left < ARCHIVE_BLOCK_BYTES ? left : ARCHIVE_BLOCK_BYTES;
+	char more[4096];
+	const char *cut;
+	int r = get(j, length, offset);
+
+	if (r < 0)
+		return r;
+	*ret = length;
+	if (length == left)
+		return 0;
+	cut = memrchr(j->buf, '\n', length);
+	if (cut) {
+		*ret = (uint64_t)(cut - j->buf) + 1;
+		return 0;
+	}
+	while (length < left && length < UINT32_MAX - sizeof(more)) {
+		ssize_t n = piece_read_some(j->raw, more, left - length < sizeof(more) ? left - length : sizeof(more), offset + length);
+
+		if (n <= 0)
+			return fault_errno(j->f, n < 0 ? (int)n : -EIO, "reading the log at offset %llu", (unsigned long long)(offset + length));
+		cut = memchr(more, '\n', (size_t)n);
+		length += cut ? (uint64_t)(cut - more) + 1 : (uint64_t)n;
+		if (cut)
+			break;
+	}
+	*ret = length;
+	return 0;
+}
+
+/* Levels and lines of what is in buf. continued: its beginning is the middle of a line. */
+static void survey(struct job *j, size_t len, bool continued, struct archive_block *b)
+{
+	const char *p = j->buf, *end = p + len;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p)), *behind = nl ? nl : end;
+		struct log_line line;
+
+		if (!continued) {
+			parse_line(p, (size_t)(behind - p), b->first_real_ns, &line);
+			b->levels |= line.level == LOG_LEVEL_NONE ? NO_LEVEL_BIT : 1u << line.level;
+		}
+		continued = false;
+		b->lines += nl != NULL;
+		p = nl ? nl + 1 : end;
+	}
+}
+
+static int packed_put(struct job *j, size_t n)
+{
+	if (LZ4F_isError(n))
+		return fault_set(j->f, -EIO, "LZ4: %s", LZ4F_getErrorName(n));
+	return put(j, j->packed, n);
+}
+
+/* One frame; the first piece is in buf already. */
+static int write_frame(struct job *j, struct archive_block *b)
+{
+	uint64_t done = 0;
+	int r;
+
+	j->prefs.frameInfo.contentSize = b->raw_bytes;
+	r = packed_put(j, LZ4F_compressBegin(j->lz4, j->packed, j->packed_room, &j->prefs));
+	while (r == 0 && done < b->raw_bytes) {
+		size_t piece = b->raw_bytes - done < ARCHIVE_BLOCK_BYTES ? b->raw_bytes - done : ARCHIVE_BLOCK_BYTES;
+
+		if (done > 0)
+			r = get(j, piece, b->raw_offset + done);
+		if (r < 0)
+			return r;
+		survey(j, piece, done > 0, b);
+		r = packed_put(j, LZ4F_compressUpdate(j->lz4, j->packed, j->packed_room, j->buf, piece, NULL));
+		done += piece;
+	}
+	return r < 0 ? r : packed_put(j, LZ4F_compressEnd(j->lz4, j->packed, j->packed_room, NULL));
+}
+
+static int add_block(struct job *j, uint64_t offset, uint64_t length)
+{
+	struct archive_block *b;
+	int r;
+
+	if (j->n == j->room) {
+		uint32_t room = j->room ? j->room * 2 : 256;
+
+		b = realloc(j->blocks, room * sizeof(*b));
+		if (!b)
+			return -ENOMEM;
+		j->blocks = b;
+		j->room = room;
+	}
+	b = &j->blocks[j->n++];
+	*b = (struct archive_block){ .file_offset = j->file_bytes, .raw_offset = offset, .raw_bytes = (uint32_t)length };
+	b->first_real_ns = arrival(j, offset);
+	r = write_frame(j, b);
+	b->last_real_ns = arrival(j, offset + length - 1);
+	b->file_bytes = (uint32_t)(j->file_bytes - b->file_offset);
+	j->lines += b->lines;
+	return r;
+}
+
+static int write_frames(struct job *j)
+{
+	uint64_t offset = 0, length;
+	int r = 0;
+
+	while (r == 0 && offset < j->raw_bytes) {
+		if (j->stop && *j->stop)
+			return -ECANCELED;
+		r = block_length(j, offset, &length);
+		if (r == 0)
+			r = add_block(j, offset, length);
+		offset += r == 0 ? length : 0;
+	}
+	if (r < 0 || j->n == 0)
+		return r;
+	offset--;
+	r = piece_read(j->raw, j->buf, 1, offset);
+	if (r == 0 && j->buf[0] != '\n') {
+		j->blocks[j->n - 1].lines++;
+		j->lines++;
+	}
+	return r;
+}
+
+/* How many entries the time index has that hold. */
+static uint32_t count_times(struct job *j, int tidx_fd, const struct stat *st)
+{
+	struct tidx_cursor c;
+	struct tidx_entry e;
+	uint32_t n = 0;
+
+	(void)j;
+	if (!tidx_begin(&c, tidx_fd, st, NULL))
+		return 0;
+	while (n < (16u << 20) && tidx_next(&c, &e))
+		n++;
+	return n;
+}
+
+static int write_times(struct job *j, int tidx_fd, const struct stat *st, uint32_t n)
+{
+	struct tidx_cursor c;
+	struct tidx_entry e;
+	int r = 0;
+
+	(void)tidx_begin(&c, n ? tidx_fd : -1, st, NULL);
+	while (r == 0 && n-- > 0) {
+		if (!tidx_next(&c, &e))
+			return fault_set(j->f, -EIO, "the time index changed while it was archived");
+		r = put_index(j, &e, sizeof(e));
+	}
+	return r;
+}
+
+static int write_filters(struct job *j, uint32_t bytes)
+{
+	uint8_t filter[FILTER_BYTES];
+	int r = 0;
+
+	for (uint32_t i = 0; bytes && r == 0 && i < j->n; i++) {
+		const struct archive_block *b = &j->blocks[i];
+		uint64_t at = 0;
+
+		if (j->stop && *j->stop)
+			return -ECANCELED;
+		memset(filter, 0, sizeof(filter));
+		while (r == 0 && at < b->raw_bytes) {
+			size_t piece = b->raw_bytes - at < ARCHIVE_BLOCK_BYTES ? b->raw_bytes - at : ARCHIVE_BLOCK_BYTES;
+
+			r = get(j, piece, b->raw_offset + at);
+			filter_add(filter, bytes, j->buf, r == 0 ? piece : 0);
+			if (at + piece == b->raw_bytes)
+				break;
+			at += piece - 2; /* what straddles two pieces counts, too */
+		}
+		if (r == 0)
+			r = put_index(j, filter, bytes);
+	}
+	return r;
+}
+
+static int write_index(struct job *j, int tidx_fd, const struct stat *st)
+{
+	struct archive_head head = { .magic = ARCHIVE_MAGIC, .version = ARCHIVE_VERSION, .blocks = j->n, .raw_bytes = j->raw_bytes, .lines = j->lines };
+	struct archive_foot foot = { .magic = ARCHIVE_MAGIC };
+	uint32_t frame[2] = { ARCHIVE_SKIP };
+	int r;
+
+	head.entries = count_times(j, tidx_fd, st);
+	head.filter_bytes = FILTER_BYTES;
+	foot.payload_bytes = sizeof(head) + (uint64_t)j->n * (sizeof(*j->blocks) + FILTER_BYTES) + (uint64_t)head.entries * sizeof(struct tidx_entry) +
+		sizeof(foot);
+	if (foot.payload_bytes > UINT32_MAX) { /* a skippable frame holds no more: 100 GB of log */
+		foot.payload_bytes -= (uint64_t)j->n * FILTER_BYTES;
+		head.filter_bytes = 0;
+	}
+	if (foot.payload_bytes > UINT32_MAX)
+		return fault_set(j->f, -EFBIG, "the log is too large for one archive");
+	frame[1] = (uint32_t)foot.payload_bytes;
+	j->checksum = STR_HASH_SEED;
+	if ((r = put(j, frame, sizeof(frame))) < 0 || (r = put_index(j, &head, sizeof(head))) < 0 ||
+		(r = put_index(j, j->blocks, j->n * sizeof(*j->blocks))) < 0 || (r = write_times(j, tidx_fd, st, head.entries)) < 0 ||
+		(r = write_filters(j, head.filter_bytes)) < 0)
+		return r;
+	foot.checksum = j->checksum;
+	return put(j, &foot, sizeof(foot));
+}
+
+static int job_begin(struct job *j, int tidx_fd, const struct stat *st)
+{
+	j->prefs = (LZ4F_preferences_t){ .frameInfo = { .blockSizeID = LZ4F_max256KB, .blockMode = LZ4F_blockIndependent,
+		.contentChecksumFlag = LZ4F_contentChecksumEnabled } };
+	j->prefs.autoFlush = 1;
+	j->packed_room = LZ4F_compressBound(ARCHIVE_BLOCK_BYTES, &j->prefs) + LZ4F_HEADER_SIZE_MAX;
+	j->buf = malloc(ARCHIVE_BLOCK_BYTES);
+	j->packed = malloc(j->packed_room);
+	if (!j->buf || !j->packed || LZ4F_isError(LZ4F_createCompressionContext(&j->lz4, LZ4F_VERSION)))
+		return fault_errno(j->f, -ENOMEM, "archiving");
+	(void)tidx_begin(&j->times, tidx_fd, st, NULL);
+	if (!tidx_next(&j->times, &j->next_time))
+		j->next_time.real_ns = 0;
+	return 0;
+}
+
+int archive_write(int raw_fd, int tidx_fd, int out_fd, const _Atomic bool *stop, struct archive_sums *ret, struct fault *f)
+{
+	struct job j = { .raw = raw_fd, .out = out_fd, .stop = stop, .f = f };
+	struct stat st;
+	int r;
+
+	if (fstat(raw_fd, &st) < 0)
+		return fault_errno(f, -errno, "looking at the log");
+	if (!S_ISREG(st.st_mode))
+		return fault_set(f, -EINVAL, "the log is no regular file");
+	j.raw_bytes = (uint64_t)st.st_size;
+	r = job_begin(&j, tidx_fd, &st);
+	if (r == 0)
+		r = write_frames(&j);
+	if (r == 0)
+		r = write_index(&j, tidx_fd, &st);
+	if (r == 0)
+		*ret = (struct archive_sums){ .raw_bytes = j.raw_bytes, .lines = j.lines, .file_bytes = j.file_bytes };
+	free(j.buf);
+	free(j.packed);
+	free(j.blocks);
+	LZ4F_freeCompressionContext(j.lz4);
+	return r;
+}

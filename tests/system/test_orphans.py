@@ -1,0 +1,108 @@
+"""tend orphans: what carries tend's mark and belongs to no live record. Nothing else is listed, and nothing else is taken down."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from crashkit import assert_untouched, kill_all, sleepers, start
+from harness import alive, helper, wait_gone, wait_until
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs a pid namespace of its own")
+
+
+def orphans(tend):
+    """Those of this instance: other tests may have some of their own."""
+    return {o["pid"]: o for o in json.loads(tend.run("orphans", "--json").stdout) if o["home"] == str(tend.home)}
+
+
+def test_nothing_that_is_supervised(tend):
+    sleepers(tend)
+    start(tend, "forker", helper("forker"), "2")
+    tend.wait_log("forker", "^ready")
+    assert orphans(tend) == {}
+    tend.stop_all()
+    assert orphans(tend) == {}
+
+
+def test_all_daemons_dead_is_no_orphan_yet(tend):
+    """The table still knows them, and the next start takes them over."""
+    kept = sleepers(tend)
+    kill_all(tend)
+    assert orphans(tend) == {}
+    tend.run("start")
+    assert_untouched(tend, kept)
+    tend.stop_all()
+
+
+def test_a_home_that_was_deleted(tend):
+    pids = {who[0] for who in sleepers(tend).values()}
+    kill_all(tend)
+    tend.segment.unlink()
+    shutil.rmtree(tend.home)
+    found = orphans(tend)
+    assert set(found) == pids
+    for pid, o in found.items():
+        assert o["reason"] == "its home is gone" and o["name"].startswith("s") and "sleeper" in o["command"]
+        assert 0 <= o["age"] < 120 and o["memory_bytes"] > 0 and alive(pid)
+    text = tend.run("orphans").stdout
+    assert text.splitlines()[0].split() == ["PID", "NAME", "AGE", "MEM", "WHY", "HOME", "COMMAND"] and all(str(pid) in text for pid in pids)
+
+
+def test_children_that_outlived_a_record(tend):
+    """A daemonised child that left session and parents behind is found by its mark once its process has been stopped without it."""
+    pid = start(tend, "a", helper("sleeper"))
+    stray = subprocess.Popen([helper("sleeper")], env={**tend.env, "TEND_NAME": "a", "TEND_HOME": str(tend.home),
+                             "TEND_INSTANCE": tend.segment.name.rsplit("-", 1)[1]}, start_new_session=True)  # fmt: skip
+    tend.children.append(stray)
+    assert orphans(tend) == {}
+    tend.run("stop", "a")
+    wait_gone(pid)
+    wait_until(lambda: stray.poll() is not None or list(orphans(tend)) == [stray.pid], what="the stray is listed")
+    if stray.poll() is None:
+        assert orphans(tend)[stray.pid]["reason"] == "its record says that it does not run"
+
+
+@as_root
+def test_kill_ends_them_and_nothing_else(tend):
+    """In a pid namespace of its own, so that it can't see anybody else's."""
+    program = """
+import json, os, shutil, subprocess, sys, time
+tend, sleeper, ignorer, home = sys.argv[1:]
+def run(*args, check=True, **env):
+    return subprocess.run([tend, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=check, env={**os.environ, **env})
+other = home + "-other"
+for h in (home, other):
+    run("start", "--background", "--name", "s", "--", sleeper, TEND_HOME=h)
+run("start", "--background", "--name", "t", "--", ignorer, TEND_HOME=home)
+stranger = subprocess.Popen([sleeper])
+pid = {h: json.loads(run("status", "--json", TEND_HOME=h).stdout)["processes"][0]["pid"] for h in (home, other)}
+daemons = [d["pid"] for d in json.loads(run("status", "--json", TEND_HOME=home).stdout)["daemons"].values()]
+subprocess.run(["kill", "-STOP", *map(str, daemons)], check=True)
+subprocess.run(["kill", "-KILL", *map(str, daemons)], check=True)
+shutil.rmtree(home)
+listed = json.loads(run("orphans", "--json").stdout)
+assert sorted(o["name"] for o in listed) == ["s", "t"], listed
+done = run("orphans", "--kill")
+assert "2 ended" in done.stdout, done
+assert run("orphans").stdout == "no orphans\\n"
+stat = f"/proc/{pid[home]}/stat"  # this script is PID 1 here, and reaps nobody
+assert not os.path.exists(stat) or open(stat).read().rsplit(")", 1)[1].split()[0] == "Z"
+assert os.path.exists(f"/proc/{pid[other]}") and stranger.poll() is None
+stranger.kill()
+run("stop", TEND_HOME=other)
+shutil.rmtree(other)
+print("well")
+"""
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-I", "-S", "-c", program, tend.argv()[0], helper("sleeper"),
+            helper("term_ignorer"), str(tend.home)]  # fmt: skip
+    done = subprocess.run(argv, env=tend.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False)
+    assert done.stdout == "well\n", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("argv", [["orphans", "x"], ["orphans", "--kil=1"], ["orphans", "--nope"]])
+def test_misuse(tend, argv):
+    assert tend.run(*argv, check=False).returncode == 2
