@@ -61,7 +61,7 @@ static void hold_error(struct guardian *g, uint32_t slot, uint32_t gen)
 	uint64_t version = pt_life_version(g->pt, slot);
 	struct pt_row row;
 
-	if (g->held_version[slot] == version || pt_read_blocks(g->pt, slot, PT_BLOCK_EXIT, &row) < 0 || row.gen != gen)
+	if (g->held_version[slot] == version || pt_read_blocks(g->pt, slot, 0, &row) < 0 || row.gen != gen)
 		return;
 	g->held_version[slot] = version;
 	if (row.ident.separate_stderr && g->held_err_fd[slot] < 0) {

@@ -1,5 +1,9 @@
-/* logread/archive_write.c - raw log file -> archive (logread/format.h), a block at a time. */
-#define _GNU_SOURCE 1
+/*
+ * logread/archive_write.c - a rotated file becomes an archive (logread/archive.h, logread/format.h).
+ *
+ * Two passes: the frames with their block index, then the filters, which would be 3 % of the file in memory if the first pass made them. The second
+ * reads what the first has just read, so from the page cache. A line longer than a block goes through in pieces: nothing here grows with it.
+ */
 #include <errno.h>
 #include <lz4frame.h>
 #include <stdlib.h>
@@ -10,212 +14,317 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "logread/archive.h"
+#include "logread/filter.h"
 #include "logread/format.h"
+#include "logread/parse.h"
+#include "logread/pieces.h"
+#include "logread/timeindex.h"
 
-#define BLOCK_MAX (1u << 30) /* a longer line is cut */
-#define ANY_LEVEL 0xffffffffu
+#define NO_LEVEL_BIT (1u << 31)
 
-struct writer {
+struct job {
 	int raw, out;
-	char *in, *packed;
-	size_t room, packed_room, have; /* have bytes from raw_at on are in in[] */
-	uint64_t raw_at, out_at, lines;
+	const _Atomic bool *stop;
+	struct fault *f;
+	uint64_t raw_bytes, file_bytes, lines;
+	char *buf;			/* ARCHIVE_BLOCK_BYTES */
+	char *packed;
+	size_t packed_room;
+	LZ4F_cctx *lz4;
+	LZ4F_preferences_t prefs;
 	struct archive_block *blocks;
-	uint32_t n, blocks_room;
-	struct tidx_entry *times;
-	size_t times_n;
+	uint32_t n, room;
+	struct tidx_cursor times;
+	struct tidx_entry time, next_time; /* the entry at work, and the one behind it; real_ns 0 = none */
+	uint64_t checksum;
 };
 
-static int load_times(struct writer *w, int fd, uint64_t inode)
+static int put(struct job *j, const void *data, size_t bytes)
 {
-	struct tidx_head head;
-	struct stat sb;
+	int r = io_write_all(j->out, data, bytes);
 
-	if (fd < 0 || fstat(fd, &sb) < 0 || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || head.magic != TIDX_MAGIC ||
-	    head.inode != inode)
+	if (r < 0)
+		return fault_errno(j->f, r, "writing the archive at offset %llu", (unsigned long long)j->file_bytes);
+	j->file_bytes += bytes;
+	return 0;
+}
+
+/* Of the index behind the frames, which has a checksum. */
+static int put_index(struct job *j, const void *data, size_t bytes)
+{
+	j->checksum = str_hash(j->checksum, data, bytes);
+	return put(j, data, bytes);
+}
+
+static int get(struct job *j, size_t bytes, uint64_t offset)
+{
+	int r = piece_read(j->raw, j->buf, bytes, offset);
+
+	if (r == -ENODATA)
+		return fault_set(j->f, -EIO, "the log became shorter while it was archived");
+	return r < 0 ? fault_errno(j->f, r, "reading the log at offset %llu", (unsigned long long)offset) : 0;
+}
+
+/* When the byte at offset arrived; offsets only grow from call to call. */
+static uint64_t arrival(struct job *j, uint64_t offset)
+{
+	while (j->next_time.real_ns && j->next_time.offset <= offset) {
+		j->time = j->next_time;
+		if (!tidx_next(&j->times, &j->next_time))
+			j->next_time.real_ns = 0;
+	}
+	return j->time.real_ns;
+}
+
+/* Bytes of the block at offset, whose beginning is in buf then: behind the last line end within a block's size, else behind the next one. */
+static int block_length(struct job *j, uint64_t offset, uint64_t *ret)
+{
+	uint64_t left = j->raw_bytes - offset, length = left < ARCHIVE_BLOCK_BYTES ? left : ARCHIVE_BLOCK_BYTES;
+	char more[4096];
+	const char *cut;
+	int r = get(j, length, offset);
+
+	if (r < 0)
+		return r;
+	*ret = length;
+	if (length == left)
 		return 0;
-	size_t n = ((size_t)sb.st_size - sizeof(head)) / sizeof(*w->times);
-	w->times = n ? malloc(n * sizeof(*w->times)) : NULL;
-	if (n && !w->times)
-		return -ENOMEM;
-	if (n && pread(fd, w->times, n * sizeof(*w->times), sizeof(head)) == (ssize_t)(n * sizeof(*w->times)))
-		w->times_n = n;
+	cut = memrchr(j->buf, '\n', length);
+	if (cut) {
+		*ret = (uint64_t)(cut - j->buf) + 1;
+		return 0;
+	}
+	while (length < left && length < UINT32_MAX - sizeof(more)) {
+		ssize_t n = piece_read_some(j->raw, more, left - length < sizeof(more) ? left - length : sizeof(more), offset + length);
+
+		if (n <= 0)
+			return fault_errno(j->f, n < 0 ? (int)n : -EIO, "reading the log at offset %llu", (unsigned long long)(offset + length));
+		cut = memchr(more, '\n', (size_t)n);
+		length += cut ? (uint64_t)(cut - more) + 1 : (uint64_t)n;
+		if (cut)
+			break;
+	}
+	*ret = length;
 	return 0;
 }
 
-/* The arrival of the byte at offset. */
-static uint64_t time_of(const struct writer *w, uint64_t offset)
+/* Levels and lines of what is in buf. continued: its beginning is the middle of a line. */
+static void survey(struct job *j, size_t len, bool continued, struct archive_block *b)
 {
-	size_t low = 0, high = w->times_n;
+	const char *p = j->buf, *end = p + len;
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p)), *behind = nl ? nl : end;
+		struct log_line line;
 
-		if (w->times[mid].offset <= offset)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low ? w->times[low - 1].real_ns : 0;
-}
-
-/* Have a block's worth, or the rest of the file. */
-static int fill(struct writer *w, size_t want)
-{
-	if (w->room < want) {
-		char *more = realloc(w->in, want);
-
-		if (!more)
-			return -ENOMEM;
-		w->in = more;
-		w->room = want;
-	}
-	while (w->have < want) {
-		ssize_t n = pread(w->raw, w->in + w->have, want - w->have, (off_t)(w->raw_at + w->have));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 0;
-		w->have += (size_t)n;
-	}
-	return 0;
-}
-
-/* The length of the next block: up to the last line end within a block's size, else up to the first one behind it. 0: the end of the file. */
-static int next_block(struct writer *w, size_t *ret)
-{
-	for (size_t want = ARCHIVE_BLOCK_BYTES;; want *= 2) {
-		const char *end;
-		int r = fill(w, want);
-
-		if (r)
-			return r;
-		end = w->have ? memrchr(w->in, '\n', w->have < ARCHIVE_BLOCK_BYTES ? w->have : ARCHIVE_BLOCK_BYTES) : NULL;
-		if (w->have >= ARCHIVE_BLOCK_BYTES && !end)
-			end = memchr(w->in + ARCHIVE_BLOCK_BYTES - 1, '\n', w->have - ARCHIVE_BLOCK_BYTES + 1);
-		*ret = end && w->have >= ARCHIVE_BLOCK_BYTES ? (size_t)(end - w->in) + 1 : w->have;
-		if (end || w->have < want || want >= BLOCK_MAX)
-			return 0;
+		if (!continued) {
+			parse_line(p, (size_t)(behind - p), b->first_real_ns, &line);
+			b->levels |= line.level == LOG_LEVEL_NONE ? NO_LEVEL_BIT : 1u << line.level;
+		}
+		continued = false;
+		b->lines += nl != NULL;
+		p = nl ? nl + 1 : end;
 	}
 }
 
-static int put_block(struct writer *w, size_t bytes)
+static int packed_put(struct job *j, size_t n)
 {
-	LZ4F_preferences_t p = { .frameInfo = { .blockSizeID = LZ4F_max256KB,
-						.blockMode = LZ4F_blockIndependent,
-						.contentChecksumFlag = LZ4F_contentChecksumEnabled,
-						.contentSize = bytes } };
-	size_t bound = LZ4F_compressFrameBound(bytes, &p), packed;
-	struct archive_block *b;
-	uint32_t lines = 0;
+	if (LZ4F_isError(n))
+		return fault_set(j->f, -EIO, "LZ4: %s", LZ4F_getErrorName(n));
+	return put(j, j->packed, n);
+}
+
+/* One frame; the first piece is in buf already. */
+static int write_frame(struct job *j, struct archive_block *b)
+{
+	uint64_t done = 0;
 	int r;
 
-	if (w->packed_room < bound) {
-		free(w->packed);
-		w->packed = malloc(bound);
-		w->packed_room = w->packed ? bound : 0;
+	j->prefs.frameInfo.contentSize = b->raw_bytes;
+	r = packed_put(j, LZ4F_compressBegin(j->lz4, j->packed, j->packed_room, &j->prefs));
+	while (r == 0 && done < b->raw_bytes) {
+		size_t piece = b->raw_bytes - done < ARCHIVE_BLOCK_BYTES ? b->raw_bytes - done : ARCHIVE_BLOCK_BYTES;
+
+		if (done > 0)
+			r = get(j, piece, b->raw_offset + done);
+		if (r < 0)
+			return r;
+		survey(j, piece, done > 0, b);
+		r = packed_put(j, LZ4F_compressUpdate(j->lz4, j->packed, j->packed_room, j->buf, piece, NULL));
+		done += piece;
 	}
-	if (w->n == w->blocks_room) {
-		b = reallocarray(w->blocks, w->blocks_room ? w->blocks_room * 2 : 64, sizeof(*b));
+	return r < 0 ? r : packed_put(j, LZ4F_compressEnd(j->lz4, j->packed, j->packed_room, NULL));
+}
+
+static int add_block(struct job *j, uint64_t offset, uint64_t length)
+{
+	struct archive_block *b;
+	int r;
+
+	if (j->n == j->room) {
+		uint32_t room = j->room ? j->room * 2 : 256;
+
+		b = realloc(j->blocks, room * sizeof(*b));
 		if (!b)
 			return -ENOMEM;
-		w->blocks = b;
-		w->blocks_room = w->blocks_room ? w->blocks_room * 2 : 64;
+		j->blocks = b;
+		j->room = room;
 	}
-	if (!w->packed)
-		return -ENOMEM;
-	packed = LZ4F_compressFrame(w->packed, w->packed_room, w->in, bytes, &p);
-	if (LZ4F_isError(packed))
-		return -EIO;
-	r = io_write_all(w->out, w->packed, packed);
-	if (r)
-		return r;
-	for (const char *at = w->in, *end = w->in + bytes; (at = memchr(at, '\n', (size_t)(end - at))); at++)
-		lines++;
-	lines += w->in[bytes - 1] != '\n';
-	w->blocks[w->n++] = (struct archive_block){ .file_offset = w->out_at,
-						    .raw_offset = w->raw_at,
-						    .first_real_ns = time_of(w, w->raw_at),
-						    .last_real_ns = time_of(w, w->raw_at + bytes - 1),
-						    .file_bytes = (uint32_t)packed,
-						    .raw_bytes = (uint32_t)bytes,
-						    .lines = lines,
-						    .levels = ANY_LEVEL };
-	w->lines += lines;
-	w->out_at += packed;
-	w->raw_at += bytes;
-	w->have -= bytes;
-	memmove(w->in, w->in + bytes, w->have);
-	return 0;
+	b = &j->blocks[j->n++];
+	*b = (struct archive_block){ .file_offset = j->file_bytes, .raw_offset = offset, .raw_bytes = (uint32_t)length };
+	b->first_real_ns = arrival(j, offset);
+	r = write_frame(j, b);
+	b->last_real_ns = arrival(j, offset + length - 1);
+	b->file_bytes = (uint32_t)(j->file_bytes - b->file_offset);
+	j->lines += b->lines;
+	return r;
 }
 
-static int put_index(struct writer *w)
+static int write_frames(struct job *j)
 {
-	struct archive_head head = { .magic = ARCHIVE_MAGIC,
-				     .version = ARCHIVE_VERSION,
-				     .blocks = w->n,
-				     .entries = (uint32_t)w->times_n,
-				     .raw_bytes = w->raw_at,
-				     .lines = w->lines };
-	size_t blocks = w->n * sizeof(*w->blocks), times = w->times_n * sizeof(*w->times);
-	struct archive_foot foot = { .magic = ARCHIVE_MAGIC, .payload_bytes = sizeof(head) + blocks + times + sizeof(foot) };
-	uint32_t skip[2] = { ARCHIVE_SKIP, (uint32_t)foot.payload_bytes };
+	uint64_t offset = 0, length;
+	int r = 0;
+
+	while (r == 0 && offset < j->raw_bytes) {
+		if (j->stop && *j->stop)
+			return -ECANCELED;
+		r = block_length(j, offset, &length);
+		if (r == 0)
+			r = add_block(j, offset, length);
+		offset += r == 0 ? length : 0;
+	}
+	if (r < 0 || j->n == 0)
+		return r;
+	offset--;
+	r = piece_read(j->raw, j->buf, 1, offset);
+	if (r == 0 && j->buf[0] != '\n') {
+		j->blocks[j->n - 1].lines++;
+		j->lines++;
+	}
+	return r;
+}
+
+/* How many entries the time index has that hold. */
+static uint32_t count_times(struct job *j, int tidx_fd, const struct stat *st)
+{
+	struct tidx_cursor c;
+	struct tidx_entry e;
+	uint32_t n = 0;
+
+	(void)j;
+	if (!tidx_begin(&c, tidx_fd, st, NULL))
+		return 0;
+	while (n < (16u << 20) && tidx_next(&c, &e))
+		n++;
+	return n;
+}
+
+static int write_times(struct job *j, int tidx_fd, const struct stat *st, uint32_t n)
+{
+	struct tidx_cursor c;
+	struct tidx_entry e;
+	int r = 0;
+
+	(void)tidx_begin(&c, n ? tidx_fd : -1, st, NULL);
+	while (r == 0 && n-- > 0) {
+		if (!tidx_next(&c, &e))
+			return fault_set(j->f, -EIO, "the time index changed while it was archived");
+		r = put_index(j, &e, sizeof(e));
+	}
+	return r;
+}
+
+static int write_filters(struct job *j, uint32_t bytes)
+{
+	uint8_t filter[FILTER_BYTES];
+	int r = 0;
+
+	for (uint32_t i = 0; bytes && r == 0 && i < j->n; i++) {
+		const struct archive_block *b = &j->blocks[i];
+		uint64_t at = 0;
+
+		if (j->stop && *j->stop)
+			return -ECANCELED;
+		memset(filter, 0, sizeof(filter));
+		while (r == 0 && at < b->raw_bytes) {
+			size_t piece = b->raw_bytes - at < ARCHIVE_BLOCK_BYTES ? b->raw_bytes - at : ARCHIVE_BLOCK_BYTES;
+
+			r = get(j, piece, b->raw_offset + at);
+			filter_add(filter, bytes, j->buf, r == 0 ? piece : 0);
+			if (at + piece == b->raw_bytes)
+				break;
+			at += piece - 2; /* what straddles two pieces counts, too */
+		}
+		if (r == 0)
+			r = put_index(j, filter, bytes);
+	}
+	return r;
+}
+
+static int write_index(struct job *j, int tidx_fd, const struct stat *st)
+{
+	struct archive_head head = { .magic = ARCHIVE_MAGIC, .version = ARCHIVE_VERSION, .blocks = j->n, .raw_bytes = j->raw_bytes, .lines = j->lines };
+	struct archive_foot foot = { .magic = ARCHIVE_MAGIC };
+	uint32_t frame[2] = { ARCHIVE_SKIP };
 	int r;
 
-	foot.checksum = str_hash(STR_HASH_SEED, &head, sizeof(head));
-	foot.checksum = str_hash(foot.checksum, w->blocks, blocks);
-	foot.checksum = str_hash(foot.checksum, w->times, times);
-	w->out_at += sizeof(skip) + foot.payload_bytes;
-	r = io_write_all(w->out, skip, sizeof(skip));
-	r = r ? r : io_write_all(w->out, &head, sizeof(head));
-	r = r ? r : io_write_all(w->out, w->blocks, blocks);
-	r = r ? r : io_write_all(w->out, w->times, times);
-	return r ? r : io_write_all(w->out, &foot, sizeof(foot));
+	head.entries = count_times(j, tidx_fd, st);
+	head.filter_bytes = FILTER_BYTES;
+	foot.payload_bytes = sizeof(head) + (uint64_t)j->n * (sizeof(*j->blocks) + FILTER_BYTES) + (uint64_t)head.entries * sizeof(struct tidx_entry) +
+		sizeof(foot);
+	if (foot.payload_bytes > UINT32_MAX) { /* a skippable frame holds no more: 100 GB of log */
+		foot.payload_bytes -= (uint64_t)j->n * FILTER_BYTES;
+		head.filter_bytes = 0;
+	}
+	if (foot.payload_bytes > UINT32_MAX)
+		return fault_set(j->f, -EFBIG, "the log is too large for one archive");
+	frame[1] = (uint32_t)foot.payload_bytes;
+	j->checksum = STR_HASH_SEED;
+	if ((r = put(j, frame, sizeof(frame))) < 0 || (r = put_index(j, &head, sizeof(head))) < 0 ||
+		(r = put_index(j, j->blocks, j->n * sizeof(*j->blocks))) < 0 || (r = write_times(j, tidx_fd, st, head.entries)) < 0 ||
+		(r = write_filters(j, head.filter_bytes)) < 0)
+		return r;
+	foot.checksum = j->checksum;
+	return put(j, &foot, sizeof(foot));
+}
+
+static int job_begin(struct job *j, int tidx_fd, const struct stat *st)
+{
+	j->prefs = (LZ4F_preferences_t){ .frameInfo = { .blockSizeID = LZ4F_max256KB, .blockMode = LZ4F_blockIndependent,
+		.contentChecksumFlag = LZ4F_contentChecksumEnabled } };
+	j->prefs.autoFlush = 1;
+	j->packed_room = LZ4F_compressBound(ARCHIVE_BLOCK_BYTES, &j->prefs) + LZ4F_HEADER_SIZE_MAX;
+	j->buf = malloc(ARCHIVE_BLOCK_BYTES);
+	j->packed = malloc(j->packed_room);
+	if (!j->buf || !j->packed || LZ4F_isError(LZ4F_createCompressionContext(&j->lz4, LZ4F_VERSION)))
+		return fault_errno(j->f, -ENOMEM, "archiving");
+	(void)tidx_begin(&j->times, tidx_fd, st, NULL);
+	if (!tidx_next(&j->times, &j->next_time))
+		j->next_time.real_ns = 0;
+	return 0;
 }
 
 int archive_write(int raw_fd, int tidx_fd, int out_fd, const _Atomic bool *stop, struct archive_sums *ret, struct fault *f)
 {
-	struct writer w = { .raw = raw_fd, .out = out_fd };
-	struct stat sb;
-	size_t bytes = 1;
-	int r = fstat(raw_fd, &sb) < 0 ? -errno : load_times(&w, tidx_fd, (uint64_t)sb.st_ino);
+	struct job j = { .raw = raw_fd, .out = out_fd, .stop = stop, .f = f };
+	struct stat st;
+	int r;
 
-	while (!r && bytes) {
-		if (stop && atomic_load(stop))
-			r = -ECANCELED;
-		else if (!(r = next_block(&w, &bytes)) && bytes)
-			r = put_block(&w, bytes);
-	}
-	if (!r)
-		r = put_index(&w);
-	*ret = (struct archive_sums){ .raw_bytes = w.raw_at, .lines = w.lines, .file_bytes = w.out_at };
-	free(w.in);
-	free(w.packed);
-	free(w.blocks);
-	free(w.times);
-	return r ? fault_errno(f, r, "writing the archive") : 0;
-}
-
-int archive_read_sums(int fd, struct archive_sums *ret, struct fault *f)
-{
-	struct archive_foot foot;
-	struct archive_head head;
-	struct stat sb;
-	uint64_t at;
-
-	if (fstat(fd, &sb) < 0)
-		return fault_errno(f, -errno, "reading the archive");
-	if ((size_t)sb.st_size < sizeof(foot) + sizeof(head) ||
-	    pread(fd, &foot, sizeof(foot), sb.st_size - (off_t)sizeof(foot)) != (ssize_t)sizeof(foot) || foot.magic != ARCHIVE_MAGIC)
-		return fault_set(f, -ENODATA, "it has no index at its end");
-	if (foot.payload_bytes > (uint64_t)sb.st_size || foot.payload_bytes < sizeof(foot) + sizeof(head))
-		return fault_set(f, -EBADMSG, "its index is damaged at offset %lld", (long long)sb.st_size - (long long)sizeof(foot));
-	at = (uint64_t)sb.st_size - foot.payload_bytes;
-	if (pread(fd, &head, sizeof(head), (off_t)at) != (ssize_t)sizeof(head) || head.magic != ARCHIVE_MAGIC)
-		return fault_set(f, -EBADMSG, "its index is damaged at offset %llu", (unsigned long long)at);
-	*ret = (struct archive_sums){ .raw_bytes = head.raw_bytes, .lines = head.lines, .file_bytes = (uint64_t)sb.st_size };
-	return 0;
+	if (fstat(raw_fd, &st) < 0)
+		return fault_errno(f, -errno, "looking at the log");
+	if (!S_ISREG(st.st_mode))
+		return fault_set(f, -EINVAL, "the log is no regular file");
+	j.raw_bytes = (uint64_t)st.st_size;
+	r = job_begin(&j, tidx_fd, &st);
+	if (r == 0)
+		r = write_frames(&j);
+	if (r == 0)
+		r = write_index(&j, tidx_fd, &st);
+	if (r == 0)
+		*ret = (struct archive_sums){ .raw_bytes = j.raw_bytes, .lines = j.lines, .file_bytes = j.file_bytes };
+	free(j.buf);
+	free(j.packed);
+	free(j.blocks);
+	LZ4F_freeCompressionContext(j.lz4);
+	return r;
 }

@@ -1,0 +1,29 @@
+/*
+ * logread/archive_index.h - the index at the end of an archive, checked: nothing that it names lies outside the file, and its parts fit together.
+ * Private to logread/ and its tests.
+ */
+#ifndef LOGREAD_ARCHIVE_INDEX_H
+#define LOGREAD_ARCHIVE_INDEX_H
+
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "logread/format.h"
+
+struct archive_index {
+	struct archive_head head;
+	uint64_t file_bytes;
+	uint64_t frame_offset;	/* of the skippable frame: where the LZ4 frames end */
+	char *payload;		/* malloc'ed; NULL when only the head was asked for */
+	const struct archive_block *blocks;
+	const struct tidx_entry *times;
+	const uint8_t *filters;
+};
+
+/* Head and foot only. -ENODATA: there is no index; -EBADMSG: there is, and it is damaged. */
+int archive_index_head(int fd, struct archive_index *ret, struct fault *f);
+/* The whole, its checksum compared. */
+int archive_index_load(int fd, struct archive_index *ret, struct fault *f);
+void archive_index_free(struct archive_index *x);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * logread/timeindex.h - reading a time index (logread/format.h), checked entry by entry. What follows a damaged entry is ignored.
+ *
+ * USED BY   logread/, cli/, tests.
+ */
+#ifndef LOGREAD_TIMEINDEX_H
+#define LOGREAD_TIMEINDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/fault.h"
+#include "logread/format.h"
+
+/* Walks forward only, with a small buffer, for who reads it all once. */
+struct tidx_cursor {
+	int fd;			/* -1: there is nothing (more) to read */
+	uint64_t position;	/* in the index file */
+	uint64_t start_bytes;
+	uint64_t limit;		/* size of the log: entries beyond are damage */
+	uint64_t last_offset, last_real;
+	struct tidx_entry buf[64];
+	unsigned at, have;
+};
+
+/* fd may be -1. An index that is none, or belongs to another file than log, reads as empty; f (may be NULL) then says why and the result is false. */
+bool tidx_begin(struct tidx_cursor *c, int fd, const struct stat *log, struct fault *f);
+/* The next good entry; false = end. */
+bool tidx_next(struct tidx_cursor *c, struct tidx_entry *ret);
+
+/* The whole of it in memory. */
+struct tidx {
+	struct tidx_entry *entries; /* malloc'ed */
+	size_t n;
+	uint64_t start_bytes;
+};
+int tidx_load(struct tidx *t, int fd, const struct stat *log, struct fault *f);
+void tidx_free(struct tidx *t);
+
+/* Is e a possible follower of an entry with last_offset in a log of limit bytes? */
+bool tidx_good(const struct tidx_entry *e, uint64_t last_offset, uint64_t limit);
+
+/* The entry that covers offset, or NULL: its bytes have no arrival time. */
+const struct tidx_entry *tidx_at(const struct tidx *t, uint64_t offset);
+/* The offset from which on bytes may have arrived at or after real_ns: everything in front arrived earlier. */
+uint64_t tidx_since(const struct tidx *t, uint64_t real_ns);
+
+#endif
