@@ -1,6 +1,7 @@
 /* logread/merge.c - many logs as one row of lines (logread/merge.h). */
 #include "logread/merge.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct source {
@@ -58,7 +59,7 @@ int merge_read(struct merge *m, struct log_entry *ret, struct fault *f)
 	return 1;
 }
 
-int merge_open(int dirfd, char *const *stems, size_t n, enum stream_way way, const struct log_query *q, const struct log_complain *c, struct merge **ret,
+int merge_open(const struct log_place *places, size_t n, enum stream_way way, const struct log_query *q, const struct log_complain *c, struct merge **ret,
 	struct fault *f)
 {
 	struct merge *m = calloc(1, sizeof(*m));
@@ -68,19 +69,18 @@ int merge_open(int dirfd, char *const *stems, size_t n, enum stream_way way, con
 		m->list = calloc(n + 1, sizeof(*m->list));
 	if (!m || !m->list) {
 		free(m);
-		return fault_set(f, -12, "out of memory");
+		return fault_set(f, -ENOMEM, "out of memory");
 	}
 	m->way = way;
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct source *s = &m->list[m->n];
+		struct source *s = &m->list[i];
 		struct fault why;
 
-		if (stream_open(dirfd, stems[i], 0, way, q, c, &s->stream, &why) < 0) {
-			log_complain(c, stems[i], &why);
-			continue;
-		}
-		m->n++;
-		r = advance(m, s, f);
+		m->n = i + 1;
+		if (stream_open(places[i].dirfd, places[i].stem, 0, way, q, c, &s->stream, &why) < 0)
+			log_complain(c, places[i].stem, &why);
+		else
+			r = advance(m, s, f);
 	}
 	if (r < 0) {
 		merge_close(m);
@@ -88,6 +88,11 @@ int merge_open(int dirfd, char *const *stems, size_t n, enum stream_way way, con
 	}
 	*ret = m;
 	return 0;
+}
+
+struct stream *merge_stream(struct merge *m, size_t i)
+{
+	return i < m->n ? m->list[i].stream : NULL;
 }
 
 void merge_close(struct merge *m)
