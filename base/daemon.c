@@ -25,6 +25,7 @@ int daemon_begin(enum role role, const char *home, struct daemon_start *ret)
 		say(SAY_ERROR, "%s", f.text);
 		return 1;
 	}
+	say_follow(ret->home.logs_fd, "tend.log");
 	if (chdir("/") < 0)
 		say(SAY_WARNING, "cannot change to /: %s, ignoring", strerror(errno));
 	io_raise_nofile();

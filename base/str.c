@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -353,4 +354,30 @@ uint64_t str_hash(uint64_t seed, const void *data, size_t bytes)
 	for (size_t i = 0; i < bytes; i++)
 		seed = (seed ^ p[i]) * 0x100000001b3ull;
 	return seed;
+}
+
+int str_bytes(const char *text, uint64_t *ret_bytes)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	double value;
+	const char *unit;
+
+	if (text[0] < '0' || text[0] > '9' || text[strspn(text, "0123456789.")] == 'x')
+		return -EINVAL;
+	value = strtod(text, &end);
+	unit = *end ? strchr(units, *end & ~0x20) : NULL;
+	if (unit) {
+		for (long i = unit - units; i >= 0; i--)
+			value *= 1024;
+		end++;
+		end += *end == 'i' && (end[1] == 'B' || end[1] == 'b');
+	}
+	end += *end == 'B' || *end == 'b';
+	if (*end)
+		return -EINVAL;
+	if (value > 9007199254740992.0)
+		return -ERANGE;
+	*ret_bytes = (uint64_t)value;
+	return 0;
 }

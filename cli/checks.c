@@ -188,16 +188,18 @@ void checks_processes(const struct instance *in, const struct view *v)
 		checks_fine("processes: %zu of %zu run", up, v->n);
 }
 
-/* run/NAME.in and run/NAME.out of a name that the table does not have. */
+/* run/NAME.in, run/NAME.out and run/NAME@err.out of a name that the table does not have. */
 static bool is_orphaned_fifo(const char *file, const struct view *v)
 {
 	const char *dot = strrchr(file, '.');
-	char name[NAME_MAX_BYTES];
+	char name[NAME_MAX_BYTES + 4];
 
 	if (!dot || (strcmp(dot, ".in") != 0 && strcmp(dot, ".out") != 0) || (size_t)(dot - file) >= sizeof(name))
 		return false;
 	memcpy(name, file, (size_t)(dot - file));
 	name[dot - file] = 0;
+	if (strcmp(dot, ".out") == 0 && strchr(name, '@') && strcmp(strchr(name, '@'), "@err") == 0)
+		*strchr(name, '@') = 0; /* standard error's own */
 	return name_check(name, NULL) == 0 && !view_find(v, name);
 }
 

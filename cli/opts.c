@@ -1,6 +1,7 @@
 /* cli/opts.c - reading options (cli/opts.h). */
 #include "cli/opts.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -119,4 +120,14 @@ bool opts_operands(int argc, int want, const char *what)
 	else
 		out_misuse("too many operands");
 	return false;
+}
+
+bool opts_bytes(const char *what, const char *text, uint64_t *ret_bytes)
+{
+	int r = str_bytes(text, ret_bytes);
+
+	if (r < 0)
+		out_misuse("%s %s: %s", what, text,
+			r == -ERANGE ? "too large" : "not a size; write bytes, or for example 512KiB, 64MiB, 2GiB");
+	return r == 0;
 }

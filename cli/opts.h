@@ -23,6 +23,8 @@ int opts_status(int opt);
 /* Values of options; complain and return false when they are none. what is the option with its dashes. */
 bool opts_duration(const char *what, const char *text, uint64_t max_ms, uint64_t *ret_ms);
 
+bool opts_bytes(const char *what, const char *text, uint64_t *ret_bytes);
+
 /* The whole of a command that takes no operands (or exactly want of them): false = said. */
 bool opts_operands(int argc, int want, const char *what);
 

@@ -155,7 +155,44 @@ static bool read_cwd(struct startopts *o, const char *text)
 	return false;
 }
 
-enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE };
+enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, SEPARATE_STDERR, LOG_SIZE,
+	LOG_AGE, LOG_KEEP, LOG_KEEP_AGE, LOG_KEEP_BYTES };
+
+static bool read_seconds(const char *what, const char *text, uint32_t *ret)
+{
+	uint64_t ms;
+
+	if (!opts_duration(what, text, UINT32_MAX * 1000ull, &ms))
+		return false;
+	*ret = (uint32_t)((ms + 999) / 1000);
+	return true;
+}
+
+static bool take_log(struct startopts *o, int opt, const char *value)
+{
+	int64_t n;
+
+	switch (opt) {
+	case SEPARATE_STDERR:
+		o->base.separate_stderr = 1;
+		return true;
+	case LOG_SIZE:
+		return opts_bytes("--log-size", value, &o->base.log_rotate_bytes);
+	case LOG_AGE:
+		return read_seconds("--log-age", value, &o->base.log_rotate_age_s);
+	case LOG_KEEP:
+		if (str_int(value, 0, UINT32_MAX, &n) < 0) {
+			out_misuse("--log-keep %s: a number of files is wanted; 0 is no limit", value);
+			return false;
+		}
+		o->base.log_keep_files = (uint32_t)n;
+		return true;
+	case LOG_KEEP_AGE:
+		return read_seconds("--log-keep-age", value, &o->base.log_keep_age_s);
+	default:
+		return opts_bytes("--log-keep-bytes", value, &o->base.log_keep_bytes);
+	}
+}
 
 static bool take(struct startopts *o, int opt, char *value)
 {
@@ -182,6 +219,13 @@ static bool take(struct startopts *o, int opt, char *value)
 		return read_ms("--restart-max-delay", value, &o->base.restart_max_delay_ms);
 	case LIMIT:
 		return read_limit(o, value);
+	case SEPARATE_STDERR:
+	case LOG_SIZE:
+	case LOG_AGE:
+	case LOG_KEEP:
+	case LOG_KEEP_AGE:
+	case LOG_KEEP_BYTES:
+		return take_log(o, opt, value);
 	default:
 		return read_ms("--stable", value, &o->base.stable_ms);
 	}
@@ -211,6 +255,12 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		{ "restart-max-delay", required_argument, NULL, MAX_DELAY },
 		{ "restart-limit", required_argument, NULL, LIMIT },
 		{ "stable", required_argument, NULL, STABLE },
+		{ "separate-stderr", no_argument, NULL, SEPARATE_STDERR },
+		{ "log-size", required_argument, NULL, LOG_SIZE },
+		{ "log-age", required_argument, NULL, LOG_AGE },
+		{ "log-keep", required_argument, NULL, LOG_KEEP },
+		{ "log-keep-age", required_argument, NULL, LOG_KEEP_AGE },
+		{ "log-keep-bytes", required_argument, NULL, LOG_KEEP_BYTES },
 		{ 0 },
 	};
 	int opt;

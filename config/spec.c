@@ -13,13 +13,16 @@
 static const char *const policy_words[] = { "no", "on-failure", "always" };
 static const char *const service_words[] = { "agent", "service", "registry" };
 
+#define SPEC_BYTES_LIMIT 9007199254740992.0 /* 2^53: a JSON number holds it exactly */
+
 /* The numbers of a spec: key, where, default, range. One list serves defaults, parser and printer. */
 static const struct number {
 	const char *key;
+	bool log; /* in the object "log" */
 	size_t offset, size;
 	double init, min, max;
 } numbers[] = {
-#define NUMBER(key, field, init, min, max) { key, offsetof(struct spec, field), sizeof(((struct spec *)0)->field), init, min, max }
+#define NUMBER(key, field, init, min, max) { key, false, offsetof(struct spec, field), sizeof(((struct spec *)0)->field), init, min, max }
 	NUMBER("umask", umask, 022, 0, 0777),
 	NUMBER("open_files", nofile, 0, 0, 1e9),
 	NUMBER("stop_timeout_ms", stop_timeout_ms, SPEC_STOP_TIMEOUT_MS, 0, UINT32_MAX),
@@ -29,6 +32,13 @@ static const struct number {
 	NUMBER("restart_window_ms", restart_window_ms, SPEC_RESTART_WINDOW_MS, 1, UINT32_MAX),
 	NUMBER("stable_ms", stable_ms, SPEC_STABLE_MS, 0, UINT32_MAX),
 	NUMBER("stop_signal", stop_signal, SIGTERM, 1, 64),
+#undef NUMBER
+#define NUMBER(key, field, init, max) { key, true, offsetof(struct spec, field), sizeof(((struct spec *)0)->field), init, 0, max }
+	NUMBER("rotate_bytes", log_rotate_bytes, SPEC_LOG_ROTATE_BYTES, SPEC_BYTES_LIMIT),
+	NUMBER("rotate_age_s", log_rotate_age_s, 0, UINT32_MAX),
+	NUMBER("keep_files", log_keep_files, SPEC_LOG_KEEP_FILES, UINT32_MAX),
+	NUMBER("keep_age_s", log_keep_age_s, 0, UINT32_MAX),
+	NUMBER("keep_bytes", log_keep_bytes, 0, SPEC_BYTES_LIMIT),
 #undef NUMBER
 };
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
@@ -143,14 +153,22 @@ static int get_word(const cJSON *doc, const char *key, const char *const words[]
 
 static int get_numbers(const cJSON *doc, struct spec *s, struct fault *f)
 {
+	const cJSON *log = cJSON_GetObjectItemCaseSensitive(doc, "log");
+	const cJSON *apart = cJSON_GetObjectItemCaseSensitive(log, "separate_stderr");
+
+	if (log && !cJSON_IsObject(log))
+		return fault_set(f, -EINVAL, "key \"log\": an object is wanted");
+	if (apart && !cJSON_IsBool(apart))
+		return fault_set(f, -EINVAL, "key \"log.separate_stderr\": true or false is wanted");
+	s->separate_stderr = cJSON_IsTrue(apart) ? 1 : 0;
 	for (size_t i = 0; i < NUMBERS; i++) {
 		const struct number *n = &numbers[i];
-		const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, n->key);
+		const cJSON *item = cJSON_GetObjectItemCaseSensitive(n->log ? log : doc, n->key);
 
 		if (!item)
 			continue;
 		if (!cJSON_IsNumber(item) || !(item->valuedouble >= n->min && item->valuedouble <= n->max))
-			return fault_set(f, -EINVAL, "key \"%s\": a number from %.0f to %.0f is wanted", n->key, n->min, n->max);
+			return fault_set(f, -EINVAL, "key \"%s%s\": a number from %.0f to %.0f is wanted", n->log ? "log." : "", n->key, n->min, n->max);
 		set_number(s, n, item->valuedouble);
 	}
 	return 0;
@@ -237,7 +255,7 @@ static cJSON *vector_to_json(char *const *v)
 char *spec_print(const struct spec *s)
 {
 	cJSON *doc = cJSON_CreateObject();
-	cJSON *argv = vector_to_json(s->argv), *env = vector_to_json(s->env);
+	cJSON *argv = vector_to_json(s->argv), *env = vector_to_json(s->env), *log;
 	char *text = NULL;
 	bool ok = doc && argv && env;
 
@@ -245,8 +263,10 @@ char *spec_print(const struct spec *s)
 	     cJSON_AddStringToObject(doc, "cwd", s->cwd) && (!s->file || cJSON_AddStringToObject(doc, "file", s->file)) &&
 	     cJSON_AddStringToObject(doc, "restart", policy_words[s->policy]) &&
 	     cJSON_AddStringToObject(doc, "service_type", service_words[s->service]);
+	log = ok ? cJSON_AddObjectToObject(doc, "log") : NULL;
+	ok = log && cJSON_AddBoolToObject(log, "separate_stderr", s->separate_stderr);
 	for (size_t i = 0; ok && i < NUMBERS; i++)
-		ok = cJSON_AddNumberToObject(doc, numbers[i].key, get_number(s, &numbers[i])) != NULL;
+		ok = cJSON_AddNumberToObject(numbers[i].log ? log : doc, numbers[i].key, get_number(s, &numbers[i])) != NULL;
 	if (ok && cJSON_AddItemToObject(doc, "argv", argv)) {
 		argv = NULL;
 		if (cJSON_AddItemToObject(doc, "env", env)) {

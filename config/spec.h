@@ -23,6 +23,8 @@
 #define SPEC_RESTART_LIMIT 10u
 #define SPEC_RESTART_WINDOW_MS 300000u
 #define SPEC_STABLE_MS 10000u
+#define SPEC_LOG_ROTATE_BYTES (64ull << 20)
+#define SPEC_LOG_KEEP_FILES 10u
 
 struct spec {
 	char name[NAME_MAX_BYTES];
@@ -39,6 +41,11 @@ struct spec {
 	uint8_t policy;	 /* enum pt_policy's numbers: 0 no, 1 on-failure, 2 always */
 	uint8_t service; /* enum pt_service's numbers: 0 agent, 1 service, 2 registry */
 	uint8_t stop_signal;
+	/* How its output is kept; in the JSON text an object "log" with these names. */
+	uint8_t separate_stderr;   /* 1: standard error goes to a file of its own */
+	uint64_t log_rotate_bytes; /* rotate at this size; 0 = never */
+	uint64_t log_keep_bytes;   /* of rotated files and archives; 0 = no limit */
+	uint32_t log_rotate_age_s, log_keep_age_s, log_keep_files; /* 0 = never, no limit */
 	void *doc;	/* owns the strings of a parsed spec; NULL in one that was put together by hand */
 };
 

@@ -23,17 +23,14 @@ int fifos_begin(struct guardian *g)
 
 	pt_get_info(g->pt, &info);
 	g->held_fd = malloc(sizeof(*g->held_fd) * info.capacity);
+	g->held_err_fd = malloc(sizeof(*g->held_err_fd) * info.capacity);
 	g->held_gen = calloc(info.capacity, sizeof(*g->held_gen));
-	if (!g->held_fd || !g->held_gen)
+	g->held_version = calloc(info.capacity, sizeof(*g->held_version));
+	if (!g->held_fd || !g->held_err_fd || !g->held_gen || !g->held_version)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < info.capacity; i++)
-		g->held_fd[i] = -1;
+		g->held_fd[i] = g->held_err_fd[i] = -1;
 	return 0;
-}
-
-static void fifo_name(const char *name, const char *suffix, char buf[static 80])
-{
-	snprintf(buf, 80, "%s.%s", name, suffix);
 }
 
 /* Publish that the row's FIFO is held, keeping an exit that is in the mailbox. */
@@ -46,24 +43,53 @@ static void publish(struct guardian *g, const struct pt_row *row)
 	pt_put_exit(g->pt, row->slot, &box);
 }
 
-/* Open the FIFO of a row. false: not there yet; the spawner rings again once it has made it. */
-static bool hold(struct guardian *g, uint32_t slot, uint32_t gen)
+static int open_fifo(struct guardian *g, const char *of, const char *suffix)
 {
-	struct pt_row row;
 	char name[80];
 	int fd;
 
+	snprintf(name, sizeof(name), "%s%s", of, suffix);
+	fd = io_open(g->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0 && fd != -ENOENT)
+		say(SAY_WARNING, "cannot hold run/%s: %s, ignoring", name, strerror(-fd));
+	return fd;
+}
+
+/* Standard error may get a FIFO of its own later: a row at rest can be given another specification. */
+static void hold_error(struct guardian *g, uint32_t slot, uint32_t gen)
+{
+	uint64_t version = pt_life_version(g->pt, slot);
+	struct pt_row row;
+
+	if (g->held_version[slot] == version || pt_read_blocks(g->pt, slot, 0, &row) < 0 || row.gen != gen)
+		return;
+	g->held_version[slot] = version;
+	if (row.ident.separate_stderr && g->held_err_fd[slot] < 0) {
+		int fd = open_fifo(g, row.ident.name, "@err.out");
+
+		g->held_err_fd[slot] = fd < 0 ? -1 : fd;
+	}
+}
+
+/* Open the FIFOs of a row. false: not there yet; the spawner rings again once it has made them. */
+static bool hold(struct guardian *g, uint32_t slot, uint32_t gen)
+{
+	struct pt_row row;
+	int fd, err = -1;
+
 	if (pt_read_blocks(g->pt, slot, PT_BLOCK_EXIT, &row) < 0 || row.gen != gen)
 		return false;
-	fifo_name(row.ident.name, "out", name);
-	fd = io_open(g->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+	if (row.ident.separate_stderr && (err = open_fifo(g, row.ident.name, "@err.out")) < 0)
+		return false;
+	fd = open_fifo(g, row.ident.name, ".out");
 	if (fd < 0) {
-		if (fd != -ENOENT)
-			say(SAY_WARNING, "cannot hold run/%s: %s, ignoring", name, strerror(-fd));
+		io_close(&err);
 		return false;
 	}
 	io_close(&g->held_fd[slot]);
+	io_close(&g->held_err_fd[slot]);
 	g->held_fd[slot] = fd;
+	g->held_err_fd[slot] = err;
 	g->held_gen[slot] = gen;
 	publish(g, &row);
 	return true;
@@ -77,12 +103,14 @@ void fifos_hold(struct guardian *g)
 	for (uint32_t i = 0; i < high; i++) {
 		uint32_t gen = pt_gen(g->pt, i);
 
-		if (gen == g->held_gen[i])
-			continue;
-		if (gen & 1) {
+		if (gen == g->held_gen[i]) {
+			if (gen & 1)
+				hold_error(g, i, gen);
+		} else if (gen & 1) {
 			news |= hold(g, i, gen);
 		} else {
 			io_close(&g->held_fd[i]);
+			io_close(&g->held_err_fd[i]);
 			g->held_gen[i] = gen;
 		}
 	}

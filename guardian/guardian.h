@@ -37,6 +37,8 @@ struct guardian {
 	int bell, signals, inotify;
 	struct loop_watch *inotify_watch;
 	int spawner_bell;	/* kept descriptor of the spawner's doorbell */
+	int *held_err_fd;	/* the same of standard error's own FIFO */
+	uint64_t *held_version;	/* of the life block when the row was last looked at */
 	int *held_fd;		/* by slot: our read end of the row's output FIFO, -1 = none */
 	uint32_t *held_gen;
 	int resurrect;		/* the first spawner brings back what was desired up */

@@ -16,30 +16,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include "base/clock.h"
+#include "base/daemon.h"
+#include "base/say.h"
+#include "logger/copy.h"
 #include "logger/publish.h"
 
 #define TURN_BYTES (256u << 10) /* from one stream, before the others have their turn */
 #define REST_BYTES (16u << 20)	/* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
 #define FULL_BYTES (32u << 10)	/* a call that moved less than this has left little behind */
-#define PIPE_BYTES (64u << 10)	/* where the pipe does not say */
 #define RETRY_NS   NS_PER_SEC
-
-/* The pipe was nearly full: its writer had to wait, or soon would have. Nearly empty: the call was hardly worth it. */
-uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes)
-{
-	if (pipe_bytes == 0)
-		pipe_bytes = PIPE_BYTES;
-	if (moved >= pipe_bytes - pipe_bytes / 4)
-		nap_ns /= 2;
-	else if (moved < pipe_bytes / 4)
-		nap_ns *= 2;
-	if (nap_ns < DRAIN_NAP_MIN_NS)
-		return DRAIN_NAP_MIN_NS;
-	return nap_ns < DRAIN_NAP_MAX_NS ? nap_ns : DRAIN_NAP_MAX_NS;
-}
 
 static uint32_t waiting(const struct stream *st)
 {
@@ -48,30 +37,77 @@ static uint32_t waiting(const struct stream *st)
 	return st->fifo >= 0 && ioctl(st->fifo, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
 }
 
-/* Splice at most limit bytes. 0: there may be more. -EAGAIN: the pipe is empty. Else the file refuses. */
+/* The file refused splice(2), a regular file with nothing else wrong: its file system can't. Copy from now on. */
+static int begin_copying(struct stream *st)
+{
+	int r = st->copy ? 0 : copy_open(st->lg->home.run_fd, st->stem, &st->copy);
+
+	if (r)
+		return r;
+	st->copying = true;
+	say(SAY_INFO, "%s: the file system of logs/%s.log can't splice; its output is copied", st->name, st->stem);
+	return 0;
+}
+
+static bool no_splice(void)
+{
+	static int disabled = -1;
+
+	if (disabled < 0)
+		disabled = daemon_disabled("splice");
+	return disabled;
+}
+
+/* One call. Returns the bytes moved, 0: the pipe is empty, or -errno; -EINTR: try again. */
+static ssize_t move_once(struct stream *st, off_t size, uint64_t want)
+{
+	off_t at = size; /* splice(2) moves it on even where it fails half-way on some file systems */
+	ssize_t n;
+	int r;
+
+	if (!st->copying && (no_splice() || (st->copy && copy_pending(st->copy))) && (r = begin_copying(st)))
+		return r;
+	if (st->copying)
+		return copy_move(st->copy, st->fifo, st->file, size, want);
+	n = splice(st->fifo, NULL, st->file, &at, want, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	if (n >= 0)
+		return n; /* 0: no writer but ourselves */
+	if (errno == EAGAIN)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	r = begin_copying(st);
+	return r ? r : copy_move(st->copy, st->fifo, st->file, size, want);
+}
+
+/* Move at most limit bytes. 0: there may be more. -EAGAIN: the pipe is empty. Else the file refuses. */
 static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 {
 	off_t size;
 	int r;
 
-	if (st->file < 0 && waiting(st) == 0)
+	if (st->file < 0 && waiting(st) == 0 && !(st->rotate_due && st->size) && !(st->copy && copy_pending(st->copy)))
 		return -EAGAIN; /* no file for a process that says nothing */
 	r = stream_need_file(st, &size);
-	if (r)
-		return r;
-	for (ssize_t n = FULL_BYTES; n >= FULL_BYTES && *moved < limit;) {
-		off_t at = size; /* splice(2) moves it on even where it fails half-way on some file systems */
+	for (bool more = true; !r && more && *moved < limit;) {
+		uint64_t want = limit - *moved;
+		ssize_t n;
 
-		n = splice(st->fifo, NULL, st->file, &at, limit - *moved, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-		if (n < 0)
-			return errno == EINTR ? 0 : -errno;
-		if (n == 0)
-			return -EAGAIN; /* no writer but ourselves */
+		r = rotate_step(st, &size, &want);
+		if (r)
+			break;
+		n = move_once(st, size, want);
+		if (n <= 0)
+			return n == -EINTR ? 0 : n ? (int)n : -EAGAIN;
+		runs_moved(st, (uint64_t)size, (uint64_t)n);
+		if (size == 0)
+			rotate_first_byte(st);
 		size += n;
 		*moved += (uint64_t)n;
-		st->log.file_bytes = (uint64_t)size;
+		st->size = (uint64_t)size;
+		more = n >= FULL_BYTES || (uint64_t)n == want;
 	}
-	return 0;
+	return r;
 }
 
 static int move_and_note(struct stream *st, uint64_t limit, uint64_t *ret_moved)
@@ -82,19 +118,48 @@ static int move_and_note(struct stream *st, uint64_t limit, uint64_t *ret_moved)
 	if (!r)
 		r = move(st, limit, &moved);
 	if (moved > 0) {
-		st->log.captured_bytes += moved;
-		st->log.last_real_ns = clock_real_ns();
+		struct pt_log *log = &st->main->log;
+
+		log->captured_bytes += moved;
+		if (st != st->main)
+			log->err_captured_bytes += moved;
+		log->last_real_ns = clock_real_ns();
 	}
 	*ret_moved = moved;
 	return r;
 }
 
+/* Is there no room in the pipe, so that its writer waits? Bytes are no measure: a pipe is full when its pages are used. */
+static bool is_full(const struct stream *st)
+{
+	struct pollfd p = { .fd = st->fifo, .events = POLLOUT };
+
+	return st->fifo >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & POLLOUT);
+}
+
 static void blocked(struct stream *st, int r)
 {
-	st->log.pipe_fill = waiting(st);
+	st->pipe_fill = waiting(st);
+	if (!st->full_boot_ns && is_full(st)) {
+		st->full_boot_ns = clock_boot_ns();
+		publish_full(st, r);
+	}
 	publish_state(st, PT_LOG_BLOCKED, r);
 	(void)stream_arm(st, false); /* the bytes that wait would report themselves all the time */
 	stream_wake_in(st, RETRY_NS);
+}
+
+/* The file takes bytes again. */
+static void unblocked(struct stream *st)
+{
+	uint64_t ns;
+
+	if (!st->full_boot_ns)
+		return;
+	ns = clock_boot_ns() - st->full_boot_ns;
+	st->full_boot_ns = 0;
+	if (ns > st->main->log.stall_max_ns)
+		st->main->log.stall_max_ns = ns;
 }
 
 void drain_now(struct stream *st)
@@ -110,7 +175,8 @@ void drain_now(struct stream *st)
 		blocked(st, r);
 		return;
 	}
-	st->log.pipe_fill = 0;
+	st->pipe_fill = 0;
+	unblocked(st);
 	publish_state(st, PT_LOG_OPEN, 0);
 	if (moved == 0 && r == -EAGAIN) {
 		loop_timer_clear(st->lg->loop, &st->timer);
@@ -118,7 +184,7 @@ void drain_now(struct stream *st)
 		(void)stream_arm(st, true);
 		return;
 	}
-	st->nap_ns = drain_nap(st->nap_ns, moved, st->log.pipe_bytes);
+	st->nap_ns = drain_nap(st->nap_ns, moved, st->main->log.pipe_bytes);
 	(void)stream_arm(st, false);
 	stream_wake_in(st, st->nap_ns);
 }
@@ -132,7 +198,7 @@ void drain_rest(struct stream *st)
 		r = move_and_note(st, TURN_BYTES, &moved);
 		sum += moved;
 	}
-	st->log.pipe_fill = waiting(st);
+	st->pipe_fill = waiting(st);
 	if (r && r != -EAGAIN && st->fifo >= 0)
 		publish_state(st, PT_LOG_BLOCKED, r);
 	else

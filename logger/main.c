@@ -20,9 +20,11 @@
 #include "base/loop.h"
 #include "base/role.h"
 #include "base/say.h"
+#include "base/str.h"
 #include "logger/publish.h"
 #include "logger/stream.h"
 #include "shm/owner.h"
+#include "shm/ring.h"
 #include "shm/wake.h"
 
 #define EXIT_USAGE  2
@@ -54,11 +56,57 @@ static void follow_segment(struct daemon *d)
 	say(SAY_INFO, "the process table was made again; following it");
 }
 
+/* Rotate one process's files, or those of all, tend's own included. */
+static void rotate(struct logger *lg, const char *name, struct pt_answer *answer)
+{
+	unsigned done = 0, later = 0;
+	bool found = false;
+
+	for (uint32_t i = 0; i < lg->slots; i++) {
+		if (!lg->by_slot[i] || (name[0] && strcmp(lg->by_slot[i]->name, name) != 0))
+			continue;
+		found = true;
+		for (struct stream *st = lg->by_slot[i]; st; st = st->err) {
+			int r = rotate_now(st);
+
+			done += r == 1;
+			later += r == 0;
+		}
+	}
+	if (!name[0])
+		own_check(lg, true);
+	answer->code = found || !name[0] ? 0 : -ENOENT;
+	if (answer->code)
+		(void)snprintf(answer->text, sizeof(answer->text), "there is no process named %s", name);
+	else
+		(void)snprintf(answer->text, sizeof(answer->text), "%u rotated%s", done, later ? "; some when the line being written ends" : "");
+}
+
+static void carry_out_commands(struct logger *lg)
+{
+	struct pt_command c;
+	uint64_t after = 0;
+
+	while (pt_command_next(lg->pt, after, &c) == 0) {
+		struct pt_answer answer = { 0 };
+
+		after = c.ticket.number;
+		pt_command_accept(lg->pt, c.ticket);
+		if (c.req.kind == PT_COMMAND_ROTATE)
+			rotate(lg, c.req.name, &answer);
+		else
+			answer.code = -EOPNOTSUPP;
+		pt_command_done(lg->pt, c.ticket, &answer);
+	}
+}
+
 static void look(struct daemon *d)
 {
 	if (pt_is_stale(d->lg.pt, &d->lg.home))
 		follow_segment(d);
 	stream_scan(&d->lg);
+	carry_out_commands(&d->lg);
+	own_check(&d->lg, false);
 }
 
 static void on_bell(void *arg, uint32_t events)
@@ -105,6 +153,14 @@ static int watch_bell(struct daemon *d)
 	return d->bell_fd < 0 ? d->bell_fd : loop_watch(d->lg.loop, d->bell_fd, EPOLLIN, on_bell, d, &w);
 }
 
+static void take_total(struct logger *lg)
+{
+	const char *text = getenv("TEND_LOG_TOTAL_BYTES");
+
+	if (text && text[0] && str_bytes(text, &lg->total_bytes) < 0)
+		say(SAY_WARNING, "TEND_LOG_TOTAL_BYTES=%s is no size; there is no limit over all logs", text);
+}
+
 /* With the lock held. Returns the exit code. */
 static int serve(struct daemon *d)
 {
@@ -120,9 +176,14 @@ static int serve(struct daemon *d)
 		say(SAY_ERROR, "%s", f.text);
 		return EXIT_FAILURE;
 	}
+	take_total(&d->lg);
+	shelf_begin(&d->lg);
+	own_begin(&d->lg);
 	look(d);
 	r = loop_run(d->lg.loop);
+	shelf_end(&d->lg);
 	stream_end_all(&d->lg);
+	shelf_free(&d->lg.own);
 	if (r < 0)
 		say(SAY_ERROR, "waiting for events failed: %s", strerror(-r));
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -150,6 +211,8 @@ static void release(struct daemon *d)
 {
 	pt_detach(d->lg.pt);
 	loop_free(d->lg.loop);
+	io_close(&d->lg.peek[0]);
+	io_close(&d->lg.peek[1]);
 	io_close(&d->signal_fd);
 	io_close(&d->bell_fd);
 	home_close(&d->lg.home);
@@ -159,7 +222,7 @@ static void release(struct daemon *d)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { NULL, 0, NULL, 0 } };
-	struct daemon d = { .lg.home = HOME_INIT, .lock_fd = -1, .bell_fd = -1, .signal_fd = -1 };
+	struct daemon d = { .lg.home = HOME_INIT, .lg.peek = { -1, -1 }, .lock_fd = -1, .bell_fd = -1, .signal_fd = -1 };
 	const char *home = NULL;
 	int c, code;
 

@@ -14,7 +14,11 @@ void publish_all(struct logger *lg);
  * reason, or free again is told in an event and in tend.log. */
 void publish_state(struct stream *st, enum pt_log_state state, int error);
 
-/* Continue the counters of a block that an earlier logger left. file_bytes is the size of the log file now. */
-void publish_resume(struct stream *st, const struct pt_log *found, uint64_t file_bytes);
+/* Its pipe is full, while its file refuses with error: an event, and a line in tend.log. */
+void publish_full(struct stream *st, int error);
+
+/* Continue the counters of a block that an earlier logger left; st and its err know what lies on the disk. marked: bytes in files that retention has
+ * marked for removal. */
+void publish_resume(struct stream *st, const struct pt_log *found, uint64_t marked);
 
 #endif

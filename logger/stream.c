@@ -22,16 +22,17 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "logger/copy.h"
 #include "logger/drain.h"
 #include "logger/publish.h"
 #include "shm/owner.h"
 
-#define FILE_NAME_MAX (PT_NAME_MAX + 8)
+#define FILE_NAME_MAX (PT_NAME_MAX + 16)
 #define NAME_CHECK_NS NS_PER_SEC /* how often the file's name is compared, while bytes flow */
 
 static const char *file_name(const struct stream *st, const char *suffix, char buf[static FILE_NAME_MAX])
 {
-	(void)snprintf(buf, FILE_NAME_MAX, "%s%s", st->name, suffix);
+	(void)snprintf(buf, FILE_NAME_MAX, "%s%s", st->stem, suffix);
 	return buf;
 }
 
@@ -71,6 +72,14 @@ static void on_timer(void *arg)
 	drain_now(arg);
 }
 
+static void on_age(void *arg)
+{
+	struct stream *st = arg;
+
+	st->rotate_due = true;
+	drain_now(st);
+}
+
 /* --- the two descriptors --- */
 
 /* Out of descriptors: the files of streams that are quiet can be opened again when they are needed. */
@@ -81,10 +90,12 @@ static bool spare_descriptors(struct logger *lg)
 	for (uint32_t i = 0; i < lg->slots; i++) {
 		struct stream *st = lg->by_slot[i];
 
-		if (!st || !st->armed || st->file < 0)
-			continue;
-		io_close(&st->file);
-		any = true;
+		for (int k = 0; st && k < 2; k++, st = st->err)
+			if (st->armed && st->file >= 0) {
+				tidx_close(&st->tidx);
+				io_close(&st->file);
+				any = true;
+			}
 	}
 	return any;
 }
@@ -119,7 +130,8 @@ int stream_need_fifo(struct stream *st)
 	st->fifo = fd;
 	st->armed = true;
 	int bytes = fcntl(fd, F_GETPIPE_SZ);
-	st->log.pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	if (st == st->main)
+		st->log.pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
 	return 0;
 }
 
@@ -155,7 +167,7 @@ static int renew_folder(struct home *h)
 
 static int open_file(struct stream *st)
 {
-	const int flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY; /* not O_APPEND: splice(2) refuses such a file */
+	const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY; /* not O_APPEND: splice(2) refuses such a file */
 	struct logger *lg = st->lg;
 	char name[FILE_NAME_MAX];
 	int fd = open_sparing(lg, lg->home.logs_fd, file_name(st, ".log", name), flags);
@@ -167,6 +179,28 @@ static int open_file(struct stream *st)
 	st->file = fd;
 	st->checked_boot_ns = clock_boot_ns();
 	return 0;
+}
+
+void stream_close_file(struct stream *st)
+{
+	tidx_close(&st->tidx);
+	st->tidx_told = false;
+	st->copying = false;
+	io_close(&st->file);
+}
+
+/* Somebody took bytes away, or put some there: both are counted, so that the sums stay true. */
+static void account(struct stream *st, uint64_t size)
+{
+	struct pt_log *log = &st->main->log;
+
+	if (size < st->size)
+		log->gone_bytes += st->size - size;
+	else
+		log->base_bytes += size - st->size;
+	if (size < st->size)
+		tidx_close(&st->tidx); /* it speaks of bytes that are no more */
+	st->size = size;
 }
 
 /* Close the file if it was deleted or another has its name now. The count of links is free; the name costs a
@@ -184,7 +218,8 @@ static void drop_stale_file(struct stream *st)
 		if (is_named(st->file, st->lg->home.logs_fd, file_name(st, ".log", name)))
 			return;
 	}
-	io_close(&st->file);
+	account(st, 0);
+	stream_close_file(st);
 }
 
 int stream_need_file(struct stream *st, off_t *ret_size)
@@ -203,34 +238,165 @@ int stream_need_file(struct stream *st, off_t *ret_size)
 		return -EINVAL;
 	}
 	*ret_size = sb.st_size; /* asked each time: whoever truncates the file gets no hole in it */
+	if ((uint64_t)sb.st_size != st->size)
+		account(st, (uint64_t)sb.st_size);
 	return 0;
 }
 
 /* --- coming and going --- */
 
-static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, uint64_t version)
+static uint64_t file_size(const struct stream *st)
 {
-	struct stream *st = calloc(1, sizeof(*st));
 	char name[FILE_NAME_MAX];
 	struct stat sb;
 
+	return fstatat(st->lg->home.logs_fd, file_name(st, ".log", name), &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) ?
+		       (uint64_t)sb.st_size :
+		       0;
+}
+
+static const struct catalog *catalog(struct logger *lg)
+{
+	int r;
+
+	if (lg->catalog_read)
+		return &lg->catalog;
+	lg->catalog_read = true;
+	r = catalog_read(lg->home.logs_fd, &lg->catalog);
+	if (r)
+		say(SAY_WARNING, "can't read the folder logs: %s", strerror(-r));
+	return &lg->catalog;
+}
+
+/* What the row says of how its output is kept. */
+static void take_limits(struct stream *st, const struct pt_ident *ident)
+{
+	st->rotate_bytes = ident->log_rotate_bytes;
+	if (st->rotate_age_s != ident->log_rotate_age_s) {
+		loop_timer_clear(st->lg->loop, &st->age);
+		st->rotate_age_s = ident->log_rotate_age_s;
+		if (st->size && st->file >= 0)
+			rotate_first_byte(st);
+	}
+	st->shelf.keep_bytes = ident->log_keep_bytes;
+	st->shelf.keep_files = ident->log_keep_files;
+	st->shelf.keep_age_s = ident->log_keep_age_s;
+}
+
+/* main NULL: the stream of standard output. Reads what lies on the disk. */
+static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row *row, struct stream *main, uint64_t *marked)
+{
+	struct stream *st = calloc(1, sizeof(*st));
+	char base[FILE_NAME_MAX];
+
 	if (!st) {
 		say(SAY_ERROR, "%s: no memory to capture its output", row->ident.name);
-		return;
+		return NULL;
 	}
 	st->lg = lg;
 	st->slot = slot;
+	st->main = main ? main : st;
 	(void)str_copy(st->name, sizeof(st->name), row->ident.name);
-	st->life_version = version;
-	st->fifo = st->file = -1;
+	(void)snprintf(st->stem, sizeof(st->stem), "%s%s", st->name, main ? LOG_ERR_MARK : "");
+	st->fifo = st->file = st->tidx.fd = -1;
 	st->nap_ns = DRAIN_NAP_MAX_NS;
+	st->unnoted = UINT64_MAX;
 	st->log.gen = row->gen;
 	loop_timer_init(&st->timer, on_timer, st);
-	bool there = fstatat(lg->home.logs_fd, file_name(st, ".log", name), &sb, AT_SYMLINK_NOFOLLOW) == 0 &&
-		S_ISREG(sb.st_mode);
-	publish_resume(st, &row->log, there ? (uint64_t)sb.st_size : 0);
+	loop_timer_init(&st->age, on_age, st);
+	st->size = file_size(st);
+	shelf_init(&st->shelf, lg, st, file_name(st, ".log", base));
+	shelf_load(&st->shelf, catalog(lg), marked);
+	take_limits(st, &row->ident);
+	return st;
+}
+
+/* What an earlier logger had read and not written yet; the file may be a file system's that refuses splice. */
+static void recover(struct stream *st)
+{
+	off_t size;
+	ssize_t n;
+
+	if (copy_find(st->lg->home.run_fd, st->stem, &st->copy) < 0 || !copy_pending(st->copy))
+		return;
+	if (stream_need_file(st, &size) < 0 || (n = copy_finish(st->copy, st->file, size)) < 0)
+		return; /* tried again before anything else is read */
+	st->size += (uint64_t)n;
+	st->main->log.captured_bytes += (uint64_t)n;
+	if (st != st->main)
+		st->main->log.err_captured_bytes += (uint64_t)n;
+}
+
+static void wake_up(struct stream *st, const struct pt_row *row)
+{
+	bool known = row->log.gen == row->gen;
+	uint64_t noted = st == st->main ? row->log.file_bytes : row->log.err_file_bytes;
+	int r = 0;
+
+	if (known && noted < st->size)
+		st->unnoted = noted;
+	st->life = known && row->life.life ? row->life.life - 1 : 0;
+	if (st->size) { /* the run that was noted last goes on, unless it is another now */
+		off_t size;
+		char idx[FILE_NAME_MAX];
+
+		r = stream_need_file(st, &size);
+		if (!r && tidx_open(&st->tidx, st->lg->home.logs_fd, file_name(st, ".log.idx", idx), st->file, st->size) == 0) {
+			if (st->tidx.last.life)
+				st->life = st->tidx.last.life;
+			tidx_close(&st->tidx);
+		}
+	}
+	if (row->life.life)
+		runs_begin(st, &row->life, true);
+	recover(st);
+	if (st->size && st->file >= 0)
+		rotate_first_byte(st);
+}
+
+static void begin_error(struct stream *st, const struct pt_row *row)
+{
+	uint64_t marked = 0;
+
+	st->err = make(st->lg, st->slot, row, st, &marked);
+	if (!st->err)
+		return;
+	st->log.base_bytes += st->err->size + st->err->shelf.rotated_bytes + st->err->shelf.archived_bytes;
+	wake_up(st->err, row);
+	drain_now(st->err);
+}
+
+static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, uint64_t version)
+{
+	uint64_t marked = 0, marked_err = 0;
+	struct stream *st = make(lg, slot, row, NULL, &marked);
+
+	if (!st)
+		return;
+	st->life_version = version;
+	if (row->ident.separate_stderr)
+		st->err = make(lg, slot, row, st, &marked_err);
+	publish_resume(st, &row->log, marked + marked_err);
 	lg->by_slot[slot] = st;
+	wake_up(st, row);
+	if (st->err)
+		wake_up(st->err, row);
 	drain_now(st);
+	if (st->err)
+		drain_now(st->err);
+}
+
+static void end_one(struct stream *st)
+{
+	struct logger *lg = st->lg;
+
+	drain_rest(st);
+	loop_timer_clear(lg->loop, &st->timer);
+	loop_timer_clear(lg->loop, &st->age);
+	close_fifo(st);
+	stream_close_file(st);
+	copy_close(lg->home.run_fd, st->stem, st->copy);
+	shelf_free(&st->shelf);
 }
 
 /* Its row is gone, or this logger ends. */
@@ -238,11 +404,13 @@ static void end(struct logger *lg, uint32_t slot)
 {
 	struct stream *st = lg->by_slot[slot];
 
+	if (st->err) {
+		end_one(st->err);
+		free(st->err);
+		st->err = NULL;
+	}
+	end_one(st);
 	lg->by_slot[slot] = NULL;
-	drain_rest(st);
-	loop_timer_clear(lg->loop, &st->timer);
-	close_fifo(st);
-	io_close(&st->file);
 	free(st);
 }
 
@@ -276,13 +444,21 @@ static void look_again(struct stream *st, const struct pt_row *row, uint64_t ver
 		return;
 	}
 	st->life_version = version;
-	if (st->fifo >= 0 && is_named(st->fifo, lg->home.run_fd, file_name(st, ".out", name)))
-		return;
-	if (st->fifo >= 0) {
-		drain_rest(st);
-		close_fifo(st);
+	take_limits(st, &row->ident);
+	if (row->ident.separate_stderr && !st->err)
+		begin_error(st, row);
+	for (struct stream *s = st; s; s = s->err) {
+		if (s != st)
+			take_limits(s, &row->ident);
+		runs_begin(s, &row->life, false);
+		if (s->fifo >= 0 && is_named(s->fifo, lg->home.run_fd, file_name(s, ".out", name)))
+			continue;
+		if (s->fifo >= 0) {
+			drain_rest(s);
+			close_fifo(s);
+		}
+		drain_now(s);
 	}
-	drain_now(st);
 }
 
 static int need_slots(struct logger *lg, uint32_t n)
@@ -334,4 +510,9 @@ void stream_scan(struct logger *lg)
 	}
 	for (uint32_t i = 0; i < high; i++)
 		look_at(lg, i);
+	if (lg->catalog_read) {
+		catalog_free(&lg->catalog);
+		lg->catalog_read = false;
+		shelf_pump(lg);
+	}
 }

@@ -5,7 +5,8 @@
  * USED BY   logger/ alone.
  * OWNERSHIP struct logger owns every stream; a stream owns its two descriptors, its watch and its timer.
  *   No stream ever holds a byte of a log: bytes are in the pipe or in the file (logger/drain.c).
- * A STREAM  is for one incarnation of a row (log.gen). It is in one of these conditions:
+ * A STREAM  is for one incarnation of a row (log.gen), and for one of its FIFOs: where standard error is separate, the row's main stream has a second
+ *   one (err); what is published is in the main one. It is in one of these conditions:
  *     waiting   no FIFO yet; the next change of the row looks again
  *     armed     the pipe was empty; epoll reports the first byte
  *     napping   the pipe is in use; the timer empties it again
@@ -20,7 +21,12 @@
 
 #include "base/home.h"
 #include "base/loop.h"
+#include "logger/shelf.h"
+#include "logger/tidx.h"
 #include "shm/table.h"
+
+#define STREAM_MOVES  32u /* remembered, to tell which of them came before a run began */
+#define STREAM_BOUNDS 4u  /* runs whose first byte is still in the pipe */
 
 struct logger {
 	struct home home;
@@ -28,12 +34,34 @@ struct logger {
 	struct loop *loop;
 	struct stream **by_slot; /* NULL where the row is free or not readable */
 	uint32_t slots;
+	struct shelf own;	   /* of tend.log */
+	struct catalog catalog;	   /* of the log folder, during a scan */
+	bool catalog_read;
+	struct worker archiver, remover;
+	struct shelf *archiving, *removing; /* what they work for; NULL: it is gone, or nothing */
+	size_t archive_next, remove_next;
+	struct loop_timer keep_timer;
+	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
+	int peek[2];	      /* a pipe of our own to look into others' with tee(2) */
+};
+
+struct bound {
+	uint64_t at; /* in bytes moved */
+	uint32_t life;
+};
+
+/* One move of bytes, for finding the place where a run begins. */
+struct moved {
+	uint64_t end_boot_ns, before; /* bytes moved before it */
 };
 
 struct stream {
 	struct logger *lg;
 	uint32_t slot;
+	struct stream *main; /* itself, or the stream of standard output */
+	struct stream *err;  /* of a main stream: that of standard error, or NULL */
 	char name[PT_NAME_MAX];
+	char stem[PT_NAME_MAX + 8]; /* "NAME" or "NAME@err" */
 	uint64_t life_version;	  /* of the row's life block when it was last looked at */
 	int fifo, file;		  /* -1 = not open */
 	uint64_t checked_boot_ns; /* the file's name was last compared with the open file */
@@ -41,7 +69,32 @@ struct stream {
 	bool armed;		  /* the watch asks for events */
 	struct loop_timer timer;  /* end of the nap, or the next try of a blocked stream */
 	uint64_t nap_ns;
-	struct pt_log log; /* the private truth; the block in the segment is a copy */
+	uint64_t size;		/* of the current file, as we left it */
+	uint8_t state;		/* enum pt_log_state of this stream alone, and its errno */
+	int32_t error;
+	uint32_t pipe_fill;
+	uint64_t full_boot_ns;	/* its pipe is full since; 0 = it is not */
+	/* rotation */
+	uint64_t rotate_bytes;
+	uint32_t rotate_age_s;
+	bool rotate_due;	/* at the next line end, whatever the size */
+	uint64_t rotate_retry_ns; /* it failed: not before */
+	struct loop_timer age;
+	struct shelf shelf;
+	/* time index */
+	struct tidx tidx;
+	bool tidx_told;
+	uint64_t unnoted;	/* resumed: the file holds bytes from here on that an earlier logger may not have noted; UINT64_MAX = none */
+	uint32_t life;		/* the run whose bytes come now */
+	uint64_t moved;		/* bytes moved by this logger */
+	struct moved moves[STREAM_MOVES];
+	uint32_t moves_n;
+	struct bound bounds[STREAM_BOUNDS];
+	uint32_t bounds_n;
+	/* fallback */
+	bool copying;		/* this file refuses splice(2) */
+	struct copy *copy;
+	struct pt_log log; /* of a main stream: the private truth; the block in the segment is a copy */
 };
 
 /* Compare the streams with the table: end those whose row is gone, begin those whose row is new, look again at
@@ -56,6 +109,24 @@ void stream_end_all(struct logger *lg);
 int stream_need_fifo(struct stream *st);
 /* The log file open, and still the one that its name leads to; *ret_size is where the next byte belongs. */
 int stream_need_file(struct stream *st, off_t *ret_size);
+
+/* Where the next byte of a stream whose file may be another one now belongs, the difference counted. */
+void stream_close_file(struct stream *st);
+
+/* rotate.c. How far may the next bytes go? Rotates where that is due and a line ends; *size is then 0 and the file another. *want is lowered so that
+ * the bytes end at the limit or at a line end. 0, -EAGAIN: nothing is in the pipe, or another -errno of the file. */
+int rotate_step(struct stream *st, off_t *size, uint64_t *want);
+void rotate_first_byte(struct stream *st); /* the file has one now: its age begins */
+/* By command: at the next line end. 1: done; 0: when the line that is being written ends; -ENOENT: the file is empty. */
+int rotate_now(struct stream *st);
+
+/* runs.c. A run began: where do its bytes? And: bytes were moved to offset at. */
+void runs_begin(struct stream *st, const struct pt_life *life, bool resumed);
+void runs_moved(struct stream *st, uint64_t at, uint64_t bytes);
+
+/* own.c: tend.log. */
+void own_begin(struct logger *lg);
+void own_check(struct logger *lg, bool now);
 
 /* Ask epoll for the next byte, or stop asking. */
 int stream_arm(struct stream *st, bool armed);

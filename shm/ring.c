@@ -148,7 +148,8 @@ int pt_await(struct pt *pt, struct pt_ticket t, uint64_t timeout_ns, struct pt_a
 static bool is_sane(const struct pt_request *r)
 {
 	return r->kind < PT_COMMAND_MAX && memchr(r->name, 0, sizeof(r->name)) && memchr(r->spec, 0, sizeof(r->spec)) &&
-	       !strchr(r->spec, '/') && (r->kind == PT_COMMAND_SHUTDOWN || name_check(r->name, NULL) == 0);
+	       !strchr(r->spec, '/') && (r->kind == PT_COMMAND_SHUTDOWN || (r->kind == PT_COMMAND_ROTATE && !r->name[0]) ||
+		name_check(r->name, NULL) == 0); /* rotate without a name: all */
 }
 
 static void answer_nonsense(struct pt *pt, struct pt_ticket t)

@@ -14,12 +14,14 @@
 /* The child's own read end of its output FIFO: the last resort that keeps a reader in existence. High, so that programs which number their descriptors
  * from 3 on don't meet it; below the smallest usual limit of 256. */
 #define CHILD_KEEPER_FD 200
+#define CHILD_KEEPER_ERR_FD 201 /* the same of the FIFO for standard error, where that is separate */
 
 struct child {
 	/* given */
 	const char *exe, *cwd;
 	char *const *argv, *const *env;
 	int in_fd, out_fd, keeper_fd;
+	int err_fd, keeper_err_fd; /* -1 = standard error goes where standard output goes; else keeper_err_fd > CHILD_KEEPER_ERR_FD */
 	mode_t umask;
 	uint64_t nofile; /* 0 = leave it */
 	int cgroup_fd;	 /* -1 = none */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,17 +23,17 @@
 
 static void fifo_name(const struct proc *p, const char *suffix, char buf[static 80])
 {
-	snprintf(buf, 80, "%s.%s", p->ident.name, suffix);
+	snprintf(buf, 80, "%s%s", p->ident.name, suffix);
 }
 
 int launch_make_fifos(struct proc *p, struct fault *f)
 {
-	static const char *const suffixes[] = { "in", "out" };
+	static const char *const suffixes[] = { ".in", ".out", "@err.out" };
 	int run_fd = p->sp->start.home.run_fd;
 	struct stat st;
 	char name[80];
 
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2u + p->ident.separate_stderr; i++) {
 		fifo_name(p, suffixes[i], name);
 		if (mkfifoat(run_fd, name, 0600) == 0)
 			continue;
@@ -47,39 +48,75 @@ void launch_remove_fifos(struct proc *p)
 {
 	char name[80];
 
-	fifo_name(p, "in", name);
+	fifo_name(p, ".in", name);
 	unlinkat(p->sp->start.home.run_fd, name, 0);
-	fifo_name(p, "out", name);
+	fifo_name(p, ".out", name);
+	unlinkat(p->sp->start.home.run_fd, name, 0);
+	fifo_name(p, "@err.out", name);
 	unlinkat(p->sp->start.home.run_fd, name, 0);
 }
 
-/* The three ends that the child gets. The keeper is opened first: a writer's open waits for a reader. */
+/* Both ends of one output FIFO. The keeper is opened first: a writer's open waits for a reader. */
+static int open_output(struct proc *p, const char *suffix, int *keeper_fd, int *fd, struct fault *f)
+{
+	int run_fd = p->sp->start.home.run_fd;
+	char name[80];
+
+	fifo_name(p, suffix, name);
+	*keeper_fd = io_open(run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+	if (*keeper_fd == -ENOENT && launch_make_fifos(p, f) == 0) { /* someone cleaned the run folder, or the specification is new */
+		*keeper_fd = io_open(run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+		p->sp->pids_changed = true;
+	}
+	if (*keeper_fd < 0)
+		return fault_errno(f, *keeper_fd, "cannot open run/%s", name);
+	*fd = io_open(run_fd, name, O_WRONLY | O_NONBLOCK, 0);
+	if (*fd < 0)
+		return fault_errno(f, *fd, "cannot open run/%s", name);
+	/* The program gets blocking descriptors; what was opened without waiting must not stay so. */
+	(void)fcntl(*fd, F_SETFL, 0);
+	return 0;
+}
+
+/* The FIFO of standard error, its keeper's number out of the way of the child's own descriptors. */
+static int open_error_output(struct proc *p, struct child *c, struct fault *f)
+{
+	int keeper = -1, r = open_output(p, "@err.out", &keeper, &c->err_fd, f);
+
+	if (r < 0)
+		return r;
+	c->keeper_err_fd = fcntl(keeper, F_DUPFD_CLOEXEC, CHILD_KEEPER_ERR_FD + 1);
+	r = c->keeper_err_fd < 0 ? fault_errno(f, -errno, "cannot keep run/%s@err.out", p->ident.name) : 0;
+	io_close(&keeper);
+	return r;
+}
+
+/* The ends that the child gets. */
 static int open_ends(struct proc *p, struct child *c, struct fault *f)
 {
 	int run_fd = p->sp->start.home.run_fd;
-	char in[80], out[80];
+	char in[80];
+	int r = open_output(p, ".out", &c->keeper_fd, &c->out_fd, f);
 
-	fifo_name(p, "in", in);
-	fifo_name(p, "out", out);
-	c->keeper_fd = io_open(run_fd, out, O_RDONLY | O_NONBLOCK, 0);
-	if (c->keeper_fd == -ENOENT && launch_make_fifos(p, f) == 0) { /* someone cleaned the run folder */
-		c->keeper_fd = io_open(run_fd, out, O_RDONLY | O_NONBLOCK, 0);
-		p->sp->pids_changed = true;
-	}
-	if (c->keeper_fd < 0)
-		return fault_errno(f, c->keeper_fd, "cannot open run/%s", out);
-	c->out_fd = io_open(run_fd, out, O_WRONLY | O_NONBLOCK, 0);
-	if (c->out_fd < 0)
-		return fault_errno(f, c->out_fd, "cannot open run/%s", out);
+	if (r == 0 && p->ident.separate_stderr)
+		r = open_error_output(p, c, f);
+	if (r < 0)
+		return r;
+	fifo_name(p, ".in", in);
 	c->in_fd = io_open(run_fd, in, O_RDWR | O_NONBLOCK, 0);
 	if (c->in_fd < 0)
 		return fault_errno(f, c->in_fd, "cannot open run/%s", in);
 	if (p->life.life == 1)
 		(void)fcntl(c->in_fd, F_SETPIPE_SZ, STDIN_PIPE_BYTES);
-	/* The program gets blocking descriptors; what was opened without waiting must not stay so. */
-	(void)fcntl(c->out_fd, F_SETFL, 0);
 	(void)fcntl(c->in_fd, F_SETFL, 0);
 	return 0;
+}
+
+static uint32_t bytes_in(int fd)
+{
+	int n = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
 }
 
 static bool is_own_variable(const char *assignment)
@@ -153,7 +190,7 @@ static void begin_life(struct proc *p, pid_t pid)
 	l->pid = pid;
 	l->start_ticks = st.start_ticks;
 	l->start_real_ns = clock_real_ns();
-	l->start_boot_ns = clock_boot_ns();
+	l->start_boot_ns = p->launch_boot_ns;
 	l->launch_errno = 0;
 	l->launch_stage = PT_STAGE_NONE;
 	l->killed = 0;
@@ -185,6 +222,10 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 		cgroup_remove(&p->sp->cgroup, p->ident.name);
 	p->stale_cgroup = false;
 	c->cgroup_fd = cgroup_open(&p->sp->cgroup, p->ident.name);
+	/* What lies in the pipes now was written before this run, and the time is the one up to which the logger may have moved some of it. */
+	p->life.pipe_left = bytes_in(c->keeper_fd);
+	p->life.pipe_left_err = bytes_in(c->keeper_err_fd);
+	p->launch_boot_ns = clock_boot_ns();
 	pid = child_start(c);
 	free(env);
 	if (pid < 0) {
@@ -206,7 +247,8 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 
 int launch(struct proc *p, struct fault *f)
 {
-	struct child c = { .in_fd = -1, .out_fd = -1, .keeper_fd = -1, .cgroup_fd = -1, .pid_cell = pt_pid_cell(p->sp->pt, p->slot) };
+	struct child c = { .in_fd = -1, .out_fd = -1, .keeper_fd = -1, .err_fd = -1, .keeper_err_fd = -1, .cgroup_fd = -1,
+			    .pid_cell = pt_pid_cell(p->sp->pt, p->slot) };
 	struct spec s = { 0 };
 	char file[NAME_MAX_BYTES + 8];
 	int r;
@@ -224,6 +266,10 @@ int launch(struct proc *p, struct fault *f)
 		r = run_child(p, &s, &c, f);
 	if (r == 0)
 		keep(p, &c.keeper_fd);
+	if (r == 0 && p->keeper_err_fd < 0) {
+		p->keeper_err_fd = c.keeper_err_fd;
+		c.keeper_err_fd = -1;
+	}
 	if (r < 0) {
 		p->life.life--; /* it was none */
 		p->life.restarts -= p->restarting;
@@ -234,6 +280,8 @@ int launch(struct proc *p, struct fault *f)
 	io_close(&c.in_fd);
 	io_close(&c.out_fd);
 	io_close(&c.keeper_fd);
+	io_close(&c.err_fd);
+	io_close(&c.keeper_err_fd);
 	io_close(&c.cgroup_fd);
 	spec_done(&s);
 	return r;

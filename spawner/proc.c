@@ -62,7 +62,7 @@ struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *
 	p->ident = *ident;
 	p->life.gen = ident->gen;
 	p->ref = p->leftover = (struct pidref)PIDREF_NONE;
-	p->keeper_fd = -1;
+	p->keeper_fd = p->keeper_err_fd = -1;
 	p->stale_cgroup = true;
 	loop_timer_init(&p->timer, on_timer, p);
 	if (!tsearch(p, &sp->by_name, by_name)) {
@@ -87,6 +87,7 @@ void proc_free(struct proc *p)
 	if (p->keeper_fd >= 0)
 		sp->keepers--;
 	io_close(&p->keeper_fd);
+	io_close(&p->keeper_err_fd);
 	tdelete(p, &sp->by_name, by_name);
 	sp->slot[p->slot] = NULL;
 	free(p);

@@ -35,6 +35,8 @@ struct proc {
 	struct loop_timer timer;     /* life.next_boot_ns */
 	struct waiter *waiters;
 	int keeper_fd;		     /* read end of its output FIFO, until the guardian holds one */
+	uint64_t launch_boot_ns;     /* of the launch in progress: when the pipes were looked at, just before the child was made */
+	int keeper_err_fd;	     /* the same for standard error, where that is separate; kept for the row's life */
 	bool child;		     /* our own, to be reaped by us */
 	const struct pt_command *added; /* the START that made the row, until it has succeeded or failed */
 	bool withdrawn;		     /* it failed: row and FIFOs are gone, the record goes next */

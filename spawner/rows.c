@@ -29,6 +29,12 @@ static void ident_of(const struct spec *s, struct pt_ident *i)
 	i->policy = s->policy;
 	i->service = s->service;
 	i->stop_signal = s->stop_signal;
+	i->separate_stderr = s->separate_stderr;
+	i->log_rotate_bytes = s->log_rotate_bytes;
+	i->log_keep_bytes = s->log_keep_bytes;
+	i->log_rotate_age_s = s->log_rotate_age_s;
+	i->log_keep_age_s = s->log_keep_age_s;
+	i->log_keep_files = s->log_keep_files;
 }
 
 /*

@@ -152,7 +152,7 @@ def stop_everything(tend, *args, cgroup=None, timeout=60):
     assert not any(alive(pid) for pid in daemons)
     assert not any(tend.daemon_pid(role) for role in ROLES)
     assert not os.path.exists(tend.segment), "the segment stayed"
-    kept = {f"{spec.stem}.{way}" for spec in (tend.home / "specs").glob("*.json") for way in ("in", "out")}
+    kept = {f"{spec.stem}.{way}" for spec in (tend.home / "specs").glob("*.json") for way in ("in", "out")} | {f"{spec.stem}@err.out" for spec in (tend.home / "specs").glob("*.json")}
     left = [f for f in files(tend.home / "run") if not f.endswith(".lock") and f not in kept]
     assert left == [], left
     assert cgroup is None or not cgroup.exists()

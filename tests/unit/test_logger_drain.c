@@ -1,5 +1,5 @@
 /* tests/unit/test_logger_drain.c - how long a pipe is left to fill. */
-/* links: logger/drain.c logger/stream.c logger/publish.c */
+/* links: logger/nap.c */
 #include <check.h>
 #include <stdlib.h>
 

@@ -331,6 +331,7 @@ START_TEST(a_file_that_goes_away_is_made_again)
 	ck_assert(log_is("moved.old", "two\n"));
 
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log", 0) | unlinkat(in.home.logs_fd, "moved.old", 0), 0);
+	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log.idx", 0), 0);
 	ck_assert_int_eq(unlinkat(in.home.fd, "logs", AT_REMOVEDIR), 0);
 	put(fd, "four\n");
 	INSTANCE_AWAIT(faccessat(in.home.fd, "logs/moved.log", F_OK, 0) == 0);

@@ -1,0 +1,124 @@
+/*
+ * logger/runs.c - which bytes were written by which run of a process.
+ *
+ * Just before a run begins, the spawner looks how much of earlier runs still lies in the pipe (pipe_left) and notes the time. So the run's first byte is
+ * the one behind as many bytes as had been moved by that time, and pipe_left more. We hear of the run later: what was moved meanwhile is found in a short
+ * memory of our moves.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/say.h"
+#include "logger/stream.h"
+
+static void index_failed(struct stream *st, int r)
+{
+	st->tidx.failed = true;
+	if (!st->tidx_told)
+		say(SAY_WARNING, "%s: the time index logs/%s.idx can't be written, its lines get no time of arrival: %s", st->name,
+		    st->shelf.base, strerror(-r));
+	st->tidx_told = true;
+}
+
+/* The index open, or false. */
+static bool need_index(struct stream *st, uint64_t at)
+{
+	char name[LOG_NAME_MAX];
+	int r;
+
+	if (st->tidx.failed || st->tidx.fd >= 0)
+		return !st->tidx.failed;
+	(void)snprintf(name, sizeof(name), "%.80s.idx", st->shelf.base);
+	r = tidx_open(&st->tidx, st->lg->home.logs_fd, name, st->file, at);
+	if (r) {
+		index_failed(st, r);
+		return false;
+	}
+	/* What an earlier logger moved last, and was killed before it could note it. */
+	if (st->unnoted < at && st->tidx.bytes > sizeof(struct tidx_head) && st->unnoted > st->tidx.last.offset)
+		(void)tidx_note(&st->tidx, st->unnoted, clock_real_ns(), st->tidx.last.life);
+	st->unnoted = UINT64_MAX;
+	return true;
+}
+
+static void remember(struct stream *st, uint64_t before)
+{
+	struct moved *m = &st->moves[st->moves_n++ % STREAM_MOVES];
+
+	m->end_boot_ns = clock_boot_ns();
+	m->before = before;
+}
+
+void runs_moved(struct stream *st, uint64_t at, uint64_t bytes)
+{
+	uint64_t before = st->moved, now = clock_real_ns();
+	int r = 0;
+
+	remember(st, before);
+	st->moved += bytes;
+	bool index = need_index(st, at);
+	while (st->bounds_n && st->bounds[0].at <= before) {
+		st->life = st->bounds[0].life;
+		memmove(st->bounds, st->bounds + 1, --st->bounds_n * sizeof(st->bounds[0]));
+	}
+	if (index)
+		r = tidx_note(&st->tidx, at, now, st->life);
+	while (st->bounds_n && st->bounds[0].at < st->moved) {
+		st->life = st->bounds[0].life;
+		if (index && !r)
+			r = tidx_note(&st->tidx, at + (st->bounds[0].at - before), now, st->life);
+		memmove(st->bounds, st->bounds + 1, --st->bounds_n * sizeof(st->bounds[0]));
+	}
+	if (r)
+		index_failed(st, r);
+}
+
+/* Bytes moved by the time. */
+static uint64_t moved_by(const struct stream *st, uint64_t boot_ns)
+{
+	uint64_t ret = st->moved;
+	uint32_t n = st->moves_n < STREAM_MOVES ? st->moves_n : STREAM_MOVES;
+
+	for (uint32_t i = 1; i <= n; i++) {
+		const struct moved *m = &st->moves[(st->moves_n - i) % STREAM_MOVES];
+
+		if (m->end_boot_ns <= boot_ns)
+			break;
+		ret = m->before;
+	}
+	return ret;
+}
+
+/* Its first bytes are in a file already. */
+static void relabel(struct stream *st, uint64_t back, uint32_t life)
+{
+	uint64_t at = back < st->size ? st->size - back : 0;
+	int r;
+
+	if (st->file < 0 || !need_index(st, st->size))
+		return;
+	r = tidx_relabel(&st->tidx, at, life);
+	if (r)
+		index_failed(st, r);
+}
+
+void runs_begin(struct stream *st, const struct pt_life *life, bool resumed)
+{
+	uint64_t at;
+
+	if (life->life == st->life || (st->bounds_n && st->bounds[st->bounds_n - 1].life == life->life))
+		return;
+	at = moved_by(st, life->start_boot_ns) + (st->main == st ? life->pipe_left : life->pipe_left_err);
+	if (resumed && st->main->log.last_real_ns > life->start_real_ns)
+		at = st->moved; /* an earlier logger moved bytes of this run, or perhaps of the one before: from here on it is this one */
+	if (at < st->moved && !st->bounds_n) {
+		st->life = life->life;
+		relabel(st, st->moved - at, life->life);
+		return;
+	}
+	if (st->bounds_n == STREAM_BOUNDS)
+		st->bounds_n--;
+	st->bounds[st->bounds_n++] = (struct bound){ .at = at, .life = life->life };
+}

@@ -1,0 +1,76 @@
+/*
+ * logger/shelf.h - the files that a log leaves behind: rotated, archived, deleted by retention; their numbers and their sums.
+ *
+ * One shelf for each log name (NAME.log, NAME@err.log, tend.log). What is on the disk is the truth: shelf_load() reads it, finishing or undoing what a
+ * death left half-done:
+ *     BASE.N.lz4.tmp        an archive that was being written: removed
+ *     BASE.N and BASE.N.lz4 the archive is whole: the raw file goes (a damaged archive goes instead)
+ *     BASE.N.del            taken by retention: removed, and counted if that was not done yet
+ *     BASE.N.idx alone      removed; BASE.idx that belongs to BASE.N: renamed
+ * Work that takes long is given to the threads (logger/worker.h), oldest file first, by shelf_pump(), which is called whenever something changed.
+ */
+#ifndef LOGGER_SHELF_H
+#define LOGGER_SHELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "logger/worker.h"
+
+struct logger;
+struct stream;
+
+enum shelf_state { SHELF_RAW, SHELF_ARCHIVED, SHELF_MARKED /* counted as deleted, still to be unlinked */ };
+
+struct shelf_file {
+	uint32_t number;
+	uint8_t state; /* enum shelf_state */
+	bool busy;     /* a thread has it */
+	uint64_t raw_bytes, file_bytes, lines;
+	uint64_t last_real_ns; /* its last byte */
+};
+
+struct shelf {
+	struct logger *lg;
+	struct stream *st; /* NULL: tend.log */
+	char base[LOG_NAME_MAX];
+	struct shelf_file *files; /* by number, rising */
+	size_t n, room;
+	uint32_t last_number; /* the highest ever seen */
+	uint64_t keep_bytes;  /* 0 = no limit, as the next two */
+	uint32_t keep_files, keep_age_s;
+	uint64_t retry_boot_ns; /* a thread's work failed: not before */
+	uint64_t rotated_bytes, archived_bytes, archived_lines, archive_file_bytes;
+	uint64_t deleted_bytes, deleted_lines, gone_bytes; /* since this logger began */
+	uint32_t archives;
+};
+
+/* The names in the log folder, sorted; made once for a scan that loads many shelves. */
+struct catalog {
+	char **names;
+	size_t n;
+};
+int catalog_read(int dirfd, struct catalog *ret);
+void catalog_free(struct catalog *c);
+
+void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const char *base);
+/* *ret_marked: bytes in files that retention has marked, which may or may not have been counted. */
+void shelf_load(struct shelf *sh, const struct catalog *c, uint64_t *ret_marked);
+void shelf_free(struct shelf *sh);
+
+/* Rename the current file BASE (log_fd) and its index to the next number. 0 or -errno; *ret_number. */
+int shelf_rotate(struct shelf *sh, int log_fd, uint32_t *ret_number);
+
+/* Bytes on the disk, without the current file. */
+uint64_t shelf_disk(const struct shelf *sh);
+
+/* Begin whatever archiving and deleting is due. */
+void shelf_begin(struct logger *lg);
+void shelf_pump(struct logger *lg);
+void shelf_end(struct logger *lg);
+
+/* shelfload.c, for shelf.c */
+struct shelf_file *shelf_add(struct shelf *sh, uint32_t number);
+
+#endif
