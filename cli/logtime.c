@@ -39,7 +39,7 @@ static bool tail_part(const char *p, uint64_t *fraction_ns, bool *zoned, long *o
 	*offset = 0;
 	if (*p == '.' && p[1] >= '0' && p[1] <= '9')
 		for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
-			*fraction_ns += (uint64_t)(*p - '0') * unit;
+			*fraction_ns += (uint64_t)(*p - '0') * (uint64_t)unit;
 	if (*p == 0)
 		return true;
 	*zoned = true;
@@ -96,7 +96,7 @@ int logtime_parse(const char *text, uint64_t now, uint64_t *ret_ns)
 	if ((sscanf(text, "%2d:%2d:%2d%n", &hour, &minute, &second, &used) == 3 || sscanf(text, "%2d:%2d%n", &hour, &minute, &used) == 2) && !text[used]) {
 		if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 || midnight(now, 0, ret_ns) < 0)
 			return -EINVAL;
-	*ret_ns += (uint64_t)(hour * 3600 + minute * 60 + second) * NS_PER_SEC;
+		*ret_ns += (uint64_t)(hour * 3600 + minute * 60 + second) * (uint64_t)NS_PER_SEC;
 		return 0;
 	}
 	if (str_duration_ms(text, &ms) < 0 || ms * NS_PER_MS >= now)
