@@ -19,6 +19,8 @@ const struct command *const commands[] = {
 	&cmd_remove,
 	&cmd_status,
 	&cmd_list,
+	&cmd_logs,
+	&cmd_logs_aggregator,
 	&cmd_events,
 	&cmd_why,
 	&cmd_wait,

@@ -1,0 +1,232 @@
+/* tend logs - what processes wrote, current and archived files as one. Subcommands: export, size, rotate; --verify. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cmd_logs_rotate.h"
+#include "cli/instance.h"
+#include "cli/logfiles.h"
+#include "cli/logshow.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+
+#define LINES_DEFAULT 50
+
+struct args {
+	struct logshow show;
+	bool lines_given, level_given, previous, verify, json;
+	const char *agent, *output, *format, *regex;
+	regex_t compiled;
+};
+
+enum { O_AGENT = 256, O_LEVEL, O_FILTER, O_REGEX, O_SINCE, O_UNTIL, O_PREVIOUS, O_VERIFY, O_OUTPUT, O_FORMAT };
+
+static const struct option options[] = { { "agent", required_argument, NULL, O_AGENT }, { "follow", no_argument, NULL, 'f' },
+	{ "lines", required_argument, NULL, 'n' }, { "level", required_argument, NULL, O_LEVEL }, { "filter", required_argument, NULL, O_FILTER },
+	{ "regex", required_argument, NULL, O_REGEX }, { "since", required_argument, NULL, O_SINCE }, { "until", required_argument, NULL, O_UNTIL },
+	{ "json", no_argument, NULL, 'j' }, { "previous", no_argument, NULL, O_PREVIOUS }, { "verify", no_argument, NULL, O_VERIFY },
+	{ "output", required_argument, NULL, O_OUTPUT }, { "format", required_argument, NULL, O_FORMAT }, { 0 } };
+
+static bool compile(struct args *a, const char *text)
+{
+	char why[200];
+	int r = regcomp(&a->compiled, text, REG_EXTENDED | REG_NOSUB);
+
+	if (r == 0) {
+		if (a->regex)
+			regfree(&a->compiled);
+		a->regex = text;
+		a->show.query.regex = &a->compiled;
+		return true;
+	}
+	regerror(r, &a->compiled, why, sizeof(why));
+	out_misuse("--regex %s: %s", text, why);
+	return false;
+}
+
+static bool take(struct args *a, int opt)
+{
+	struct log_query *q = &a->show.query;
+
+	switch (opt) {
+	case O_AGENT: a->agent = optarg; return true;
+	case 'f': a->show.follow = true; return true;
+	case 'n': a->lines_given = true; return logshow_lines(optarg, &a->show.lines);
+	case O_LEVEL: a->level_given = true; return logshow_level(optarg, &q->min_level);
+	case O_FILTER:
+		q->text = *optarg ? optarg : NULL;
+		q->text_len = strlen(optarg);
+		return true;
+	case O_REGEX: return compile(a, optarg);
+	case O_SINCE: return logshow_time("--since", optarg, &q->since_ns);
+	case O_UNTIL: return logshow_time("--until", optarg, &q->until_ns);
+	case 'j': a->json = true; return true;
+	case O_PREVIOUS: a->previous = true; return true;
+	case O_VERIFY: a->verify = true; return true;
+	case O_OUTPUT: a->output = optarg; return true;
+	default: a->format = optarg; return true;
+	}
+}
+
+/* The run before the last restart, of the one process that was named. */
+static bool find_previous(struct args *a, char *const *names, size_t n, int *status)
+{
+	struct instance in = INSTANCE_NONE;
+	struct pt_row row;
+	bool found;
+
+	if (n != 1 || a->show.follow) {
+		*status = out_misuse(n != 1 ? "--previous needs the name of one process" : "--previous and --follow contradict each other");
+		return false;
+	}
+	found = instance_open(&in, PT_READER, NULL) == 0 && pt_find(in.pt, names[0], &row) == 0;
+	instance_close(&in);
+	if (!found || row.life.life < 2) {
+		*status = found ? out_fail("%s has not been restarted: there is no run before this one", names[0]) :
+				  out_fail("no table knows the runs of %s", names[0]);
+		return false;
+	}
+	a->show.query.life = row.life.life - 1;
+	return true;
+}
+
+static bool export_form(struct args *a)
+{
+	const char *f = a->format;
+
+	if (!f || strcmp(f, "raw") == 0)
+		a->show.form = LOGPRINT_RAW;
+	else if (strcmp(f, "text") == 0)
+		a->show.form = LOGPRINT_AGGREGATE;
+	else if (strcmp(f, "json") == 0)
+		a->show.form = LOGPRINT_JSON;
+	else if (strcmp(f, "csv") == 0)
+		a->show.form = LOGPRINT_CSV;
+	else {
+		out_misuse("--format %s: there are raw, text, json and csv", f);
+		return false;
+	}
+	return true;
+}
+
+/* All lines, also those below INFO, exactly as they were written. */
+static int export(struct args *a, struct logplaces *p)
+{
+	if (!export_form(a))
+		return EXIT_MISUSE;
+	if (a->output && !freopen(a->output, "we", stdout))
+		return out_fail("%s: %m", a->output);
+	return logshow(&a->show, p);
+}
+
+static int show(struct args *a, struct logplaces *p, size_t names)
+{
+	size_t others = 0;
+
+	for (size_t i = 1; i < p->n; i++)
+		others += strncmp(p->list[i].stem, p->list[0].stem, strcspn(p->list[i].stem, "@")) != 0;
+	a->show.form = a->json ? LOGPRINT_JSON : others || names != 1 ? LOGPRINT_NAMED : LOGPRINT_LINE;
+	a->show.every = names == 0;
+	if (p->n == 0 && !a->show.follow && !a->json)
+		out_warn("no process has written anything so far");
+	return logshow(&a->show, p);
+}
+
+static bool is_word(const char *arg, const char *word)
+{
+	return arg && strcmp(arg, word) == 0;
+}
+
+static int run_parsed(struct args *a, const char *verb, char **names, size_t n)
+{
+	struct logplaces p;
+	int status = EXIT_MISUSE;
+
+	if ((a->output || a->format) && !is_word(verb, "export"))
+		return out_misuse("--output and --format belong to \"tend logs export\"");
+	if (!logshow_range(&a->show.query) || (a->previous && !find_previous(a, names, n, &status)))
+		return status;
+	if (logplaces_find(names, n, false, &p, &status)) {
+		if (is_word(verb, "size"))
+			status = logfiles_size(&p, a->json);
+		else if (a->verify)
+			status = logfiles_verify(&p, a->json);
+		else
+			status = is_word(verb, "export") ? export(a, &p) : show(a, &p, n);
+	}
+	logplaces_done(&p);
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	struct args a = { .show = { .query = { .min_level = LOG_LEVEL_INFO }, .lines = LINES_DEFAULT } };
+	const char *verb = argc > 1 && (is_word(argv[1], "export") || is_word(argv[1], "size")) ? argv[1] : NULL;
+	char **names;
+	size_t n;
+	int opt, status;
+
+	if (argc > 1 && is_word(argv[1], "rotate"))
+		return cmd_logs_rotate(argc - 1, argv + 1);
+	if (verb) {
+		argc--;
+		argv++;
+	}
+	while ((opt = opts_next(self, argc, argv, options)) >= 0)
+		if (!take(&a, opt)) {
+			opt = OPT_BAD;
+			break;
+		}
+	if (opt != OPT_END)
+		return opts_status(opt);
+	/* With a range, or for an export, everything in it is wanted. */
+	if (!a.lines_given && (a.show.query.since_ns || a.show.query.until_ns || a.previous || verb))
+		a.show.lines = 0;
+	if (verb && !a.level_given)
+		a.show.query.min_level = LOG_LEVEL_DEBUG;
+	n = (size_t)(argc - optind);
+	names = calloc(n + 1, sizeof(*names));
+	if (!names)
+		return out_fail("out of memory");
+	memcpy(names, argv + optind, n * sizeof(*names));
+	if (a.agent)
+		names[n++] = (char *)(uintptr_t)a.agent;
+	status = run_parsed(&a, verb, names, n);
+	free(names);
+	if (a.regex)
+		regfree(&a.compiled);
+	return status;
+}
+
+const struct command cmd_logs = {
+	.name = "logs",
+	.summary = "what processes wrote",
+	.usage = "[NAME...] [--follow] [--lines N] [--level LEVEL] [--filter TEXT | --regex RE]\n"
+		 "[NAME...] [--since T] [--until T] [--previous] [--json]\n"
+		 "[NAME...] --verify\n"
+		 "export [NAME...] [--output FILE] [--format raw|text|json|csv]\n"
+		 "size [NAME...]\n"
+		 "rotate [NAME...]",
+	.help = "Without names: of all processes, merged by time. Current and archived files are one.\n"
+		"A line without a level belongs to the entry above it.\n"
+		"\n"
+		"  --agent NAME      the same as NAME\n"
+		"  -f, --follow      go on until Ctrl-C\n"
+		"  -n, --lines N     the newest N lines (default 50; all of a range); 0 = all\n"
+		"  --level LEVEL     this level and above: DEBUG, INFO (default), WARNING, ERROR, CRITICAL\n"
+		"  --filter TEXT     lines that contain TEXT\n"
+		"  --regex RE        lines that match an extended regular expression\n"
+		"  --since T         T: 10m, 2h, today, yesterday, \"2026-11-24 10:00\", RFC 3339\n"
+		"  --until T\n"
+		"  --previous        the run before the last restart\n"
+		"  --json            one JSON object on each line\n"
+		"  --verify          compare the files with what was captured; says what is missing\n"
+		"\n"
+		"export writes all lines exactly as they are, to FILE or stdout. size shows what the files\n"
+		"take. rotate begins new files.\n"
+		"\n"
+		"Examples:\n"
+		"  tend logs web --since 10m --level WARNING\n"
+		"  tend logs --follow\n"
+		"  tend logs export web --output web.txt\n",
+	.run = run,
+};

@@ -1,0 +1,221 @@
+/* cli/logfiles.c - logs as files (cli/logfiles.h). */
+#include "cli/logfiles.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/instance.h"
+#include "cli/json.h"
+#include "cli/logprint.h"
+#include "cli/logshow.h"
+#include "cli/out.h"
+#include "logread/unpack.h"
+
+bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
+{
+	struct segments s;
+	struct fault f;
+
+	if (segments_open(at->dirfd, at->stem, 0, &logshow_complain, &s, &f) < 0) {
+		out_warn("%s", f.text);
+		return false;
+	}
+	for (size_t i = 0; i < s.n; i++) {
+		struct segment *g = &s.list[i];
+
+		ret->files++;
+		if (g->archive) {
+			struct archive_index x;
+
+			if (archive_index_head(g->fd, &x, NULL) == 0)
+				ret->archived += x.head.raw_bytes;
+			else if (segment_ready(g, &logshow_complain) == 0)
+				ret->archived += g->bytes;
+			else
+				ret->counted_bad = true;
+			ret->archive_files += g->file_bytes;
+		} else if (g->number == UINT32_MAX) {
+			ret->current += g->bytes;
+		} else {
+			ret->rotated += g->bytes;
+		}
+	}
+	segments_close(&s);
+	return true;
+}
+
+/* The sizes of a process: of its log, and of standard error's where that is separate. *i moves on. */
+static void measure_process(const struct logplaces *p, size_t *i, char name[static 256], struct log_sizes *z)
+{
+	*z = (struct log_sizes){ 0 };
+	(void)logprint_name(p->list[*i].stem, name);
+	for (; *i < p->n; (*i)++) {
+		char other[256];
+
+		if (strcmp(logprint_name(p->list[*i].stem, other), name) != 0)
+			break;
+		if (!logfiles_measure(&p->list[*i], z))
+			z->counted_bad = true;
+	}
+}
+
+static void member(cJSON *o, const char *key, cJSON *item)
+{
+	if (!item || !cJSON_AddItemToObject(o, key, item))
+		cJSON_Delete(item);
+}
+
+int logfiles_size(struct logplaces *p, bool json)
+{
+	bool bad = false;
+
+	if (!json)
+		printf("%-20s %14s %14s %14s %14s %6s\n", "NAME", "CURRENT", "ROTATED", "ARCHIVED RAW", "ON DISK", "FILES");
+	for (size_t i = 0; i < p->n;) {
+		struct log_sizes z;
+		char name[256];
+		uint64_t disk;
+
+		measure_process(p, &i, name, &z);
+		disk = z.current + z.rotated + z.archive_files;
+		bad = bad || z.counted_bad;
+		if (json) {
+			cJSON *o = cJSON_CreateObject();
+
+			member(o, "name", json_text(name));
+			member(o, "current_bytes", json_u64(z.current));
+			member(o, "rotated_bytes", json_u64(z.rotated));
+			member(o, "archived_bytes", json_u64(z.archived));
+			member(o, "archive_file_bytes", json_u64(z.archive_files));
+			member(o, "disk_bytes", json_u64(disk));
+			member(o, "files", json_u64(z.files));
+			json_print_line(o);
+		} else {
+			printf("%-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %6u\n", name, z.current, z.rotated, z.archived, disk, z.files);
+		}
+	}
+	return bad ? EXIT_FAIL : EXIT_OK;
+}
+
+/* Decode every archive: a file that is there and can't be read is missing, too. Returns the raw bytes that are lost. */
+static uint64_t check_archives(const struct log_place *at)
+{
+	struct segments s;
+	struct fault f;
+	char *buf = NULL;
+	size_t room = 0;
+	uint64_t lost = 0;
+
+	if (segments_open(at->dirfd, at->stem, 0, &logshow_complain, &s, &f) < 0)
+		return 1;
+	for (size_t i = 0; i < s.n; i++) {
+		struct segment *g = &s.list[i];
+
+		if (g->archive && segment_ready(g, &logshow_complain) < 0)
+			lost++;
+		for (uint32_t b = 0; g->indexed && b < g->index.head.blocks; b++)
+			if (unpack_block(g->fd, &g->index.blocks[b], &buf, &room, &f) < 0) {
+				log_complain(&logshow_complain, g->name, &f);
+				lost += g->index.blocks[b].raw_bytes;
+			}
+	}
+	free(buf);
+	segments_close(&s);
+	return lost;
+}
+
+struct verdict {
+	uint64_t expected, found, lost, deleted, gone;
+	bool accounted;
+};
+
+/* The equation of struct pt_log (shm/table.h). */
+static void judge(const struct pt_row *row, const struct log_sizes *z, struct verdict *v)
+{
+	v->found = z->current + z->rotated + z->archived;
+	v->accounted = row && row->log.gen == row->gen;
+	if (!v->accounted)
+		return;
+	v->deleted = row->log.deleted_bytes;
+	v->gone = row->log.gone_bytes;
+	v->expected = row->log.base_bytes + row->log.captured_bytes - v->deleted - v->gone;
+}
+
+static bool say_verdict(const char *name, const struct verdict *v, bool json)
+{
+	bool good = v->lost == 0 && v->gone == 0 && (!v->accounted || v->expected == v->found);
+
+	if (json) {
+		cJSON *o = cJSON_CreateObject();
+
+		member(o, "name", json_text(name));
+		member(o, "complete", cJSON_CreateBool(good && v->accounted));
+		member(o, "accounted", cJSON_CreateBool(v->accounted));
+		member(o, "expected_bytes", v->accounted ? json_u64(v->expected) : cJSON_CreateNull());
+		member(o, "found_bytes", json_u64(v->found));
+		member(o, "damaged_bytes", json_u64(v->lost));
+		member(o, "deleted_bytes", json_u64(v->deleted));
+		member(o, "gone_bytes", json_u64(v->gone));
+		json_print_line(o);
+		return good;
+	}
+	if (!v->accounted)
+		printf("%s: %" PRIu64 " bytes are there%s; no table says how many were captured\n", name, v->found, v->lost ? ", partly damaged" : "");
+	else if (v->expected > v->found)
+		printf("%s: %" PRIu64 " bytes are MISSING: %" PRIu64 " expected, %" PRIu64 " there\n", name, v->expected - v->found, v->expected, v->found);
+	else if (v->expected < v->found)
+		printf("%s: %" PRIu64 " bytes more than were captured: %" PRIu64 " expected, %" PRIu64 " there\n", name, v->found - v->expected,
+			v->expected, v->found);
+	else
+		printf("%s: complete, %" PRIu64 " bytes%s\n", name, v->found, v->deleted ? " (older ones were deleted by retention)" : "");
+	if (v->lost)
+		printf("%s: %" PRIu64 " bytes can't be read: their archive is damaged\n", name, v->lost);
+	if (v->gone)
+		printf("%s: %" PRIu64 " bytes were taken away by someone else than tend\n", name, v->gone);
+	return good;
+}
+
+/* The logger publishes a moment behind what it moves, so a difference is looked at again, for a process that writes. */
+static void look(const struct instance *in, const struct logplaces *p, size_t *i, char name[static 256], struct verdict *v)
+{
+	size_t from = *i;
+
+	for (unsigned tries = 0; tries < 20; tries++) {
+		struct pt_row row, after;
+		struct log_sizes z;
+		bool known;
+
+		*v = (struct verdict){ 0 };
+		*i = from;
+		(void)logprint_name(p->list[from].stem, name);
+		known = in->pt && pt_find(in->pt, name, &row) == 0;
+		measure_process(p, i, name, &z);
+		judge(known ? &row : NULL, &z, v);
+		if (!v->accounted || v->expected == v->found)
+			break;
+		if (tries > 5 && pt_find(in->pt, name, &after) == 0 && after.log.captured_bytes == row.log.captured_bytes)
+			break; /* it is quiet, and still they differ */
+		instance_nap(50);
+	}
+	for (size_t k = from; k < *i; k++)
+		v->lost += check_archives(&p->list[k]);
+}
+
+int logfiles_verify(struct logplaces *p, bool json)
+{
+	struct instance in = INSTANCE_NONE;
+	bool good = true;
+
+	(void)instance_open(&in, PT_READER, NULL);
+	for (size_t i = 0; i < p->n;) {
+		struct verdict v;
+		char name[256];
+
+		look(&in, p, &i, name, &v);
+		good = say_verdict(name, &v, json) && good;
+	}
+	instance_close(&in);
+	return good ? EXIT_OK : EXIT_FAIL;
+}

@@ -1,0 +1,185 @@
+/* cli/logplaces.c - which logs a command is about (cli/logplaces.h). */
+#include "cli/logplaces.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "cli/instance.h"
+#include "cli/like.h"
+#include "cli/out.h"
+#include "logread/format.h"
+
+static bool known(const struct logplaces *p, const char *stem)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->list[i].stem, stem) == 0)
+			return true;
+	return false;
+}
+
+static bool add(struct logplaces *p, int dirfd, const char *stem)
+{
+	struct log_place *more = realloc(p->list, (p->n + 1) * sizeof(*more));
+
+	if (!more)
+		return false;
+	p->list = more;
+	more[p->n].dirfd = dirfd;
+	more[p->n].stem = strdup(stem);
+	return more[p->n].stem != NULL && ++p->n;
+}
+
+/* Only folders that are ours: anyone can make one in /tmp. */
+static void open_folder(struct logplaces *p, unsigned i, const char *path)
+{
+	struct stat st;
+	int fd = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_uid != geteuid()))
+		io_close(&fd);
+	p->folder[i] = fd < 0 ? -1 : fd;
+	p->path[i] = strdup(path);
+}
+
+static bool open_folders(struct logplaces *p, struct fault *f)
+{
+	struct home home = HOME_INIT;
+	char cwd[PATH_MAX], path[PATH_MAX + 8];
+	int r = home_open(NULL, HOME_READ, &home, f);
+
+	if (r < 0 && r != -ENOENT)
+		return false;
+	if (r == 0 && snprintf(path, sizeof(path), "%s/logs", home.path) > 0)
+		open_folder(p, 0, path);
+	home_close(&home);
+	if (getcwd(cwd, sizeof(cwd)) && snprintf(path, sizeof(path), "%s/logs", cwd) > 0)
+		open_folder(p, 1, path);
+	open_folder(p, 2, "/tmp/mcp_mesh_logs");
+	return true;
+}
+
+static void add_all(struct logplaces *p, bool foreign)
+{
+	char **stems;
+	size_t n;
+
+	for (unsigned i = 0; i < (foreign ? LOGPLACES_FOLDERS : 1); i++) {
+		if (p->folder[i] < 0 || segments_stems(p->folder[i], true, &stems, &n) < 0)
+			continue;
+		for (size_t s = 0; s < n; s++)
+			if (!known(p, stems[s]))
+				(void)add(p, p->folder[i], stems[s]);
+		segments_stems_free(stems, n);
+	}
+}
+
+static bool in_table(const char *name)
+{
+	struct instance in = INSTANCE_NONE;
+	struct pt_row row;
+	bool found = instance_open(&in, PT_READER, NULL) == 0 && pt_find(in.pt, name, &row) == 0;
+
+	instance_close(&in);
+	return found;
+}
+
+/* Which of all has it: first the home. */
+static bool take_name(struct logplaces *p, const struct logplaces *all, const char *name)
+{
+	char err[300];
+	bool found = false;
+
+	snprintf(err, sizeof(err), "%s" LOG_ERR_MARK, name);
+	for (size_t i = 0; i < all->n; i++)
+		if (strcmp(all->list[i].stem, name) == 0 || strcmp(all->list[i].stem, err) == 0) {
+			found = true;
+			if (!known(p, all->list[i].stem))
+				(void)add(p, all->list[i].dirfd, all->list[i].stem);
+		}
+	if (!found && p->folder[0] >= 0 && in_table(name)) {
+		found = true; /* it has written nothing so far */
+		if (!known(p, name))
+			(void)add(p, p->folder[0], name);
+	}
+	return found;
+}
+
+static void say_unknown(const struct logplaces *all, const char *name)
+{
+	struct like like = LIKE(name);
+	char list[1024] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		like_try(&like, all->list[i].stem);
+		if (!strchr(all->list[i].stem, '@') && len + 70 < sizeof(list) && strlen(all->list[i].stem) < 64)
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", all->list[i].stem);
+	}
+	if (all->n == 0)
+		out_fail("there is no log of %s, nor any other", name);
+	else if (like.best)
+		out_fail("there is no log of %s; did you mean %s? There are: %s", name, like.best, list);
+	else
+		out_fail("there is no log of %s; there are: %s", name, list);
+}
+
+bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status)
+{
+	struct logplaces all = { .n = 0 };
+	struct fault f = { "" };
+
+	*ret = (struct logplaces){ .folder = { -1, -1, -1 } };
+	*ret_status = EXIT_OK;
+	if (!open_folders(ret, &f)) {
+		*ret_status = out_fail("%s", f.text);
+		return false;
+	}
+	ret->elsewhere = foreign;
+	if (n == 0) {
+		add_all(ret, foreign);
+		return true;
+	}
+	memcpy(all.folder, ret->folder, sizeof(all.folder));
+	add_all(&all, true);
+	for (size_t i = 0; i < n; i++)
+		if (!take_name(ret, &all, names[i])) {
+			say_unknown(&all, names[i]);
+			*ret_status = EXIT_FAIL;
+		}
+	for (size_t i = 0; i < all.n; i++)
+		free((char *)(uintptr_t)all.list[i].stem);
+	free(all.list);
+	return *ret_status == EXIT_OK;
+}
+
+void logplaces_refresh(struct logplaces *p)
+{
+	add_all(p, p->elsewhere);
+}
+
+const char *logplaces_path(const struct logplaces *p, const struct log_place *at)
+{
+	for (unsigned i = 0; i < LOGPLACES_FOLDERS; i++)
+		if (p->folder[i] == at->dirfd)
+			return p->path[i];
+	return "";
+}
+
+void logplaces_done(struct logplaces *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free((char *)(uintptr_t)p->list[i].stem);
+	free(p->list);
+	for (unsigned i = 0; i < LOGPLACES_FOLDERS; i++) {
+		io_close(&p->folder[i]);
+		free(p->path[i]);
+	}
+}

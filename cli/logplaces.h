@@ -1,0 +1,33 @@
+/*
+ * cli/logplaces.h - which logs a command is about: those in the home, and in the folders that the reference looks into (./logs,
+ * /tmp/mcp_mesh_logs), where the home has none of that name.
+ */
+#ifndef CLI_LOGPLACES_H
+#define CLI_LOGPLACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/home.h"
+#include "logread/merge.h"
+
+#define LOGPLACES_FOLDERS 3
+
+struct logplaces {
+	int folder[LOGPLACES_FOLDERS];
+	char *path[LOGPLACES_FOLDERS];
+	struct log_place *list; /* sorted by name; NAME@err behind NAME */
+	size_t n;
+	bool elsewhere;
+};
+
+/* names: n of them, or 0: all. foreign: with 0 names, the folders outside the home, too. A name that has no log is said; *ret_status is then what to
+ * exit with. False: leave with *ret_status. */
+bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status);
+void logplaces_done(struct logplaces *p);
+/* The path of the folder of a place. */
+const char *logplaces_path(const struct logplaces *p, const struct log_place *at);
+/* Files came: the logs that were not there before are added behind the others. */
+void logplaces_refresh(struct logplaces *p);
+
+#endif

@@ -1,0 +1,179 @@
+/* cli/logprint.c - one line of a log on stdout (cli/logprint.h). */
+#include "cli/logprint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/json.h"
+#include "cli/term.h"
+#include "cli/utf8.h"
+#include "logread/format.h"
+
+const char *logprint_name(const char *stem, char buf[static 256])
+{
+	char *mark;
+
+	snprintf(buf, 256, "%s", stem);
+	mark = strchr(buf, LOG_ERR_MARK[0]);
+	if (mark && strcmp(mark, LOG_ERR_MARK) == 0)
+		*mark = 0;
+	return buf;
+}
+
+/* Bytes with NUL among them; tabs stay. Pieces of plain ASCII go out as they are. */
+static void put_safe(const char *p, size_t len)
+{
+	const char *end = p + len;
+
+	while (p < end) {
+		const char *from = p;
+		char one[5] = "", out[24];
+		size_t n;
+
+		while (p < end && ((*p >= 32 && *p < 127) || *p == '\t'))
+			p++;
+		if (p > from)
+			fwrite(from, 1, (size_t)(p - from), stdout);
+		if (p == end)
+			break;
+		memcpy(one, p, (size_t)(end - p) < 4 ? (size_t)(end - p) : 4);
+		n = utf8_length(one);
+		if (*p == 0) {
+			fputs("\\x00", stdout);
+		} else {
+			one[n ? n : 1] = 0;
+			(void)str_visible(out, sizeof(out), one);
+			fputs(out, stdout);
+		}
+		p += n ? n : 1;
+	}
+}
+
+static enum term_colour colour_of(enum log_level level)
+{
+	return level >= LOG_LEVEL_ERROR ? TERM_RED : level == LOG_LEVEL_WARNING ? TERM_YELLOW : level == LOG_LEVEL_DEBUG ? TERM_DIM : TERM_PLAIN;
+}
+
+static void aggregate(const struct log_entry *e)
+{
+	time_t seconds = (time_t)(e->time_ns / NS_PER_SEC);
+	char clock[16] = "--:--:--", name[256];
+	struct tm tm;
+
+	if (e->time_ns && localtime_r(&seconds, &tm))
+		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	printf("[%s] %-8s ", clock, parse_level_label(e->level));
+	if (e->parsed.source)
+		put_safe(e->parsed.source, e->parsed.source_len);
+	else
+		fputs(logprint_name(e->stem, name), stdout);
+	fputs(": ", stdout);
+	put_safe(e->parsed.message, e->parsed.message_len);
+}
+
+/* A copy that ends in NUL, NUL bytes as U+FFFD. */
+static cJSON *json_bytes(const char *p, size_t len)
+{
+	char *copy = malloc(len + 1);
+	cJSON *item;
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, p, len);
+	copy[len] = 0;
+	for (size_t i = 0; i < len; i++)
+		if (copy[i] == 0)
+			copy[i] = '\xff'; /* never valid, so json_text() replaces it */
+	item = json_text(copy);
+	free(copy);
+	return item;
+}
+
+static void member(cJSON *o, const char *key, cJSON *item)
+{
+	if (!item || !cJSON_AddItemToObject(o, key, item))
+		cJSON_Delete(item);
+}
+
+static void json_entry(const struct log_entry *e)
+{
+	char name[256];
+	cJSON *o = cJSON_CreateObject();
+
+	if (!o)
+		return;
+	member(o, "timestamp", json_time(e->time_ns));
+	member(o, "arrived", json_time(e->arrival_ns));
+	member(o, "level", json_text(parse_level_label(e->level)));
+	member(o, "name", json_text(logprint_name(e->stem, name)));
+	member(o, "stream", json_text(strcmp(name, e->stem) == 0 ? "out" : "err"));
+	member(o, "source", e->parsed.source ? json_bytes(e->parsed.source, e->parsed.source_len) : json_text(name));
+	member(o, "message", json_bytes(e->parsed.message, e->parsed.message_len));
+	member(o, "line", json_bytes(e->text, e->len));
+	json_print_line(o);
+}
+
+static void csv_field(const char *p, size_t len, bool last)
+{
+	putchar('"');
+	for (size_t from = 0, i = 0; i <= len; i++)
+		if (i == len || p[i] == '"') {
+			put_safe(p + from, i - from);
+			if (i < len)
+				fputs("\"\"", stdout);
+			from = i + 1;
+		}
+	fputs(last ? "\"\n" : "\",", stdout);
+}
+
+static void csv_entry(const struct log_entry *e)
+{
+	char name[256], when[CLOCK_TEXT_MAX] = "";
+
+	(void)logprint_name(e->stem, name);
+	if (e->time_ns)
+		(void)clock_rfc3339(e->time_ns, when);
+	printf("%s,%s,%s,", when, parse_level_label(e->level), name);
+	csv_field(e->parsed.source ? e->parsed.source : name, e->parsed.source ? e->parsed.source_len : strlen(name), false);
+	csv_field(e->parsed.message, e->parsed.message_len, true);
+}
+
+void logprint_head(enum logprint_form form)
+{
+	if (form == LOGPRINT_CSV)
+		puts("timestamp,level,name,source,message");
+}
+
+void logprint(enum logprint_form form, const struct log_entry *e, int width)
+{
+	enum term_colour colour = colour_of(e->level);
+	char name[256];
+
+	if (form == LOGPRINT_JSON) {
+		json_entry(e);
+		return;
+	}
+	if (form == LOGPRINT_CSV) {
+		csv_entry(e);
+		return;
+	}
+	if (form == LOGPRINT_RAW) {
+		fwrite(e->text, 1, e->len + e->has_end, stdout);
+		return;
+	}
+	if (form == LOGPRINT_NAMED)
+		printf("%-*s | ", width, logprint_name(e->stem, name));
+	if (colour != TERM_PLAIN)
+		fputs(term_colour(colour), stdout);
+	if (form == LOGPRINT_AGGREGATE)
+		aggregate(e);
+	else
+		put_safe(e->text, e->len > 0 && e->text[e->len - 1] == '\r' ? e->len - 1 : e->len);
+	if (colour != TERM_PLAIN)
+		fputs(term_colour(TERM_PLAIN), stdout);
+	putchar('\n');
+}

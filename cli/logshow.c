@@ -1,0 +1,219 @@
+/* cli/logshow.c - showing logs (cli/logshow.h). */
+#include "cli/logshow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "cli/logtime.h"
+#include "cli/out.h"
+#include "cli/term.h"
+#include "logread/follow.h"
+
+#define FLUSH_LINES 4096
+
+static void complain(void *arg, const char *text)
+{
+	(void)arg;
+	out_warn("%s", text);
+}
+
+const struct log_complain logshow_complain = { .fn = complain };
+
+bool logshow_level(const char *text, enum log_level *ret)
+{
+	*ret = parse_level_word(text, strlen(text));
+	if (*ret != LOG_LEVEL_NONE)
+		return true;
+	out_misuse("--level %s: not a level; there are DEBUG, INFO, WARNING, ERROR and CRITICAL", text);
+	return false;
+}
+
+bool logshow_lines(const char *text, uint64_t *ret)
+{
+	int64_t n;
+
+	if (str_int(text, 0, 1000000000, &n) < 0) {
+		out_misuse("--lines %s: not a number of lines (0 = all)", text);
+		return false;
+	}
+	*ret = (uint64_t)n;
+	return true;
+}
+
+bool logshow_time(const char *what, const char *text, uint64_t *ret_ns)
+{
+	if (logtime_parse(text, clock_real_ns(), ret_ns) == 0)
+		return true;
+	out_misuse("%s %s: not a time; write for example 10m, 2h, today, yesterday, 2026-11-24 10:00 or 2026-11-24T10:00:00Z", what, text);
+	return false;
+}
+
+bool logshow_range(const struct log_query *q)
+{
+	if (!q->since_ns || !q->until_ns || q->since_ns <= q->until_ns)
+		return true;
+	out_misuse("--since lies after --until");
+	return false;
+}
+
+struct kept { /* a line that waits to be printed: the newest come first */
+	struct log_entry e;
+	char *copy;
+};
+
+static bool keep(struct kept *k, const struct log_entry *e)
+{
+	k->copy = malloc(e->len + 1);
+	if (!k->copy)
+		return false;
+	memcpy(k->copy, e->text, e->len);
+	k->copy[e->len] = '\n';
+	k->e = *e;
+	k->e.text = k->copy;
+	k->e.parsed.message = k->copy + (e->parsed.message - e->text);
+	if (e->parsed.source)
+		k->e.parsed.source = k->copy + (e->parsed.source - e->text);
+	return true;
+}
+
+static int width_of(const struct logplaces *p)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		char name[256];
+		size_t len = strlen(logprint_name(p->list[i].stem, name));
+
+		width = len > width ? len : width;
+	}
+	return (int)(width > 30 ? 30 : width);
+}
+
+/* A last line without its end is left to who follows. */
+static bool later(const struct logshow *s, const struct log_entry *e)
+{
+	return s->follow && !e->has_end;
+}
+
+static int show_newest(const struct logshow *s, struct merge *m, int width, struct fault *f)
+{
+	struct kept *kept = NULL;
+	struct log_entry e;
+	size_t n = 0, room = 0;
+	int r = 0;
+
+	while (n < s->lines && (r = merge_read(m, &e, f)) == 1) {
+		if (later(s, &e))
+			continue;
+		if (n == room) {
+			struct kept *more = realloc(kept, (room * 2 + 64) * sizeof(*more));
+
+			if (!more) {
+				r = fault_set(f, -ENOMEM, "out of memory");
+				break;
+			}
+			kept = more;
+			room = room * 2 + 64;
+		}
+		if (!keep(&kept[n], &e)) {
+			r = fault_set(f, -ENOMEM, "out of memory");
+			break;
+		}
+		n++;
+	}
+	for (size_t i = n; i-- > 0;) {
+		logprint(s->form, &kept[i].e, width);
+		free(kept[i].copy);
+	}
+	free(kept);
+	return r < 0 ? r : 0;
+}
+
+static int show_all(const struct logshow *s, struct merge *m, int width, struct fault *f)
+{
+	struct log_entry e;
+	unsigned n = 0;
+	int r;
+
+	while ((r = merge_read(m, &e, f)) == 1) {
+		if (!later(s, &e))
+			logprint(s->form, &e, width);
+		if (++n % FLUSH_LINES == 0 && !out_flush())
+			return 0;
+	}
+	return r;
+}
+
+struct following {
+	const struct logshow *s;
+	int width;
+};
+
+static bool show_new(void *arg, const struct log_entry *e)
+{
+	const struct following *g = arg;
+
+	logprint(g->s->form, e, g->width);
+	return term_caught() == 0;
+}
+
+static int add_new(struct follow *w, struct logplaces *p, struct fault *f)
+{
+	int r = 0;
+
+	logplaces_refresh(p);
+	for (size_t i = 0; r == 0 && i < p->n; i++)
+		if (!follow_has(w, p->list[i].stem))
+			r = follow_add(w, p->list[i].dirfd, p->list[i].stem, NULL, f);
+	return r;
+}
+
+/* Ctrl-C between the question and the sleep would be lost, so it is asked for again by whoever sends it; a reader that left is seen at the next line. */
+static int follow_on(const struct logshow *s, struct logplaces *p, struct merge *m, int width, struct fault *f)
+{
+	struct following g = { .s = s, .width = width };
+	struct follow *w = NULL;
+	bool names;
+	int r = follow_open(&s->query, &logshow_complain, show_new, &g, &w, f);
+
+	for (size_t i = 0; r == 0 && i < p->n; i++)
+		r = follow_add(w, p->list[i].dirfd, p->list[i].stem, merge_stream(m, i), f);
+	while (r == 0 && term_caught() == 0) {
+		r = follow_drain(w);
+		if (r || !out_flush() || term_caught())
+			break;
+		r = follow_wait(w, &names);
+		if (r == -EINTR)
+			r = 0;
+		else if (r < 0)
+			fault_errno(f, r, "following");
+		else if (names && s->every)
+			r = add_new(w, p, f);
+	}
+	follow_close(w);
+	return r < 0 ? r : 0;
+}
+
+int logshow(const struct logshow *s, struct logplaces *p)
+{
+	enum stream_way way = s->lines ? STREAM_BACKWARD : STREAM_FORWARD;
+	int width = width_of(p), r;
+	struct merge *m = NULL;
+	struct fault f = { "" };
+
+	(void)io_raise_nofile();
+	if (s->follow)
+		term_catch();
+	logprint_head(s->form);
+	r = merge_open(p->list, p->n, way, &s->query, &logshow_complain, &m, &f);
+	if (r == 0)
+		r = s->lines ? show_newest(s, m, width, &f) : show_all(s, m, width, &f);
+	if (r == 0 && s->follow && out_flush())
+		r = follow_on(s, p, m, width, &f);
+	merge_close(m);
+	return r < 0 ? out_fail("%s", f.text) : EXIT_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * cli/logshow.h - showing logs: the newest lines, or all, of some logs, and what comes.
+ */
+#ifndef CLI_LOGSHOW_H
+#define CLI_LOGSHOW_H
+
+#include "cli/logplaces.h"
+#include "cli/logprint.h"
+
+struct logshow {
+	struct log_query query;
+	enum logprint_form form;
+	uint64_t lines; /* the newest so many; 0 = all */
+	bool follow;
+	bool every; /* follow logs that come into being, too */
+};
+
+/* Damage is said on stderr, and the rest is shown. Returns an exit status. */
+int logshow(const struct logshow *s, struct logplaces *places);
+
+/* Values of options: complain and return false when they are none. */
+bool logshow_level(const char *text, enum log_level *ret);
+bool logshow_lines(const char *text, uint64_t *ret);
+bool logshow_time(const char *what, const char *text, uint64_t *ret_ns);
+bool logshow_range(const struct log_query *q);
+
+/* Says on stderr what was damaged. */
+extern const struct log_complain logshow_complain;
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * logread/follow.h - logs as they grow. Sleeps on inotify; a rotation, an archive or a truncation in between costs no line and repeats none.
+ *
+ * USED BY   cli/, tests.
+ */
+#ifndef LOGREAD_FOLLOW_H
+#define LOGREAD_FOLLOW_H
+
+#include "logread/merge.h"
+
+struct follow;
+
+/* What is new; false: stop. */
+typedef bool follow_fn(void *arg, const struct log_entry *e);
+
+/* q and c must outlive it. */
+int follow_open(const struct log_query *q, const struct log_complain *c, follow_fn *fn, void *arg, struct follow **ret, struct fault *f);
+void follow_close(struct follow *w);
+
+/* Go on behind what s has seen (but for a last line without its end); s NULL: behind nothing. stem is copied, dirfd is the caller's. */
+int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, struct fault *f);
+bool follow_has(const struct follow *w, const char *stem);
+
+/* Hand out all that is there. 0, 1: fn said stop, or -errno. */
+int follow_drain(struct follow *w);
+/* Sleep until something changed in a folder. *ret_names: files came or went. 0, -EINTR or -errno. */
+int follow_wait(struct follow *w, bool *ret_names);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * logread/segments.h - the files of one log in reading order, all of them open: what is rotated, archived or removed afterwards does not matter any more.
+ *
+ * USED BY   logread/, cli/, tests.
+ */
+#ifndef LOGREAD_SEGMENTS_H
+#define LOGREAD_SEGMENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "logread/archive_index.h"
+#include "logread/timeindex.h"
+
+/* Told of what is damaged or unreadable; reading goes on behind it. text names file and offset. */
+typedef void log_complain_fn(void *arg, const char *text);
+struct log_complain {
+	log_complain_fn *fn; /* NULL: nobody listens */
+	void *arg;
+};
+void log_complain(const struct log_complain *c, const char *file, const struct fault *f);
+
+struct segment {
+	char *name;
+	uint32_t number;	/* UINT32_MAX: the current file */
+	int fd;			/* of raw bytes, or of an archive with index */
+	uint64_t bytes;		/* raw; a snapshot */
+	uint64_t file_bytes;	/* on the disk */
+	uint64_t inode;
+	bool archive;		/* lies on the disk as an archive */
+	bool ready;		/* of an archive: segment_ready() was here */
+	bool indexed;		/* index holds; else fd is raw (a foreign archive was unpacked into a file without a name) */
+	struct archive_index index;
+	struct tidx times;
+};
+
+struct segments {
+	struct segment *list;
+	size_t n;
+};
+
+/* All files of the log called stem ("web", "web@err"). Rotation under way is waited out by listing again. from: only numbers above it.
+ * None at all is no error. The caller frees. */
+int segments_open(int dirfd, const char *stem, uint32_t above, const struct log_complain *c, struct segments *ret, struct fault *f);
+void segments_close(struct segments *s);
+
+/* Load the index of an archive, or unpack one without; called before its content is looked at, since a history may hold hundreds. */
+int segment_ready(struct segment *s, const struct log_complain *c);
+/* When its last byte arrived, as cheaply as that can be had; 0 = not known. */
+uint64_t segment_last_ns(const struct segment *s);
+
+/* The stems of all logs in a folder, sorted, malloc'ed; standard error's own (…@err) are left out if err is false. */
+int segments_stems(int dirfd, bool err, char ***ret, size_t *ret_n);
+void segments_stems_free(char **stems, size_t n);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * logread/stream.c - one log as a row of matching lines (logread/stream.h).
+ *
+ * Both directions work chunk by chunk, and within a chunk always forward: what matches is noted, then handed out from one end or the other.
+ */
+#include "logread/stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "logread/chunk.h"
+#include "logread/filter.h"
+
+#define WANT_BACKWARD (64u << 10)
+#define WANT_FORWARD  (256u << 10)
+#define LOOK_BACK     2 /* chunks that are searched for the entry that a line continues */
+
+struct ref {
+	uint32_t at, len;
+	enum log_level level;
+	uint64_t time_ns, arrival_ns;
+};
+
+struct state { /* of the entry at work */
+	bool known;
+	enum log_level level;
+	uint64_t time_ns;
+};
+
+struct stream {
+	const char *stem;
+	enum stream_way way;
+	const struct log_query *q;
+	const struct log_complain *c;
+	struct segments segs;
+	size_t seg;	     /* forward: at work; backward: at work + 1 */
+	bool entered;	     /* position and bounds are of segs.list[...] */
+	uint64_t at, low, high;
+	struct chunk chunk, back;
+	struct ref *refs;
+	size_t n, room, next; /* next: handed out already */
+	struct state carry;
+};
+
+bool stream_matches(const struct log_query *q, const struct log_entry *e)
+{
+	regmatch_t m = { .rm_so = 0, .rm_eo = (regoff_t)e->len };
+	uint64_t when = e->arrival_ns ? e->arrival_ns : e->time_ns;
+
+	if (e->level < q->min_level || (q->since_ns && when < q->since_ns) || (q->until_ns && when > q->until_ns))
+		return false;
+	if (q->text && !memmem(e->text, e->len, q->text, q->text_len))
+		return false;
+	return !q->regex || regexec(q->regex, e->text, 0, &m, REG_STARTEND) == 0;
+}
+
+static bool wanted(const struct log_query *q, const struct tidx_entry *e)
+{
+	return (!q->since_ns || e->real_ns >= q->since_ns) && (!q->until_ns || e->real_ns <= q->until_ns) && (!q->life || e->life == q->life);
+}
+
+/* The raw offsets between which lines can match. False: none can. */
+static bool bounds(const struct stream *s, const struct segment *g, uint64_t *low, uint64_t *high)
+{
+	const struct log_query *q = s->q;
+	size_t n = g->times.n, first = 0, last;
+
+	*low = 0;
+	*high = g->bytes;
+	if (!q->since_ns && !q->until_ns && !q->life)
+		return true;
+	if (n == 0)
+		return q->life == 0;
+	while (first < n && !wanted(q, &g->times.entries[first]))
+		first++;
+	if (first == n)
+		return q->life == 0 && g->times.entries[0].offset > 0;
+	for (last = n; !wanted(q, &g->times.entries[last - 1]); last--)
+		continue;
+	if (first > 0 || q->life)
+		*low = g->times.entries[first].offset;
+	if (last < n)
+		*high = g->times.entries[last].offset;
+	return true;
+}
+
+static struct segment *current(struct stream *s)
+{
+	return &s->segs.list[s->way == STREAM_FORWARD ? s->seg : s->seg - 1];
+}
+
+static bool more_segments(const struct stream *s)
+{
+	return s->way == STREAM_FORWARD ? s->seg < s->segs.n : s->seg > 0;
+}
+
+static void leave_segment(struct stream *s)
+{
+	s->entered = false;
+	s->seg += s->way == STREAM_FORWARD ? 1 : (size_t)-1;
+}
+
+/* Go to where the segment's first chunk of interest is. False: nothing in it. */
+static bool enter_segment(struct stream *s)
+{
+	struct segment *g = current(s);
+	uint64_t last = s->q->since_ns ? segment_last_ns(g) : 0;
+
+	if (last && last < s->q->since_ns)
+		return false;
+	if (segment_ready(g, s->c) < 0 || !bounds(s, g, &s->low, &s->high))
+		return false;
+	s->carry.known = s->carry.known && s->low == 0;
+	if (!g->indexed) {
+		s->low = chunk_line_start(g, s->low);
+		/* A line that begins in front of high belongs to it as a whole. */
+		if (s->high < g->bytes)
+			s->high = g->bytes - s->high > WANT_BACKWARD ? s->high + WANT_BACKWARD : g->bytes;
+		s->high = s->high < g->bytes ? chunk_line_start(g, s->high) : s->high;
+	}
+	s->at = s->way == STREAM_FORWARD ? s->low : s->high;
+	s->entered = true;
+	return true;
+}
+
+static bool block_may_match(const struct stream *s, const struct segment *g, uint32_t i)
+{
+	const struct archive_block *b = &g->index.blocks[i];
+	uint32_t below = (1u << s->q->min_level) - 1;
+
+	if (b->levels && (b->levels & ~below) == 0)
+		return false;
+	return !s->q->text ||
+		filter_may_contain(g->index.filters + (size_t)i * g->index.head.filter_bytes, g->index.head.filter_bytes, s->q->text, s->q->text_len);
+}
+
+/* Step over blocks that can't match. */
+static void skip_blocks(struct stream *s, const struct segment *g)
+{
+	uint32_t i;
+
+	if (!g->indexed)
+		return;
+	if (s->way == STREAM_FORWARD) {
+		for (i = chunk_block_at(g, s->at); i < g->index.head.blocks && !block_may_match(s, g, i); i++) {
+			s->carry.known = false;
+			s->at = g->index.blocks[i].raw_offset + g->index.blocks[i].raw_bytes;
+		}
+		return;
+	}
+	while (s->at > 0 && !block_may_match(s, g, i = chunk_block_at(g, s->at - 1)))
+		s->at = g->index.blocks[i].raw_offset;
+}
+
+/* The last entry of a chunk that begins in it. */
+static bool last_entry(const struct chunk *c, uint64_t near_ns, struct state *ret)
+{
+	const char *end = c->buf + c->len, *start;
+	struct log_line line;
+
+	while (end > c->buf) {
+		start = end - c->buf > 1 ? memrchr(c->buf, '\n', (size_t)(end - c->buf - 1)) : NULL;
+		start = start ? start + 1 : c->buf;
+		parse_line(start, (size_t)(end - start), near_ns, &line);
+		if (line.level != LOG_LEVEL_NONE) {
+			*ret = (struct state){ .known = true, .level = line.level, .time_ns = line.real_ns };
+			return true;
+		}
+		end = start;
+	}
+	return false;
+}
+
+/* What the first lines of the chunk at work continue. */
+static void look_back(struct stream *s, const struct segment *g)
+{
+	uint64_t at = s->chunk.offset;
+	struct fault f;
+
+	s->carry = (struct state){ .known = true, .level = LOG_LEVEL_INFO };
+	for (unsigned i = 0; i < LOOK_BACK && chunk_backward(g, at, WANT_BACKWARD, &s->back, &f) == 1; i++) {
+		if (last_entry(&s->back, clock_real_ns(), &s->carry))
+			return;
+		at = s->back.offset;
+	}
+}
+
+static int add_ref(struct stream *s, const struct ref *r)
+{
+	if (s->n == s->room) {
+		size_t room = s->room ? s->room * 2 : 256;
+		struct ref *more = realloc(s->refs, room * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		s->refs = more;
+		s->room = room;
+	}
+	s->refs[s->n++] = *r;
+	return 0;
+}
+
+/* The entry that the line at p continues, found in front of it in the chunk. */
+static void find_entry(struct stream *s, const struct segment *g, const char *p, struct state *ret)
+{
+	struct chunk head = { .buf = s->chunk.buf, .len = (size_t)(p - s->chunk.buf) };
+
+	if (last_entry(&head, clock_real_ns(), ret))
+		return;
+	if (!s->carry.known)
+		look_back(s, g);
+	*ret = s->carry;
+}
+
+static void arrived(const struct stream *s, const struct segment *g, const char *p, uint64_t *arrival, uint32_t *life)
+{
+	const struct tidx_entry *t = g->times.n ? tidx_at(&g->times, s->chunk.offset + (uint64_t)(p - s->chunk.buf)) : NULL;
+
+	*arrival = t ? t->real_ns : 0;
+	*life = t ? t->life : 0;
+}
+
+/* The lines of the chunk that match. With a text only those that contain it are looked at. */
+static int note_lines(struct stream *s, const struct segment *g)
+{
+	const char *p = s->chunk.buf, *end = p + s->chunk.len, *nl;
+	const struct log_query *q = s->q;
+	struct state state = s->carry;
+	uint64_t now = clock_real_ns();
+	int r = 0;
+
+	s->n = s->next = 0;
+	for (; r == 0 && p < end; p = nl ? nl + 1 : end) {
+		struct log_entry e = { 0 };
+		uint32_t life;
+
+		if (q->text) {
+			const char *hit = memmem(p, (size_t)(end - p), q->text, q->text_len), *start;
+
+			if (!hit)
+				break;
+			start = hit > p ? memrchr(p, '\n', (size_t)(hit - p)) : NULL;
+			p = start ? start + 1 : p;
+			state.known = false;
+		}
+		nl = memchr(p, '\n', (size_t)(end - p));
+		e.text = p;
+		e.len = (size_t)((nl ? nl : end) - p);
+		arrived(s, g, p, &e.arrival_ns, &life);
+		parse_line(p, e.len, e.arrival_ns ? e.arrival_ns : now, &e.parsed);
+		if (e.parsed.level != LOG_LEVEL_NONE)
+			state = (struct state){ .known = true, .level = e.parsed.level, .time_ns = e.parsed.real_ns ? e.parsed.real_ns : e.arrival_ns };
+		else if (!state.known)
+			find_entry(s, g, p, &state);
+		e.level = state.level;
+		e.time_ns = state.time_ns ? state.time_ns : e.arrival_ns;
+		if ((!q->life || life == q->life) && stream_matches(q, &e))
+			r = add_ref(s, &(struct ref){ .at = (uint32_t)(p - s->chunk.buf), .len = (uint32_t)e.len, .level = e.level,
+							    .time_ns = e.time_ns, .arrival_ns = e.arrival_ns });
+	}
+	s->carry = state;
+	s->carry.known = s->carry.known && s->way == STREAM_FORWARD && !q->text;
+	return r;
+}
+
+/* Fill refs from the next chunk. 1; 0: this segment is done; -errno. */
+static int next_chunk(struct stream *s, struct fault *f)
+{
+	struct segment *g = current(s);
+	int r;
+
+	skip_blocks(s, g);
+	if (s->way == STREAM_FORWARD ? s->at >= s->high : s->at <= s->low)
+		return 0;
+	r = s->way == STREAM_FORWARD ? chunk_forward(g, s->at, WANT_FORWARD, &s->chunk, f) : chunk_backward(g, s->at, WANT_BACKWARD, &s->chunk, f);
+	s->n = s->next = 0;
+	if (r == -ENOMEM || r == 0)
+		return r;
+	if (r < 0)
+		log_complain(s->c, g->name, f);
+	if (r < 0 && !g->indexed)
+		return 0; /* reading failed; there is nothing to step over */
+	s->at = s->way == STREAM_FORWARD ? s->chunk.offset + s->chunk.len : s->chunk.offset;
+	if (r < 0) {
+		s->carry.known = false;
+		return 1;
+	}
+	if (s->way == STREAM_BACKWARD)
+		s->carry.known = false;
+	r = note_lines(s, g);
+	return r < 0 ? fault_errno(f, r, "reading %s", g->name) : 1;
+}
+
+int stream_read(struct stream *s, struct log_entry *ret, struct fault *f)
+{
+	int r;
+
+	while (s->next == s->n) {
+		if (!more_segments(s))
+			return 0;
+		if (!s->entered && !enter_segment(s)) {
+			leave_segment(s);
+			continue;
+		}
+		r = next_chunk(s, f);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			leave_segment(s);
+	}
+	const struct ref *ref = &s->refs[s->way == STREAM_FORWARD ? s->next : s->n - 1 - s->next];
+	s->next++;
+	*ret = (struct log_entry){ .text = s->chunk.buf + ref->at, .len = ref->len, .level = ref->level, .time_ns = ref->time_ns,
+		.arrival_ns = ref->arrival_ns, .offset = s->chunk.offset + ref->at, .stem = s->stem };
+	ret->has_end = ref->at + ref->len < s->chunk.len;
+	parse_line(ret->text, ret->len, ret->arrival_ns ? ret->arrival_ns : clock_real_ns(), &ret->parsed);
+	return 1;
+}
+
+struct segments *stream_segments(struct stream *s)
+{
+	return &s->segs;
+}
+
+int stream_open(int dirfd, const char *stem, uint32_t above, enum stream_way way, const struct log_query *q, const struct log_complain *c, struct stream **ret,
+	struct fault *f)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return fault_errno(f, -ENOMEM, "reading the log of %s", stem);
+	s->stem = stem;
+	s->way = way;
+	s->q = q;
+	s->c = c;
+	r = segments_open(dirfd, stem, above, c, &s->segs, f);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	s->seg = way == STREAM_FORWARD ? 0 : s->segs.n;
+	*ret = s;
+	return 0;
+}
+
+void stream_close(struct stream *s)
+{
+	if (!s)
+		return;
+	segments_close(&s->segs);
+	free(s->chunk.buf);
+	free(s->back.buf);
+	free(s->refs);
+	free(s);
+}

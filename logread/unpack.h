@@ -1,0 +1,16 @@
+/*
+ * logread/unpack.h - LZ4 frames back into bytes. Private to logread/ and its tests.
+ */
+#ifndef LOGREAD_UNPACK_H
+#define LOGREAD_UNPACK_H
+
+#include "logread/segments.h"
+
+/* One block of an archive. *buf grows as needed (*room) and stays the caller's. -EBADMSG: damaged, f names the offset. */
+int unpack_block(int fd, const struct archive_block *b, char **buf, size_t *room, struct fault *f);
+
+/* The whole of an LZ4 file without an index into a file that has no name. Damage is complained of, and reading goes on with the next frame.
+ * The descriptor, or -errno. */
+int unpack_file(int fd, const char *name, const struct log_complain *c, uint64_t *ret_bytes);
+
+#endif

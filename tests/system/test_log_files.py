@@ -1,0 +1,213 @@
+"""What becomes of a process's output on the disk: rotation, archives, retention, standard error apart, the logger's deaths, a file system that is full."""
+
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from common import start
+from harness import helper, wait_until
+
+# Numbered lines as fast as it can, so many, then "end".
+LINES = """
+import os, sys
+count, data = int(sys.argv[1]), b""
+for i in range(count):
+    data += b"%010d %s\\n" % (i, b"x" * (i % 90))
+    if len(data) > 30000 or i == count - 1:
+        while data:
+            data = data[os.write(1, data):]
+os.write(1, b"end\\n")
+"""
+
+
+def log_block(tend, name):
+    return next(row["log"] for row in tend.json("snapshot")["rows"] if row["ident"]["name"] == name)
+
+
+def is_balanced(log):
+    kept = ("file_bytes", "err_file_bytes", "rotated_bytes", "archived_bytes", "deleted_bytes", "gone_bytes")
+    return log["base_bytes"] + log["captured_bytes"] == sum(log[key] for key in kept)
+
+
+def numbered(tend, name):
+    """The rotated files of a log, oldest first."""
+    return sorted(path for path in (tend.home / "logs").glob(f"{name}.log.*") if re.search(r"\.\d{9}(\.lz4)?$", path.name))
+
+
+def content(path):
+    if path.suffix != ".lz4":
+        return path.read_bytes()
+    return subprocess.run(["lz4", "-dc", path], check=True, stdout=subprocess.PIPE).stdout
+
+
+def everything(tend, name):
+    files = [content(path) for path in numbered(tend, name)]
+    assert all(data.endswith(b"\n") for data in files), "a rotated file does not end at a line end"
+    return b"".join(files) + (tend.home / "logs" / f"{name}.log").read_bytes()
+
+
+def check(data, count):
+    lines = data.decode().splitlines()
+    assert lines.pop() == "end"
+    assert len(lines) == count
+    for expected, line in enumerate(lines):
+        if not line.startswith(f"{expected:010d} "):
+            raise AssertionError(f"line {expected} is {line!r}")
+
+
+def write_lines(tend, name, count, *options):
+    return start(tend, name, sys.executable, "-I", "-S", "-c", LINES, count, options=("--restart", "no", *options))
+
+
+def ended(tend, name):
+    """The file ends with the writer's last line."""
+    path = tend.home / "logs" / f"{name}.log"
+    wait_until(lambda: path.exists() and path.read_bytes().endswith(b"end\n"), timeout=60, what=f"the end of {name}")
+
+
+def test_rotation_at_full_speed_keeps_every_line_whole(tend):
+    write_lines(tend, "a", 100000, "--log-size", "256KiB", "--log-keep", "0")
+    ended(tend, "a")
+    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="everything is archived")
+    log = log_block(tend, "a")
+    assert log["rotations"] == log["archives"] == len(numbered(tend, "a")) >= 15
+    data = everything(tend, "a")
+    check(data, 100000)
+    assert is_balanced(log) and log["captured_bytes"] == len(data) and log["deleted_bytes"] == 0
+    for path in numbered(tend, "a"):
+        assert path.suffix == ".lz4" and 256 * 1024 <= len(content(path)) < 256 * 1024 + 200
+        subprocess.run(["lz4", "-t", path], check=True, stderr=subprocess.DEVNULL)
+    assert log["archived_lines"] == sum(content(path).count(b"\n") for path in numbered(tend, "a"))
+
+
+def test_retention_by_count(tend):
+    write_lines(tend, "a", 100000, "--log-size", "256KiB", "--log-keep", "3")
+    ended(tend, "a")
+    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0 and log_block(tend, "a")["archives"] == 3, timeout=60, what="three archives")
+    log = log_block(tend, "a")
+    assert len(numbered(tend, "a")) == 3 and log["deleted_bytes"] > 0
+    assert is_balanced(log)
+    data = everything(tend, "a")
+    assert log["deleted_lines"] + data.count(b"\n") == 100001
+    assert data.endswith(b"end\n") and int(data[:10]) == log["deleted_lines"]
+
+
+def test_retention_over_all(tend):
+    tend.env["TEND_LOG_TOTAL_BYTES"] = "1MiB"
+    for name in "ab":
+        write_lines(tend, name, 60000, "--log-size", "128KiB", "--log-keep", "0")
+    for name in "ab":
+        ended(tend, name)
+
+    def total():
+        files = [path for path in (tend.home / "logs").iterdir() if not path.name.endswith((".idx", ".tmp")) and path.name[0] in "ab"]
+        return sum(path.stat().st_size for path in files)
+
+    wait_until(lambda: all(log_block(tend, name)["rotated_bytes"] == 0 for name in "ab"), timeout=60, what="everything is archived")
+    wait_until(lambda: total() <= 1 << 20, timeout=30, what="the limit is kept")
+    assert all(is_balanced(log_block(tend, name)) for name in "ab")
+
+
+def test_standard_error_apart(tend):
+    script = "for i in 1 2 3; do echo out $i; echo err $i >&2; done; kill -9 $$"
+    start(tend, "a", "bash", "-c", script, options=("--restart", "no", "--separate-stderr"))
+    wait_until(lambda: tend.status("a")["state"] == "failed", what="it has failed")
+    logs = tend.home / "logs"
+    wait_until(lambda: (logs / "a@err.log").exists() and (logs / "a@err.log").read_text() == "err 1\nerr 2\nerr 3\n", what="standard error")
+    assert (logs / "a.log").read_text() == "out 1\nout 2\nout 3\n"
+    wait_until(lambda: log_block(tend, "a")["captured_bytes"] == 36, what="both are counted")
+    log = log_block(tend, "a")
+    assert log["err_captured_bytes"] == 18 and log["err_file_bytes"] == 18 and is_balanced(log)
+    tend.run("remove", "a")
+    assert not list((tend.home / "run").glob("a*")), "its FIFOs went with it"
+
+
+def test_the_process_holds_its_own_end_of_both_pipes(tend):
+    pid = start(tend, "a", helper("sleeper"), options=("--separate-stderr",))
+    ends = {fd: os.readlink(f"/proc/{pid}/fd/{fd}") for fd in ("1", "2", "200", "201")}
+    run = os.path.realpath(tend.home / "run")
+    assert ends == {"1": f"{run}/a.out", "2": f"{run}/a@err.out", "200": f"{run}/a.out", "201": f"{run}/a@err.out"}
+    guardian = tend.wait_daemon("guardian")
+    held = {os.readlink(entry) for entry in os.scandir(f"/proc/{guardian}/fd") if os.path.islink(entry)}
+    assert {f"{run}/a.out", f"{run}/a@err.out"} <= held
+
+
+def runs_in_index(tend, name):
+    """{life: offset of its first byte}"""
+    data = (tend.home / "logs" / f"{name}.log.idx").read_bytes()
+    entries = [struct.unpack_from("<QQII", data, at) for at in range(32, len(data) - 23, 24)]
+    assert all(a[0] <= b[0] and a[1] <= b[1] for a, b in zip(entries, entries[1:])), "offsets and times never fall"
+    return {life: offset for offset, _, life, _ in reversed(entries)}
+
+
+def test_the_index_tells_where_each_run_begins(tend):
+    start(tend, "a", "bash", "-c", "echo run; echo more; kill -9 $$", options=("--restart-limit", "4/1m", "--restart-delay", "10ms"))
+    wait_until(lambda: tend.status("a")["state"] == "failed", what="it has failed")
+    text = tend.wait_log("a", r"(?s)\A(run\nmore\n){5}\Z")
+    assert text
+    wait_until(lambda: len(runs_in_index(tend, "a")) == 5, what="five runs")
+    assert runs_in_index(tend, "a") == {life: (life - 1) * 9 for life in range(1, 6)}
+
+
+def test_old_age_rotates(tend):
+    start(tend, "a", "bash", "-c", "echo one; sleep 100", options=("--log-age", "1s"))
+    wait_until(lambda: log_block(tend, "a")["archives"] == 1, timeout=20, what="it is a second old")
+    assert everything(tend, "a") == b"one\n"
+
+
+def test_deaths_of_the_logger_while_it_rotates(tend):
+    """The logger dies as often as the guardian starts it without delay; thousands of deaths are the unit test's."""
+    write_lines(tend, "a", 400000, "--log-size", "128KiB", "--log-keep", "0")
+    for _ in range(3):
+        pid = tend.wait_daemon("logger")
+        os.kill(pid, signal.SIGKILL)
+        tend.wait_daemon("logger", not_pid=pid)
+    ended(tend, "a")
+    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="everything is archived")
+    check(everything(tend, "a"), 400000)
+    assert is_balanced(log_block(tend, "a"))
+
+
+def test_tends_own_log_is_rotated_without_losing_a_line(tend):
+    start(tend, "a", helper("sleeper"))
+    own = tend.home / "logs" / "tend.log"
+    before = own.read_bytes()
+    with own.open("ab") as file:
+        file.write(b"x" * 99 + b"\n")
+        file.truncate(len(before))  # what stays is what the daemons wrote
+        file.seek(0, os.SEEK_END)
+        file.write((b"y" * 99 + b"\n") * 170000)
+    pid = tend.wait_daemon("logger")
+    os.kill(pid, signal.SIGKILL)  # a new one looks, and the guardian has something to say
+    tend.wait_daemon("logger", not_pid=pid)
+    wait_until(lambda: [path.suffix for path in numbered(tend, "tend")] == [".lz4"], timeout=60, what="it is archived")
+    os.kill(tend.wait_daemon("logger"), signal.SIGKILL)
+    wait_until(lambda: own.exists() and own.stat().st_size > 0, what="the guardian writes to the new file")
+    assert everything(tend, "tend").startswith(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
+def test_a_full_disk(tend):
+    """The process waits while the disk is full, its state says so, and nothing is lost."""
+    logs = tend.home / "logs"
+    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", logs], capture_output=True)
+    if done.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        write_lines(tend, "a", 60000, "--log-size", "256KiB", "--log-keep", "0")
+        (logs / "ballast").write_bytes(b"")
+        wait_until(lambda: log_block(tend, "a")["state"] == 2 or (logs / "a.log").read_bytes().endswith(b"end\n"), timeout=60, what="it is full")
+        subprocess.run(["mount", "-o", "remount,size=64m", logs], check=True)
+        ended(tend, "a")
+        wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=90, what="everything is archived")
+        check(everything(tend, "a"), 60000)
+        assert is_balanced(log_block(tend, "a"))
+        tend.stop_all()
+    finally:
+        subprocess.run(["umount", "-l", logs], check=False)
