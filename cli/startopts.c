@@ -154,12 +154,24 @@ static bool read_cwd(struct startopts *o, const char *text)
 	return false;
 }
 
-enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE };
+enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE,
+	REGISTRY_ONLY, NO_REGISTRY, CONFIG /* + enum conf_key; the last */ };
 
 static bool take(struct startopts *o, int opt, char *value)
 {
-	o->shaped = o->shaped || opt != BACKGROUND;
+	if (opt >= CONFIG) {
+		o->conf[opt - CONFIG] = value ? value : "true";
+		return true;
+	}
+	o->shaped = o->shaped || (opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY);
+	o->policy_given = o->policy_given || opt == RESTART;
 	switch (opt) {
+	case REGISTRY_ONLY:
+		o->registry_only = true;
+		return true;
+	case NO_REGISTRY:
+		o->no_registry = true;
+		return true;
 	case BACKGROUND:
 		o->background = true;
 		return true;
@@ -210,6 +222,15 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		{ "restart-max-delay", required_argument, NULL, MAX_DELAY },
 		{ "restart-limit", required_argument, NULL, LIMIT },
 		{ "stable", required_argument, NULL, STABLE },
+		{ "registry-only", no_argument, NULL, REGISTRY_ONLY },
+		{ "no-registry", no_argument, NULL, NO_REGISTRY },
+		{ "registry-port", required_argument, NULL, CONFIG + CONF_REGISTRY_PORT },
+		{ "registry-host", required_argument, NULL, CONFIG + CONF_REGISTRY_HOST },
+		{ "db-path", required_argument, NULL, CONFIG + CONF_DB_PATH },
+		{ "log-level", required_argument, NULL, CONFIG + CONF_LOG_LEVEL },
+		{ "health-check-interval", required_argument, NULL, CONFIG + CONF_HEALTH_CHECK_INTERVAL },
+		{ "startup-timeout", required_argument, NULL, CONFIG + CONF_STARTUP_TIMEOUT },
+		{ "debug", no_argument, NULL, CONFIG + CONF_DEBUG_MODE },
 		{ 0 },
 	};
 	int opt;
@@ -229,6 +250,42 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		return opt;
 	take_surroundings(ret);
 	return build_env(ret) ? OPT_END : OPT_FAILED;
+}
+
+bool startopts_configure(const struct startopts *o, struct cliconf *c)
+{
+	struct fault f;
+
+	for (unsigned k = 0; k < CONF_KEYS; k++)
+		if (o->conf[k] && cliconf_option(c, (enum conf_key)k, o->conf[k], &f) < 0) {
+			out_misuse("%s", f.text);
+			return false;
+		}
+	return true;
+}
+
+bool startopts_variables(struct startopts *o, char **variables)
+{
+	size_t n = 0, k = 0;
+	char **env;
+
+	while (variables[n])
+		n++;
+	env = calloc(o->envs + n + 2, sizeof(*env));
+	if (!env) {
+		out_fail("out of memory");
+		return false;
+	}
+	for (size_t i = 0; i < o->envs; i++)
+		if (has_key(o->add, o->adds, o->env[i]) || !has_key(variables, n, o->env[i]))
+			env[k++] = o->env[i];
+	for (size_t i = 0; i < n; i++)
+		if (!has_key(o->add, o->adds, variables[i]))
+			env[k++] = variables[i];
+	free(o->env);
+	o->env = env;
+	o->envs = k;
+	return true;
 }
 
 void startopts_done(struct startopts *o)

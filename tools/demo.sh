@@ -8,6 +8,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL # whoever runs make in here starts anew
 PATH=$TEND_BIN:$PATH
 TEND_HOME=$(mktemp -d "${TMPDIR:-/tmp}/tend-demo.XXXXXX") || exit 1
 export TEND_HOME PATH
+export TEND_REGISTRY=none # these three are no mesh agents
 wrong=0
 PATIENCE=20 # seconds that anything may take on a busy machine
 
