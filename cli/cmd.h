@@ -21,7 +21,7 @@ struct command {
 
 extern const struct command cmd_start, cmd_resurrect, cmd_stop, cmd_restart, cmd_restart_agent, cmd_signal, cmd_remove,
 	cmd_status, cmd_list, cmd_events, cmd_why, cmd_wait, cmd_snapshot, cmd_doctor, cmd_version, cmd_help,
-	cmd_config;
+	cmd_config, cmd_monitor, cmd_stats, cmd_metrics;
 
 /* The table, NULL behind the last. */
 extern const struct command *const commands[];

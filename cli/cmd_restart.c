@@ -32,6 +32,8 @@ static int restart_registry(bool reset)
 	struct cliconf c;
 	int status = EXIT_FAIL;
 
+	if (registry_is_off())
+		return out_fail("NAME missing: without names it is the registry, and TEND_REGISTRY=none says that there is none");
 	if (!conf_load(&c))
 		return EXIT_FAIL;
 	in.access = PT_CLIENT;

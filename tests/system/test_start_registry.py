@@ -147,7 +147,7 @@ def test_restart_keeps_the_address(mesh):
     assert mesh.pid("registry") != pid and url(mesh) == before
     done = mesh.run("restart", "--reset-config")
     assert url(mesh) == f"http://localhost:{mesh.env['MCP_MESH_REGISTRY_PORT']}" in done.stdout
-    mesh.stop_all()
+    mesh.run("stop")
     assert "registry: started" in mesh.run("restart").stdout  # none runs: one is started
 
 
