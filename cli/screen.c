@@ -125,12 +125,14 @@ void screen_end(void)
 void screen_home(void)
 {
 	if (screen.tty)
-		fputs("\033[H", stdout);
+		fputs("\033[H\033[K", stdout);
 }
 
+/* What is left of the picture before is erased in front of a line, not behind it: behind a line that is as wide as the terminal the cursor still
+ * stands on its last character. */
 void screen_line(void)
 {
-	fputs(screen.tty ? "\033[K\n" : "\n", stdout);
+	fputs(screen.tty ? "\n\033[K" : "\n", stdout);
 }
 
 void screen_done(void)
