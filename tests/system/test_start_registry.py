@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness import TEND_BIN, alive, helper, wait_gone, wait_until
+from harness import AGENTS, TEND_BIN, alive, helper, wait_gone, wait_until
 
 AGENT = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
 
@@ -201,3 +201,52 @@ def iter_until(stream, text):
         if text in line:
             return line
     return ""
+
+
+# ---- with an agent that registers
+
+
+@pytest.fixture
+def quick(mesh):
+    """Silence is noticed after a second."""
+    mesh.quiet = mesh.work / "quiet"
+    mesh.env.update(DEFAULT_TIMEOUT_THRESHOLD="1", HEALTH_CHECK_INTERVAL="1", TEND_MONITOR_INTERVAL_MS="200", HEARTBEAT="0.2",
+                    QUIET_FILE=str(mesh.quiet))  # fmt: skip
+    return mesh
+
+
+def test_registered_and_healthy(quick):
+    done = quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    assert "mesh_agent: registered" in done.stdout
+    quick.wait("mesh_agent", "healthy")
+    pid = quick.pid("mesh_agent")
+    quick.quiet.touch()
+    wait_until(lambda: quick.json("monitor")["mesh_agent"]["health_check"] == "unhealthy", 30, "silence is noticed")
+    assert quick.pid("mesh_agent") == pid  # what the registry says restarts nothing
+    quick.quiet.unlink()
+    quick.wait("mesh_agent", "healthy")
+    quick.stop_all()
+
+
+def test_some_register(quick):
+    done = quick.run("start", AGENTS / "mesh_agent.py", agent(quick), "--background", "--startup-timeout", "5", timeout=60)
+    assert "mesh_agent: registered" in done.stdout and "1/2 agents registered" in done.stderr
+    assert quick.status("plain")["status"] == "running"
+
+
+def test_one_that_is_up_already_is_not_waited_for(quick):
+    quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    done = quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    assert "mesh_agent: already running" in done.stdout and "registry: already running" in done.stdout
+
+
+def test_the_registry_dies_under_an_agent(quick):
+    """It comes back with what it knew; agent and tend notice and recover."""
+    quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    quick.wait("mesh_agent", "healthy")
+    agent_pid, pid = quick.pid("mesh_agent"), quick.pid("registry")
+    quick.kill(pid)
+    quick.wait_pid("registry", not_pid=pid)
+    wait_until(lambda: [e["status"] for e in get(url(quick) + "/agents")["agents"]] == ["healthy"], 30, "it is healthy again")
+    quick.wait("mesh_agent", "healthy")
+    assert quick.pid("mesh_agent") == agent_pid
