@@ -2,6 +2,7 @@
 #include "cli/startopts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/utf8.h"
+#include "config/health.h"
 
 static bool same_key(const char *a, const char *b)
 {
@@ -154,8 +157,37 @@ static bool read_cwd(struct startopts *o, const char *text)
 	return false;
 }
 
-enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE,
+enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, HEALTH,
 	REGISTRY_ONLY, NO_REGISTRY, CONFIG /* + enum conf_key; the last */ };
+
+/* A word, or a file that holds the object. */
+static bool read_health(struct startopts *o, const char *text)
+{
+	struct health_conf c;
+	struct fault f = { "" };
+	size_t len = 0;
+	int r;
+
+	free(o->base.health);
+	o->base.health = NULL;
+	if (health_is_word(text)) {
+		o->base.health = health_from_word(text, &f);
+		if (!o->base.health)
+			out_misuse("--health %s: %s", text, f.text);
+		return o->base.health != NULL;
+	}
+	r = io_read_file(AT_FDCWD, text, HEALTH_BYTES_MAX, &o->base.health, &len);
+	if (r < 0) {
+		out_misuse("--health %s: %s; a file or mesh, mesh:PORT, http:URL, tcp:PORT, exec:COMMAND, mcp:URL is wanted", text, strerror(-r));
+		return false;
+	}
+	if (strlen(o->base.health) != len || health_parse(o->base.health, len, &c, &f) < 0) {
+		out_misuse("--health %s: %s", text, f.text[0] ? f.text : "it holds a NUL byte");
+		return false;
+	}
+	health_conf_done(&c);
+	return true;
+}
 
 static bool take(struct startopts *o, int opt, char *value)
 {
@@ -191,6 +223,8 @@ static bool take(struct startopts *o, int opt, char *value)
 		return read_ms("--restart-delay", value, &o->base.restart_delay_ms);
 	case MAX_DELAY:
 		return read_ms("--restart-max-delay", value, &o->base.restart_max_delay_ms);
+	case HEALTH:
+		return read_health(o, value);
 	case LIMIT:
 		return read_limit(o, value);
 	default:
@@ -221,6 +255,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		{ "restart-delay", required_argument, NULL, DELAY },
 		{ "restart-max-delay", required_argument, NULL, MAX_DELAY },
 		{ "restart-limit", required_argument, NULL, LIMIT },
+		{ "health", required_argument, NULL, HEALTH },
 		{ "stable", required_argument, NULL, STABLE },
 		{ "registry-only", no_argument, NULL, REGISTRY_ONLY },
 		{ "no-registry", no_argument, NULL, NO_REGISTRY },
@@ -292,6 +327,7 @@ void startopts_done(struct startopts *o)
 {
 	free(o->add);
 	free(o->env);
+	free(o->base.health);
 }
 
 static char *print(const struct spec *s, struct fault *f)
