@@ -1,15 +1,22 @@
 /* tend restart, and tend restart-agent for those who know the reference. */
+#include "cli/conf.h"
+#include "cli/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/registry.h"
 #include "cli/request.h"
 
-static int read_options(const struct command *self, int argc, char **argv, struct request *q)
+static int read_options(const struct command *self, int argc, char **argv, struct request *q, bool *reset)
 {
-	static const struct option options[] = { { "timeout", required_argument, NULL, 't' }, { 0 } };
+	static const struct option options[] = { { "timeout", required_argument, NULL, 't' }, { "reset-config", no_argument, NULL, 'r' }, { 0 } };
 	uint64_t ms;
 	int opt;
 
 	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		if (opt == 'r') {
+			*reset = true;
+			continue;
+		}
 		if (!opts_duration("--timeout", optarg, UINT32_MAX, &ms))
 			return OPT_BAD;
 		q->like.flags |= PT_FLAG_TIMEOUT;
@@ -18,15 +25,41 @@ static int read_options(const struct command *self, int argc, char **argv, struc
 	return opt;
 }
 
+static int restart_registry(bool reset)
+{
+	struct instance in = INSTANCE_NONE;
+	struct fault f = { "" };
+	struct cliconf c;
+	int status = EXIT_FAIL;
+
+	if (registry_is_off())
+		return out_fail("NAME missing: without names it is the registry, and TEND_REGISTRY=none says that there is none");
+	if (!conf_load(&c))
+		return EXIT_FAIL;
+	in.access = PT_CLIENT;
+	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || daemons_ensure(&in.home, NULL, &f) < 0 || instance_attach(&in, &f) < 0)
+		out_fail("%s", f.text);
+	else
+		status = registry_restart(&in, &c, reset) ? EXIT_OK : EXIT_FAIL;
+	instance_close(&in);
+	cliconf_done(&c);
+	return status;
+}
+
 static int restart(const struct command *self, int argc, char **argv, bool one)
 {
 	struct request q = { .like = { .kind = PT_COMMAND_RESTART }, .doing = "restarting", .done = "restarted" };
-	int opt = read_options(self, argc, argv, &q);
+	bool reset = false;
+	int opt = read_options(self, argc, argv, &q, &reset);
 
 	if (opt != OPT_END)
 		return opts_status(opt);
 	if (one && !opts_operands(argc, 1, "NAME"))
 		return EXIT_MISUSE;
+	if (optind == argc)
+		return restart_registry(reset);
+	if (reset)
+		return out_misuse("--reset-config is for the registry: without names");
 	return request_run(&q, argv + optind, (size_t)(argc - optind));
 }
 
@@ -42,12 +75,14 @@ static int run_agent(const struct command *self, int argc, char **argv)
 
 const struct command cmd_restart = {
 	.name = "restart",
-	.summary = "stop and start again; without names everything that runs",
-	.usage = "[NAME...] [--timeout SECONDS]",
+	.summary = "stop and start again; without names the registry",
+	.usage = "NAME... [--timeout SECONDS]\n[--reset-config]",
 	.help = "A process runs again as it was started: command, environment, folder. One that rests\n"
-		"or waits to be restarted is started now.\n"
+		"or waits to be restarted is started now. Without names it is the registry, at the\n"
+		"address and with the database that it had; if none runs, one is started.\n"
 		"\n"
 		"  --timeout SECONDS  how long it may take to end before it is killed\n"
+		"  --reset-config     the registry at what the configuration says now\n"
 		"\n"
 		"Examples:\n"
 		"  tend restart web 'api-*'\n",

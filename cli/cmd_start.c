@@ -11,14 +11,19 @@
 #include <unistd.h>
 
 #include "cli/ask.h"
+#include "cli/conf.h"
 #include "cli/daemons.h"
+#include "cli/enroll.h"
 #include "cli/foreground.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/registry.h"
 #include "cli/report.h"
 #include "cli/resurrect.h"
+#include "cli/shutdown.h"
 #include "cli/startopts.h"
 #include "cli/term.h"
+#include "config/desired.h"
 
 struct plan {
 	struct ask *ask; /* what will be asked */
@@ -118,20 +123,23 @@ static bool plan_command(struct plan *p, struct startopts *o, char **command)
 }
 
 /* What of it this command has really started. */
-static bool list_started(const struct plan *p, struct foreground *fg)
+static bool list_started(const struct plan *p, struct foreground *fg, const struct registry *reg)
 {
-	fg->name = calloc(p->n, sizeof(*fg->name));
+	fg->name = calloc(p->n + 1, sizeof(*fg->name));
 	for (size_t i = 0; fg->name && i < p->n; i++)
 		if (p->ask[i].answer.code == 0)
 			memcpy(fg->name[fg->n++], p->ask[i].req.name, NAME_MAX_BYTES);
+	fg->agents = fg->n;
+	if (fg->name && reg->started)
+		str_copy(fg->name[fg->n++], NAME_MAX_BYTES, REGISTRY_NAME);
 	return fg->name != NULL;
 }
 
-static int stay(struct instance *in, const struct plan *p, struct foreground *fg)
+static int stay(struct instance *in, const struct plan *p, struct foreground *fg, const struct registry *reg)
 {
 	int status = EXIT_OK;
 
-	if (!list_started(p, fg))
+	if (!list_started(p, fg, reg))
 		return out_fail("out of memory");
 	if (fg->n)
 		status = foreground_run(in, fg);
@@ -139,8 +147,87 @@ static int stay(struct instance *in, const struct plan *p, struct foreground *fg
 	return status;
 }
 
-static int carry_out(struct instance *in, struct plan *p, bool background)
+/* No registry: take away what of tend was started for it. */
+static int abandon(struct instance *in, const struct foreground *fg)
 {
+	struct ask stop = { 0 };
+	struct ask_patience patience = { .doing = "stopping" };
+	struct pt_row row;
+	struct fault f = { "" };
+
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0) {
+		ask_fill(&stop, PT_COMMAND_STOP, REGISTRY_NAME, 0);
+		(void)ask_all(in, &stop, 1, &patience, &f);
+	}
+	if (fg->own_daemons && shutdown_idle(in, &f) < 0)
+		out_fail("%s", f.text);
+	return EXIT_FAIL;
+}
+
+static bool has_agents(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->file[i])
+			return true;
+	return false;
+}
+
+/* The agents' specifications again, with what they are told of the registry. */
+static bool plan_tell(struct plan *p, struct startopts *o, char **variables)
+{
+	struct fault f = { "" };
+	struct agent a;
+
+	if (!startopts_variables(o, variables))
+		return false;
+	for (size_t i = 0; i < p->n; i++) {
+		if (!p->file[i])
+			continue;
+		free(p->ask[i].spec_text);
+		p->ask[i].spec_text = NULL;
+		if (agentfile_look(p->file[i], p->ask[i].req.name, &a, &f) == 0)
+			p->ask[i].spec_text = startopts_agent(o, &a, &f);
+		if (!p->ask[i].spec_text) {
+			out_fail("%s", f.text);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The registry, where one is wanted; ret_url stays empty without. False: said. */
+static bool prepare_registry(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c, struct registry *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!o->registry_only && (!has_agents(p) || o->no_registry || registry_is_off()))
+		return true;
+	if (!registry_ensure(in, c, ret))
+		return false;
+	return !has_agents(p) || plan_tell(p, o, registry_variables(ret, c));
+}
+
+/* Agents that were started now, in the front; those that run already are not waited for. */
+static int enroll(struct instance *in, const struct plan *p, const struct cliconf *c, const struct registry *r)
+{
+	struct ask *a = calloc(p->n + 1, sizeof(*a));
+	size_t n = 0;
+	int status;
+
+	if (!a)
+		return out_fail("out of memory");
+	for (size_t i = 0; i < p->n; i++)
+		if (p->file[i] && p->ask[i].answer.code == 0)
+			a[n++] = p->ask[i];
+	status = n ? enroll_wait(in, a, n, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT), r->url) : EXIT_OK;
+	free(a);
+	return status;
+}
+
+static int carry_out(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c)
+{
+	bool background = o->background;
+	int enrolled = EXIT_OK;
+	struct registry reg;
 	struct ask_patience patience = { .doing = "starting", .interruptible = true };
 	struct foreground fg = { 0 };
 	struct fault f = { "" };
@@ -151,9 +238,11 @@ static int carry_out(struct instance *in, struct plan *p, bool background)
 		r = instance_attach(in, &f);
 	if (r < 0)
 		return out_fail("%s", f.text);
-	eventlog_newest(&fg.from, in->pt);
 	if (!background)
 		term_catch();
+	if (!prepare_registry(in, p, o, c, &reg))
+		return abandon(in, &fg);
+	eventlog_newest(&fg.from, in->pt);
 	r = ask_all(in, p->ask, p->n, &patience, &f);
 	if (r < 0 && r != -EINTR)
 		return out_fail("%s", f.text);
@@ -161,15 +250,19 @@ static int carry_out(struct instance *in, struct plan *p, bool background)
 		for (size_t i = 0; i < p->n; i++)
 			p->ask[i].answer.code = 0;
 	bad = r == -EINTR ? 0 : report_starts(p->ask, p->n) + (p->wanted - p->n);
-	if (bad == p->wanted)
+	if (bad && bad == p->wanted)
 		return EXIT_FAIL;
 	if (bad)
 		out_warn("%zu of %zu started", p->wanted - bad, p->wanted);
 	out_flush();
-	return background ? EXIT_OK : stay(in, p, &fg);
+	if (r == 0 && reg.url[0])
+		enrolled = enroll(in, p, c, &reg);
+	if (!background)
+		r = stay(in, p, &fg, &reg);
+	return background || enrolled != EXIT_OK ? enrolled : r;
 }
 
-static int start(struct startopts *o, int operands, char **operand, char **command)
+static int start(struct startopts *o, const struct cliconf *c, int operands, char **operand, char **command)
 {
 	struct instance in = INSTANCE_NONE;
 	struct plan p = { .ask = calloc((size_t)operands + 1, sizeof(*p.ask)),
@@ -191,8 +284,8 @@ static int start(struct startopts *o, int operands, char **operand, char **comma
 		ok = plan_operand(&p, o, &in, operand[i]);
 	if (command)
 		ok = plan_command(&p, o, command);
-	if (ok && p.n)
-		status = carry_out(&in, &p, o->background);
+	if (ok && (p.n || o->registry_only))
+		status = carry_out(&in, &p, o, c);
 out:
 	plan_done(&p);
 	instance_close(&in);
@@ -224,7 +317,54 @@ static int check_use(const struct startopts *o, int operands, char **operand, ch
 		return out_misuse("--name is for one FILE");
 	if (!command && operands == 0 && o->shaped)
 		return out_misuse("FILE missing");
+	if (o->registry_only && o->no_registry)
+		return out_misuse("either --registry-only or --no-registry");
 	return EXIT_OK;
+}
+
+/* Was anything up when the instance last ran? */
+static bool knows_something(void)
+{
+	struct home h = HOME_INIT;
+	struct desired d = { 0 };
+	bool known = false;
+
+	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && desired_load(h.fd, &d, NULL) < 0)
+		known = true; /* resurrect says what is wrong with it */
+	for (size_t i = 0; i < d.n; i++)
+		known = known || d.entry[i].up;
+	desired_done(&d);
+	home_close(&h);
+	return known;
+}
+
+/* Configuration, and what it changes in how agents are run. */
+static int configured(struct startopts *o, int operands, char **operand, char **command)
+{
+	struct cliconf c;
+	int status;
+
+	if (!conf_load(&c))
+		return EXIT_FAIL;
+	if (!startopts_configure(o, &c)) {
+		cliconf_done(&c);
+		return EXIT_MISUSE;
+	}
+	o->background = o->background || cliconf_bool(&c, CONF_ENABLE_BACKGROUND);
+	if (!o->policy_given && !cliconf_bool(&c, CONF_AUTO_RESTART))
+		(void)spec_policy("no", &o->base.policy);
+	if (o->registry_only && operands)
+		out_warn("--registry-only: %s and what follows are left out", operand[0]);
+	if (o->registry_only)
+		operands = 0;
+	if (!command && operands == 0 && !o->registry_only && (o->no_registry || registry_is_off() || knows_something())) {
+		status = resurrect_run();
+	} else {
+		o->registry_only = o->registry_only || (!command && operands == 0);
+		status = start(o, &c, operands, operand, command);
+	}
+	cliconf_done(&c);
+	return status;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -236,7 +376,7 @@ static int run(const struct command *self, int argc, char **argv)
 	if (opt != OPT_END)
 		status = opts_status(opt);
 	else if ((status = check_use(&o, argc - optind, argv + optind, command)) == EXIT_OK)
-		status = command || optind < argc ? start(&o, argc - optind, argv + optind, command) : resurrect_run();
+		status = configured(&o, argc - optind, argv + optind, command);
 	startopts_done(&o);
 	return status;
 }
@@ -250,7 +390,9 @@ const struct command cmd_start = {
 		"npx tsx, .jar by java -jar; an executable runs as itself. Its name is the file's\n"
 		"without the suffix, its folder the file's. NAME alone starts what was started before\n"
 		"under that name, as it was. Without operands, what was up when the instance last ran\n"
-		"is started again. The daemons are started if needed. Without --background it stays\n"
+		"is started again; if that is nothing, a registry alone. A FILE is given a registry: the\n"
+		"one that answers at the configured address, else one that is started as the process\n"
+		"registry; tend waits until the FILEs are registered there. The daemons are started if needed. Without --background it stays\n"
 		"and tells what happens; Ctrl-C then stops what it started.\n"
 		"\n"
 		"  --background            return once they run\n"
@@ -273,6 +415,12 @@ const struct command cmd_start = {
 		"  --log-keep N            keep so many old log files (default 10; 0: all)\n"
 		"  --log-keep-age TIME     delete log files whose last line is older (default 0: never)\n"
 		"  --log-keep-bytes SIZE   delete the oldest when they take more (default 0: no limit)\n"
+		"\n"
+		"  --no-registry           FILEs need none (also TEND_REGISTRY=none)\n"
+		"  --registry-only         start the registry and nothing else\n"
+		"  --registry-host HOST, --registry-port PORT, --db-path FILE, --log-level LEVEL,\n"
+		"  --health-check-interval SECONDS, --startup-timeout SECONDS, --debug\n"
+		"                          instead of what \"tend config show\" says\n"
 		"\n"
 		"Examples:\n"
 		"  tend start weather.py time.js --background\n"

@@ -58,6 +58,24 @@ static void print_policy(const struct pt_ident *id)
 		clock_span(id->stop_timeout_ms * NS_PER_MS, a));
 }
 
+/* The registry's word about an agent. */
+static void print_registry(const struct view_row *r)
+{
+	const struct pt_health *h = &r->row.health;
+	char when[CLOCK_TEXT_MAX];
+
+	if (r->row.ident.service != PT_SERVICE_AGENT || !view_is_up(r))
+		return;
+	printf(KEY "%s", "registry", pt_listing_label(h->listing));
+	if (h->listing == PT_LISTING_LISTED) {
+		printf(" as %s, %s", h->registry_id, h->registry_status[0] ? h->registry_status : "no status");
+		if (h->registry_seen_real_ns)
+			printf(", last seen at %s", clock_rfc3339(h->registry_seen_real_ns, when));
+		printf("; %u capabilities, %u of %u dependencies resolved", h->capabilities, h->dependencies_resolved, h->dependencies);
+	}
+	putchar('\n');
+}
+
 static void print_health(const struct view *v, const struct view_row *r)
 {
 	const struct pt_health *h = &r->row.health;
@@ -67,6 +85,12 @@ static void print_health(const struct view *v, const struct view_row *r)
 	if (h->error[0] && str_visible(error, sizeof(error), h->error))
 		printf(" (%s)", error);
 	putchar('\n');
+	if (h->startup || h->readiness || h->liveness)
+		printf(KEY "startup %s, readiness %s, liveness %s\n", "probes", pt_probe_label(h->startup),
+			pt_probe_label(h->readiness), pt_probe_label(h->liveness));
+	if (h->health_restarts)
+		printf(KEY "%u%s\n", "for health", h->health_restarts, h->gave_up ? "; no further restart, the attempts are used up" : "");
+	print_registry(r);
 	if (!view_is_up(r) || !h->sampled_boot_ns || h->life != r->row.life.life)
 		return;
 	printf(KEY "%.1f%% CPU, %s memory, %u process%s, %u thread%s", "uses", h->cpu_permille / 10.0,

@@ -53,7 +53,7 @@ static bool all_rest(const struct instance *in, const struct foreground *fg, boo
 	struct pt_row row;
 
 	*ret_failed = false;
-	for (size_t i = 0; i < fg->n; i++) {
+	for (size_t i = 0; i < (fg->agents ? fg->agents : fg->n); i++) {
 		if (pt_find(in->pt, fg->name[i], &row) < 0)
 			continue;
 		if (!(pt_state_traits(row.life.state) & PT_TRAIT_REST))
@@ -73,29 +73,40 @@ static int end_daemons(struct instance *in, const struct foreground *fg)
 	return shutdown_idle(in, &f) < 0 ? out_fail("%s", f.text) : EXIT_OK;
 }
 
-static int stop_ours(struct instance *in, struct foreground *fg, unsigned flags)
+static int stop_part(struct instance *in, struct foreground *fg, size_t from, size_t to, unsigned flags)
 {
 	struct ask_patience patience = {
 		.doing = "stopping", .interruptible = true, .dealt_with = flags & PT_FLAG_FORCE ? 2 : 1
 	};
-	struct ask *a = calloc(fg->n, sizeof(*a));
+	struct ask *a = calloc(to - from + 1, sizeof(*a));
+	size_t n = to - from;
 	struct fault f = { "" };
 	int r, status;
 
 	if (!a)
 		return out_fail("out of memory");
-	for (size_t i = 0; i < fg->n; i++)
-		ask_fill(&a[i], PT_COMMAND_STOP, fg->name[i], flags);
-	r = ask_all(in, a, fg->n, &patience, &f);
+	for (size_t i = 0; i < n; i++)
+		ask_fill(&a[i], PT_COMMAND_STOP, fg->name[from + i], flags);
+	r = n ? ask_all(in, a, n, &patience, &f) : 0;
 	if (r == -EINTR && !(flags & PT_FLAG_FORCE)) {
 		free(a);
 		printf("killing\n");
 		out_flush();
-		return stop_ours(in, fg, flags | PT_FLAG_FORCE);
+		return stop_part(in, fg, from, to, flags | PT_FLAG_FORCE);
 	}
-	status = r < 0 ? out_fail("%s", f.text) : report_stops(in, a, fg->n);
+	status = r < 0 ? out_fail("%s", f.text) : report_stops(in, a, n);
 	free(a);
 	return status;
+}
+
+/* The registry last: agents say goodbye to it. */
+static int stop_ours(struct instance *in, struct foreground *fg)
+{
+	int first = stop_part(in, fg, 0, fg->agents, 0), second;
+
+	out_flush();
+	second = stop_part(in, fg, fg->agents, fg->n, 0);
+	return first == EXIT_OK ? second : first;
 }
 
 static int end_by_signal(struct instance *in, struct foreground *fg)
@@ -104,7 +115,7 @@ static int end_by_signal(struct instance *in, struct foreground *fg)
 
 	printf("stopping; once more to kill\n");
 	out_flush();
-	status = stop_ours(in, fg, 0);
+	status = stop_ours(in, fg);
 	if (status == EXIT_OK)
 		status = end_daemons(in, fg);
 	return status;
@@ -130,7 +141,10 @@ int foreground_run(struct instance *in, struct foreground *fg)
 
 		tell_news(in, fg);
 		if (all_rest(in, fg, &failed)) {
-			int status = end_daemons(in, fg);
+			int status = fg->agents < fg->n ? stop_part(in, fg, fg->agents, fg->n, 0) : EXIT_OK;
+
+			if (status == EXIT_OK)
+				status = end_daemons(in, fg);
 
 			return failed ? EXIT_FAIL : status;
 		}

@@ -8,7 +8,7 @@
 #include "cli/like.h"
 #include "cli/out.h"
 
-#define MAX_OPTIONS 32
+#define MAX_OPTIONS 64
 
 /* The option that was perhaps meant, or NULL. */
 static const char *option_like(const char *name, size_t len, const struct option *options)

@@ -2,6 +2,7 @@
 #include "cli/startopts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/utf8.h"
+#include "config/health.h"
 
 static bool same_key(const char *a, const char *b)
 {
@@ -155,8 +158,10 @@ static bool read_cwd(struct startopts *o, const char *text)
 	return false;
 }
 
-enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, SEPARATE_STDERR, LOG_SIZE,
-	LOG_AGE, LOG_KEEP, LOG_KEEP_AGE, LOG_KEEP_BYTES };
+
+enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, SEPARATE_STDERR, LOG_SIZE, LOG_AGE,
+	LOG_KEEP, LOG_KEEP_AGE, LOG_KEEP_BYTES, HEALTH,
+	REGISTRY_ONLY, NO_REGISTRY, CONFIG /* + enum conf_key; the last */ };
 
 static bool read_seconds(const char *what, const char *text, uint32_t *ret)
 {
@@ -194,10 +199,50 @@ static bool take_log(struct startopts *o, int opt, const char *value)
 	}
 }
 
+/* A word, or a file that holds the object. */
+static bool read_health(struct startopts *o, const char *text)
+{
+	struct health_conf c;
+	struct fault f = { "" };
+	size_t len = 0;
+	int r;
+
+	free(o->base.health);
+	o->base.health = NULL;
+	if (health_is_word(text)) {
+		o->base.health = health_from_word(text, &f);
+		if (!o->base.health)
+			out_misuse("--health %s: %s", text, f.text);
+		return o->base.health != NULL;
+	}
+	r = io_read_file(AT_FDCWD, text, HEALTH_BYTES_MAX, &o->base.health, &len);
+	if (r < 0) {
+		out_misuse("--health %s: %s; a file or mesh, mesh:PORT, http:URL, tcp:PORT, exec:COMMAND, mcp:URL is wanted", text, strerror(-r));
+		return false;
+	}
+	if (strlen(o->base.health) != len || health_parse(o->base.health, len, &c, &f) < 0) {
+		out_misuse("--health %s: %s", text, f.text[0] ? f.text : "it holds a NUL byte");
+		return false;
+	}
+	health_conf_done(&c);
+	return true;
+}
+
 static bool take(struct startopts *o, int opt, char *value)
 {
-	o->shaped = o->shaped || opt != BACKGROUND;
+	if (opt >= CONFIG) {
+		o->conf[opt - CONFIG] = value ? value : "true";
+		return true;
+	}
+	o->shaped = o->shaped || (opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY);
+	o->policy_given = o->policy_given || opt == RESTART;
 	switch (opt) {
+	case REGISTRY_ONLY:
+		o->registry_only = true;
+		return true;
+	case NO_REGISTRY:
+		o->no_registry = true;
+		return true;
 	case BACKGROUND:
 		o->background = true;
 		return true;
@@ -217,6 +262,8 @@ static bool take(struct startopts *o, int opt, char *value)
 		return read_ms("--restart-delay", value, &o->base.restart_delay_ms);
 	case MAX_DELAY:
 		return read_ms("--restart-max-delay", value, &o->base.restart_max_delay_ms);
+	case HEALTH:
+		return read_health(o, value);
 	case LIMIT:
 		return read_limit(o, value);
 	case SEPARATE_STDERR:
@@ -254,6 +301,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		{ "restart-delay", required_argument, NULL, DELAY },
 		{ "restart-max-delay", required_argument, NULL, MAX_DELAY },
 		{ "restart-limit", required_argument, NULL, LIMIT },
+		{ "health", required_argument, NULL, HEALTH },
 		{ "stable", required_argument, NULL, STABLE },
 		{ "separate-stderr", no_argument, NULL, SEPARATE_STDERR },
 		{ "log-size", required_argument, NULL, LOG_SIZE },
@@ -261,6 +309,15 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		{ "log-keep", required_argument, NULL, LOG_KEEP },
 		{ "log-keep-age", required_argument, NULL, LOG_KEEP_AGE },
 		{ "log-keep-bytes", required_argument, NULL, LOG_KEEP_BYTES },
+		{ "registry-only", no_argument, NULL, REGISTRY_ONLY },
+		{ "no-registry", no_argument, NULL, NO_REGISTRY },
+		{ "registry-port", required_argument, NULL, CONFIG + CONF_REGISTRY_PORT },
+		{ "registry-host", required_argument, NULL, CONFIG + CONF_REGISTRY_HOST },
+		{ "db-path", required_argument, NULL, CONFIG + CONF_DB_PATH },
+		{ "log-level", required_argument, NULL, CONFIG + CONF_LOG_LEVEL },
+		{ "health-check-interval", required_argument, NULL, CONFIG + CONF_HEALTH_CHECK_INTERVAL },
+		{ "startup-timeout", required_argument, NULL, CONFIG + CONF_STARTUP_TIMEOUT },
+		{ "debug", no_argument, NULL, CONFIG + CONF_DEBUG_MODE },
 		{ 0 },
 	};
 	int opt;
@@ -282,10 +339,47 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	return build_env(ret) ? OPT_END : OPT_FAILED;
 }
 
+bool startopts_configure(const struct startopts *o, struct cliconf *c)
+{
+	struct fault f;
+
+	for (unsigned k = 0; k < CONF_KEYS; k++)
+		if (o->conf[k] && cliconf_option(c, (enum conf_key)k, o->conf[k], &f) < 0) {
+			out_misuse("%s", f.text);
+			return false;
+		}
+	return true;
+}
+
+bool startopts_variables(struct startopts *o, char **variables)
+{
+	size_t n = 0, k = 0;
+	char **env;
+
+	while (variables[n])
+		n++;
+	env = calloc(o->envs + n + 2, sizeof(*env));
+	if (!env) {
+		out_fail("out of memory");
+		return false;
+	}
+	for (size_t i = 0; i < o->envs; i++)
+		if (has_key(o->add, o->adds, o->env[i]) || !has_key(variables, n, o->env[i]))
+			env[k++] = o->env[i];
+	for (size_t i = 0; i < n; i++)
+		if (!has_key(o->add, o->adds, variables[i]))
+			env[k++] = variables[i];
+	free(o->env);
+	o->env = env;
+	o->envs = k;
+	return true;
+}
+
 void startopts_done(struct startopts *o)
 {
 	free(o->add);
 	free(o->env);
+	free(o->base.health);
 }
 
 static char *print(const struct spec *s, struct fault *f)

@@ -9,10 +9,14 @@
 
 #include "cli/agentfile.h"
 #include "cli/cmd.h"
+#include "config/cliconf.h"
 #include "config/spec.h"
 
 struct startopts {
 	bool background;
+	bool registry_only, no_registry;
+	const char *conf[CONF_KEYS]; /* the configuration's options, as typed; NULL = not given */
+	bool policy_given;
 	bool shaped; /* an option was given that changes how the process runs */
 	const char *name;
 	char cwd[PATH_MAX]; /* "" = not given */
@@ -27,6 +31,10 @@ struct startopts {
  * with startopts_done(). */
 int startopts_read(const struct command *c, int argc, char **argv, struct startopts *ret);
 void startopts_done(struct startopts *o);
+/* Put the options over the configuration. False: said (misuse). */
+bool startopts_configure(const struct startopts *o, struct cliconf *c);
+/* Variables that agents are given in the place of the caller's own; what --env says is stronger. They stay the caller's. False: said. */
+bool startopts_variables(struct startopts *o, char **variables);
 
 /* The texts of specifications, malloc'ed. NULL: f says why. */
 char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f);

@@ -12,7 +12,7 @@
 #include "config/spec.h"
 
 struct totals {
-	unsigned agents, running, healthy;
+	unsigned agents, running, healthy, registered;
 };
 
 /* cJSON's adding functions take over nothing on failure. */
@@ -80,15 +80,17 @@ static bool add_agent(
 {
 	cJSON *o = cJSON_AddObjectToObject(agents, r->row.ident.name);
 	bool up = view_is_up(r), healthy = r->row.health.verdict == PT_HEALTH_HEALTHY;
+	bool registered = up && r->row.health.listing == PT_LISTING_LISTED;
 
 	t->agents++;
 	t->running += up;
 	t->healthy += up && healthy;
+	t->registered += registered;
 	return o && add(o, "status", json_text(up ? "running" : "stopped")) &&
 		add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
 		add(o, "uptime", json_seconds(view_uptime_ns(v, r))) && add_from_spec(o, h, r->row.ident.name) &&
 		add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
-		add(o, "registered", cJSON_CreateBool(0)) &&
+		add(o, "registered", cJSON_CreateBool(registered)) &&
 		add(o, "message", json_text(up ? "Agent is running" : "Agent is not running"));
 }
 
@@ -115,7 +117,7 @@ static bool add_system(cJSON *doc, const struct totals *t)
 
 	return o && add(o, "total_agents", cJSON_CreateNumber(t->agents)) &&
 		add(o, "running_agents", cJSON_CreateNumber(t->running)) &&
-		add(o, "registered_agents", cJSON_CreateNumber(0)) &&
+		add(o, "registered_agents", cJSON_CreateNumber(t->registered)) &&
 		add(o, "healthy_agents", cJSON_CreateNumber(t->healthy));
 }
 

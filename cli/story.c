@@ -222,6 +222,19 @@ const char *story_event(const struct pt_event *e, char buf[static STORY_MAX])
 		snprintf(buf, STORY_MAX, "%s: log %s -> %s%s%s", name, pt_log_label(e->from), pt_log_label(e->to),
 			e->value ? ": " : "", e->value ? strerror((int)(e->value & 0xffff)) : "");
 		break;
+	case PT_EVENT_REGISTRY:
+		snprintf(buf, STORY_MAX, "registry: %s -> %s", pt_registry_label(e->from), pt_registry_label(e->to));
+		break;
+	case PT_EVENT_BRAKE:
+		snprintf(buf, STORY_MAX, "tend: restarts of unhealthy processes %s",
+			e->to ? "are held back: many turned unhealthy at once" : "go on");
+		break;
+	case PT_EVENT_ALERT:
+		snprintf(buf, STORY_MAX, "%s: an alert could not be delivered: %s", name, strerror((int)(e->value & 0xffff)));
+		break;
+	case PT_EVENT_ROTATE:
+		snprintf(buf, STORY_MAX, "%s: log file %llu rotated", name, (unsigned long long)e->value);
+		break;
 	case PT_EVENT_SEGMENT:
 		snprintf(buf, STORY_MAX, "tend: the process table was made again");
 		break;

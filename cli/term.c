@@ -32,6 +32,13 @@ unsigned term_width(void)
 	return 80;
 }
 
+unsigned term_height(void)
+{
+	struct winsize size;
+
+	return term_is_tty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
 static bool wants_colour(void)
 {
 	static int known = -1;

@@ -9,6 +9,8 @@
 bool term_is_tty(int fd);
 /* Columns of the terminal behind stdout; 0 = no terminal, so nothing needs to be cut. */
 unsigned term_width(void);
+/* Lines of it; 0 = no terminal, or it does not say. */
+unsigned term_height(void);
 
 enum term_colour { TERM_PLAIN, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_DIM, TERM_BOLD };
 /* The sequence that turns a colour on (TERM_PLAIN: off); "" where stdout is no terminal, or NO_COLOR or TERM=dumb

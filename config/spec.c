@@ -97,6 +97,7 @@ void spec_done(struct spec *s)
 		return;
 	free(s->argv);
 	free(s->env);
+	cJSON_free(s->health);
 	cJSON_Delete(s->doc);
 	memset(s, 0, sizeof(*s));
 }
@@ -174,6 +175,19 @@ static int get_numbers(const cJSON *doc, struct spec *s, struct fault *f)
 	return 0;
 }
 
+/* Kept as text: whoever acts on it parses it (config/health.h). */
+static int get_health(const cJSON *doc, struct spec *s, struct fault *f)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, "health");
+
+	if (!item)
+		return 0;
+	if (!cJSON_IsObject(item))
+		return fault_set(f, -EINVAL, "key \"health\": an object is wanted");
+	s->health = cJSON_PrintUnformatted(item);
+	return s->health ? 0 : fault_errno(f, -ENOMEM, "key \"health\"");
+}
+
 static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 {
 	char *name = NULL;
@@ -194,6 +208,8 @@ static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 		return fault_set(f, -EINVAL, "keys \"exe\" and \"cwd\": absolute paths are wanted");
 	if ((r = get_word(doc, "restart", policy_words, 3, &s->policy, f)) < 0 ||
 	    (r = get_word(doc, "service_type", service_words, 3, &s->service, f)) < 0)
+		return r;
+	if ((r = get_health(doc, s, f)) < 0)
 		return r;
 	return get_numbers(doc, s, f);
 }
@@ -265,6 +281,7 @@ char *spec_print(const struct spec *s)
 	     cJSON_AddStringToObject(doc, "service_type", service_words[s->service]);
 	log = ok ? cJSON_AddObjectToObject(doc, "log") : NULL;
 	ok = log && cJSON_AddBoolToObject(log, "separate_stderr", s->separate_stderr);
+	ok = ok && (!s->health || cJSON_AddRawToObject(doc, "health", s->health));
 	for (size_t i = 0; ok && i < NUMBERS; i++)
 		ok = cJSON_AddNumberToObject(numbers[i].log ? log : doc, numbers[i].key, get_number(s, &numbers[i])) != NULL;
 	if (ok && cJSON_AddItemToObject(doc, "argv", argv)) {

@@ -32,6 +32,7 @@ struct spec {
 	char **argv;	/* NULL-terminated, at least one; argv[0] as typed */
 	char **env;	/* "KEY=VALUE", NULL-terminated */
 	char *cwd;	/* absolute */
+	char *health;	/* JSON text of an object as config/health.h describes it; NULL = none. Owned only with doc */
 	char *file;	/* the agent's file, absolute; NULL for a plain command */
 	mode_t umask;
 	uint64_t nofile; /* soft limit of open files; 0 = leave it */

@@ -141,6 +141,7 @@ static int serve(struct daemon *d)
 		say(SAY_ERROR, "%s", f.text);
 		return EXIT_FAILURE;
 	}
+	(void)pt_read_monitor(d->mo.pt, &d->mo.state); /* the counts of an earlier monitor go on */
 	look(d);
 	r = loop_run(d->mo.loop);
 	if (r < 0)

@@ -26,6 +26,7 @@ void publish_all(struct monitor *mo)
 	for (uint32_t i = 0; i < mo->slots; i++)
 		if (mo->by_slot[i])
 			publish_put(mo->by_slot[i]);
+	(void)pt_put_monitor(mo->pt, &mo->state);
 }
 
 static void tell(struct watch *w, enum pt_verdict from, enum pt_verdict to)

@@ -33,6 +33,71 @@ enum pt_verdict verdict_of(const struct pt_life *life, unsigned service, enum ve
 	return service == PT_SERVICE_AGENT ? PT_HEALTH_UNKNOWN : PT_HEALTH_HEALTHY;
 }
 
+/* What the registry says about an agent. */
+static enum pt_verdict registry_verdict(const struct pt_life *life, const struct pt_health *h, const struct verdict_facts *facts,
+	char error[static VERDICT_ERROR_MAX])
+{
+	bool of_earlier_run = h->registry_seen_real_ns && h->registry_seen_real_ns + 1000000000ull < life->start_real_ns;
+
+	if (facts->registry_state != PT_REGISTRY_REACHABLE || h->listing == PT_LISTING_UNKNOWN) {
+		bool failed = facts->registry_state == PT_REGISTRY_UNREACHABLE;
+
+		(void)str_copy(error, VERDICT_ERROR_MAX, failed ? facts->registry_error : "the registry was not asked yet");
+		return PT_HEALTH_UNKNOWN;
+	}
+	if (h->listing == PT_LISTING_MISSING) {
+		(void)snprintf(error, VERDICT_ERROR_MAX, "%s at %.40s", facts->was_listed ? "no longer registered" : "not registered",
+			facts->registry_url);
+		return facts->was_listed ? PT_HEALTH_UNHEALTHY : PT_HEALTH_UNKNOWN;
+	}
+	if (of_earlier_run && facts->is_new) {
+		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it since it was started");
+		return PT_HEALTH_UNKNOWN;
+	}
+	if (h->registry_alive) {
+		error[0] = 0;
+		return PT_HEALTH_HEALTHY;
+	}
+	(void)snprintf(error, VERDICT_ERROR_MAX, "the registry says %s", h->registry_status[0] ? h->registry_status : "nothing of its status");
+	if (strcmp(h->registry_status, "active") == 0 || strcmp(h->registry_status, "healthy") == 0)
+		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it for two minutes");
+	return strcmp(h->registry_status, "degraded") == 0 ? PT_HEALTH_DEGRADED : PT_HEALTH_UNHEALTHY;
+}
+
+static bool has_probe(const struct pt_health *h, enum pt_probe state)
+{
+	return h->startup == state || h->liveness == state || h->readiness == state;
+}
+
+enum pt_verdict verdict_refine(enum pt_verdict base, unsigned service, const struct pt_life *life, const struct pt_health *h,
+	const struct verdict_facts *facts, char error[static VERDICT_ERROR_MAX])
+{
+	bool probed = h->startup != PT_PROBE_NONE || h->liveness != PT_PROBE_NONE || h->readiness != PT_PROBE_NONE;
+	enum pt_verdict v;
+
+	if (h->startup == PT_PROBE_FAILING || h->liveness == PT_PROBE_FAILING)
+		return PT_HEALTH_UNHEALTHY; /* the probe has left its error */
+	if (h->readiness == PT_PROBE_FAILING)
+		return PT_HEALTH_DEGRADED;
+	if (has_probe(h, PT_PROBE_PENDING)) {
+		(void)str_copy(error, VERDICT_ERROR_MAX, "its probes have not decided yet");
+		return PT_HEALTH_UNKNOWN;
+	}
+	if (service != PT_SERVICE_AGENT) {
+		if (probed)
+			error[0] = 0;
+		return probed ? PT_HEALTH_HEALTHY : base;
+	}
+	v = registry_verdict(life, h, facts, error);
+	if (!probed || v == PT_HEALTH_HEALTHY)
+		return v;
+	if (v == PT_HEALTH_UNKNOWN) {
+		error[0] = 0;
+		return PT_HEALTH_HEALTHY;
+	}
+	return PT_HEALTH_DEGRADED;
+}
+
 static void exit_error(const struct pt_life *life, char buf[static VERDICT_ERROR_MAX])
 {
 	char text[24];

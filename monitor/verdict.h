@@ -4,6 +4,7 @@
 #ifndef MONITOR_VERDICT_H
 #define MONITOR_VERDICT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "shm/table.h"
@@ -20,6 +21,22 @@ enum verdict_alive {
  * one it is unknown. What ended, or could not be launched, without anyone asking for it has failed; what rests
  * on purpose is unknown. */
 enum pt_verdict verdict_of(const struct pt_life *life, unsigned service, enum verdict_alive alive);
+
+#define VERDICT_AWAIT_NS 30000000000ull /* so long after its start an agent's registration is awaited */
+
+struct verdict_facts {
+	unsigned registry_state;    /* enum pt_registry */
+	const char *registry_error; /* why it is unreachable */
+	const char *registry_url;
+	bool was_listed; /* the registry has listed it during this run */
+	bool is_new;	 /* VERDICT_AWAIT_NS have not passed since its start */
+};
+
+/* The verdict of a process that runs, with what its own probes and, for an agent, the registry say. Fails one of its
+ * probes, it is unhealthy (readiness: degraded), whatever the registry says; an agent whose probes pass is at worst degraded by the
+ * registry's word. error gets the reason where it is not healthy, and is emptied where it is. */
+enum pt_verdict verdict_refine(enum pt_verdict base, unsigned service, const struct pt_life *life, const struct pt_health *h,
+	const struct verdict_facts *facts, char error[static VERDICT_ERROR_MAX]);
 
 /* Why it has failed, as a sentence without full stop. */
 void verdict_error(const struct pt_life *life, char buf[static VERDICT_ERROR_MAX]);

@@ -12,11 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "monitor/http.h"
 #include "monitor/publish.h"
+#include "monitor/registry.h"
+#include "shm/owner.h"
 
 #define GRACE_NS (100 * NS_PER_MS)
 #define FIRST_NS NS_PER_SEC	   /* the first figures of a new process: after its start-up, before anyone asks */
@@ -28,7 +32,11 @@ static void arm(void *arg);
 int watch_init(struct monitor *mo)
 {
 	loop_timer_init(&mo->timer, on_timer, mo);
+	int r;
+
 	loop_after_batch(mo->loop, arm, mo);
+	if ((r = http_new(mo->loop, &mo->http)) || (r = registry_new(mo, &mo->registry)))
+		return r;
 	return sample_walk_new(&mo->walk);
 }
 
@@ -90,9 +98,17 @@ static void follow(struct watch *w)
 	w->first_due_ns = first_due(w);
 }
 
-static void judge(struct watch *w)
+void watch_judge(struct watch *w)
 {
-	publish_verdict(w, verdict_of(&w->life, w->service, w->alive));
+	enum pt_verdict v = verdict_of(&w->life, w->service, w->alive);
+	struct verdict_facts facts = { .registry_state = w->mo->state.registry_state, .was_listed = w->was_listed };
+
+	facts.registry_error = w->mo->state.registry_error;
+	facts.registry_url = w->mo->state.registry_url;
+	facts.is_new = clock_boot_ns() - w->life.start_boot_ns < VERDICT_AWAIT_NS;
+	if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_RUNNING)
+		v = verdict_refine(v, w->service, &w->life, &w->health, &facts, w->health.error);
+	publish_verdict(w, v);
 }
 
 /* The row says something new. */
@@ -108,8 +124,11 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 		leave(w);
 		publish_gone(w);
 	}
-	if (life->life != w->health.life)
+	if (life->life != w->health.life) {
 		publish_new_run(w);
+		w->was_listed = false;
+		registry_apply(w->mo->registry, w);
+	}
 	if (!has_pid) {
 		w->alive = VERDICT_NONE;
 		w->first_due_ns = 0;
@@ -117,7 +136,7 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 		follow(w);
 	}
 	if (w->alive != VERDICT_ENDED)
-		judge(w);
+		watch_judge(w);
 }
 
 static void take_sample(struct watch *w)
@@ -153,6 +172,7 @@ static void begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, u
 	w->ref = (struct pidref)PIDREF_NONE;
 	w->health.gen = row->gen;
 	publish_resume(w, &row->health);
+	w->was_listed = w->health.life == row->life.life && w->health.listing == PT_LISTING_LISTED;
 	mo->by_slot[slot] = w;
 	take_life(w, &row->life, version);
 }
@@ -174,7 +194,11 @@ void watch_done(struct monitor *mo)
 	free(mo->by_slot);
 	mo->by_slot = NULL;
 	mo->slots = 0;
+	registry_free(mo->registry);
+	http_free(mo->http);
 	sample_walk_free(mo->walk);
+	mo->registry = NULL;
+	mo->http = NULL;
 	mo->walk = NULL;
 }
 
@@ -277,6 +301,7 @@ static void arm(void *arg)
 		mo->next_cycle_ns = 0;
 	else if (mo->next_cycle_ns == 0)
 		mo->next_cycle_ns = clock_boot_ns() + mo->interval_ns;
+	registry_arm(mo->registry);
 	at = earlier(at, mo->next_cycle_ns);
 	if (at == mo->timer.at_boot_ns)
 		return;
@@ -286,9 +311,26 @@ static void arm(void *arg)
 		say(SAY_ERROR, "no memory for a timer; samples are late");
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static void end_cycle(struct monitor *mo, uint64_t cpu_began)
+{
+	mo->state.cycles++;
+	mo->state.cycle_cpu_ns = cpu_ns() - cpu_began;
+	mo->state.interval_ms = (uint32_t)(mo->interval_ns / NS_PER_MS);
+	(void)pt_put_monitor(mo->pt, &mo->state);
+}
+
 static void on_timer(void *arg)
 {
 	struct monitor *mo = arg;
+	uint64_t cpu_began = cpu_ns();
 	uint64_t now = clock_boot_ns();
 	bool cycle = mo->next_cycle_ns != 0 && mo->next_cycle_ns <= now;
 	bool judge_ended = cycle || (mo->look_again_ns != 0 && mo->look_again_ns <= now);
@@ -307,6 +349,8 @@ static void on_timer(void *arg)
 		if (w->alive == VERDICT_ALIVE && (cycle || (w->first_due_ns != 0 && w->first_due_ns <= now)))
 			take_sample(w);
 		else if (w->alive == VERDICT_ENDED && judge_ended)
-			judge(w);
+			watch_judge(w);
 	}
+	if (cycle)
+		end_cycle(mo, cpu_began);
 }

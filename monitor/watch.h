@@ -22,6 +22,8 @@
 #include "shm/table.h"
 
 struct watch;
+struct http;	 /* monitor/http.h */
+struct registry; /* monitor/registry.h */
 
 struct monitor {
 	struct home home;
@@ -33,6 +35,9 @@ struct monitor {
 	uint64_t interval_ns;
 	uint64_t next_cycle_ns;	 /* all are sampled; 0 = nothing is going on */
 	uint64_t look_again_ns;	 /* rows whose process ended are looked at again; 0 = there are none */
+	struct http *http;
+	struct registry *registry;
+	struct pt_monitor state; /* the private truth of the monitor's own block */
 	struct loop_timer timer; /* the earliest of these and of the first samples */
 };
 
@@ -48,6 +53,7 @@ struct watch {
 	struct loop_watch *ending; /* of ref.fd */
 	uint64_t first_due_ns;	   /* first sample of this run; 0 = taken */
 	struct pt_health health;   /* the private truth */
+	bool was_listed;	   /* the registry has listed it during this run */
 };
 
 /* Prepare what lies in mo beyond home, pt, loop and interval. */
@@ -56,6 +62,8 @@ void watch_done(struct monitor *mo);
 
 /* Compare the watches with the table, and arm the timer for what comes next. */
 void watch_scan(struct monitor *mo);
+/* Judge it anew: something that its verdict depends on has changed. */
+void watch_judge(struct watch *w);
 /* Make the next scan look at every row: the segment is another one. */
 void watch_forget_versions(struct monitor *mo);
 

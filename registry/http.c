@@ -22,6 +22,7 @@
 #include "base/str.h"
 
 #define CONNECTION_MEMORY (32u * 1024)
+#define DRAIN_MAX	  (8u * 1024 * 1024) /* of a body that is too large so much is read and dropped, so that the client gets to read the answer */
 #define BODIES_MAX	  (64u * 1024 * 1024) /* of all requests that are being received */
 
 struct http {
@@ -144,7 +145,7 @@ static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status)
 	return send_reply(c, &r);
 }
 
-/* More of the body. What is too large is read to its end and dropped, so that the client gets to read the answer. */
+/* More of the body. What is too large is read and dropped. */
 static void receive(struct http *h, struct call *call, const char *data, size_t n)
 {
 	size_t cap = call->cap ? call->cap : 1024;
@@ -207,7 +208,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 		if (!call)
 			return MHD_NO;
 		length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-		if (length && str_int(length, 0, INT64_MAX, &bytes) == 0 && bytes > (int64_t)API_BODY_MAX)
+		if (length && str_int(length, 0, INT64_MAX, &bytes) == 0 && bytes > (int64_t)DRAIN_MAX)
 			return refuse(c, 413); /* before any of it is read */
 		return MHD_YES;
 	}

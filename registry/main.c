@@ -22,7 +22,10 @@
 #include "registry/http.h"
 #include "registry/store.h"
 
-#define FLUSH_NS  (1 * NS_PER_SEC)
+#define TELL_NS	   (1 * NS_PER_SEC)  /* registrations within this time are one line */
+#define FLUSH_NS   (10 * NS_PER_SEC) /* heartbeats are stored this late: all that is lost by it is a time that is shown */
+#define FLUSH_ROWS 50u		     /* in one transaction, so that no heartbeat waits long for it */
+#define STEP_NS	   (20 * NS_PER_MS)  /* between two such */
 #define NAMES_MAX 300u
 
 struct options {
@@ -36,7 +39,7 @@ struct service {
 	struct store *store;
 	struct loop *loop;
 	struct http *http;
-	struct loop_timer flush, scan;
+	struct loop_timer flush, scan, tell;
 	uint64_t scan_ns, seen_beat_real_ns, seen_changes;
 	size_t new_agents;
 	char new_names[NAMES_MAX]; /* the first of them, for one line in a second */
@@ -56,7 +59,7 @@ static int stored(struct service *s, int r, const struct fault *f)
 {
 	if (r < 0 && !s->store_failed)
 		say(SAY_ERROR, "cannot write: %s; registrations are refused until that works", f->text);
-	else if (r == 0 && s->store_failed)
+	else if (r >= 0 && s->store_failed)
 		say(SAY_INFO, "writing works again");
 	s->store_failed = r < 0;
 	return r;
@@ -71,6 +74,8 @@ static int on_store(void *arg, struct agent *a, struct fault *f)
 		if (len + strlen(a->name) + 3 < NAMES_MAX)
 			snprintf(s->new_names + len, NAMES_MAX - len, "%s%s", len ? ", " : "", a->name);
 		s->new_agents++;
+		if (!s->tell.at_boot_ns)
+			(void)loop_timer_set(s->loop, &s->tell, s->api.now_boot_ns + TELL_NS);
 	}
 	return stored(s, store_put(s->store, a, f), f);
 }
@@ -84,10 +89,9 @@ static void on_gone(void *arg, const struct agent *a)
 	(void)stored(s, store_delete(s->store, a->id, &f), &f);
 }
 
-static void on_flush(void *arg)
+static void on_tell(void *arg)
 {
 	struct service *s = arg;
-	struct fault f;
 	char shown[4 * NAMES_MAX];
 
 	if (s->new_agents) {
@@ -96,8 +100,16 @@ static void on_flush(void *arg)
 	}
 	s->new_agents = 0;
 	s->new_names[0] = 0;
-	if (stored(s, store_flush(s->store, &s->api.table, &f), &f) < 0)
-		(void)loop_timer_set(s->loop, &s->flush, clock_boot_ns() + FLUSH_NS);
+}
+
+static void on_flush(void *arg)
+{
+	struct service *s = arg;
+	struct fault f;
+	int r = stored(s, store_flush(s->store, &s->api.table, FLUSH_ROWS, &f), &f);
+
+	if (r != 0)
+		(void)loop_timer_set(s->loop, &s->flush, clock_boot_ns() + (r < 0 ? FLUSH_NS : STEP_NS));
 }
 
 static void on_scan(void *arg)
@@ -115,7 +127,7 @@ static void on_scan(void *arg)
 		(void)loop_timer_set(s->loop, &s->scan, clock_boot_ns() + s->scan_ns);
 }
 
-/* After an answer: heartbeats are written together, once in a second. */
+/* After an answer: heartbeats are written together. */
 static void after_answer(void *arg)
 {
 	struct service *s = arg;
@@ -228,6 +240,7 @@ static int start(struct service *s, const struct options *o, struct fault *f)
 	}
 	loop_timer_init(&s->flush, on_flush, s);
 	loop_timer_init(&s->scan, on_scan, s);
+	loop_timer_init(&s->tell, on_tell, s);
 	s->api.store = on_store;
 	s->api.store_arg = s;
 	r = http_start(s->loop, fd, &s->api, set_clocks, after_answer, s, &s->http, f);
@@ -265,7 +278,9 @@ int main(int argc, char **argv)
 	else
 		say(SAY_ERROR, "%s", f.text);
 	http_stop(s.http);
-	if (s.loop && s.store && store_flush(s.store, &s.api.table, &f) < 0)
+	if (s.loop)
+		on_tell(&s);
+	if (s.loop && s.store && store_flush(s.store, &s.api.table, TABLE_AGENTS_MAX, &f) < 0)
 		say(SAY_ERROR, "cannot write: %s", f.text);
 	store_close(s.store);
 	table_done(&s.api.table);

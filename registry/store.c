@@ -193,27 +193,31 @@ static int write_beat(struct store *s, const struct agent *a, struct fault *f)
 	return run(s, p, f);
 }
 
-int store_flush(struct store *s, struct table *t, struct fault *f)
+int store_flush(struct store *s, struct table *t, size_t max, struct fault *f)
 {
+	struct agent **list = calloc((max < t->n ? max : t->n) + 1, sizeof(*list));
 	size_t n = 0;
 	int r = 0;
 
-	for (size_t i = 0; i < t->n; i++)
-		n += t->all[i]->dirty;
-	if (n == 0)
-		return 0;
-	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-		return fail(s, f, "database");
-	for (size_t i = 0; i < t->n && r == 0; i++)
+	if (!list)
+		return fault_errno(f, -ENOMEM, "database");
+	for (size_t i = 0; i < t->n && n < max; i++)
 		if (t->all[i]->dirty)
-			r = write_beat(s, t->all[i], f);
-	if (sqlite3_exec(s->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK && r == 0) {
+			list[n++] = t->all[i];
+	if (n > 0 && sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+		free(list);
+		return fail(s, f, "database");
+	}
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = write_beat(s, list[i], f);
+	if (n > 0 && sqlite3_exec(s->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK && r == 0) {
 		r = fail(s, f, "database");
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	}
-	for (size_t i = 0; i < t->n && r == 0; i++)
-		t->all[i]->dirty = false;
-	return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		list[i]->dirty = false;
+	free(list);
+	return r < 0 ? r : (int)n;
 }
 
 int store_delete(struct store *s, const char *id, struct fault *f)

@@ -17,8 +17,8 @@ void store_close(struct store *s);
 int store_load(struct store *s, struct table *t, uint64_t now_boot_ns, size_t *ret_damaged, struct fault *f);
 /* Write one agent, whole. It is committed on return. */
 int store_put(struct store *s, struct agent *a, struct fault *f);
-/* Write what time and heartbeats changed in all that are dirty, in one transaction. */
-int store_flush(struct store *s, struct table *t, struct fault *f);
+/* Write what time and heartbeats changed in the first dirty ones, at most max, in one transaction. Returns how many were written. */
+int store_flush(struct store *s, struct table *t, size_t max, struct fault *f);
 int store_delete(struct store *s, const char *id, struct fault *f);
 
 #endif

@@ -8,6 +8,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL # whoever runs make in here starts anew
 PATH=$TEND_BIN:$PATH
 TEND_HOME=$(mktemp -d "${TMPDIR:-/tmp}/tend-demo.XXXXXX") || exit 1
 export TEND_HOME PATH
+export TEND_REGISTRY=none # these three are no mesh agents
 wrong=0
 PATIENCE=20 # seconds that anything may take on a busy machine
 
@@ -184,7 +185,22 @@ beats=$(grep -c heartbeat "$TEND_HOME/logs/echo_agent.log")
 soon more_beats
 check "through all of this, no line of echo_agent's log was lost, torn or repeated ($beats heartbeats)" heartbeats_are_whole
 
-title "8. Everything stops, the daemons last"
+title "8. An agent of a mesh: registered, healthy, silent, unhealthy"
+tell "tend brings a registry of its own. It takes an agent that was silent for 2 seconds for unhealthy; 20 would be usual."
+unset TEND_REGISTRY
+export DEFAULT_TIMEOUT_THRESHOLD=2 HEALTH_CHECK_INTERVAL=1 QUIET_FILE=$TEND_HOME/quiet
+show tend start examples/agents/mesh_agent.py --background --registry-port "$((20000 + RANDOM % 10000))" --db-path "$TEND_HOME/registry.db" --env HEARTBEAT=0.5
+mesh_pid=$(pid_of mesh_agent)
+health_is() { [ "$(fact mesh_agent health_check)" = "$1" ]; }
+check "mesh_agent is healthy: the registry hears of it" soon health_is healthy
+show tend monitor
+tell "Now it stops its heartbeats, but it runs on:"
+show touch "$QUIET_FILE"
+check "mesh_agent is unhealthy" soon health_is unhealthy
+show tend monitor
+check "and it is still the same process, $mesh_pid: what a registry says restarts nobody" [ "$(pid_of mesh_agent)" = "$mesh_pid" ]
+
+title "9. Everything stops, the daemons last"
 show tend status --verbose
 show tend stop
 left=$(left_over)

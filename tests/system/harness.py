@@ -123,6 +123,7 @@ class Tend:
         env = {key: value for key, value in os.environ.items() if not key.startswith("TEND_")}
         # HOME too: nothing may reach the home of whoever runs the tests.
         env.update(TEND_HOME=str(self.home), HOME=str(self.work), LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1")
+        env.update(TEND_REGISTRY="none")  # agents of the tests are no mesh agents; a test of registries takes it away
         return env
 
     # -- the command line

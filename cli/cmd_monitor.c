@@ -1,0 +1,360 @@
+/* tend monitor - a table of all processes, once or continuously (the task text's monitor). */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/json.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/screen.h"
+#include "cli/story.h"
+#include "cli/term.h"
+#include "cli/view.h"
+#include "config/spec.h"
+
+#define INTERVAL_MS 5000u
+#define INTERVAL_MAX_MS (24u * 3600 * 1000)
+#define RULE_WIDTH  80
+#define WIDE_WIDTH  114u /* columns that the table takes with TYPE, CPU and MEM */
+#define REDRAW_NS   (40 * NS_PER_MS) /* however often something changes */
+
+struct monitor {
+	bool json, continuous, verbose;
+	const char *filter;
+	uint64_t interval_ns;
+	bool wide;
+};
+
+static bool is_wanted(const struct monitor *m, const struct view_row *r)
+{
+	return !m->filter || strstr(r->row.ident.name, m->filter) != NULL;
+}
+
+/* ---- JSON */
+
+static bool add(cJSON *to, const char *key, cJSON *item)
+{
+	if (item && cJSON_AddItemToObject(to, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
+static int32_t pid_of(const struct view_row *r)
+{
+	return view_is_up(r) ? r->row.life.pid : 0;
+}
+
+static const char *variable(const struct spec *s, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char **e = s->env; e && *e; e++)
+		if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
+			return *e + len + 1;
+	return NULL;
+}
+
+/* What only --verbose shows: the Go port's further keys, and the samples. */
+static bool add_more(cJSON *o, const struct home *h, const struct view *v, const struct view_row *r)
+{
+	const struct pt_health *health = &r->row.health;
+	const char *type = pt_service_label(r->row.ident.service);
+	char file[NAME_MAX_BYTES + 8];
+	struct spec s = { 0 };
+	bool known, ok;
+
+	spec_file_name(r->row.ident.name, file);
+	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
+	ok = add(o, "service_type", json_text(type)) && add(o, "type", json_text(type)) && add(o, "state", json_text(view_state(r))) &&
+		add(o, "uptime", json_u64(view_uptime_ns(v, r))) && add(o, "working_dir", json_text(known ? s.cwd : NULL)) &&
+		add(o, "file_path", json_text(known ? s.file : NULL)) &&
+		add(o, "registry_url", json_text(known ? variable(&s, "MCP_MESH_REGISTRY_URL") : NULL)) &&
+		add(o, "auto_restart", cJSON_CreateBool(r->row.ident.policy != PT_POLICY_NO)) &&
+		add(o, "consecutive_fails", cJSON_CreateNumber(health->failures)) &&
+		add(o, "health_error", json_text(health->error[0] ? health->error : NULL)) &&
+		add(o, "last_restart", json_time(r->row.life.restarts ? r->row.life.start_real_ns : 0)) &&
+		add(o, "cpu_percent", cJSON_CreateNumber((double)health->cpu_permille / 10)) &&
+		add(o, "memory_bytes", json_u64(health->memory_bytes));
+	if (known)
+		spec_done(&s);
+	return ok;
+}
+
+static bool add_process(cJSON *doc, const struct monitor *m, const struct home *h, const struct view *v, const struct view_row *r)
+{
+	cJSON *o = cJSON_AddObjectToObject(doc, r->row.ident.name);
+
+	return o && add(o, "pid", cJSON_CreateNumber(pid_of(r))) && add(o, "name", json_text(r->row.ident.name)) &&
+		add(o, "command", json_text(r->row.ident.command)) && add(o, "start_time", json_time(r->row.life.start_real_ns)) &&
+		add(o, "status", json_text(view_word(r))) && add(o, "health_check", json_text(pt_health_label(r->row.health.verdict))) &&
+		add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) && add(o, "restarts", cJSON_CreateNumber(r->row.life.restarts)) &&
+		(!m->verbose || add_more(o, h, v, r));
+}
+
+static int show_json(const struct monitor *m, const struct view *v)
+{
+	struct home h = HOME_INIT;
+	cJSON *doc = cJSON_CreateObject();
+	bool ok = doc != NULL;
+
+	if (m->verbose)
+		(void)home_open(NULL, HOME_READ, &h, NULL);
+	for (size_t i = 0; ok && i < v->n; i++)
+		if (is_wanted(m, &v->row[i]))
+			ok = add_process(doc, m, &h, v, &v->row[i]);
+	home_close(&h);
+	if (ok)
+		return json_print(doc);
+	cJSON_Delete(doc);
+	return out_fail("out of memory");
+}
+
+/* ---- text */
+
+static void cell(const char *text, int width, enum term_colour colour)
+{
+	const char *on = colour == TERM_PLAIN ? "" : term_colour(colour);
+
+	printf("%s%-*s%s ", on, width, text, on[0] ? term_colour(TERM_PLAIN) : "");
+}
+
+static enum term_colour state_colour(const struct view_row *r)
+{
+	return view_is_up(r) ? TERM_GREEN : r->row.life.state == PT_STATE_FAILED || r->gone ? TERM_RED : TERM_DIM;
+}
+
+static enum term_colour health_colour(const struct view_row *r)
+{
+	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_RED };
+
+	return r->row.health.verdict < PT_HEALTH_MAX ? colour[r->row.health.verdict] : TERM_PLAIN;
+}
+
+/* Truncated to seconds, in Go's notation. */
+static void uptime(const struct view *v, const struct view_row *r, char buf[static CLOCK_TEXT_MAX])
+{
+	unsigned long long s = view_uptime_ns(v, r) / NS_PER_SEC;
+
+	if (!view_is_up(r))
+		str_copy(buf, CLOCK_TEXT_MAX, "-");
+	else if (s >= 3600)
+		snprintf(buf, CLOCK_TEXT_MAX, "%lluh%llum%llus", s / 3600, s / 60 % 60, s % 60);
+	else if (s >= 60)
+		snprintf(buf, CLOCK_TEXT_MAX, "%llum%llus", s / 60, s % 60);
+	else
+		snprintf(buf, CLOCK_TEXT_MAX, "%llus", s);
+}
+
+static void show_row(const struct monitor *m, const struct view *v, const struct view_row *r, unsigned width)
+{
+	char text[CLOCK_TEXT_MAX], name[NAME_MAX_BYTES + 4];
+
+	str_copy(name, sizeof(name), r->row.ident.name);
+	if (width && strlen(name) > 20)
+		snprintf(name + 19, 4, "\xe2\x80\xa6");
+	cell(name, strlen(name) == 22 && width ? 22 : 20, TERM_PLAIN);
+	snprintf(text, sizeof(text), "%d", pid_of(r));
+	cell(pid_of(r) ? text : "-", 8, TERM_PLAIN);
+	cell(view_word(r), 10, state_colour(r));
+	cell(pt_health_label(r->row.health.verdict), 12, health_colour(r));
+	uptime(v, r, text);
+	cell(text, 10, TERM_PLAIN);
+	snprintf(text, sizeof(text), "%u", r->row.life.restarts);
+	if (m->wide) {
+		cell(text, 8, TERM_PLAIN);
+		cell(pt_service_label(r->row.ident.service), 9, TERM_PLAIN);
+		snprintf(text, sizeof(text), "%u.%u%%", r->row.health.cpu_permille / 10, r->row.health.cpu_permille % 10);
+		cell(view_is_up(r) ? text : "-", 8, TERM_PLAIN);
+		printf("%s", view_is_up(r) ? story_bytes(r->row.health.memory_bytes, text) : "-");
+	} else {
+		printf("%s", text);
+	}
+	screen_line();
+}
+
+static void rule(char c, unsigned width)
+{
+	unsigned n = width && width < RULE_WIDTH ? width : RULE_WIDTH;
+
+	for (unsigned i = 0; i < n; i++)
+		putchar(c);
+	screen_line();
+}
+
+static void show_totals(const struct monitor *m, const struct view *v)
+{
+	unsigned n = 0, up = 0, healthy = 0, unhealthy = 0;
+
+	for (size_t i = 0; i < v->n; i++) {
+		uint8_t verdict = v->row[i].row.health.verdict;
+
+		if (!is_wanted(m, &v->row[i]))
+			continue;
+		n++;
+		up += view_is_up(&v->row[i]);
+		healthy += view_is_up(&v->row[i]) && verdict == PT_HEALTH_HEALTHY;
+		unhealthy += verdict == PT_HEALTH_UNHEALTHY || verdict == PT_HEALTH_FAILED;
+	}
+	printf("Total: %u, running: %u, healthy: %u, unhealthy: %u", n, up, healthy, unhealthy);
+	screen_line();
+	screen_line();
+}
+
+/* most: how many rows fit, 0 = all. */
+static void show_table(struct monitor *m, const struct view *v, size_t most)
+{
+	unsigned width = term_width();
+	size_t shown = 0, left = 0;
+
+	for (size_t i = 0; i < v->n; i++)
+		left += is_wanted(m, &v->row[i]);
+	if (left == 0) {
+		printf("No managed processes found.");
+		screen_line();
+		return;
+	}
+	m->wide = m->verbose || width >= WIDE_WIDTH;
+	if (m->verbose)
+		show_totals(m, v);
+	printf("%-20s %-8s %-10s %-12s %-10s %-8s", "NAME", "PID", "STATUS", "HEALTH", "UPTIME", "RESTARTS");
+	printf(m->wide ? " %-9s %-8s %s" : "%s%s%s", m->wide ? "TYPE" : "", m->wide ? "CPU" : "", m->wide ? "MEM" : "");
+	screen_line();
+	rule('-', width);
+	for (size_t i = 0; i < v->n && (!most || shown < most); i++)
+		if (is_wanted(m, &v->row[i])) {
+			show_row(m, v, &v->row[i], width);
+			shown++;
+		}
+	if (shown < left) {
+		printf("... and %zu more; --filter NAME shows fewer", left - shown);
+		screen_line();
+	}
+	if (v->n && !v->supervised) {
+		printf("No daemon of tend runs: this is what was true last. \"tend start\" starts them.");
+		screen_line();
+	}
+}
+
+static void show_title(void)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+	char text[40];
+
+	localtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("MCP Mesh Process Monitor - %s", text);
+	screen_line();
+}
+
+static int show(struct monitor *m, bool tty)
+{
+	struct view v = { 0 };
+	struct fault f = { "" };
+	char span[CLOCK_TEXT_MAX];
+	unsigned height = tty ? term_height() : 0;
+	int status = EXIT_OK;
+
+	if (view_take(&v, &f) < 0) {
+		status = out_fail("%s", f.text);
+	} else if (m->json) {
+		status = show_json(m, &v);
+	} else {
+		screen_home();
+		if (m->continuous) {
+			show_title();
+			rule('=', term_width());
+		}
+		show_table(m, &v, height > 10 ? height - 8 : 0);
+		if (m->continuous) {
+			screen_line();
+			printf("Refreshing every %s. Press %sCtrl+C to exit.", clock_span(m->interval_ns, span), tty ? "q or " : "");
+			screen_line();
+		}
+		screen_done();
+	}
+	view_done(&v);
+	return status;
+}
+
+static int go_on(struct monitor *m)
+{
+	bool tty = !m->json && term_is_tty(STDOUT_FILENO);
+	uint64_t tick = clock_boot_ns();
+	int status;
+
+	if (!screen_begin(tty, tty, m->interval_ns))
+		return EXIT_FAIL;
+	for (;;) {
+		enum screen_event what;
+		uint64_t drawn;
+
+		status = show(m, tty);
+		if (status != EXIT_OK || !out_flush())
+			break;
+		drawn = clock_boot_ns();
+		if (drawn >= tick)
+			tick = drawn + m->interval_ns;
+		what = screen_wait(tick);
+		if (what == SCREEN_CHANGE) { /* several changes at once are one picture */
+			while ((drawn + REDRAW_NS > clock_boot_ns()) && what != SCREEN_QUIT)
+				what = screen_wait(drawn + REDRAW_NS);
+		}
+		if (what == SCREEN_QUIT)
+			break;
+	}
+	screen_end();
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { "interval", required_argument, NULL, 'i' }, { "json", no_argument, NULL, 'j' },
+		{ "continuous", no_argument, NULL, 'c' }, { "verbose", no_argument, NULL, 'v' }, { "filter", required_argument, NULL, 'f' },
+		{ 0 } };
+	struct monitor m = { .interval_ns = INTERVAL_MS * NS_PER_MS };
+	uint64_t ms;
+	int opt;
+
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		m.json = m.json || opt == 'j';
+		m.continuous = m.continuous || opt == 'c';
+		m.verbose = m.verbose || opt == 'v';
+		if (opt == 'f')
+			m.filter = optarg;
+		if (opt != 'i')
+			continue;
+		if (!opts_duration("--interval", optarg, INTERVAL_MAX_MS, &ms))
+			return EXIT_MISUSE;
+		if (ms == 0)
+			return out_misuse("--interval %s: it must be above 0", optarg);
+		m.interval_ns = ms * NS_PER_MS;
+	}
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (!opts_operands(argc, 0, ""))
+		return EXIT_MISUSE;
+	return m.continuous ? go_on(&m) : show(&m, false);
+}
+
+const struct command cmd_monitor = {
+	.name = "monitor",
+	.summary = "all processes and their health, once or continuously",
+	.usage = "[--continuous] [--interval SECONDS] [--filter NAME] [--verbose] [--json]",
+	.help = "  --continuous        stay, and show every change at once; q or Ctrl-C ends it. Not on\n"
+		"                      a terminal: one block each interval\n"
+		"  --interval SECONDS  between two pictures if nothing changes (default 5)\n"
+		"  --filter NAME       only processes whose name contains this\n"
+		"  --verbose           totals, and the columns TYPE, CPU and MEM also where they are not\n"
+		"                      sure to fit; with --json more keys\n"
+		"  --json              one JSON object, keyed by name\n"
+		"\n"
+		"Examples:\n"
+		"  tend monitor --continuous\n"
+		"  tend monitor --json --filter web\n",
+	.run = run,
+};

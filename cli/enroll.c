@@ -1,0 +1,170 @@
+/* cli/enroll.c - waiting for registration (cli/enroll.h). */
+#include "cli/enroll.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "cli/daemons.h"
+#include "cli/out.h"
+#include "cli/story.h"
+#include "cli/term.h"
+
+#define TAIL_LINES 5
+#define TAIL_BYTES 2048
+#define SLICE_NS   (1 * NS_PER_SEC)
+
+enum fate { WAITING, REGISTERED, ENDED };
+
+struct entrant {
+	const char *name;
+	uint32_t life; /* the run that was started */
+	enum fate fate;
+};
+
+/* The last lines of its output, each behind two blanks. */
+static void tell_tail(const struct instance *in, const char *name)
+{
+	char file[NAME_MAX_BYTES + 8], text[TAIL_BYTES + 1], shown[4 * TAIL_BYTES + 1], *at, *save = NULL;
+	int fd, lines = 0;
+	ssize_t n;
+	off_t size;
+
+	snprintf(file, sizeof(file), "%s.log", name);
+	fd = in->home.logs_fd < 0 ? -1 : io_open(in->home.logs_fd, file, O_RDONLY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	size = lseek(fd, 0, SEEK_END);
+	n = pread(fd, text, TAIL_BYTES, size > TAIL_BYTES ? size - TAIL_BYTES : 0);
+	close(fd);
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	for (at = text + n - (text[n - 1] == '\n'); at > text && lines < TAIL_LINES; at--)
+		lines += at[-1] == '\n';
+	for (char *line = strtok_r(lines == TAIL_LINES ? at + 1 : at, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		str_visible(shown, sizeof(shown), line);
+		fprintf(stderr, "  %s\n", shown);
+	}
+}
+
+/* Long enough for the logger to move what an agent said last. */
+static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row)
+{
+	char how[STORY_MAX];
+
+	instance_nap(20);
+	if (row->life.launch_errno)
+		out_fail("%s could not be started again: %s", e->name, strerror(row->life.launch_errno));
+	else
+		out_fail("%s %s before it was registered", e->name, story_exit(row->life.exit_kind, row->life.wait_status, how));
+	tell_tail(in, e->name);
+}
+
+static enum fate look(const struct instance *in, struct entrant *e)
+{
+	struct pt_row row;
+
+	if (pt_find(in->pt, e->name, &row) < 0)
+		return ENDED; /* someone removed it */
+	if (e->life == 0)
+		e->life = row.life.life;
+	if (row.life.life != e->life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP)) {
+		tell_end(in, e, &row);
+		return ENDED;
+	}
+	return row.health.gen == row.gen && row.health.life == row.life.life && row.health.listing == PT_LISTING_LISTED && row.health.registry_alive
+		       ? REGISTERED
+		       : WAITING;
+}
+
+static size_t count(const struct entrant *e, size_t n, enum fate fate)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		k += e[i].fate == fate;
+	return k;
+}
+
+static void tell_progress(const struct entrant *e, size_t n, uint64_t began)
+{
+	char text[200], span[CLOCK_TEXT_MAX];
+	const char *first = "";
+	size_t waiting = count(e, n, WAITING);
+
+	for (size_t i = n; i-- > 0;)
+		first = e[i].fate == WAITING ? e[i].name : first;
+	if (clock_boot_ns() - began < NS_PER_SEC / 2)
+		return;
+	snprintf(text, sizeof(text), "waiting for %s%s to register (%s) ...", first, waiting > 1 ? " and others" : "",
+		 clock_span(clock_boot_ns() - began, span));
+	out_progress(text);
+}
+
+static void wait_all(struct instance *in, struct entrant *e, size_t n, uint64_t timeout_ns)
+{
+	uint64_t began = clock_boot_ns(), now;
+	struct fault f;
+
+	while ((now = clock_boot_ns()) - began < timeout_ns && term_caught() == 0) {
+		uint32_t seen = pt_changes(in->pt);
+		uint64_t left = timeout_ns - (now - began);
+		int r;
+
+		for (size_t i = 0; i < n; i++)
+			if (e[i].fate == WAITING)
+				e[i].fate = look(in, &e[i]);
+		if (count(e, n, WAITING) == 0)
+			break;
+		tell_progress(e, n, began);
+		r = pt_wait_change(in->pt, seen, left < SLICE_NS ? left : SLICE_NS);
+		if (r == -ETIMEDOUT && (daemons_ensure(&in->home, NULL, &f) < 0 || (!instance_current(in) && instance_attach(in, &f) < 0)))
+			break;
+	}
+	out_progress(NULL);
+}
+
+static int tell_result(const struct entrant *e, size_t n, unsigned timeout_s, const char *url)
+{
+	size_t registered = count(e, n, REGISTERED), waiting = count(e, n, WAITING);
+
+	for (size_t i = 0; i < n; i++)
+		if (e[i].fate == REGISTERED)
+			printf("%s: registered\n", e[i].name);
+	if (registered == n)
+		return EXIT_OK;
+	if (registered) {
+		out_warn("%zu/%zu agents registered", registered, n);
+		return EXIT_OK;
+	}
+	if (waiting)
+		out_fail("no agent registered at %s within %u s; %s on. What is no mesh agent is started with --no-registry", url, timeout_s,
+			waiting == 1 ? "it runs" : "they run");
+	return EXIT_FAIL;
+}
+
+int enroll_wait(struct instance *in, const struct ask *a, size_t n, unsigned timeout_s, const char *url)
+{
+	struct entrant *e = calloc(n + 1, sizeof(*e));
+	size_t k = 0;
+	int status;
+
+	if (!e)
+		return out_fail("out of memory");
+	for (size_t i = 0; i < n; i++)
+		if (a[i].answer.code == 0)
+			e[k++].name = a[i].req.name;
+	out_flush();
+	wait_all(in, e, k, timeout_s * NS_PER_SEC);
+	status = k && term_caught() == 0 ? tell_result(e, k, timeout_s, url) : EXIT_OK;
+	free(e);
+	out_flush();
+	return status;
+}

@@ -1,0 +1,13 @@
+/*
+ * cli/enroll.h - waiting until the agents that were started are registered: all at once, by the table's change counter, up to the startup timeout.
+ */
+#ifndef CLI_ENROLL_H
+#define CLI_ENROLL_H
+
+#include "cli/ask.h"
+
+/* a: answered START requests of agents (those whose answer is a failure are left out). An agent that ends meanwhile is said at once, with its last
+ * output. EXIT_OK: at least one is registered (a warning says how many, if not all); EXIT_FAIL: none (said, with what to do). They all run on. */
+int enroll_wait(struct instance *in, const struct ask *a, size_t n, unsigned timeout_s, const char *url);
+
+#endif

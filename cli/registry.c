@@ -1,0 +1,259 @@
+/* cli/registry.c - a registry for agents (cli/registry.h). Which program it is: regprogram.c. */
+#include "cli/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "cli/ask.h"
+#include "cli/out.h"
+#include "cli/probe.h"
+#include "cli/regprogram.h"
+#include "cli/story.h"
+#include "cli/term.h"
+
+#define PROBE_MS     5000u /* as the reference */
+#define PORTS	     10u
+#define READY_NAP_MS 20u
+
+bool registry_is_off(void)
+{
+	const char *text = getenv("TEND_REGISTRY");
+
+	return text && strcmp(text, "none") == 0;
+}
+
+static void set_url(struct registry *r)
+{
+	bool bare_v6 = strchr(r->host, ':') && r->host[0] != '[';
+
+	snprintf(r->url, sizeof(r->url), bare_v6 ? "http://[%s]:%u" : "http://%s:%u", r->host, r->port);
+}
+
+static bool write_url(const struct instance *in, const struct registry *r)
+{
+	char text[sizeof(r->url) + 1];
+	int n = snprintf(text, sizeof(text), "%s\n", r->url), e = io_replace(in->home.run_fd, REGISTRY_URL_FILE, text, (size_t)n, IO_NO_SYNC);
+
+	if (e < 0)
+		out_fail("cannot write %s/run/" REGISTRY_URL_FILE ": %s", in->home.path, strerror(-e));
+	return e == 0;
+}
+
+/* Host and port of the registry that runs under our supervision. */
+static bool read_url(const struct instance *in, struct registry *r)
+{
+	char text[sizeof(r->url) + 1], *colon, *host = text + 7;
+	int64_t port;
+
+	if (io_read_small(in->home.run_fd, REGISTRY_URL_FILE, text, sizeof(text)) <= 0 || strncmp(text, "http://", 7) != 0)
+		return false;
+	text[strcspn(text, "\r\n")] = 0;
+	colon = strrchr(host, ':');
+	if (!colon || str_int(colon + 1, 1, 65535, &port) < 0)
+		return false;
+	*colon = 0;
+	str_copy(r->host, sizeof(r->host), host);
+	r->port = (unsigned)port;
+	set_url(r);
+	return true;
+}
+
+/* db_path is relative to the folder that the command is called in; its folders are made. */
+static bool take_db(const struct cliconf *c, struct registry *r)
+{
+	const char *path = cliconf_text(c, CONF_DB_PATH);
+	char here[PATH_MAX];
+
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	if (path[0] == '/' ? str_copy(r->db, sizeof(r->db), path)
+			   : getcwd(here, sizeof(here)) != NULL && snprintf(r->db, sizeof(r->db), "%s/%s", here, path) < (int)sizeof(r->db)) {
+		for (char *p = strchr(r->db + 1, '/'); p; p = strchr(p + 1, '/')) {
+			*p = 0;
+			if (mkdir(r->db, 0777) < 0 && errno != EEXIST) {
+				out_fail("cannot make the folder %s for the registry's database: %s", r->db, strerror(errno));
+				return false;
+			}
+			*p = '/';
+		}
+		return true;
+	}
+	out_fail("the path of the registry's database is too long");
+	return false;
+}
+
+/* The configured port, or the next free one of ten. */
+static bool find_port(struct registry *r)
+{
+	unsigned wanted = r->port;
+
+	for (; r->port <= wanted + PORTS && r->port <= 65535; r->port++) {
+		int e = probe_health(r->host, r->port, 500);
+
+		if (e == -EADDRNOTAVAIL) {
+			out_fail("there is no host %s; registry_host says so", r->host);
+			return false;
+		}
+		if (e >= 0)
+			continue;
+		if (r->port != wanted)
+			printf("Port %u is in use; the registry takes %u\n", wanted, r->port);
+		set_url(r);
+		return true;
+	}
+	out_fail("ports %u to %u of %s are all in use; choose another with --registry-port", wanted, wanted + PORTS, r->host);
+	return false;
+}
+
+static bool tell_end(struct instance *in, const struct pt_row *row)
+{
+	char how[STORY_MAX];
+
+	out_fail("the registry %s; \"tend why registry\" and %s/logs/registry.log tell more",
+		row->life.launch_errno ? "could not be started" : story_exit(row->life.exit_kind, row->life.wait_status, how), in->home.path);
+	return false;
+}
+
+/* Nothing announces that a socket listens: it is tried, in short steps, until it does, the process ends, or time is up. */
+static bool wait_ready(struct instance *in, const struct registry *r, unsigned timeout_s)
+{
+	uint64_t began = clock_boot_ns(), until = began + timeout_s * NS_PER_SEC;
+	struct pt_row row;
+	uint32_t life = 0;
+
+	while (clock_boot_ns() < until && !term_caught()) {
+		if (probe_health(r->host, r->port, 1000) == 200)
+			return true;
+		if (pt_find(in->pt, REGISTRY_NAME, &row) == 0) {
+			if (life == 0)
+				life = row.life.life;
+			if (row.life.life != life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP))
+				return tell_end(in, &row);
+		}
+		if (clock_boot_ns() - began > NS_PER_SEC / 2)
+			out_progress("waiting for the registry ...");
+		instance_nap(READY_NAP_MS);
+	}
+	out_progress(NULL);
+	if (!term_caught())
+		out_fail("the registry does not answer at %s within %u s; see %s/logs/registry.log", r->url, timeout_s, in->home.path);
+	return false;
+}
+
+static bool launch(struct instance *in, const struct cliconf *c, struct registry *r)
+{
+	struct ask_patience patience = { .doing = "starting" };
+	struct fault f = { "" };
+	struct ask a = { 0 };
+	int e;
+
+	ask_fill(&a, PT_COMMAND_START, REGISTRY_NAME, 0);
+	a.spec_text = regprogram_spec(in, c, r, &f);
+	if (!a.spec_text) {
+		out_fail("%s", f.text);
+		return false;
+	}
+	snprintf(a.req.spec, sizeof(a.req.spec), ".new-%d-registry.json", (int)getpid());
+	e = ask_all(in, &a, 1, &patience, &f);
+	free(a.spec_text);
+	if (e < 0 || (a.answer.code != 0 && a.answer.code != -EALREADY)) {
+		out_fail("%s", e < 0 ? f.text : a.answer.text);
+		return false;
+	}
+	r->started = a.answer.code == 0;
+	if (!write_url(in, r) || !wait_ready(in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)))
+		return false;
+	printf("registry: %s at %s (pid %d)\n", r->started ? "started" : "already running", r->url, a.answer.pid);
+	return true;
+}
+
+bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret)
+{
+	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) };
+	struct pt_row row;
+	bool ok;
+
+	str_copy(r.host, sizeof(r.host), cliconf_text(c, CONF_REGISTRY_HOST));
+	set_url(&r);
+	if (!take_db(c, &r))
+		return false;
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP) && read_url(in, &r)) {
+		printf("registry: already running at %s (pid %d)\n", r.url, row.life.pid);
+		*ret = r;
+		return true;
+	}
+	if (probe_health(r.host, r.port, PROBE_MS) == 200) {
+		printf("registry: using the one at %s\n", r.url);
+		ok = write_url(in, &r);
+	} else {
+		ok = find_port(&r) && launch(in, c, &r);
+	}
+	out_flush();
+	if (ok)
+		*ret = r;
+	return ok;
+}
+
+static bool send_one(struct instance *in, enum pt_command_kind kind, const char *doing, int32_t *ret_pid)
+{
+	struct ask_patience patience = { .doing = doing };
+	struct fault f = { "" };
+	struct ask a = { 0 };
+
+	ask_fill(&a, kind, REGISTRY_NAME, 0);
+	if (ask_all(in, &a, 1, &patience, &f) < 0)
+		out_fail("%s", f.text);
+	else if (a.answer.code != 0 && a.answer.code != -EALREADY)
+		out_fail("%s", a.answer.text[0] ? a.answer.text : strerror(-a.answer.code));
+	else {
+		*ret_pid = a.answer.pid;
+		return true;
+	}
+	return false;
+}
+
+bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
+{
+	struct registry r = { 0 };
+	struct pt_row row;
+	bool up = pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP);
+	int32_t pid = 0;
+
+	if (up && reset && !send_one(in, PT_COMMAND_STOP, "stopping", &pid))
+		return false;
+	if (!up || reset)
+		return registry_ensure(in, c, &r);
+	if (!send_one(in, PT_COMMAND_RESTART, "restarting", &pid))
+		return false;
+	if (!read_url(in, &r)) {
+		printf("registry: restarted (pid %d)\n", pid);
+		return true;
+	}
+	if (!wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)))
+		return false;
+	printf("registry: restarted at %s (pid %d)\n", r.url, pid);
+	return true;
+}
+
+char **registry_variables(const struct registry *r, const struct cliconf *c)
+{
+	static char text[6][PATH_MAX + 64];
+	static char *list[7];
+
+	snprintf(text[0], sizeof(text[0]), "MCP_MESH_REGISTRY_URL=%s", r->url);
+	snprintf(text[1], sizeof(text[1]), "MCP_MESH_REGISTRY_HOST=%s", r->host);
+	snprintf(text[2], sizeof(text[2]), "MCP_MESH_REGISTRY_PORT=%u", r->port);
+	snprintf(text[3], sizeof(text[3]), "MCP_MESH_DATABASE_URL=sqlite:///%s", r->db);
+	snprintf(text[4], sizeof(text[4]), "MCP_MESH_DEBUG=%d", cliconf_bool(c, CONF_DEBUG_MODE));
+	snprintf(text[5], sizeof(text[5]), "MCP_MESH_LOG_LEVEL=%.100s", cliconf_text(c, CONF_LOG_LEVEL));
+	for (size_t i = 0; i < 6; i++)
+		list[i] = text[i];
+	return list;
+}

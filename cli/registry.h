@@ -1,0 +1,36 @@
+/*
+ * cli/registry.h - a registry for agents: one that answers already is used, else one is started and supervised as the process "registry".
+ *
+ * Its address stands in HOME/run/registry.url, where the monitor finds it. The CLI speaks no HTTP but one GET /health with a deadline.
+ */
+#ifndef CLI_REGISTRY_H
+#define CLI_REGISTRY_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "cli/instance.h"
+#include "config/cliconf.h"
+
+#define REGISTRY_NAME	  "registry"
+#define REGISTRY_URL_FILE "registry.url" /* in HOME/run */
+
+struct registry {
+	char host[256], url[300], db[PATH_MAX];
+	unsigned port;
+	bool started; /* by this call */
+};
+
+/* Is the caller free of registries by $TEND_REGISTRY=none? */
+bool registry_is_off(void);
+
+/* Find or start one; daemons run, in is attached. Tells what it does on stdout. False: said. */
+bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret);
+
+/* Stop and start it again as it was; reset: as the configuration says now. One that does not run is started. False: said. */
+bool registry_restart(struct instance *in, const struct cliconf *c, bool reset);
+
+/* What an agent is told of it: "MCP_MESH_REGISTRY_URL=..." and the others, NULL behind the last; points into static memory. */
+char **registry_variables(const struct registry *r, const struct cliconf *c);
+
+#endif

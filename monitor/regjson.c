@@ -1,0 +1,360 @@
+/* monitor/regjson.c - see monitor/regjson.h. */
+#include "monitor/regjson.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/str.h"
+#include "monitor/rfc3339.h"
+
+#define ARENA_BYTES (48u << 20)
+#define KEYS_PER_ENTRY 4u
+
+/* --- the arena --- */
+
+static struct {
+	char *base;
+	size_t used;
+	bool full;
+} arena;
+
+static void *arena_take(size_t n)
+{
+	size_t size = (n + 15) & ~(size_t)15;
+
+	if (size < n || size > ARENA_BYTES - arena.used) {
+		arena.full = true;
+		return NULL;
+	}
+	arena.used += size;
+	return arena.base + arena.used - size;
+}
+
+static void arena_leave(void *at)
+{
+	(void)at; /* all goes at once */
+}
+
+static int arena_open(void)
+{
+	cJSON_Hooks hooks = { .malloc_fn = arena_take, .free_fn = arena_leave };
+	void *at = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	arena.base = at;
+	arena.used = 0;
+	arena.full = false;
+	cJSON_InitHooks(&hooks);
+	return 0;
+}
+
+static void arena_close(void)
+{
+	cJSON_InitHooks(NULL);
+	(void)munmap(arena.base, ARENA_BYTES);
+	arena.base = NULL;
+}
+
+/* --- one entry --- */
+
+static const char *text_of(const cJSON *o, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+
+	return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static uint64_t time_of(const cJSON *o, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+	uint64_t ns = 0;
+
+	if (cJSON_IsString(item) && rfc3339_parse(item->valuestring, &ns))
+		ns = 1; /* a time that is none: as old as can be */
+	if (cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < 1.6e10)
+		ns = (uint64_t)(item->valuedouble * 1e9);
+	return ns;
+}
+
+static uint16_t count_of(const cJSON *o, const char *key, const char *number_key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
+	double n = 0;
+
+	if (cJSON_IsArray(item))
+		n = cJSON_GetArraySize(item);
+	else if (cJSON_IsNumber(item))
+		n = item->valuedouble;
+	else if (number_key && cJSON_IsNumber(item = cJSON_GetObjectItemCaseSensitive(o, number_key)))
+		n = item->valuedouble;
+	if (!(n > 0))
+		return 0;
+	return n < UINT16_MAX ? (uint16_t)n : UINT16_MAX;
+}
+
+static bool read_entry(const cJSON *o, struct reg_entry *e)
+{
+	memset(e, 0, sizeof(*e));
+	if (!cJSON_IsObject(o))
+		return false;
+	str_visible(e->name, sizeof(e->name), text_of(o, "name"));
+	str_visible(e->id, sizeof(e->id), text_of(o, cJSON_HasObjectItem(o, "id") ? "id" : "agent_id"));
+	if (!e->name[0] && !e->id[0])
+		return false;
+	str_visible(e->endpoint, sizeof(e->endpoint), text_of(o, "endpoint"));
+	str_visible(e->status, sizeof(e->status), text_of(o, "status"));
+	e->seen_real_ns = time_of(o, "last_seen");
+	if (!e->seen_real_ns)
+		e->seen_real_ns = time_of(o, "last_heartbeat");
+	e->capabilities = count_of(o, "capabilities", NULL);
+	e->dependencies = count_of(o, "dependencies", "total_dependencies");
+	e->dependencies_resolved = count_of(o, "dependencies_resolved", NULL);
+	return true;
+}
+
+bool reg_is_alive(const struct reg_entry *e, uint64_t now)
+{
+	if (strcmp(e->status, "active") != 0 && strcmp(e->status, "healthy") != 0)
+		return false;
+	return !e->seen_real_ns || e->seen_real_ns > now || now - e->seen_real_ns < REGJSON_ALIVE_NS;
+}
+
+/* --- by which names it is found --- */
+
+/* Without "-12345678" at its end; 8 hexadecimal digits count too. */
+static size_t without_suffix(const char *s, size_t len)
+{
+	if (len < 10 || s[len - 9] != '-')
+		return len;
+	for (size_t i = len - 8; i < len; i++)
+		if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'a' && s[i] <= 'f')))
+			return len;
+	return len - 9;
+}
+
+static size_t normalise(const char *s, size_t len, char buf[static 80])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n < 79; i++) {
+		char c = s[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			buf[n++] = c;
+		else if (n > 0 && buf[n - 1] != '-')
+			buf[n++] = '-';
+	}
+	while (n > 0 && buf[n - 1] == '-')
+		n--;
+	buf[n] = 0;
+	return n;
+}
+
+static uint64_t hash_of(const char *s, size_t len)
+{
+	char norm[80];
+	size_t n = normalise(s, len, norm);
+
+	return str_hash(STR_HASH_SEED, norm, n);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct reg_key *x = a, *y = b;
+
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+static int make_keys(struct reg_list *l)
+{
+	l->key = calloc(l->n * KEYS_PER_ENTRY + 1, sizeof(*l->key));
+	if (!l->key)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n; i++) {
+		const char *texts[] = { l->entry[i].name, l->entry[i].id };
+
+		for (unsigned t = 0; t < 2; t++) {
+			size_t len = strlen(texts[t]), bare = without_suffix(texts[t], len);
+
+			if (!len)
+				continue;
+			l->key[l->keys++] = (struct reg_key){ hash_of(texts[t], len), (uint32_t)i };
+			if (bare != len)
+				l->key[l->keys++] = (struct reg_key){ hash_of(texts[t], bare), (uint32_t)i };
+		}
+	}
+	qsort(l->key, l->keys, sizeof(*l->key), by_hash);
+	return 0;
+}
+
+static bool is_exact(const char *text, const char *name)
+{
+	size_t len = strlen(text), want = strlen(name);
+
+	return (want == len || want == without_suffix(text, len)) && memcmp(text, name, want) == 0;
+}
+
+static bool is_normalised(const char *text, const char *name)
+{
+	char a[80], b[80], c[80];
+	size_t len = strlen(text);
+
+	normalise(name, strlen(name), a);
+	normalise(text, len, b);
+	normalise(text, without_suffix(text, len), c);
+	return a[0] && (strcmp(a, b) == 0 || strcmp(a, c) == 0);
+}
+
+static unsigned closeness(const struct reg_entry *e, const char *name)
+{
+	if (is_exact(e->name, name) || is_exact(e->id, name))
+		return 2;
+	return is_normalised(e->name, name) || is_normalised(e->id, name);
+}
+
+const struct reg_entry *reglist_find(const struct reg_list *l, const char *name)
+{
+	uint64_t hash = hash_of(name, strlen(name));
+	const struct reg_entry *best = NULL;
+	unsigned best_close = 0;
+	size_t low = 0, high = l->keys;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (l->key[middle].hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < l->keys && l->key[low].hash == hash; low++) {
+		const struct reg_entry *e = &l->entry[l->key[low].entry];
+		unsigned close = closeness(e, name);
+
+		if (close > best_close || (close && close == best_close && e->seen_real_ns > best->seen_real_ns)) {
+			best = e;
+			best_close = close;
+		}
+	}
+	return best;
+}
+
+/* --- what the CLI shows of it --- */
+
+static bool add_names(cJSON *to, const char *key, const cJSON *from)
+{
+	cJSON *list = cJSON_AddArrayToObject(to, key);
+	const cJSON *item;
+
+	if (!list)
+		return false;
+	if (!cJSON_IsArray(from))
+		return true;
+	cJSON_ArrayForEach(item, from) {
+		const char *name = cJSON_IsString(item) ? item->valuestring : text_of(item, "name");
+		cJSON *text;
+
+		if (!name[0])
+			name = text_of(item, "capability");
+		if (!name[0])
+			continue;
+		text = cJSON_CreateString(name);
+		if (!text || !cJSON_AddItemToArray(list, text))
+			return false;
+	}
+	return true;
+}
+
+static bool show_entry(cJSON *to, const cJSON *from, const struct reg_entry *e, uint64_t now)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	if (!o || !cJSON_AddItemToArray(to, o))
+		return false;
+	return cJSON_AddStringToObject(o, "id", e->id) && cJSON_AddStringToObject(o, "name", e->name) &&
+		cJSON_AddStringToObject(o, "status", e->status) && cJSON_AddBoolToObject(o, "alive", reg_is_alive(e, now)) &&
+		cJSON_AddStringToObject(o, "endpoint", e->endpoint) &&
+		cJSON_AddStringToObject(o, "last_seen", text_of(from, text_of(from, "last_seen")[0] ? "last_seen" : "last_heartbeat")) &&
+		cJSON_AddStringToObject(o, "agent_type", text_of(from, "agent_type")) &&
+		cJSON_AddStringToObject(o, "version", text_of(from, "version")) &&
+		add_names(o, "capabilities", cJSON_GetObjectItemCaseSensitive(from, "capabilities")) &&
+		add_names(o, "dependencies", cJSON_GetObjectItemCaseSensitive(from, "dependencies"));
+}
+
+/* --- the whole answer --- */
+
+static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, struct fault *f)
+{
+	cJSON *shown = cJSON_CreateArray();
+	const cJSON *item;
+	char *text;
+	int n = cJSON_GetArraySize(agents);
+
+	if ((unsigned)n > REGJSON_ENTRIES_MAX)
+		return fault_set(f, -EFBIG, "the registry's answer lists %d agents, more than %u", n, REGJSON_ENTRIES_MAX);
+	l->entry = calloc((size_t)n + 1, sizeof(*l->entry));
+	if (!l->entry)
+		return fault_set(f, -ENOMEM, "no memory for the registry's %d agents", n);
+	cJSON_ArrayForEach(item, agents) {
+		if (!read_entry(item, &l->entry[l->n]))
+			continue; /* no object, or nameless: nobody's */
+		if (!shown || !show_entry(shown, item, &l->entry[l->n], now))
+			return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
+		l->n++;
+	}
+	text = shown ? cJSON_PrintUnformatted(shown) : NULL;
+	l->shown = text ? strdup(text) : NULL;
+	if (!l->shown)
+		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
+	return make_keys(l);
+}
+
+static int read_text(const char *text, size_t len, uint64_t now, struct reg_list *l, struct fault *f)
+{
+	const char *end = NULL;
+	const cJSON *doc = cJSON_ParseWithLengthOpts(text, len, &end, 0), *agents;
+
+	if (!doc && arena.full)
+		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
+	if (!doc)
+		return fault_set(f, -EINVAL, "the registry's answer is no JSON (byte %td)", end ? end - text : 0);
+	for (; end < text + len; end++)
+		if (*end && !strchr(" \t\r\n", *end))
+			return fault_set(f, -EINVAL, "the registry's answer goes on behind its JSON (byte %td)", end - text);
+	agents = cJSON_GetObjectItemCaseSensitive(doc, "agents");
+	if (!cJSON_IsArray(agents))
+		return fault_set(f, -EINVAL, "the registry's answer has no list \"agents\"");
+	return read_entries(agents, now, l, f);
+}
+
+int regjson_parse(const char *text, size_t len, uint64_t now_real_ns, struct reg_list *ret, struct fault *f)
+{
+	struct reg_list l = { 0 };
+	int r = arena_open();
+
+	if (r)
+		return fault_errno(f, r, "no memory for the registry's answer");
+	r = read_text(text, len, now_real_ns, &l, f);
+	arena_close();
+	if (r < 0) {
+		reglist_done(&l);
+		return r;
+	}
+	*ret = l;
+	return 0;
+}
+
+void reglist_done(struct reg_list *l)
+{
+	free(l->entry);
+	free(l->key);
+	free(l->shown);
+	memset(l, 0, sizeof(*l));
+}

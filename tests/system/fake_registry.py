@@ -1,0 +1,119 @@
+"""A mesh registry that behaves as it is told: well, badly, or not at all. One thread for each connection; nothing is kept on disk."""
+
+import json
+import socket
+import threading
+import time
+from datetime import datetime, timezone
+
+
+def now(offset=0):
+    return datetime.fromtimestamp(time.time() + offset, timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def entry(name, status="healthy", seen=None, **more):
+    return {"id": f"{name}-12345678", "name": name, "status": status, "endpoint": "http://localhost:1",
+            "last_seen": seen or now(), "capabilities": [{"name": "greet"}], "dependencies": [], **more}
+
+
+class FakeRegistry:
+    """Set .mode to one of the words in answer(), .agents to what it lists. .requests are the request lines and heads so far."""
+
+    def __init__(self, host="127.0.0.1", family=socket.AF_INET):
+        self.mode, self.agents, self.requests, self.connections = "ok", [], [], 0
+        self.arrived = threading.Condition()
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.bind((host, 0))
+        self.socket.listen(64)
+        self.port = self.socket.getsockname()[1]
+        self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        self.closing = False
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        self.closing = True
+        self.socket.close()
+
+    def wait_requests(self, n, timeout=15):
+        """Wait until n requests have come in from now on."""
+        with self.arrived:
+            goal = len(self.requests) + n
+            assert self.arrived.wait_for(lambda: len(self.requests) >= goal, timeout), f"{len(self.requests)} of {goal} requests"
+
+    def accept(self):
+        while not self.closing:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
+
+    def serve(self, peer):
+        with peer:
+            try:
+                while self.one(peer):
+                    pass
+            except OSError:
+                pass
+
+    def one(self, peer):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            more = peer.recv(65536)
+            if not more:
+                return False
+            head += more
+        with self.arrived:
+            self.requests.append(head.decode("latin-1"))
+            self.arrived.notify_all()
+        return self.answer(peer, head.decode("latin-1"))
+
+    @staticmethod
+    def send(peer, body, status="200 OK", headers=""):
+        body = body.encode() if isinstance(body, str) else body
+        peer.sendall(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body)
+        return True
+
+    def answer(self, peer, head):
+        listing = json.dumps({"agents": self.agents, "count": len(self.agents), "timestamp": now()})
+        mode = self.mode
+        if mode == "ok":
+            return self.send(peer, listing)
+        if mode == "etag":
+            if 'If-None-Match: "v1"' in head:
+                peer.sendall(b"HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n\r\n")
+                return True
+            return self.send(peer, listing, headers='ETag: "v1"\r\n')
+        if mode == "hang":
+            time.sleep(30)
+        elif mode == "dribble":
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(30):
+                peer.sendall(b"[")
+                time.sleep(1)
+        elif mode == "half":
+            peer.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(listing) + 100}\r\n\r\n{listing}".encode())
+        elif mode == "close":
+            pass
+        elif mode in ("500 Oops", "404 Not Found"):
+            return self.send(peer, "{}", mode)
+        elif mode == "html":
+            return self.send(peer, "<html><body>It works!</body></html>")
+        elif mode == "huge":
+            peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"agents\":[")
+            for _ in range(100):
+                peer.sendall(b'{"name":"x"},' * 80000)
+        elif mode == "headers":
+            peer.sendall(b"HTTP/1.1 200 OK\r\n")
+            for i in range(100000):
+                peer.sendall(f"X-{i}: {'y' * 100}\r\n".encode())
+        elif mode == "deep":
+            return self.send(peer, '{"agents":' + "[" * 10000 + "]" * 10000 + "}")
+        elif mode == "redirect":
+            return self.send(peer, "", "302 Found", "Location: /agents\r\n")
+        elif mode == "binary":
+            peer.sendall(bytes(range(256)) * 10)
+        else:
+            return self.send(peer, mode)
+        return False

@@ -1,0 +1,183 @@
+"""tend monitor, stats and metrics: what they print, and how monitor behaves on a terminal."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+
+from common import start
+from harness import TOP, helper, wait_until
+
+HEADER = "NAME                 PID      STATUS     HEALTH       UPTIME     RESTARTS"
+
+
+class Terminal:
+    """tend under a pseudo-terminal; screen() is what it wrote since the last picture began."""
+
+    def __init__(self, tend, *args, columns=100, lines=30):
+        self.child, self.fd = pty.fork()
+        if self.child == 0:
+            os.execve(tend.argv()[0], tend.argv(*args), {**tend.env, "TERM": "xterm"})
+        self.resize(columns, lines)
+        self.text = ""
+
+    def resize(self, columns, lines):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def read(self, timeout):
+        ready, _, _ = select.select([self.fd], [], [], timeout)
+        try:
+            piece = os.read(self.fd, 65536).decode(errors="replace") if ready else ""
+        except OSError:
+            return None
+        self.text += piece
+        return piece
+
+    def wait_for(self, pattern, timeout=20):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if match := re.search(pattern, self.text, re.S):
+                return match
+            if self.read(0.2) is None:
+                break
+        raise AssertionError(f"no {pattern!r} in {self.text!r}")
+
+    def local_flags(self):
+        return termios.tcgetattr(self.fd)[3]
+
+    def end(self):
+        while self.read(20):
+            pass
+        _, status = os.waitpid(self.child, 0)
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+@pytest.fixture
+def ran(tend):
+    start(tend, "web", helper("sleeper"))
+    start(tend, "api", helper("sleeper"))
+    start(tend, "down", helper("sleeper"))
+    tend.run("stop", "down")
+    return tend
+
+
+def test_nothing(tend):
+    assert tend.run("monitor").stdout == "No managed processes found.\n"
+    assert tend.json("monitor") == {}
+    assert tend.json("stats")["total_processes"] == 0
+    assert "tend_supervised 0" in tend.run("metrics").stdout
+
+
+def test_table(ran):
+    lines = ran.run("monitor").stdout.splitlines()
+    assert lines[0] == HEADER and lines[1] == "-" * 80
+    assert [line.split()[0] for line in lines[2:]] == ["api", "down", "web"]
+    pid = ran.pid("web")
+    assert re.fullmatch(rf"web {{18}}{pid:<8} running    (healthy|unknown) +\d+s +0", lines[4])
+    assert re.match(r"down {17}- {8}(stopped|killed)", lines[3])
+    assert len(ran.run("monitor", "--filter", "e").stdout.splitlines()) == 3
+    assert "Total: 3, running: 2" in ran.run("monitor", "--verbose").stdout
+
+
+def test_json(ran):
+    found = ran.json("monitor")
+    assert list(found) == ["api", "down", "web"]
+    assert set(found["web"]) == {"pid", "name", "command", "start_time", "status", "health_check", "last_seen", "restarts"}
+    assert found["web"]["pid"] == ran.pid("web") and found["web"]["status"] == "running" and found["down"]["pid"] == 0
+    more = ran.json("monitor", "--verbose", "--filter", "web")
+    assert set(more) == {"web"} and more["web"]["service_type"] == "service" and more["web"]["uptime"] > 0
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "x", "", "0s"])
+def test_intervals(tend, interval):
+    assert tend.run("monitor", "--continuous", "--interval", interval, check=False).returncode == 2
+
+
+def test_on_a_terminal(ran):
+    screen = Terminal(ran, "monitor", "--continuous", "--interval", "300")
+    screen.wait_for("Refreshing every 5m0?s?.*Ctrl")
+    assert screen.text.count("\x1b[2J") == 0 and "\x1b[?1049h" in screen.text
+    wait_until(lambda: not screen.local_flags() & termios.ICANON, what="keys are taken")
+    screen.text = ""
+    ran.run("stop", "web")  # shows without waiting for the interval
+    screen.wait_for(r"web +- ")
+    screen.text = ""
+    screen.resize(60, 30)
+    os.kill(screen.child, signal.SIGWINCH)
+    screen.wait_for(r"\x1b\[H\x1b\[KMCP[^\n]*\n\x1b\[K={60}\r\n")
+    os.write(screen.fd, b"q")
+    screen.wait_for(r"\x1b\[\?1049l")
+    assert screen.end() == 0
+
+
+@pytest.mark.parametrize("signo", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_terminal_is_as_it_was(ran, signo):
+    screen = Terminal(ran, "monitor", "--continuous")
+    screen.wait_for("Refreshing")
+    wait_until(lambda: not screen.local_flags() & termios.ICANON, what="keys are taken")
+    os.kill(screen.child, signo)
+    screen.wait_for(r"\x1b\[\?25h\x1b\[\?1049l")
+    wait_until(lambda: screen.local_flags() & termios.ICANON and screen.local_flags() & termios.ECHO, what="the terminal is as it was")
+    assert screen.end() == 0
+
+
+def test_redirected(ran):
+    child = ran.popen("monitor", "--continuous", "--interval", "100ms")
+    titles = 0
+    for line in child.stdout:
+        assert "\x1b" not in line
+        titles += line.startswith("MCP Mesh Process Monitor - ")
+        if titles == 3:
+            break
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=20)
+    assert child.returncode == 0
+    done = subprocess.run(f"'{ran.argv()[0]}' monitor --continuous --interval 100ms | head -1", shell=True, env=ran.env, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=30)  # fmt: skip
+    assert done.stderr == b"" and done.stdout.startswith(b"MCP Mesh")
+
+
+def test_continuous_json(ran):
+    child = ran.popen("monitor", "--continuous", "--json", "--interval", "100ms")
+    decoder, text, seen = json.JSONDecoder(), "", 0
+    while seen < 2:
+        text += child.stdout.readline()
+        try:
+            found, end = decoder.raw_decode(text.lstrip())
+        except json.JSONDecodeError:
+            continue
+        assert set(found) == {"api", "down", "web"}
+        text = text.lstrip()[end:]
+        seen += 1
+    child.send_signal(signal.SIGTERM)
+    child.communicate(timeout=20)
+    assert child.returncode == 0
+
+
+def test_stats(ran):
+    found = ran.json("stats", "--system")
+    assert found["total_processes"] == 3 and found["status_breakdown"]["running"] == 2 and found["service_breakdown"] == {"service": 3}
+    assert found["avg_uptime"] > 0 and found["system_load"]["cpus"] >= 1
+    assert "system_load" not in ran.json("stats")
+    assert "processes: 3\n" in ran.run("stats").stdout
+
+
+def test_metrics_pass_promtool(ran):
+    tool = subprocess.run([TOP / "tools/promtool.sh"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
+    if tool.returncode:
+        pytest.skip("no promtool here: " + tool.stderr.strip())
+    wait_until(lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample")
+    text = ran.run("metrics").stdout
+    checked = subprocess.run([tool.stdout.strip(), "check", "metrics"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert checked.returncode == 0 and checked.stdout == "", checked.stdout
+    assert 'tend_process_up{name="web"} 1' in text and 'tend_process_up{name="down"} 0' in text

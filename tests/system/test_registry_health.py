@@ -1,0 +1,166 @@
+"""What the registry says about agents, through the real monitor: good answers, bad answers, none."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from fake_registry import FakeRegistry, entry, now
+from harness import proc_stat, wait_until
+
+INTERVAL_MS = 150
+
+
+@pytest.fixture
+def registry():
+    server = FakeRegistry()
+    yield server
+    server.close()
+
+
+def use(tend, server, url=None):
+    tend.env.update(MCP_MESH_REGISTRY_URL=url or server.url, TEND_MONITOR_INTERVAL_MS=str(INTERVAL_MS))
+
+
+def start_agent(tend, name="web"):
+    """An agent that says nothing to anyone: what the registry lists is the test's to decide."""
+    path = tend.work / f"{name}.sh"
+    path.write_text("#!/bin/sh\nexec sleep 1000\n")
+    path.chmod(0o755)
+    tend.run("start", "--background", path)
+    return name
+
+
+def row(tend, name="web"):
+    return next(r for r in tend.json("snapshot", "--json")["rows"] if r["ident"]["name"] == name)
+
+
+def health(tend, name="web"):
+    return tend.status(name)["health_check"]
+
+
+def wait_health(tend, wanted, name="web"):
+    wait_until(lambda: health(tend, name) == wanted, 20, f"{name} {wanted}")
+
+
+def test_listed_and_alive_is_healthy(tend, registry):
+    use(tend, registry)
+    registry.agents = [entry("web")]
+    start_agent(tend)
+    registry.agents = [entry("web", seen=now(1))]
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+    agents = tend.json("status", "--json")["agents"]
+    assert agents["web"]["registered"] is True and agents["web"]["health"] == "healthy"
+    listed = (tend.home / "run" / "agents.json")
+    wait_until(listed.exists)
+    assert listed.stat().st_mode & 0o777 == 0o600 and '"greet"' in listed.read_text()
+
+
+def test_unhealthy_when_the_heartbeat_stops_while_the_process_runs(tend, registry):
+    use(tend, registry)
+    registry.agents = [entry("web", seen=now(1))]
+    start_agent(tend)
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+    pid = tend.pid("web")
+    registry.agents = [entry("web", status="unhealthy", seen=now(1))]
+    wait_health(tend, "unhealthy")
+    registry.agents = [entry("web", status="degraded", seen=now(1))]
+    wait_health(tend, "degraded")
+    registry.agents = []
+    wait_health(tend, "unhealthy")
+    assert tend.pid("web") == pid and tend.status("web")["restarts"] == 0  # shown, never acted on
+    registry.agents = [entry("web", seen=now(1))]
+    wait_health(tend, "healthy")
+
+
+def test_never_listed_is_unknown_and_says_where_it_was_looked_for(tend, registry):
+    use(tend, registry)
+    start_agent(tend)
+    registry.wait_requests(3)
+    assert health(tend) == "unknown"
+    assert "not registered" in tend.run("status", "web").stdout
+
+
+def test_connection_is_kept_and_answers_are_conditional(tend, registry):
+    use(tend, registry)
+    registry.mode, registry.agents = "etag", [entry("web", seen=now(1))]
+    start_agent(tend)
+    registry.wait_requests(5)
+    assert registry.connections == 1
+    assert 'If-None-Match: "v1"' in registry.requests[-1]
+    assert health(tend) == "healthy"
+
+
+def test_nobody_is_asked_while_no_agent_is_up(tend, registry):
+    use(tend, registry)
+    tend.run("start", "--name", "svc", "--background", "--", "sleep", "1000")
+    start_agent(tend)
+    registry.wait_requests(2)
+    tend.run("stop", "web")
+    wait_until(lambda: health(tend, "svc") == "healthy")
+    count = len(registry.requests)
+    with pytest.raises(AssertionError):
+        registry.wait_requests(2, timeout=1)  # one may have been under way
+    assert len(registry.requests) <= count + 1
+
+
+def test_a_proxy_is_not_used_for_loopback(tend, registry):
+    use(tend, registry)
+    tend.env.update(http_proxy="http://127.0.0.1:1", ALL_PROXY="http://127.0.0.1:1")
+    registry.agents = [entry("web", seen=now(1))]
+    start_agent(tend)
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+
+
+def test_ipv6_literal(tend):
+    try:
+        server = FakeRegistry("::1", socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    use(tend, server)
+    server.agents = [entry("web", seen=now(1))]
+    start_agent(tend)
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+    server.close()
+
+
+def test_the_address_that_start_wrote_down_wins(tend, registry):
+    use(tend, None, "http://127.0.0.1:1")
+    registry.agents = [entry("web", seen=now(1))]
+    start_agent(tend)
+    wait_until(lambda: "127.0.0.1" in tend.run("status", "web").stdout)
+    (tend.home / "run" / "registry.url").write_text(registry.url + "/\n")
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+
+
+BAD = {
+    "hang": "", "dribble": "", "half": "", "close": "", "500 Oops": "500", "404 Not Found": "404", "html": "no JSON",
+    "huge": "larger", "headers": "larger", "deep": "no JSON", "redirect": "302", "binary": "",
+    '{"agents": 5}': "no list", '{"agents": []} {}': "goes on",
+}
+
+
+@pytest.mark.parametrize("mode", BAD)
+def test_bad_answer_is_unknown_with_a_reason_and_the_next_cycle_works(tend, registry, mode):
+    use(tend, registry)
+    registry.agents = [entry("web", seen=now(1))]
+    start_agent(tend)
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+    registry.mode = mode
+    wait_health(tend, "unknown")
+    text = tend.run("status", "web").stdout
+    assert "registry http://" in text and BAD[mode] in text
+    memory_kb = int(next(line for line in Path(f"/proc/{tend.daemon_pid('monitor')}/status").read_text().splitlines()
+                         if line.startswith("VmRSS")).split()[1])
+    assert memory_kb < 100 << 10
+    registry.mode = "ok"
+    wait_health(tend, "healthy")
+
+
+def test_refused_is_unknown(tend, registry):
+    use(tend, None, "http://127.0.0.1:1")
+    start_agent(tend)
+    wait_until(lambda: "no answer" in tend.run("status", "web").stdout, 20)
+    assert health(tend) == "unknown"

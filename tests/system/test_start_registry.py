@@ -1,0 +1,252 @@
+"""tend start and the registry: started, found, moved to a free port, supervised, told to agents; and what goes wrong with it."""
+
+import http.server
+import json
+import os
+import signal
+import socket
+import threading
+import urllib.request
+
+import pytest
+
+from harness import AGENTS, TEND_BIN, alive, helper, wait_gone, wait_until
+
+AGENT = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
+
+
+def free_port():
+    """A port with ten free ones behind it."""
+    while True:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port < 65000:
+            return port
+
+
+@pytest.fixture
+def mesh(tend):
+    del tend.env["TEND_REGISTRY"]
+    tend.port = free_port()
+    tend.env.update(MCP_MESH_REGISTRY_PORT=str(tend.port), MCP_MESH_STARTUP_TIMEOUT="20", MCP_MESH_DB_PATH=str(tend.work / "db" / "r.db"))
+    return tend
+
+
+def url(tend):
+    return (tend.home / "run" / "registry.url").read_text().strip()
+
+
+def get(address):
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return json.load(answer)
+
+
+def agent(tend, name="plain.py", text=AGENT):
+    path = tend.work / name
+    path.write_text(text)
+    return path
+
+
+def test_registry_only(mesh):
+    done = mesh.run("start", "--background")
+    assert f"registry: started at http://localhost:{mesh.port} (pid " in done.stdout
+    assert url(mesh) == f"http://localhost:{mesh.port}"
+    assert get(url(mesh) + "/health")["status"] == "healthy"
+    row = mesh.status("registry")
+    assert row["service_type"] == "registry" and row["status"] == "running"
+    assert (mesh.work / "db" / "r.db").exists()
+    assert "already running" in mesh.run("start", "--registry-only", "--background").stdout
+    mesh.stop_all()
+
+
+def test_it_comes_back_and_has_lost_nothing(mesh):
+    mesh.run("start", "--background")
+    body = {"agent_id": "a1", "tools": [{"function_name": "f", "capability": "c"}]}
+    urllib.request.urlopen(urllib.request.Request(url(mesh) + "/heartbeat", json.dumps(body).encode(), method="POST"), timeout=10).close()
+    pid = mesh.pid("registry")
+    mesh.kill(pid)
+    wait_gone(pid)
+    mesh.wait_pid("registry", not_pid=pid)
+
+    def listed():
+        try:
+            return [entry["id"] for entry in get(url(mesh) + "/agents?status=healthy")["agents"]]
+        except OSError:
+            return None
+
+    assert wait_until(listed) == ["a1"]
+
+
+def test_the_next_free_port(mesh):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", mesh.port))
+        taken.listen()
+        done = mesh.run("start", "--background", timeout=60)
+    assert f"Port {mesh.port} is in use" in done.stdout
+    assert url(mesh) == f"http://localhost:{mesh.port + 1}"
+
+
+def test_one_that_answers_is_used(mesh):
+    class Registry(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", mesh.port), Registry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        done = mesh.run("start", "--background", "--registry-only")
+        assert f"using the one at http://localhost:{mesh.port}" in done.stdout
+        assert mesh.status("registry") is None
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_what_agents_are_told(mesh):
+    mesh.env["MCP_MESH_REGISTRY_URL"] = "http://nowhere:1"
+    done = mesh.run("start", agent(mesh), "--background", "--startup-timeout", "1", "--debug", "--env", "MCP_MESH_LOG_LEVEL=mine", check=False)
+    assert done.returncode == 1 and "--no-registry" in done.stderr  # it is no mesh agent; but it runs on
+    row = mesh.status("plain")
+    assert row["status"] == "running" and alive(row["pid"])
+    env = dict(entry.split("=", 1) for entry in open(f"/proc/{row['pid']}/environ").read().split("\0") if entry)
+    assert env["MCP_MESH_REGISTRY_URL"] == url(mesh) == f"http://localhost:{mesh.port}"
+    assert (env["MCP_MESH_REGISTRY_HOST"], env["MCP_MESH_REGISTRY_PORT"], env["MCP_MESH_DEBUG"]) == ("localhost", str(mesh.port), "1")
+    assert env["MCP_MESH_DATABASE_URL"] == f"sqlite:///{mesh.work / 'db' / 'r.db'}"
+    assert env["MCP_MESH_LOG_LEVEL"] == "mine"
+    mesh.stop_all()
+
+
+def test_no_registry(mesh):
+    done = mesh.run("start", agent(mesh), "--background", "--no-registry")
+    assert "registry" not in done.stdout and mesh.status("registry") is None
+    mesh.run("start", "--name", "plain2", "--background", "--", helper("sleeper"))
+    assert mesh.status("registry") is None
+    assert mesh.run("start", "--no-registry", "--registry-only", check=False).returncode == 2
+
+
+def test_an_agent_that_dies_is_told_at_once(mesh):
+    path = agent(mesh, "bad.py", "print('one')\nraise SystemExit('no luck today')\n")
+    done = mesh.run("start", path, "--background", "--restart", "no", "--startup-timeout", "600", check=False, timeout=60)
+    assert done.returncode == 1
+    assert "bad exited with status 1 before it was registered" in done.stderr and "no luck today" in done.stderr
+
+
+def test_restart_keeps_the_address(mesh):
+    mesh.run("start", "--background")
+    before, pid = url(mesh), mesh.pid("registry")
+    mesh.env["MCP_MESH_REGISTRY_PORT"] = str(free_port())
+    assert f"registry: restarted at {before}" in mesh.run("restart").stdout
+    assert mesh.pid("registry") != pid and url(mesh) == before
+    done = mesh.run("restart", "--reset-config")
+    assert url(mesh) == f"http://localhost:{mesh.env['MCP_MESH_REGISTRY_PORT']}" in done.stdout
+    mesh.run("stop")
+    assert "registry: started" in mesh.run("restart").stdout  # none runs: one is started
+
+
+def test_the_configured_command(mesh):
+    script = mesh.work / "my registry"
+    script.mkdir()
+    program = mesh.work / "reg.sh"
+    program.write_text(f"#!/bin/sh\necho mine \"$@\"\nexec {TEND_BIN}/tend-registry --host \"$HOST\" --port \"$PORT\" --db {mesh.work}/own.db\n")
+    program.chmod(0o755)
+    mesh.run("config", "set", "registry_command", f"{program} --one  two")
+    mesh.run("start", "--background")
+    assert "mine --one two" in mesh.log("registry")
+    assert (mesh.work / "own.db").exists()
+
+
+def test_a_registry_that_fails(mesh):
+    mesh.run("config", "set", "registry_command", "/bin/false")
+    done = mesh.run("start", agent(mesh), "--background", check=False)
+    assert done.returncode == 1 and "the registry" in done.stderr
+    assert mesh.status("plain") is None
+    mesh.run("config", "set", "registry_command", "/no/such/program")
+    done = mesh.run("start", "--registry-only", "--background", check=False)
+    assert done.returncode == 1 and "/no/such/program" in done.stderr
+
+
+def test_damaged_configuration(mesh):
+    mesh.run("config", "reset")
+    (mesh.home / "cli_config.json").write_text("{")
+    done = mesh.run("start", "--background", check=False)
+    assert done.returncode == 1 and "line 1, column 2" in done.stderr
+
+
+@pytest.mark.parametrize("option, value", [("--registry-port", "0"), ("--registry-port", "x"), ("--log-level", "LOUD"), ("--startup-timeout", "-1")])
+def test_bad_options(mesh, option, value):
+    assert mesh.run("start", option, value, check=False).returncode == 2
+
+
+def test_foreground(mesh):
+    """Ctrl-C stops agent and registry, the registry last."""
+    child = mesh.popen("start", agent(mesh), "--startup-timeout", "1")
+    wait_until(lambda: mesh.home.exists() and mesh.segment.exists() and mesh.status("plain"), what="the agent runs")
+    assert "Ctrl-C stops them" in iter_until(child.stdout, "Ctrl-C")
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    assert out.index("plain: stopped") < out.index("registry: stopped")
+    assert not os.path.exists(mesh.segment)
+
+
+def iter_until(stream, text):
+    for line in stream:
+        if text in line:
+            return line
+    return ""
+
+
+# ---- with an agent that registers
+
+
+@pytest.fixture
+def quick(mesh):
+    """Silence is noticed after a second."""
+    mesh.quiet = mesh.work / "quiet"
+    mesh.env.update(DEFAULT_TIMEOUT_THRESHOLD="1", HEALTH_CHECK_INTERVAL="1", TEND_MONITOR_INTERVAL_MS="200", HEARTBEAT="0.2",
+                    QUIET_FILE=str(mesh.quiet))  # fmt: skip
+    return mesh
+
+
+def test_registered_and_healthy(quick):
+    done = quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    assert "mesh_agent: registered" in done.stdout
+    quick.wait("mesh_agent", "healthy")
+    pid = quick.pid("mesh_agent")
+    quick.quiet.touch()
+    wait_until(lambda: quick.json("monitor")["mesh_agent"]["health_check"] == "unhealthy", 30, "silence is noticed")
+    assert quick.pid("mesh_agent") == pid  # what the registry says restarts nothing
+    quick.quiet.unlink()
+    quick.wait("mesh_agent", "healthy")
+    quick.stop_all()
+
+
+def test_some_register(quick):
+    done = quick.run("start", AGENTS / "mesh_agent.py", agent(quick), "--background", "--startup-timeout", "5", timeout=60)
+    assert "mesh_agent: registered" in done.stdout and "1/2 agents registered" in done.stderr
+    assert quick.status("plain")["status"] == "running"
+
+
+def test_one_that_is_up_already_is_not_waited_for(quick):
+    quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    done = quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    assert "mesh_agent: already running" in done.stdout and "registry: already running" in done.stdout
+
+
+def test_the_registry_dies_under_an_agent(quick):
+    """It comes back with what it knew; agent and tend notice and recover."""
+    quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    quick.wait("mesh_agent", "healthy")
+    agent_pid, pid = quick.pid("mesh_agent"), quick.pid("registry")
+    quick.kill(pid)
+    quick.wait_pid("registry", not_pid=pid)
+    wait_until(lambda: [e["status"] for e in get(url(quick) + "/agents")["agents"]] == ["healthy"], 30, "it is healthy again")
+    quick.wait("mesh_agent", "healthy")
+    assert quick.pid("mesh_agent") == agent_pid
