@@ -122,9 +122,12 @@ static int show(struct args *a, struct logplaces *p, size_t names)
 {
 	size_t others = 0;
 
-	for (size_t i = 1; i < p->n; i++)
-		others += strncmp(p->list[i].stem, p->list[0].stem, strcspn(p->list[i].stem, "@")) != 0;
-	a->show.form = a->json ? LOGPRINT_JSON : others || names != 1 ? LOGPRINT_NAMED : LOGPRINT_LINE;
+	for (size_t i = 1; i < p->n; i++) {
+		char first[256], other[256];
+
+		others += strcmp(logprint_name(p->list[0].stem, first), logprint_name(p->list[i].stem, other)) != 0;
+	}
+	a->show.form = a->json ? LOGPRINT_JSON : others || names == 0 ? LOGPRINT_NAMED : LOGPRINT_LINE;
 	a->show.every = names == 0;
 	if (p->n == 0 && !a->show.follow && !a->json)
 		out_warn("no process has written anything so far");
@@ -171,7 +174,7 @@ static int run(const struct command *self, int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	while ((opt = opts_next(self, argc, argv, options)) >= 0)
+	while ((opt = opts_next_short(self, argc, argv, options, ":hfn:")) >= 0)
 		if (!take(&a, opt)) {
 			opt = OPT_BAD;
 			break;

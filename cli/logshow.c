@@ -182,6 +182,11 @@ static int follow_on(const struct logshow *s, struct logplaces *p, struct merge 
 
 	for (size_t i = 0; r == 0 && i < p->n; i++)
 		r = follow_add(w, p->list[i].dirfd, p->list[i].stem, merge_stream(m, i), f);
+	for (unsigned i = 0; r == 0 && s->every && i < LOGPLACES_FOLDERS; i++)
+		if (p->folder[i] >= 0)
+			r = follow_watch(w, p->folder[i], f);
+	if (r == 0 && s->every) /* what came between the listing and the watch */
+		r = add_new(w, p, f);
 	while (r == 0 && term_caught() == 0) {
 		r = follow_drain(w);
 		if (r || !out_flush() || term_caught())

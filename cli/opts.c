@@ -55,6 +55,11 @@ static void explain_bad(const char *arg, const struct option *options)
 
 int opts_next(const struct command *c, int argc, char **argv, const struct option *options)
 {
+	return opts_next_short(c, argc, argv, options, ":h");
+}
+
+int opts_next_short(const struct command *c, int argc, char **argv, const struct option *options, const char *letters)
+{
 	struct option all[MAX_OPTIONS + 2] = { 0 };
 	int n = 0, opt;
 
@@ -64,7 +69,7 @@ int opts_next(const struct command *c, int argc, char **argv, const struct optio
 	}
 	all[n] = (struct option){ "help", no_argument, NULL, 'h' };
 	opterr = 0;
-	opt = getopt_long(argc, argv, ":h", all, NULL);
+	opt = getopt_long(argc, argv, letters, all, NULL);
 	switch (opt) {
 	case -1:
 		return OPT_END;

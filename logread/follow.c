@@ -82,7 +82,7 @@ bool follow_has(const struct follow *w, const char *stem)
 	return false;
 }
 
-static int watch(struct follow *w, int dirfd, struct fault *f)
+int follow_watch(struct follow *w, int dirfd, struct fault *f)
 {
 	char path[64];
 
@@ -118,7 +118,7 @@ int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, 
 		t->held.inode = g->inode;
 		t->offset = chunk_line_start(g, g->bytes);
 	}
-	return watch(w, dirfd, f);
+	return follow_watch(w, dirfd, f);
 }
 
 /* The lines of the chunk; the last without its end only if final. Returns the bytes used up, or -1: stop. */

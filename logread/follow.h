@@ -19,6 +19,8 @@ void follow_close(struct follow *w);
 
 /* Go on behind what s has seen (but for a last line without its end); s NULL: behind nothing. stem is copied, dirfd is the caller's. */
 int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, struct fault *f);
+/* Wake for what happens in a folder, also where nothing in it is followed yet. */
+int follow_watch(struct follow *w, int dirfd, struct fault *f);
 bool follow_has(const struct follow *w, const char *stem);
 
 /* Hand out all that is there. 0, 1: fn said stop, or -errno. */

@@ -167,6 +167,7 @@ int segment_ready(struct segment *s, const struct log_complain *c)
 			return -ENOMEM;
 		s->times.n = s->index.head.entries;
 		memcpy(s->times.entries, s->index.times, s->times.n * sizeof(struct tidx_entry));
+		s->bytes = s->index.head.raw_bytes;
 		s->indexed = true;
 		return 0;
 	}

@@ -1,0 +1,234 @@
+"""tend logs and tend logs-aggregator: hand-made files of every kind, and real processes."""
+
+import json
+import os
+import select
+import subprocess
+import time
+
+import pytest
+
+from common import script, start
+from harness import wait_until
+
+
+@pytest.fixture
+def logs(tend):
+    """A home without daemons, and the folder of its logs."""
+    folder = tend.home / "logs"
+    folder.mkdir(parents=True, mode=0o700)
+    tend.home.chmod(0o700)
+    return folder
+
+
+def lines_of(tend, *args, **kwargs):
+    return tend.run("logs", *args, **kwargs).stdout.splitlines()
+
+
+def pack(path, data=None):
+    """PATH becomes PATH.lz4, as lz4(1) writes it: without an index."""
+    if data is not None:
+        path.write_bytes(data)
+    subprocess.run(["lz4", "-q", "--rm", path, f"{path}.lz4"], check=True)
+    return path.with_name(path.name + ".lz4")
+
+
+LEVELS = "".join(f"2026-01-02 03:04:0{i} {level} line {i}\n" for i, level in enumerate(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]))
+
+
+def test_levels_and_what_continues_an_entry(tend, logs):
+    (logs / "a.log").write_text(LEVELS + "Traceback:\n  File x\nKeyError: 'INFO'\n2026-01-02 03:05:00 DEBUG last\n  detail\n")
+    assert len(lines_of(tend, "a")) == 4 + 3
+    assert lines_of(tend, "a", "--level", "ERROR")[-3:] == ["Traceback:", "  File x", "KeyError: 'INFO'"]
+    assert len(lines_of(tend, "a", "--level", "critical")) == 4
+    assert lines_of(tend, "a", "--level", "DEBUG")[-1] == "  detail"
+    assert lines_of(tend, "a", "--agent", "a", "-n", "1") == ["KeyError: 'INFO'"]
+
+
+def test_archives_rotated_and_current_are_one(tend, logs):
+    expected = [f"2026-01-02 03:04:05 INFO n {i}" for i in range(3000)]
+    pack(logs / "a.log.000000001", "".join(f"{x}\n" for x in expected[:1000]).encode())
+    (logs / "a.log.000000002").write_text("".join(f"{x}\n" for x in expected[1000:2000]))
+    (logs / "a.log").write_text("".join(f"{x}\n" for x in expected[2000:]))
+    assert lines_of(tend, "a", "-n", "0") == expected
+    assert lines_of(tend, "a", "-n", "2500") == expected[-2500:]
+    assert lines_of(tend, "a") == expected[-50:]
+    assert lines_of(tend, "a", "--filter", "n 17") == [x for x in expected if "n 17" in x][-50:]
+    assert lines_of(tend, "a", "--regex", "n 1(2|3)$") == [expected[12], expected[13]]
+    out = tend.root / "out"
+    tend.run("logs", "export", "a", "--output", out)
+    assert out.read_text().splitlines() == expected
+
+
+def test_odd_bytes_are_made_visible(tend, logs):
+    raw = b"INFO a\x00b \xff\xfe \x1b[2J \xe2\x82\xac end\n"
+    (logs / "a.log").write_bytes(raw)
+    shown = tend.run("logs", "a").stdout
+    assert shown == "INFO a\\x00b \\xff\\xfe \\x1b[2J € end\n"
+    assert json.loads(tend.run("logs", "a", "--json").stdout)["line"].startswith("INFO a\ufffdb")
+    done = subprocess.run(tend.argv("logs", "export", "a"), env=tend.env, stdout=subprocess.PIPE, check=True)
+    assert done.stdout == raw
+
+
+def test_a_line_of_20_megabytes(tend, logs):
+    (logs / "a.log").write_bytes(b"INFO before\nINFO " + b"x" * (20 << 20) + b"\nINFO after\n")
+    shown = lines_of(tend, "a")
+    assert (len(shown), shown[0], len(shown[1]), shown[2]) == (3, "INFO before", 5 + (20 << 20), "INFO after")
+    assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
+
+
+def test_damage_is_named_and_the_rest_is_shown(tend, logs):
+    path = pack(logs / "a.log.000000001", b"".join(b"INFO %06d %s\n" % (i, os.urandom(50).hex().encode()) for i in range(20000)))
+    with path.open("r+b") as f:
+        f.seek(path.stat().st_size // 2)
+        f.write(b"\xff" * 64)
+    (logs / "a.log").write_text("INFO the current one\n")
+    done = tend.run("logs", "a", "-n", "0")
+    shown = done.stdout.splitlines()
+    assert shown[0].startswith("INFO 000000") and shown[-1] == "INFO the current one" and 1000 < len(shown) < 20001
+    assert "a.log.000000001.lz4: damaged at offset " in done.stderr
+
+
+def test_since_and_until(tend, logs):
+    tend.env["TZ"] = "UTC"
+    (logs / "a.log").write_text(LEVELS)
+    assert len(lines_of(tend, "a", "--since", "2026-01-02T03:04:03Z")) == 2
+    assert len(lines_of(tend, "a", "--since", "2026-01-02 03:04:02", "--until", "2026-01-02T04:04:03+01:00")) == 2
+    assert lines_of(tend, "a", "--since", "10m") == []
+    assert len(lines_of(tend, "a", "--until", "yesterday")) == 4
+
+
+def test_merges_by_time(tend, logs):
+    (logs / "a.log").write_text("".join(f"2026-01-02 03:04:{i:02} INFO a{i}\n" for i in range(0, 60, 2)))
+    (logs / "b.log").write_text("".join(f"2026-01-02 03:04:{i:02} INFO b{i}\n" for i in range(1, 60, 2)))
+    for n in ("0", "50"):
+        shown = lines_of(tend, "-n", n)
+        numbers = [int(x[-2:].lstrip("ab")) for x in shown]
+        assert numbers == list(range(60))[-int(n) :]
+        assert shown[-1] == "b | 2026-01-02 03:04:59 INFO b59"
+    found = tend.run("logs-aggregator", "--filter", "b5", "--lines", "2").stdout
+    assert found == "[03:04:57] INFO     b: b57\n[03:04:59] INFO     b: b59\n"
+
+
+def test_the_aggregator(tend, logs):
+    other = tend.work / "logs"
+    other.mkdir()
+    (other / "foreign.log").write_text("ERROR 03:04:05 [src] from elsewhere\n")
+    (logs / "a.log").write_text(LEVELS)
+    assert "ERROR    src: from elsewhere\n" in tend.run("logs-aggregator", cwd=tend.work).stdout
+    assert "foreign" not in tend.run("logs-aggregator", "--format", "csv").stdout
+    rows = tend.run("logs-aggregator", "--format", "csv", "--level", "ERROR").stdout.splitlines()
+    assert rows[0] == "timestamp,level,name,source,message" and rows[1].endswith(',ERROR,a,"a","line 3"') and len(rows) == 3
+    entries = [json.loads(x) for x in tend.run("logs-aggregator", "--format", "json").stdout.splitlines()]
+    assert [e["level"] for e in entries] == ["INFO", "WARNING", "ERROR", "CRITICAL"]
+    stats = json.loads(tend.run("logs-aggregator", "--stats", "--format", "json").stdout)
+    assert (stats["source"], stats["lines"], stats["levels"]["ERROR"], stats["size"]) == ("a", 5, 1, len(LEVELS))
+    assert stats["path"] == str(logs / "a.log")
+
+
+@pytest.mark.parametrize("args, status, said", [
+    (["--regex", "("], 2, "--regex (: "),
+    (["--level", "LOUD"], 2, "--level LOUD: not a level"),
+    (["--lines", "-3"], 2, "--lines -3: not a number"),
+    (["--since", "whenever"], 2, "--since whenever: not a time"),
+    (["--since", "1h", "--until", "2h"], 2, "--since lies after --until"),
+    (["nobody"], 1, "there is no log of nobody; there are: alpha"),
+    (["--previous"], 2, "--previous needs the name of one process"),
+    (["--output", "x"], 2, "belong to"),
+])  # fmt: skip
+def test_bad_input_is_one_line(tend, logs, args, status, said):
+    (logs / "alpha.log").write_text("INFO x\n")
+    done = tend.run("logs", *args, check=False)
+    assert done.returncode == status and said in done.stderr.splitlines()[0] and done.stdout == ""
+
+
+def test_a_reader_that_leaves(tend, logs):
+    (logs / "a.log").write_text("INFO some line\n" * 200000)
+    command = subprocess.list2cmdline(tend.argv("logs", "a", "-n", "0"))
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -1"], env=tend.env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "INFO some line\n", "")
+
+
+class Reader:
+    """What a following command prints, as it comes."""
+
+    def __init__(self, tend, *args):
+        self.child = tend.popen("logs", *args, "--follow", text=False)
+        self.seen = b""
+
+    def until(self, text, timeout=20):
+        deadline = time.monotonic() + timeout
+        while text.encode() not in self.seen:
+            ready, _, _ = select.select([self.child.stdout], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"{text!r} did not come; seen: {self.seen[-500:]!r}"
+            piece = os.read(self.child.stdout.fileno(), 65536)
+            assert piece, f"it ended: {self.child.stderr.read()!r}"
+            self.seen += piece
+
+    def end(self):
+        self.child.send_signal(2)
+        assert self.child.wait(10) == 0
+        return self.seen.decode().splitlines()
+
+
+def test_follow_over_rotations(tend, logs):
+    current = logs / "a.log"
+    current.write_text("INFO 0\n")
+    reader = Reader(tend, "a")
+    reader.until("INFO 0\n")
+    expected = ["INFO 0"]
+    for i in range(1, 200):
+        with current.open("a") as f:
+            f.write(f"INFO {i}\n")
+        expected.append(f"INFO {i}")
+        if i % 20 == 0:
+            current.rename(logs / f"a.log.{i // 20:09}")
+            if i % 40 == 0:
+                pack(logs / f"a.log.{i // 20:09}")
+    with current.open("a") as f:
+        f.write("INFO half")
+        f.flush()
+        f.write(" and whole\n")
+    reader.until("INFO half and whole\n")
+    assert reader.end() == expected + ["INFO half and whole"]
+
+
+def test_follow_finds_new_logs(tend, logs):
+    (logs / "a.log").write_text("INFO a\n")
+    reader = Reader(tend)
+    reader.until("INFO a\n")
+    (logs / "newcomer.log").write_text("INFO here\n")
+    reader.until("newcomer | INFO here\n")
+    reader.end()
+
+
+def test_a_real_process_previous_size_and_verify(tend):
+    program = script(tend, "p", '#!/bin/bash\necho "INFO run of $$"\nexec sleep 1000\n')
+    first = start(tend, "p", program)
+    tend.wait_log("p", r"run of \d+")
+    tend.run("restart", "p")
+    second = tend.pid("p")
+    assert first != second
+    wait_until(lambda: f"INFO run of {second}" in lines_of(tend, "p"))
+    assert lines_of(tend, "p", "--previous") == [f"INFO run of {first}"]
+    size = json.loads(tend.run("logs", "size", "p", "--json").stdout)
+    assert size["current_bytes"] == (tend.home / "logs/p.log").stat().st_size
+    assert tend.run("logs", "p", "--verify").stdout.startswith("p: complete, ")
+    with (tend.home / "logs/p.log").open("r+b") as f:
+        f.truncate(3)
+    done = tend.run("logs", "p", "--verify", check=False)
+    assert done.returncode == 1 and ("MISSING" in done.stdout or "taken away" in done.stdout)
+
+
+def test_follow_of_a_real_process_over_rotate(tend):
+    program = script(tend, "p", "#!/bin/bash\nfor i in $(seq 400); do echo INFO $i; [ $((i % 40)) = 0 ] && sleep 0.05; done; echo INFO the end; exec sleep 1000\n")
+    start(tend, "p", "sleep", "0")
+    tend.wait("p", "stopped")
+    tend.run("remove", "p")
+    reader = Reader(tend, "-n", "0")
+    start(tend, "p", program)
+    for _ in range(3):
+        tend.run("logs", "rotate", "p")
+    reader.until("INFO the end\n")
+    shown = [x.split(" | ")[1] for x in reader.end() if x.startswith("p ")]
+    assert shown == [f"INFO {i}" for i in range(1, 401)] + ["INFO the end"]

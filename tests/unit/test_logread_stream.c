@@ -1,0 +1,262 @@
+/*
+ * tests/unit/test_logread_stream.c - logread/stream.c, segments.c, timeindex.c, chunk.c, unpack.c: archives, rotated and current files as one row of
+ * lines, the same in both directions.
+ */
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "logread/archive.h"
+#include "logread/merge.h"
+#include "logread/stream.h"
+
+static char folder[] = "/tmp/tend-stream-XXXXXX";
+static int dir, complaints;
+static const struct log_query all = { .min_level = LOG_LEVEL_DEBUG };
+
+static void complain(void *arg, const char *text)
+{
+	(void)arg;
+	(void)text;
+	complaints++;
+}
+static const struct log_complain c = { .fn = complain };
+
+static void enter(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	ck_assert_int_eq(chdir(folder), 0);
+	dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void leave(void)
+{
+	DIR *d = opendir(".");
+	struct dirent *e;
+
+	while ((e = readdir(d)))
+		(void)unlink(e->d_name);
+	closedir(d);
+	close(dir);
+	(void)rmdir(folder);
+}
+
+/* Lines from..to of a log, and its index: line i arrived at (i + 1) seconds, in run 1 up to line 999 and run 2 then. */
+static int make(const char *name, unsigned from, unsigned to, int *ret_idx)
+{
+	struct tidx_head head = { .magic = TIDX_MAGIC };
+	char idx[64];
+	struct stat st;
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), x;
+	uint64_t at = 0;
+
+	snprintf(idx, sizeof(idx), "%s.idx", name);
+	x = open(idx, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	head.inode = st.st_ino;
+	(void)!write(x, &head, sizeof(head));
+	for (unsigned i = from; i < to; i++) {
+		struct tidx_entry e = { .offset = at, .real_ns = (i + 1) * 1000000000ull, .life = i < 1000 ? 1 : 2 };
+
+		(void)!write(x, &e, sizeof(e));
+		at += (uint64_t)dprintf(fd, "INFO %06u %0*d\n", i, (int)(i % 700), 7);
+	}
+	*ret_idx = x;
+	return fd;
+}
+
+static void archive(const char *name, int fd, int idx)
+{
+	struct archive_sums sums;
+	struct fault f = { "" };
+	char to[64], from[64];
+	int out;
+
+	snprintf(to, sizeof(to), "%s.lz4", name);
+	snprintf(from, sizeof(from), "%s.idx", name);
+	out = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_msg(archive_write(fd, idx, out, NULL, &sums, &f) == 0, "%s", f.text);
+	(void)unlink(name);
+	(void)unlink(from);
+	close(out);
+}
+
+/* 4000 lines: 0..1999 archived, 2000..2999 rotated, the rest in the current file. */
+static void make_history(void)
+{
+	int x, fd = make("a.log.000000001", 0, 2000, &x);
+
+	archive("a.log.000000001", fd, x);
+	close(fd);
+	close(x);
+	close(make("a.log.000000002", 2000, 3000, &x));
+	close(x);
+	close(make("a.log", 3000, 4000, &x));
+	close(x);
+}
+
+/* Counts the lines that q lets through; they must be first, first + 1, ... in the direction. */
+static unsigned count(const struct log_query *q, enum stream_way way, unsigned first)
+{
+	struct stream *s;
+	struct log_entry e;
+	struct fault f = { "" };
+	unsigned n = 0, wrong = 0;
+	int r;
+
+	ck_assert_msg(stream_open(dir, "a", 0, way, q, &c, &s, &f) == 0, "%s", f.text);
+	for (; (r = stream_read(s, &e, &f)) == 1; n++)
+		wrong += (unsigned)atoi(e.text + 5) != (way == STREAM_FORWARD ? first + n : first - n);
+	ck_assert_msg(r == 0, "%s", f.text);
+	ck_assert_uint_eq(wrong, 0);
+	stream_close(s);
+	return n;
+}
+
+START_TEST(both_directions)
+{
+	make_history();
+	ck_assert_uint_eq(count(&all, STREAM_FORWARD, 0), 4000);
+	ck_assert_uint_eq(count(&all, STREAM_BACKWARD, 3999), 4000);
+	ck_assert_int_eq(complaints, 0);
+}
+END_TEST
+
+START_TEST(seeks_by_time_and_run)
+{
+	struct log_query q = all;
+
+	make_history();
+	q.since_ns = 1500ull * 1000000000;
+	ck_assert_uint_eq(count(&q, STREAM_FORWARD, 1499), 2501);
+	ck_assert_uint_eq(count(&q, STREAM_BACKWARD, 3999), 2501);
+	q.until_ns = 2100ull * 1000000000;
+	ck_assert_uint_eq(count(&q, STREAM_FORWARD, 1499), 601);
+	ck_assert_uint_eq(count(&q, STREAM_BACKWARD, 2099), 601);
+	q = all;
+	q.life = 1;
+	ck_assert_uint_eq(count(&q, STREAM_FORWARD, 0), 1000);
+	ck_assert_uint_eq(count(&q, STREAM_BACKWARD, 999), 1000);
+	q.life = 3;
+	ck_assert_uint_eq(count(&q, STREAM_FORWARD, 0), 0);
+}
+END_TEST
+
+START_TEST(filters)
+{
+	struct log_query q = all;
+
+	make_history();
+	q.text = "INFO 00123";
+	q.text_len = 10;
+	ck_assert_uint_eq(count(&q, STREAM_FORWARD, 1230), 10);
+	ck_assert_uint_eq(count(&q, STREAM_BACKWARD, 1239), 10);
+	q.min_level = LOG_LEVEL_WARNING;
+	ck_assert_uint_eq(count(&q, STREAM_FORWARD, 0), 0);
+}
+END_TEST
+
+/* Every byte of an index may be anything: the lines are all there, with other times or none. */
+START_TEST(a_damaged_time_index_costs_no_line)
+{
+	unsigned wrong = 0;
+	int x, fd = make("a.log", 0, 20, &x);
+
+	for (off_t at = 0; at < 32 + 24 * 20; at += 3) {
+		char old, bad = (char)0xa5;
+
+		(void)!pread(x, &old, 1, at);
+		(void)!pwrite(x, &bad, 1, at);
+		wrong += count(&all, STREAM_FORWARD, 0) != 20;
+		(void)!pwrite(x, &old, 1, at);
+	}
+	for (off_t size = 32 + 24 * 20; size >= 0; size -= 7) {
+		(void)!ftruncate(x, size);
+		wrong += count(&all, STREAM_BACKWARD, 19) != 20;
+	}
+	ck_assert_uint_eq(wrong, 0);
+	close(fd);
+	close(x);
+}
+END_TEST
+
+/* A damaged frame costs its own lines, once complained of. */
+START_TEST(a_damaged_block_costs_itself)
+{
+	struct stream *s;
+	struct log_entry e;
+	struct fault f;
+	int fd;
+	unsigned n = 0;
+
+	make_history();
+	fd = open("a.log.000000001.lz4", O_RDWR | O_CLOEXEC);
+	(void)!pwrite(fd, "xxxxxxxx", 8, 40);
+	close(fd);
+	ck_assert_int_eq(stream_open(dir, "a", 0, STREAM_FORWARD, &all, &c, &s, &f), 0);
+	while (stream_read(s, &e, &f) == 1)
+		n++;
+	stream_close(s);
+	ck_assert_uint_gt(n, 2000);
+	ck_assert_uint_lt(n, 4000);
+	ck_assert_int_eq(complaints, 1);
+}
+END_TEST
+
+START_TEST(merges_by_arrival)
+{
+	const struct log_place places[] = { { dir, "a" }, { dir, "b" } };
+	struct merge *m;
+	struct log_entry e;
+	struct fault f;
+	unsigned wrong = 0;
+	int x, fd = make("a.log", 0, 300, &x);
+
+	close(fd);
+	close(x);
+	fd = make("b.log", 100, 200, &x);
+	close(fd);
+	close(x);
+	for (int way = 0; way < 2; way++) {
+		uint64_t last = way ? UINT64_MAX : 0;
+		unsigned n = 0;
+
+		ck_assert_int_eq(merge_open(places, 2, way ? STREAM_BACKWARD : STREAM_FORWARD, &all, &c, &m, &f), 0);
+		for (; merge_read(m, &e, &f) == 1; n++) {
+			wrong += way ? e.arrival_ns > last : e.arrival_ns < last;
+			last = e.arrival_ns;
+		}
+		ck_assert_uint_eq(n, 400);
+		merge_close(m);
+	}
+	ck_assert_uint_eq(wrong, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("logread/stream");
+	TCase *t = tcase_create("all");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, enter, leave);
+	tcase_add_test(t, both_directions);
+	tcase_add_test(t, seeks_by_time_and_run);
+	tcase_add_test(t, filters);
+	tcase_add_test(t, a_damaged_time_index_costs_no_line);
+	tcase_add_test(t, a_damaged_block_costs_itself);
+	tcase_add_test(t, merges_by_arrival);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed;
+}
