@@ -11,7 +11,7 @@
 #include "cli/story.h"
 
 struct overview {
-	size_t n, running, at_rest, failed, on_the_way;
+	size_t n, running, at_rest, failed, on_the_way, unhealthy;
 	struct table *table;
 	char **note; /* why some of them are not running */
 	size_t notes, notes_size;
@@ -22,12 +22,13 @@ static void count(struct overview *o, const struct view_row *r)
 	o->n++;
 	if (r->gone || r->row.life.state == PT_STATE_FAILED)
 		o->failed++;
-	else if (r->row.life.state == PT_STATE_RUNNING)
-		o->running++;
 	else if (pt_state_traits(r->row.life.state) & PT_TRAIT_REST)
 		o->at_rest++;
-	else
+	else if (r->row.life.state != PT_STATE_RUNNING)
 		o->on_the_way++;
+	else
+		o->running++;
+	o->unhealthy += story_is_unhealthy(r);
 }
 
 static bool add_note(struct overview *o, const struct view *v, const struct view_row *r)
@@ -60,12 +61,14 @@ static int by_text(const void *a, const void *b)
 
 static void print_headline(const struct overview *o, const struct view *v)
 {
-	bool healthy = o->failed == 0 && o->on_the_way == 0;
+	bool healthy = o->failed == 0 && o->on_the_way == 0 && o->unhealthy == 0;
 	const char *word = !v->supervised ? "UNSUPERVISED" : healthy ? "HEALTHY" : "DEGRADED";
 	enum term_colour colour = !v->supervised ? TERM_RED : healthy ? TERM_GREEN : TERM_YELLOW;
 
 	printf("%s%s%s: %zu process%s, %zu running", term_colour(colour), word, term_colour(TERM_PLAIN), o->n,
 		o->n == 1 ? "" : "es", o->running);
+	if (o->unhealthy)
+		printf(" (%zu unhealthy)", o->unhealthy);
 	if (o->on_the_way)
 		printf(", %zu on the way", o->on_the_way);
 	if (o->failed)

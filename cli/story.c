@@ -93,6 +93,12 @@ static uint64_t until(const struct view *v, uint64_t at_boot_ns)
 	return at_boot_ns > v->now_boot_ns ? at_boot_ns - v->now_boot_ns : 0;
 }
 
+bool story_is_unhealthy(const struct view_row *r)
+{
+	return !r->gone && r->row.life.state == PT_STATE_RUNNING &&
+		(r->row.health.verdict == PT_HEALTH_UNHEALTHY || r->row.health.verdict == PT_HEALTH_DEGRADED);
+}
+
 const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX])
 {
 	const struct pt_ident *id = &r->row.ident;
@@ -100,6 +106,10 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 	char how[STORY_MAX], span[CLOCK_TEXT_MAX], window[CLOCK_TEXT_MAX];
 
 	buf[0] = 0;
+	if (story_is_unhealthy(r)) {
+		(void)str_copy(buf, STORY_MAX, r->row.health.error[0] ? r->row.health.error : pt_health_label(r->row.health.verdict));
+		return buf;
+	}
 	if (!r->gone && l->state != PT_STATE_FAILED && l->state != PT_STATE_BACKOFF && l->state != PT_STATE_STOPPING)
 		return buf;
 	how_it_ended(l, how);

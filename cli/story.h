@@ -14,7 +14,10 @@
 /* How a run ended: "exited with status 1", "was killed by SIGSEGV (core dumped)". Returns buf. */
 const char *story_exit(unsigned exit_kind, int wait_status, char buf[static STORY_MAX]);
 
-/* Why a process is not running, in a few words for the status table: "exited with status 1, restart limit 10/5m
+/* It runs, and its health is unhealthy or degraded. */
+bool story_is_unhealthy(const struct view_row *r);
+
+/* Why a process is not running, or not well, in a few words for the status table: "exited with status 1, restart limit 10/5m
  * reached", "restarts in 3s (exited
  * with status 1)". "" where there is nothing to say. Returns buf. */
 const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX]);
