@@ -132,6 +132,7 @@ int stream_need_fifo(struct stream *st)
 	int bytes = fcntl(fd, F_GETPIPE_SZ);
 	if (st == st->main)
 		st->log.pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	st->pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
 	return 0;
 }
 

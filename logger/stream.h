@@ -42,6 +42,7 @@ struct logger {
 	size_t archive_next, remove_next;
 	struct loop_timer keep_timer;
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
+	unsigned large_pipes; /* that we have made larger */
 	int peek[2];	      /* a pipe of our own to look into others' with tee(2) */
 };
 
@@ -72,7 +73,7 @@ struct stream {
 	uint64_t size;		/* of the current file, as we left it */
 	uint8_t state;		/* enum pt_log_state of this stream alone, and its errno */
 	int32_t error;
-	uint32_t pipe_fill;
+	uint32_t pipe_fill, pipe_bytes;
 	uint64_t full_boot_ns;	/* its pipe is full since; 0 = it is not */
 	/* rotation */
 	uint64_t rotate_bytes;
