@@ -129,6 +129,13 @@ void runs_moved(struct stream *st, uint64_t at, uint64_t bytes);
 void own_begin(struct logger *lg);
 void own_check(struct logger *lg, bool now);
 
+/* What file.c and stream.c share: "STEM" with a suffix; open with a descriptor taken from a quiet stream if none is left; does the name still lead to what
+ * fd has open? */
+#define STREAM_FILE_MAX (PT_NAME_MAX + 16)
+const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX]);
+int stream_open(struct logger *lg, int dirfd, const char *name, int flags);
+bool stream_is_named(int fd, int dirfd, const char *name);
+
 /* Ask epoll for the next byte, or stop asking. */
 int stream_arm(struct stream *st, bool armed);
 void stream_wake_in(struct stream *st, uint64_t ns);

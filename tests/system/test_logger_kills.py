@@ -62,7 +62,8 @@ def check_lines(text, first_line=None):
 
 
 def writer(tend, name, nap="0.002", bundle="50"):
-    return identity(start(tend, name, sys.executable, "-I", "-S", "-c", WRITER, tend.work / "enough", nap, bundle))
+    command = (sys.executable, "-I", "-S", "-c", WRITER, tend.work / "enough", nap, bundle)
+    return identity(start(tend, name, *command, options=("--log-size", "0")))  # one file
 
 
 @pytest.mark.timeout(300)
