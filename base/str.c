@@ -376,7 +376,7 @@ int str_bytes(const char *text, uint64_t *ret_bytes)
 	end += *end == 'B' || *end == 'b';
 	if (*end)
 		return -EINVAL;
-	if (value > 9007199254740992.0)
+	if (value > 1e15)
 		return -ERANGE;
 	*ret_bytes = (uint64_t)value;
 	return 0;

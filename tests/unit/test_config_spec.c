@@ -65,7 +65,7 @@ START_TEST(round_trip)
 	s.stable_ms = 0;
 	s.stop_signal = 64;
 	s.separate_stderr = 1;
-	s.log_rotate_bytes = 1ull << 53;
+	s.log_rotate_bytes = 999999999999999ull;
 	s.log_keep_bytes = 7;
 	s.log_rotate_age_s = UINT32_MAX;
 	s.log_keep_age_s = 8;
