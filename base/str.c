@@ -363,7 +363,7 @@ int str_bytes(const char *text, uint64_t *ret_bytes)
 	double value;
 	const char *unit;
 
-	if (text[0] < '0' || text[0] > '9' || text[strspn(text, "0123456789.")] == 'x')
+	if (text[0] < '0' || text[0] > '9' || strpbrk(text, "eExXpP"))
 		return -EINVAL;
 	value = strtod(text, &end);
 	unit = *end ? strchr(units, *end & ~0x20) : NULL;
@@ -376,7 +376,7 @@ int str_bytes(const char *text, uint64_t *ret_bytes)
 	end += *end == 'B' || *end == 'b';
 	if (*end)
 		return -EINVAL;
-	if (value > 9007199254740992.0)
+	if (value > 1e15)
 		return -ERANGE;
 	*ret_bytes = (uint64_t)value;
 	return 0;

@@ -29,7 +29,7 @@ int str_int(const char *text, int64_t min, int64_t max, int64_t *ret);
 /* A duration: "30" is seconds, also "1.5s", "500ms", "2m", "1m30s", "2h", "1d". Never negative. -EINVAL, -ERANGE (over 10 years). */
 int str_duration_ms(const char *text, uint64_t *ret_ms);
 
-/* A size: "4096" is bytes, also "64KiB", "64K", "1.5MiB", "2G" (all by 1024). -EINVAL, -ERANGE (over 2^53). */
+/* A size: "4096" is bytes, also "64KiB", "64K", "1.5MiB", "2G" (all by 1024). -EINVAL, -ERANGE (over 10^15). */
 int str_bytes(const char *text, uint64_t *ret_bytes);
 
 /* "TERM", "SIGTERM", "term", "15" -> 15. -EINVAL for what is no signal. Real-time signals as "RTMIN+3". */

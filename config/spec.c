@@ -13,7 +13,7 @@
 static const char *const policy_words[] = { "no", "on-failure", "always" };
 static const char *const service_words[] = { "agent", "service", "registry" };
 
-#define SPEC_BYTES_LIMIT 9007199254740992.0 /* 2^53: a JSON number holds it exactly */
+#define SPEC_BYTES_LIMIT 1e15 /* 15 digits: a JSON number is printed exactly */
 
 /* The numbers of a spec: key, where, default, range. One list serves defaults, parser and printer. */
 static const struct number {

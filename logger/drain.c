@@ -28,6 +28,8 @@
 #define TURN_BYTES (256u << 10) /* from one stream, before the others have their turn */
 #define REST_BYTES (16u << 20)	/* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
 #define FULL_BYTES (32u << 10)	/* a call that moved less than this has left little behind */
+#define LARGE_PIPE_BYTES (256 << 10)
+#define LARGE_PIPES	 64u
 #define RETRY_NS   NS_PER_SEC
 
 static uint32_t waiting(const struct stream *st)
@@ -162,6 +164,23 @@ static void unblocked(struct stream *st)
 		st->main->log.stall_max_ns = ns;
 }
 
+/* A process that writes faster than we could sleep gets a larger pipe, so that naps are worth it. Not too many: the kernel has a limit on the pipe
+ * pages of a user, beyond which new pipes get hardly any. */
+static void enlarge(struct stream *st)
+{
+	int bytes;
+
+	if (st->pipe_bytes >= (uint32_t)LARGE_PIPE_BYTES || st->lg->large_pipes >= LARGE_PIPES)
+		return;
+	bytes = fcntl(st->fifo, F_SETPIPE_SZ, LARGE_PIPE_BYTES);
+	st->lg->large_pipes++;
+	if (bytes <= 0)
+		return;
+	st->pipe_bytes = (uint32_t)bytes;
+	if (st == st->main)
+		st->log.pipe_bytes = st->pipe_bytes;
+}
+
 void drain_now(struct stream *st)
 {
 	uint64_t moved;
@@ -184,9 +203,14 @@ void drain_now(struct stream *st)
 		(void)stream_arm(st, true);
 		return;
 	}
-	st->nap_ns = drain_nap(st->nap_ns, moved, st->main->log.pipe_bytes);
-	(void)stream_arm(st, false);
-	stream_wake_in(st, st->nap_ns);
+	st->nap_ns = drain_nap(st->nap_ns, moved, st->pipe_bytes);
+	if (st->nap_ns == 0)
+		enlarge(st);
+	(void)stream_arm(st, st->nap_ns == 0);
+	if (st->nap_ns)
+		stream_wake_in(st, st->nap_ns);
+	else
+		loop_timer_clear(st->lg->loop, &st->timer);
 }
 
 void drain_rest(struct stream *st)

@@ -3,16 +3,15 @@
 
 #define PIPE_BYTES (64u << 10) /* where the pipe does not say */
 
-/* The pipe was nearly full: its writer had to wait, or soon would have. Nearly empty: the call was hardly worth it. */
+/* The pipe was half full or more: its writer had to wait, or soon would have. Nearly empty: the call was hardly worth it.
+ * 0: it fills faster than we could sleep. */
 uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes)
 {
 	if (pipe_bytes == 0)
 		pipe_bytes = PIPE_BYTES;
-	if (moved >= pipe_bytes - pipe_bytes / 4)
-		nap_ns /= 2;
-	else if (moved < pipe_bytes / 4)
-		nap_ns *= 2;
-	if (nap_ns < DRAIN_NAP_MIN_NS)
-		return DRAIN_NAP_MIN_NS;
+	if (moved >= pipe_bytes / 2)
+		return nap_ns / 2 < DRAIN_NAP_MIN_NS ? 0 : nap_ns / 2;
+	if (moved < pipe_bytes / 8)
+		nap_ns = nap_ns ? nap_ns * 2 : DRAIN_NAP_MIN_NS;
 	return nap_ns < DRAIN_NAP_MAX_NS ? nap_ns : DRAIN_NAP_MAX_NS;
 }

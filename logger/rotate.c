@@ -42,8 +42,8 @@ static int open_peek(struct logger *lg, const struct stream *st)
 {
 	if (lg->peek[0] < 0 && pipe2(lg->peek, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
-	if (fcntl(lg->peek[1], F_GETPIPE_SZ) < (int)st->main->log.pipe_bytes)
-		(void)fcntl(lg->peek[1], F_SETPIPE_SZ, (int)st->main->log.pipe_bytes);
+	if (fcntl(lg->peek[1], F_GETPIPE_SZ) < (int)st->pipe_bytes)
+		(void)fcntl(lg->peek[1], F_SETPIPE_SZ, (int)st->pipe_bytes);
 	return 0;
 }
 

@@ -18,7 +18,7 @@
 #include "logger/stream.h"
 #include "logread/format.h"
 
-#define RETRY_NS (60 * NS_PER_SEC)
+#define RETRY_NS (10 * NS_PER_SEC)
 
 void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const char *base)
 {
@@ -320,7 +320,7 @@ static void failed(struct shelf *sh, struct shelf_file *f, const struct job *j)
 		publish(sh);
 		return;
 	}
-	say(SAY_WARNING, "can't %s logs/%s.%09u, tried again in a minute: %s", j->kind == JOB_ARCHIVE ? "compress" : "delete", j->base,
+	say(SAY_WARNING, "can't %s logs/%s.%09u, tried again in 10 s: %s", j->kind == JOB_ARCHIVE ? "compress" : "delete", j->base,
 	    j->number, j->fault.text);
 	sh->retry_boot_ns = clock_boot_ns() + RETRY_NS;
 }

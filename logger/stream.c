@@ -27,12 +27,10 @@
 #include "logger/publish.h"
 #include "shm/owner.h"
 
-#define FILE_NAME_MAX (PT_NAME_MAX + 16)
-#define NAME_CHECK_NS NS_PER_SEC /* how often the file's name is compared, while bytes flow */
 
-static const char *file_name(const struct stream *st, const char *suffix, char buf[static FILE_NAME_MAX])
+const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
 {
-	(void)snprintf(buf, FILE_NAME_MAX, "%s%s", st->stem, suffix);
+	(void)snprintf(buf, STREAM_FILE_MAX, "%s%s", st->stem, suffix);
 	return buf;
 }
 
@@ -100,7 +98,7 @@ static bool spare_descriptors(struct logger *lg)
 	return any;
 }
 
-static int open_sparing(struct logger *lg, int dirfd, const char *name, int flags)
+int stream_open(struct logger *lg, int dirfd, const char *name, int flags)
 {
 	int fd = io_open(dirfd, name, flags, 0600);
 
@@ -111,13 +109,13 @@ static int open_sparing(struct logger *lg, int dirfd, const char *name, int flag
 
 int stream_need_fifo(struct stream *st)
 {
-	char name[FILE_NAME_MAX];
+	char name[STREAM_FILE_MAX];
 	struct stat sb;
 	int r, fd;
 
 	if (st->fifo >= 0)
 		return 0;
-	fd = open_sparing(st->lg, st->lg->home.run_fd, file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
+	fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
 	r = fstat(fd, &sb) < 0 ? -errno : S_ISFIFO(sb.st_mode) ? 0 : -EINVAL;
@@ -132,6 +130,7 @@ int stream_need_fifo(struct stream *st)
 	int bytes = fcntl(fd, F_GETPIPE_SZ);
 	if (st == st->main)
 		st->log.pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
+	st->pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
 	return 0;
 }
 
@@ -144,7 +143,7 @@ static void close_fifo(struct stream *st)
 }
 
 /* Does the name still lead to what fd has open? */
-static bool is_named(int fd, int dirfd, const char *name)
+bool stream_is_named(int fd, int dirfd, const char *name)
 {
 	struct stat open, named;
 
@@ -152,105 +151,14 @@ static bool is_named(int fd, int dirfd, const char *name)
 		open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
 
-/* Someone removed the folder: make it again, else its processes would stand still one by one. */
-static int renew_folder(struct home *h)
-{
-	if (mkdirat(h->fd, "logs", 0700) < 0 && errno != EEXIST)
-		return -errno;
-	int fd = io_open(h->fd, "logs", O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return fd;
-	io_close(&h->logs_fd);
-	h->logs_fd = fd;
-	return 0;
-}
-
-static int open_file(struct stream *st)
-{
-	const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY; /* not O_APPEND: splice(2) refuses such a file */
-	struct logger *lg = st->lg;
-	char name[FILE_NAME_MAX];
-	int fd = open_sparing(lg, lg->home.logs_fd, file_name(st, ".log", name), flags);
-
-	if (fd == -ENOENT && renew_folder(&lg->home) == 0)
-		fd = open_sparing(lg, lg->home.logs_fd, name, flags);
-	if (fd < 0)
-		return fd;
-	st->file = fd;
-	st->checked_boot_ns = clock_boot_ns();
-	return 0;
-}
-
-void stream_close_file(struct stream *st)
-{
-	tidx_close(&st->tidx);
-	st->tidx_told = false;
-	st->copying = false;
-	io_close(&st->file);
-}
-
-/* Somebody took bytes away, or put some there: both are counted, so that the sums stay true. */
-static void account(struct stream *st, uint64_t size)
-{
-	struct pt_log *log = &st->main->log;
-
-	if (size < st->size)
-		log->gone_bytes += st->size - size;
-	else
-		log->base_bytes += size - st->size;
-	if (size < st->size)
-		tidx_close(&st->tidx); /* it speaks of bytes that are no more */
-	st->size = size;
-}
-
-/* Close the file if it was deleted or another has its name now. The count of links is free; the name costs a
- * look-up. */
-static void drop_stale_file(struct stream *st)
-{
-	uint64_t now = clock_boot_ns();
-	char name[FILE_NAME_MAX];
-	struct stat sb;
-
-	if (fstat(st->file, &sb) == 0 && sb.st_nlink > 0) {
-		if (now - st->checked_boot_ns < NAME_CHECK_NS)
-			return;
-		st->checked_boot_ns = now;
-		if (is_named(st->file, st->lg->home.logs_fd, file_name(st, ".log", name)))
-			return;
-	}
-	account(st, 0);
-	stream_close_file(st);
-}
-
-int stream_need_file(struct stream *st, off_t *ret_size)
-{
-	struct stat sb;
-	int r;
-
-	if (st->file >= 0)
-		drop_stale_file(st);
-	if (st->file < 0 && (r = open_file(st)))
-		return r;
-	if (fstat(st->file, &sb) < 0)
-		return -errno;
-	if (!S_ISREG(sb.st_mode)) {
-		io_close(&st->file);
-		return -EINVAL;
-	}
-	*ret_size = sb.st_size; /* asked each time: whoever truncates the file gets no hole in it */
-	if ((uint64_t)sb.st_size != st->size)
-		account(st, (uint64_t)sb.st_size);
-	return 0;
-}
-
 /* --- coming and going --- */
 
 static uint64_t file_size(const struct stream *st)
 {
-	char name[FILE_NAME_MAX];
+	char name[STREAM_FILE_MAX];
 	struct stat sb;
 
-	return fstatat(st->lg->home.logs_fd, file_name(st, ".log", name), &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) ?
+	return fstatat(st->lg->home.logs_fd, stream_file_name(st, ".log", name), &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) ?
 		       (uint64_t)sb.st_size :
 		       0;
 }
@@ -287,7 +195,7 @@ static void take_limits(struct stream *st, const struct pt_ident *ident)
 static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row *row, struct stream *main, uint64_t *marked)
 {
 	struct stream *st = calloc(1, sizeof(*st));
-	char base[FILE_NAME_MAX];
+	char base[STREAM_FILE_MAX];
 
 	if (!st) {
 		say(SAY_ERROR, "%s: no memory to capture its output", row->ident.name);
@@ -305,7 +213,7 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	loop_timer_init(&st->timer, on_timer, st);
 	loop_timer_init(&st->age, on_age, st);
 	st->size = file_size(st);
-	shelf_init(&st->shelf, lg, st, file_name(st, ".log", base));
+	shelf_init(&st->shelf, lg, st, stream_file_name(st, ".log", base));
 	shelf_load(&st->shelf, catalog(lg), marked);
 	take_limits(st, &row->ident);
 	return st;
@@ -338,10 +246,10 @@ static void wake_up(struct stream *st, const struct pt_row *row)
 	st->life = known && row->life.life ? row->life.life - 1 : 0;
 	if (st->size) { /* the run that was noted last goes on, unless it is another now */
 		off_t size;
-		char idx[FILE_NAME_MAX];
+		char idx[STREAM_FILE_MAX];
 
 		r = stream_need_file(st, &size);
-		if (!r && tidx_open(&st->tidx, st->lg->home.logs_fd, file_name(st, ".log.idx", idx), st->file, st->size) == 0) {
+		if (!r && tidx_open(&st->tidx, st->lg->home.logs_fd, stream_file_name(st, ".log.idx", idx), st->file, st->size) == 0) {
 			if (st->tidx.last.life)
 				st->life = st->tidx.last.life;
 			tidx_close(&st->tidx);
@@ -436,7 +344,7 @@ void stream_forget_versions(struct logger *lg)
 static void look_again(struct stream *st, const struct pt_row *row, uint64_t version)
 {
 	struct logger *lg = st->lg;
-	char name[FILE_NAME_MAX];
+	char name[STREAM_FILE_MAX];
 
 	if (strcmp(st->name, row->ident.name) != 0) {
 		end(lg, row->slot);
@@ -451,7 +359,7 @@ static void look_again(struct stream *st, const struct pt_row *row, uint64_t ver
 		if (s != st)
 			take_limits(s, &row->ident);
 		runs_begin(s, &row->life, false);
-		if (s->fifo >= 0 && is_named(s->fifo, lg->home.run_fd, file_name(s, ".out", name)))
+		if (s->fifo >= 0 && stream_is_named(s->fifo, lg->home.run_fd, stream_file_name(s, ".out", name)))
 			continue;
 		if (s->fifo >= 0) {
 			drain_rest(s);

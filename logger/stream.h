@@ -42,6 +42,7 @@ struct logger {
 	size_t archive_next, remove_next;
 	struct loop_timer keep_timer;
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
+	unsigned large_pipes; /* that we have made larger */
 	int peek[2];	      /* a pipe of our own to look into others' with tee(2) */
 };
 
@@ -72,7 +73,7 @@ struct stream {
 	uint64_t size;		/* of the current file, as we left it */
 	uint8_t state;		/* enum pt_log_state of this stream alone, and its errno */
 	int32_t error;
-	uint32_t pipe_fill;
+	uint32_t pipe_fill, pipe_bytes;
 	uint64_t full_boot_ns;	/* its pipe is full since; 0 = it is not */
 	/* rotation */
 	uint64_t rotate_bytes;
@@ -127,6 +128,13 @@ void runs_moved(struct stream *st, uint64_t at, uint64_t bytes);
 /* own.c: tend.log. */
 void own_begin(struct logger *lg);
 void own_check(struct logger *lg, bool now);
+
+/* What file.c and stream.c share: "STEM" with a suffix; open with a descriptor taken from a quiet stream if none is left; does the name still lead to what
+ * fd has open? */
+#define STREAM_FILE_MAX (PT_NAME_MAX + 16)
+const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX]);
+int stream_open(struct logger *lg, int dirfd, const char *name, int flags);
+bool stream_is_named(int fd, int dirfd, const char *name);
 
 /* Ask epoll for the next byte, or stop asking. */
 int stream_arm(struct stream *st, bool armed);

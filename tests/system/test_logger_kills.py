@@ -62,7 +62,8 @@ def check_lines(text, first_line=None):
 
 
 def writer(tend, name, nap="0.002", bundle="50"):
-    return identity(start(tend, name, sys.executable, "-I", "-S", "-c", WRITER, tend.work / "enough", nap, bundle, options=("--log-size", "0")))
+    command = (sys.executable, "-I", "-S", "-c", WRITER, tend.work / "enough", nap, bundle)
+    return identity(start(tend, name, *command, options=("--log-size", "0")))  # one file
 
 
 @pytest.mark.timeout(300)
@@ -90,7 +91,7 @@ def test_a_logger_killed_fifty_times(tend):
 
 def test_a_flood_through_the_deaths_of_every_daemon(tend):
     """A writer that is always blocked on a full pipe, while all kinds of daemons die."""
-    ident = identity(start(tend, "flood", helper("flooder"), "600000", "100", options=("--log-size", "0")))
+    ident = identity(start(tend, "flood", helper("flooder"), "600000", "100"))
     for round_ in range(6):
         tend.wait_daemons()
         time.sleep(random.uniform(0, 0.2))

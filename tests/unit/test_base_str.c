@@ -210,6 +210,25 @@ START_TEST(signals)
 }
 END_TEST
 
+START_TEST(sizes)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} good[] = { { "0", 0 }, { "4096", 4096 }, { "1K", 1024 }, { "64KiB", 65536 }, { "1.5MiB", 1572864 }, { "2g", 2ull << 30 }, { "10B", 10 }, { "1TB", 1ull << 40 } };
+	static const char *const bad[] = { "", "-1", "K", "1X", "1KiBx", "0x10", " 1", "1 K", "inf", "1e3" };
+	uint64_t bytes;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_int_eq(str_bytes(good[i].text, &bytes), 0);
+		ck_assert_uint_eq(bytes, good[i].bytes);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(str_bytes(bad[i], &bytes) == -EINVAL, "%s", bad[i]);
+	ck_assert_int_eq(str_bytes("100000T", &bytes), -ERANGE);
+}
+END_TEST
+
 START_TEST(distances)
 {
 	char far[66];
@@ -277,6 +296,7 @@ int main(void)
 	tcase_add_test(tc, durations);
 	tcase_add_test(tc, signals);
 	tcase_add_test(tc, distances);
+	tcase_add_test(tc, sizes);
 	tcase_add_test(tc, hashes);
 	tcase_add_test(tc, faults);
 	suite_add_tcase(s, tc);

@@ -64,6 +64,12 @@ START_TEST(round_trip)
 	s.restart_window_ms = 3;
 	s.stable_ms = 0;
 	s.stop_signal = 64;
+	s.separate_stderr = 1;
+	s.log_rotate_bytes = 999999999999999ull;
+	s.log_keep_bytes = 7;
+	s.log_rotate_age_s = UINT32_MAX;
+	s.log_keep_age_s = 8;
+	s.log_keep_files = 0;
 	s.policy = 2;
 	s.service = 0;
 	text = spec_print(&s);
@@ -84,6 +90,12 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(back.restart_window_ms, s.restart_window_ms);
 	ck_assert_uint_eq(back.stable_ms, s.stable_ms);
 	ck_assert_uint_eq(back.stop_signal, s.stop_signal);
+	ck_assert_uint_eq(back.separate_stderr, s.separate_stderr);
+	ck_assert_uint_eq(back.log_rotate_bytes, s.log_rotate_bytes);
+	ck_assert_uint_eq(back.log_keep_bytes, s.log_keep_bytes);
+	ck_assert_uint_eq(back.log_rotate_age_s, s.log_rotate_age_s);
+	ck_assert_uint_eq(back.log_keep_age_s, s.log_keep_age_s);
+	ck_assert_uint_eq(back.log_keep_files, s.log_keep_files);
 	ck_assert_uint_eq(back.policy, s.policy);
 	ck_assert_uint_eq(back.service, s.service);
 	ck_assert_uint_eq(spec_hash(&back), spec_hash(&s));
@@ -109,6 +121,10 @@ START_TEST(defaults)
 	ck_assert_uint_eq(s.restart_limit, SPEC_RESTART_LIMIT);
 	ck_assert_uint_eq(s.restart_window_ms, SPEC_RESTART_WINDOW_MS);
 	ck_assert_uint_eq(s.stable_ms, SPEC_STABLE_MS);
+	ck_assert_uint_eq(s.separate_stderr, 0);
+	ck_assert_uint_eq(s.log_rotate_bytes, SPEC_LOG_ROTATE_BYTES);
+	ck_assert_uint_eq(s.log_keep_files, SPEC_LOG_KEEP_FILES);
+	ck_assert_uint_eq(s.log_rotate_age_s + s.log_keep_age_s + s.log_keep_bytes, 0);
 	ck_assert_uint_eq(init.stop_timeout_ms, s.stop_timeout_ms);
 	ck_assert_ptr_null(s.file);
 	spec_done(&s);
@@ -170,6 +186,10 @@ static const struct {
 	{ "{" PLAIN ", \"restart_limit\": 65536}", "\"restart_limit\"" },
 	{ "{" PLAIN ", \"restart_window_ms\": 0}", "\"restart_window_ms\"" },
 	{ "{" PLAIN ", \"stable_ms\": true}", "\"stable_ms\"" },
+	{ "{" PLAIN ", \"log\": 1}", "\"log\"" },
+	{ "{" PLAIN ", \"log\": {\"separate_stderr\": 1}}", "\"log.separate_stderr\"" },
+	{ "{" PLAIN ", \"log\": {\"rotate_bytes\": -1}}", "\"log.rotate_bytes\"" },
+	{ "{" PLAIN ", \"log\": {\"keep_files\": 1e10}}", "\"log.keep_files\"" },
 	{ "{" PLAIN ", \"stop_signal\": 0}", "\"stop_signal\"" },
 	{ "{" PLAIN ", \"stop_signal\": 65}", "\"stop_signal\"" },
 	{ "{" PLAIN ", \"stop_signal\": \"TERM\"}", "\"stop_signal\"" },

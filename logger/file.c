@@ -1,0 +1,104 @@
+/* logger/file.c - the current log file of a stream: opened, checked, counted (logger/stream.h). */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "logger/stream.h"
+
+#define NAME_CHECK_NS NS_PER_SEC /* how often the file's name is compared, while bytes flow */
+
+/* Someone removed the folder: make it again, else its processes would stand still one by one. */
+static int renew_folder(struct home *h)
+{
+	if (mkdirat(h->fd, "logs", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	int fd = io_open(h->fd, "logs", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	io_close(&h->logs_fd);
+	h->logs_fd = fd;
+	return 0;
+}
+
+static int open_file(struct stream *st)
+{
+	const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY; /* not O_APPEND: splice(2) refuses such a file */
+	struct logger *lg = st->lg;
+	char name[STREAM_FILE_MAX];
+	int fd = stream_open(lg, lg->home.logs_fd, stream_file_name(st, ".log", name), flags);
+
+	if (fd == -ENOENT && renew_folder(&lg->home) == 0)
+		fd = stream_open(lg, lg->home.logs_fd, name, flags);
+	if (fd < 0)
+		return fd;
+	st->file = fd;
+	st->checked_boot_ns = clock_boot_ns();
+	return 0;
+}
+
+void stream_close_file(struct stream *st)
+{
+	tidx_close(&st->tidx);
+	st->tidx_told = false;
+	st->copying = false;
+	io_close(&st->file);
+}
+
+/* Somebody took bytes away, or put some there: both are counted, so that the sums stay true. */
+static void account(struct stream *st, uint64_t size)
+{
+	struct pt_log *log = &st->main->log;
+
+	if (size < st->size)
+		log->gone_bytes += st->size - size;
+	else
+		log->base_bytes += size - st->size;
+	if (size < st->size)
+		tidx_close(&st->tidx); /* it speaks of bytes that are no more */
+	st->size = size;
+}
+
+/* Close the file if it was deleted or another has its name now. The count of links is free; the name costs a
+ * look-up. */
+static void drop_stale_file(struct stream *st)
+{
+	uint64_t now = clock_boot_ns();
+	char name[STREAM_FILE_MAX];
+	struct stat sb;
+
+	if (fstat(st->file, &sb) == 0 && sb.st_nlink > 0) {
+		if (now - st->checked_boot_ns < NAME_CHECK_NS)
+			return;
+		st->checked_boot_ns = now;
+		if (stream_is_named(st->file, st->lg->home.logs_fd, stream_file_name(st, ".log", name)))
+			return;
+	}
+	account(st, 0);
+	stream_close_file(st);
+}
+
+int stream_need_file(struct stream *st, off_t *ret_size)
+{
+	struct stat sb;
+	int r;
+
+	if (st->file >= 0)
+		drop_stale_file(st);
+	if (st->file < 0 && (r = open_file(st)))
+		return r;
+	if (fstat(st->file, &sb) < 0)
+		return -errno;
+	if (!S_ISREG(sb.st_mode)) {
+		io_close(&st->file);
+		return -EINVAL;
+	}
+	*ret_size = sb.st_size; /* asked each time: whoever truncates the file gets no hole in it */
+	if ((uint64_t)sb.st_size != st->size)
+		account(st, (uint64_t)sb.st_size);
+	return 0;
+}
