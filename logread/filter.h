@@ -1,7 +1,7 @@
 /*
  * logread/filter.h - can this block of an archive contain a text? One bit for each hash of three lower-cased bytes that follow each other.
  *
- * "No" is always right; "yes" is wrong now and then: for log text about one time in ten for a text of 3 bytes, and in practice never from 8 on.
+ * "No" is always right; "yes" is wrong now and then: for log text about one time in five for a text of 3 bytes, and hardly ever from 8 on.
  *
  * USED BY   logread/, tests.
  */
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILTER_BYTES 8192u /* 3 % of a block; must stay a power of two */
+#define FILTER_BYTES 4096u /* 1.6 % of a block; must stay a power of two. Twice that would make reading the index dearer than the blocks it saves */
 
 void filter_add(uint8_t *filter, uint32_t bytes, const char *text, size_t len);
 /* bytes as in archive_head.filter_bytes; 0: there is no filter, so it may. */

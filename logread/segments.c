@@ -245,8 +245,10 @@ static bool unchanged(int dirfd, const char *stem, const struct listing *before,
 	struct listing now = { 0 };
 	const struct segment *last = s->n ? &s->list[s->n - 1] : NULL;
 	struct stat st;
-	bool same = list(dirfd, stem, &now) == 0 && now.n == before->n && (now.n == 0 || memcmp(now.f, before->f, now.n * sizeof(*now.f)) == 0);
+	bool same = list(dirfd, stem, &now) == 0 && now.n == before->n;
 
+	for (size_t i = 0; same && i < now.n; i++)
+		same = now.f[i].number == before->f[i].number && now.f[i].archive == before->f[i].archive;
 	if (same && last && last->number == UINT32_MAX)
 		same = fstatat(dirfd, last->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == last->inode;
 	free(now.f);
@@ -262,7 +264,6 @@ int segments_open(int dirfd, const char *stem, uint32_t above, const struct log_
 	for (unsigned tries = 0; tries < LIST_TRIES; tries++) {
 		bool again = false;
 
-		memset(l.f, 0, l.f ? l.room * sizeof(*l.f) : 0);
 		r = list(dirfd, stem, &l);
 		ret->list = r == 0 ? calloc(l.n + 1, sizeof(*ret->list)) : NULL;
 		if (r == 0 && !ret->list)
