@@ -1,14 +1,18 @@
 /* tend list - the reference's list: agents first and foremost, filtered by a regular expression. */
 #include <regex.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "cli/columns.h"
 #include "cli/json.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/view.h"
 #include "config/spec.h"
+
+#define LISTED_BYTES_MAX (64u * 1024 * 1024)
 
 struct list {
 	bool json, agents, services;
@@ -35,6 +39,11 @@ static bool add(cJSON *to, const char *key, cJSON *item)
 	return false;
 }
 
+static bool is_listed(const struct view_row *r)
+{
+	return view_is_up(r) && r->row.health.listing == PT_LISTING_LISTED;
+}
+
 static cJSON *uptime_text(const struct view *v, const struct view_row *r)
 {
 	uint64_t ns = view_uptime_ns(v, r);
@@ -52,9 +61,36 @@ static cJSON *uptime_text(const struct view *v, const struct view_row *r)
 	return cJSON_CreateString(text);
 }
 
-/* Keys as in the reference; what only a registry could tell is empty. */
-static bool add_row(cJSON *doc, const struct home *h, const struct view *v, const struct view_row *r)
+/* What the monitor wrote down of the registry's last answer: capabilities and dependencies are not in the table. NULL: nothing. */
+static cJSON *load_listed(const struct home *h)
 {
+	char *text = NULL;
+	cJSON *doc = NULL;
+
+	if (h->run_fd >= 0 && io_read_file(h->run_fd, "agents.json", LISTED_BYTES_MAX, &text, NULL) == 0)
+		doc = cJSON_Parse(text);
+	free(text);
+	return doc;
+}
+
+/* A list of the registry's entry for this process, or an empty one. */
+static cJSON *from_listed(const cJSON *listed, const struct view_row *r, const char *key)
+{
+	const cJSON *entry, *list, *id;
+
+	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(listed, "agents")) {
+		id = cJSON_GetObjectItemCaseSensitive(entry, "id");
+		list = cJSON_GetObjectItemCaseSensitive(entry, key);
+		if (is_listed(r) && cJSON_IsString(id) && cJSON_IsArray(list) && strcmp(id->valuestring, r->row.health.registry_id) == 0)
+			return cJSON_Duplicate(list, 1);
+	}
+	return cJSON_CreateArray();
+}
+
+/* Keys as in the reference; what only a registry could tell is empty where none told it. */
+static bool add_row(cJSON *doc, const struct home *h, const cJSON *listed, const struct view *v, const struct view_row *r)
+{
+	const char *endpoint = is_listed(r) && r->row.health.registry_endpoint[0] ? r->row.health.registry_endpoint : NULL;
 	const char *name = r->row.ident.name;
 	bool up = view_is_up(r), known, ok;
 	cJSON *o = cJSON_AddObjectToObject(doc, name);
@@ -66,11 +102,12 @@ static bool add_row(cJSON *doc, const struct home *h, const struct view *v, cons
 	spec_file_name(name, file);
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
 	ok = add(o, "name", json_text(name)) &&
-		add(o, "status", json_text(up ? "running_unregistered" : view_word(r))) &&
-		add(o, "registered", cJSON_CreateBool(0)) &&
+		add(o, "status", json_text(is_listed(r) ? "registered" : up ? "running_unregistered" : view_word(r))) &&
+		add(o, "registered", cJSON_CreateBool(is_listed(r))) &&
 		add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
-		add(o, "capabilities", cJSON_CreateArray()) && add(o, "dependencies", cJSON_CreateArray()) &&
-		add(o, "endpoint", json_text(NULL)) &&
+		add(o, "capabilities", from_listed(listed, r, "capabilities")) &&
+		add(o, "dependencies", from_listed(listed, r, "dependencies")) &&
+		add(o, "endpoint", json_text(endpoint)) &&
 		add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) &&
 		add(o, "uptime", uptime_text(v, r)) &&
 		add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
@@ -86,13 +123,15 @@ static bool add_row(cJSON *doc, const struct home *h, const struct view *v, cons
 static int print_json(const struct list *l, const struct view *v)
 {
 	struct home h = HOME_INIT;
-	cJSON *doc = cJSON_CreateObject();
+	cJSON *doc = cJSON_CreateObject(), *listed;
 	bool ok = doc != NULL;
 
 	(void)home_open(NULL, HOME_READ, &h, NULL);
+	listed = load_listed(&h);
 	for (size_t i = 0; ok && i < v->n; i++)
 		if (is_wanted(l, &v->row[i]))
-			ok = add_row(doc, &h, v, &v->row[i]);
+			ok = add_row(doc, &h, listed, v, &v->row[i]);
+	cJSON_Delete(listed);
 	home_close(&h);
 	if (ok)
 		return json_print(doc);

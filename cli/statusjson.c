@@ -3,9 +3,12 @@
 #include "cli/statusjson.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/home.h"
+#include "base/io.h"
+#include "base/str.h"
 #include "cli/columns.h"
 #include "cli/json.h"
 #include "cli/out.h"
@@ -24,7 +27,33 @@ static bool add(cJSON *to, const char *key, cJSON *item)
 	return false;
 }
 
-static bool add_registry(cJSON *doc, const struct view *v)
+/* Address and database of the registry that we run: from what was written down, and from its specification. */
+static bool add_address(cJSON *o, const struct home *h)
+{
+	static const char key[] = "MCP_MESH_DATABASE_URL=sqlite:///";
+	char text[400] = "", host[300] = "", *colon;
+	const char *db = NULL;
+	int64_t port = 0;
+	struct spec s = { 0 };
+	bool known = h->specs_fd >= 0 && spec_load(h->specs_fd, "registry.json", &s, NULL) == 0, ok;
+
+	if (h->run_fd < 0 || io_read_small(h->run_fd, "registry.url", text, sizeof(text)) <= 0)
+		text[0] = 0;
+	text[strcspn(text, "\r\n")] = 0;
+	colon = strrchr(text, ':');
+	if (colon && strncmp(text, "http://", 7) == 0 && colon > text + 6 && str_int(colon + 1, 1, 65535, &port) == 0)
+		snprintf(host, sizeof(host), "%.*s", (int)(colon - text - 7), text + 7);
+	for (char **e = s.env; known && *e; e++)
+		if (strncmp(*e, key, sizeof(key) - 1) == 0)
+			db = *e + sizeof(key) - 1;
+	ok = add(o, "host", json_text(host[0] ? host : NULL)) && add(o, "port", port ? cJSON_CreateNumber((double)port) : cJSON_CreateNull()) &&
+		add(o, "url", json_text(text[0] ? text : NULL)) && add(o, "database_path", json_text(db));
+	if (known)
+		spec_done(&s);
+	return ok;
+}
+
+static bool add_registry(cJSON *doc, const struct home *h, const struct view *v)
 {
 	const struct view_row *reg = NULL;
 	cJSON *o = cJSON_AddObjectToObject(doc, "registry"), *database;
@@ -43,7 +72,7 @@ static bool add_registry(cJSON *doc, const struct view *v)
 	}
 	return add(o, "status", json_text(view_is_up(reg) ? "running" : "stopped")) &&
 		add(o, "pid", view_is_up(reg) ? cJSON_CreateNumber(reg->row.life.pid) : cJSON_CreateNull()) &&
-		add(o, "uptime", json_seconds(view_uptime_ns(v, reg))) &&
+		add(o, "uptime", json_seconds(view_uptime_ns(v, reg))) && add_address(o, h) &&
 		add(o, "health", json_text(pt_health_label(reg->row.health.verdict))) &&
 		add(o, "message", json_text(view_is_up(reg) ? "Registry is running" : "Registry is stopped"));
 }
@@ -141,7 +170,7 @@ static bool build(cJSON *doc, const struct home *h, const struct view *v, struct
 	struct totals t = { 0 };
 	cJSON *agents;
 
-	if (!add_registry(doc, v) || !(agents = cJSON_AddObjectToObject(doc, "agents")))
+	if (!add_registry(doc, h, v) || !(agents = cJSON_AddObjectToObject(doc, "agents")))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		const struct view_row *r = rows ? rows[i] : &v->row[i];

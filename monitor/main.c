@@ -20,6 +20,7 @@
 #include "base/role.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "monitor/alert.h"
 #include "monitor/publish.h"
 #include "monitor/watch.h"
 #include "shm/owner.h"
@@ -142,6 +143,7 @@ static int serve(struct daemon *d)
 		return EXIT_FAILURE;
 	}
 	(void)pt_read_monitor(d->mo.pt, &d->mo.state); /* the counts of an earlier monitor go on */
+	alerts_begin(d->mo.alerts);
 	look(d);
 	r = loop_run(d->mo.loop);
 	if (r < 0)

@@ -107,6 +107,9 @@ void publish_new_run(struct watch *w)
 		.gen = old->gen, .life = w->life.life, .failures = old->failures, .verdict = old->verdict
 	};
 
+	h.health_restarts = old->health_restarts; /* of the whole time since someone started it */
+	h.restarted_real_ns = old->restarted_real_ns;
+	h.gave_up = old->gave_up;
 	h.since_real_ns = old->since_real_ns;
 	h.last_seen_real_ns = old->last_seen_real_ns;
 	memcpy(h.error, old->error, sizeof(h.error));

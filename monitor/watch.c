@@ -9,14 +9,19 @@
 #include "monitor/watch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "monitor/alert.h"
+#include "monitor/care.h"
 #include "monitor/http.h"
 #include "monitor/publish.h"
 #include "monitor/registry.h"
@@ -35,18 +40,33 @@ int watch_init(struct monitor *mo)
 	int r;
 
 	loop_after_batch(mo->loop, arm, mo);
-	if ((r = http_new(mo->loop, &mo->http)) || (r = registry_new(mo, &mo->registry)))
+	if ((r = http_new(mo->loop, &mo->http)) || (r = registry_new(mo, &mo->registry)) ||
+		(r = care_shared_new(mo, &mo->shared)) || (r = alerts_new(mo, &mo->alerts)))
 		return r;
 	return sample_walk_new(&mo->walk);
 }
 
 /* --- the process of a row --- */
 
+/* What its log holds now is of earlier runs once this one has ended. */
+static uint64_t log_size(const struct watch *w)
+{
+	char file[PT_NAME_MAX + 8];
+	struct stat st;
+
+	(void)snprintf(file, sizeof(file), "%s.log", w->name);
+	if (w->mo->home.logs_fd < 0 || fstatat(w->mo->home.logs_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size < 0)
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
 static void leave(struct watch *w)
 {
 	loop_unwatch(w->mo->loop, w->ending);
 	w->ending = NULL;
 	pidref_done(&w->ref);
+	care_pause(w);
+	w->log_begin = log_size(w);
 }
 
 static void ended(struct watch *w)
@@ -96,6 +116,7 @@ static void follow(struct watch *w)
 	w->alive = VERDICT_ALIVE;
 	w->health.last_seen_real_ns = clock_real_ns();
 	w->first_due_ns = first_due(w);
+	care_begin(w);
 }
 
 void watch_judge(struct watch *w)
@@ -135,8 +156,12 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 	} else if (w->ref.pid == 0) {
 		follow(w);
 	}
+	if ((life->state == PT_STATE_STOPPED || life->state == PT_STATE_STOPPING) && life->reason == PT_REASON_OPERATOR)
+		care_reset(w);
 	if (w->alive != VERDICT_ENDED)
 		watch_judge(w);
+	if (life->state == PT_STATE_FAILED || life->state == PT_STATE_BACKOFF)
+		care_check(w);
 }
 
 static void take_sample(struct watch *w)
@@ -172,6 +197,7 @@ static void begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, u
 	w->ref = (struct pidref)PIDREF_NONE;
 	w->health.gen = row->gen;
 	publish_resume(w, &row->health);
+	w->log_begin = row->life.life <= 1 ? row->log.base_bytes : log_size(w);
 	w->was_listed = w->health.life == row->life.life && w->health.listing == PT_LISTING_LISTED;
 	mo->by_slot[slot] = w;
 	take_life(w, &row->life, version);
@@ -183,6 +209,7 @@ static void end(struct monitor *mo, uint32_t slot)
 
 	mo->by_slot[slot] = NULL;
 	leave(w);
+	care_free(w);
 	free(w);
 }
 
@@ -195,6 +222,8 @@ void watch_done(struct monitor *mo)
 	mo->by_slot = NULL;
 	mo->slots = 0;
 	registry_free(mo->registry);
+	alerts_free(mo->alerts);
+	care_shared_free(mo->shared);
 	http_free(mo->http);
 	sample_walk_free(mo->walk);
 	mo->registry = NULL;
@@ -351,6 +380,8 @@ static void on_timer(void *arg)
 		else if (w->alive == VERDICT_ENDED && judge_ended)
 			watch_judge(w);
 	}
+	if (cycle)
+		care_cycle(mo);
 	if (cycle)
 		end_cycle(mo, cpu_began);
 }

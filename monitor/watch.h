@@ -24,6 +24,9 @@
 struct watch;
 struct http;	 /* monitor/http.h */
 struct registry; /* monitor/registry.h */
+struct alerts;	 /* monitor/alert.h */
+struct care;	 /* monitor/care.h */
+struct care_shared;
 
 struct monitor {
 	struct home home;
@@ -37,6 +40,8 @@ struct monitor {
 	uint64_t look_again_ns;	 /* rows whose process ended are looked at again; 0 = there are none */
 	struct http *http;
 	struct registry *registry;
+	struct alerts *alerts;
+	struct care_shared *shared;
 	struct pt_monitor state; /* the private truth of the monitor's own block */
 	struct loop_timer timer; /* the earliest of these and of the first samples */
 };
@@ -53,6 +58,9 @@ struct watch {
 	struct loop_watch *ending; /* of ref.fd */
 	uint64_t first_due_ns;	   /* first sample of this run; 0 = taken */
 	struct pt_health health;   /* the private truth */
+	struct care *care;	   /* NULL until its first run was seen */
+	uint64_t log_begin;	   /* where the output of its run begins in its log, as far as known */
+	bool log_told;		   /* that its output is stuck was alerted on */
 	bool was_listed;	   /* the registry has listed it during this run */
 };
 

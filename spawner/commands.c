@@ -21,7 +21,15 @@
 
 static struct cause cause_of(const struct pt_command *c)
 {
-	return (struct cause){ .reason = c->req.flags & PT_FLAG_RESURRECT ? PT_REASON_RESURRECT : PT_REASON_OPERATOR,
+	enum pt_reason reason = PT_REASON_OPERATOR;
+
+	if (c->req.flags & PT_FLAG_RESURRECT)
+		reason = PT_REASON_RESURRECT;
+	else if (c->req.flags & PT_FLAG_UNHEALTHY)
+		reason = PT_REASON_UNHEALTHY;
+	else if (c->req.flags & PT_FLAG_LIMIT)
+		reason = PT_REASON_LIMIT;
+	return (struct cause){ .reason = reason,
 			       .by_pid = c->by_pid,
 			       .by_uid = c->by_uid };
 }
@@ -226,6 +234,10 @@ static void restart(struct spawner *sp, const struct pt_command *c)
 	}
 	if (sp->shutting) {
 		refuse(sp, c, -ESHUTDOWN, "the instance is being stopped");
+		return;
+	}
+	if ((c->req.flags & (PT_FLAG_UNHEALTHY | PT_FLAG_LIMIT)) && !p->life.want) {
+		refuse(sp, c, -ECANCELED, "someone has stopped it in the meantime");
 		return;
 	}
 	if (c->progress && p->life.life >= c->progress && p->life.state == PT_STATE_RUNNING) {

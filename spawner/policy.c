@@ -55,8 +55,11 @@ struct policy_verdict policy_after_end(const struct pt_ident *i, struct pt_life 
 
 	if (!l->want)
 		return (struct policy_verdict){ .event = EV_GONE_DOWN, .reason = l->reason };
-	if (l->again)
-		return (struct policy_verdict){ .event = EV_GONE_AGAIN, .reason = PT_REASON_OPERATOR };
+	if (l->again) {
+		bool monitor = l->reason == PT_REASON_UNHEALTHY || l->reason == PT_REASON_LIMIT; /* asked for the stop before */
+
+		return (struct policy_verdict){ .event = EV_GONE_AGAIN, .reason = monitor ? l->reason : PT_REASON_OPERATOR };
+	}
 	if (success && i->policy != PT_POLICY_ALWAYS)
 		return (struct policy_verdict){ .event = EV_GONE_DONE, .reason = reason };
 	if (i->policy == PT_POLICY_NO)

@@ -220,6 +220,11 @@ def test_registered_and_healthy(quick):
     assert "mesh_agent: registered" in done.stdout
     quick.wait("mesh_agent", "healthy")
     pid = quick.pid("mesh_agent")
+    listed = quick.json("list")["mesh_agent"]
+    assert listed["registered"] and listed["status"] == "registered" and listed["endpoint"].startswith("http://127.0.0.1:")
+    registry = quick.status()["registry"]
+    assert (registry["status"], registry["port"], registry["url"]) == ("running", quick.port, url(quick))
+    assert registry["host"] == "localhost" and registry["database_path"] == str(quick.work / "db" / "r.db")
     quick.quiet.touch()
     wait_until(lambda: quick.json("monitor")["mesh_agent"]["health_check"] == "unhealthy", 30, "silence is noticed")
     assert quick.pid("mesh_agent") == pid  # what the registry says restarts nothing

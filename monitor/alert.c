@@ -1,0 +1,324 @@
+/* monitor/alert.c - see monitor/alert.h. */
+#include "monitor/alert.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/pidref.h"
+#include "base/say.h"
+#include "base/str.h"
+#include "config/health.h"
+#include "monitor/care.h"
+#include "monitor/http.h"
+#include "monitor/run.h"
+#include "shm/events.h"
+
+#define ALERT_BYTES_MAX 4096u
+#define FIRST_DELAY_S	1u
+#define LAST_DELAY_S	300u
+#define TRIES_MAX	12u /* about half an hour */
+
+struct alerts {
+	struct monitor *mo;
+	int dir;
+	uint64_t waiting[ALERTS_MAX]; /* numbers of files, oldest first */
+	unsigned n;
+	uint64_t next;
+	struct loop_timer timer; /* the next try, or the command's timeout */
+	bool command_done;
+	unsigned tries;
+	pid_t child;
+	int child_fd;
+	struct loop_watch *ending;
+	struct http_call *call;
+};
+
+static void go_on(struct alerts *a);
+
+static void file_name(uint64_t number, char buf[static 32])
+{
+	(void)snprintf(buf, 32, "%020llu.json", (unsigned long long)number);
+}
+
+static void drop_first(struct alerts *a)
+{
+	char file[32];
+
+	file_name(a->waiting[0], file);
+	(void)unlinkat(a->dir, file, 0);
+	memmove(a->waiting, a->waiting + 1, (a->n - 1) * sizeof(a->waiting[0]));
+	a->n--;
+	a->command_done = false;
+	a->tries = 0;
+	a->mo->state.alerts_queued = a->n;
+}
+
+static void lost(struct alerts *a, int error, const char *why)
+{
+	struct pt_event ev = { .kind = PT_EVENT_ALERT, .value = (uint64_t)error };
+
+	(void)str_copy(ev.name, sizeof(ev.name), "alert");
+	pt_event_add(a->mo->pt, &ev);
+	a->mo->state.alerts_lost++;
+	say(SAY_WARNING, "an alert could not be delivered: %s", why);
+}
+
+static void delivered(struct alerts *a)
+{
+	a->mo->state.alerts_sent++;
+	drop_first(a);
+	go_on(a);
+}
+
+/* --- the command --- */
+
+static void command_over(struct alerts *a)
+{
+	loop_unwatch(a->mo->loop, a->ending);
+	a->ending = NULL;
+	run_end(a->child);
+	a->child = 0;
+	io_close(&a->child_fd);
+	loop_timer_clear(a->mo->loop, &a->timer);
+	a->command_done = true;
+}
+
+static void on_command_end(void *arg, uint32_t events)
+{
+	struct alerts *a = arg;
+	siginfo_t si = { 0 };
+
+	(void)events;
+	(void)waitid(P_PID, (id_t)a->child, &si, WEXITED | WNOWAIT);
+	command_over(a);
+	if (si.si_code != CLD_EXITED || si.si_status != 0)
+		lost(a, EIO, "the command failed");
+	go_on(a);
+}
+
+static int start_command(struct alerts *a, const struct health_all *conf, const char *text, size_t len)
+{
+	int fd = memfd_create("alert", MFD_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	r = io_write_all(fd, text, len);
+	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		r = -errno;
+	if (r == 0)
+		r = run_begin(conf->alert_argv, fd, &a->child);
+	io_close(&fd);
+	if (r < 0) {
+		a->child = 0;
+		return r;
+	}
+	a->child_fd = sys_pidfd_open(a->child);
+	r = a->child_fd < 0 ? a->child_fd : loop_watch(a->mo->loop, a->child_fd, EPOLLIN, on_command_end, a, &a->ending);
+	if (r == 0)
+		r = loop_timer_set(a->mo->loop, &a->timer, clock_boot_ns() + conf->alert_timeout_ms * NS_PER_MS);
+	if (r < 0)
+		command_over(a);
+	return r;
+}
+
+/* --- the address --- */
+
+static void try_later(struct alerts *a, const char *why)
+{
+	uint64_t delay = FIRST_DELAY_S;
+
+	if (++a->tries >= TRIES_MAX) {
+		lost(a, EHOSTUNREACH, why);
+		drop_first(a);
+		go_on(a);
+		return;
+	}
+	for (unsigned i = 1; i < a->tries && delay < LAST_DELAY_S; i++)
+		delay *= 2;
+	if (loop_timer_set(a->mo->loop, &a->timer, clock_boot_ns() + delay * NS_PER_SEC))
+		say(SAY_ERROR, "no memory for a timer; alerts wait for the next one");
+}
+
+static void on_posted(void *arg, const struct http_answer *answer)
+{
+	struct alerts *a = arg;
+	char why[HTTP_WHY_MAX];
+
+	a->call = NULL;
+	if (answer->ok && answer->status >= 200 && answer->status < 300) {
+		delivered(a);
+		return;
+	}
+	(void)snprintf(why, sizeof(why), "status %ld", answer->status);
+	try_later(a, answer->ok ? why : answer->why);
+}
+
+static void post(struct alerts *a, const struct health_all *conf, const char *text)
+{
+	struct http_ask q = { .url = conf->alert_url, .body = text, .timeout_ms = conf->alert_timeout_ms, .body_max = 1u << 16 };
+
+	q.headers[0] = "Content-Type: application/json";
+	if (http_send(a->mo->http, &q, on_posted, a, &a->call) < 0)
+		try_later(a, "the address can't be used");
+}
+
+/* --- one after the other --- */
+
+static void go_on(struct alerts *a)
+{
+	const struct health_all *conf = care_conf(a->mo);
+	char file[32], *text = NULL;
+	size_t len = 0;
+	int r;
+
+	if (a->n == 0 || a->child || a->call || a->timer.at_boot_ns)
+		return;
+	file_name(a->waiting[0], file);
+	if (io_read_file(a->dir, file, ALERT_BYTES_MAX * 2, &text, &len) < 0) {
+		drop_first(a); /* someone took it away */
+		go_on(a);
+		return;
+	}
+	if (conf->alert_argv && !a->command_done) {
+		r = start_command(a, conf, text, len);
+		a->command_done = true;
+		if (r < 0)
+			lost(a, -r, strerror(-r));
+	}
+	if (!a->child && conf->alert_url[0])
+		post(a, conf, text);
+	free(text);
+	if (!a->child && !conf->alert_url[0])
+		delivered(a);
+}
+
+static void on_timer(void *arg)
+{
+	struct alerts *a = arg;
+
+	if (a->child) {
+		command_over(a);
+		lost(a, ETIMEDOUT, "the command took longer than its timeout");
+	}
+	go_on(a);
+}
+
+void alert_quote(const char *text, char *buf, size_t size)
+{
+	char seen[512];
+	size_t at = 0;
+
+	str_visible(seen, sizeof(seen), text);
+	for (const char *c = seen; *c && at + 3 < size; c++) {
+		if (*c == '"' || *c == '\\')
+			buf[at++] = '\\';
+		buf[at++] = *c;
+	}
+	buf[at] = 0;
+}
+
+void alert_tell(struct monitor *mo, const char *kind, const char *name, const char *details)
+{
+	const struct health_all *conf = care_conf(mo);
+	struct alerts *a = mo->alerts;
+	char text[ALERT_BYTES_MAX], file[32], when[CLOCK_TEXT_MAX];
+	int n, r;
+
+	if (!conf->alert_argv && !conf->alert_url[0])
+		return;
+	n = snprintf(text, sizeof(text), "{\"alert\":\"%s\",\"process\":\"%s\",\"timestamp\":\"%s\"%s}\n", kind, name,
+		clock_rfc3339(clock_real_ns(), when), details);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return;
+	if (a->n == ALERTS_MAX) {
+		lost(a, ENOBUFS, "too many are waiting");
+		if (a->child || a->call)
+			return; /* the first is on its way */
+		drop_first(a);
+	}
+	file_name(a->next, file);
+	r = io_replace(a->dir, file, text, (size_t)n, IO_NO_SYNC);
+	if (r < 0) {
+		lost(a, -r, strerror(-r));
+		return;
+	}
+	a->waiting[a->n++] = a->next++;
+	mo->state.alerts_queued = a->n;
+	go_on(a);
+}
+
+static int by_number(const void *x, const void *y)
+{
+	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+/* What an earlier monitor did not deliver. */
+static void find_waiting(struct alerts *a)
+{
+	int fd = io_open(a->dir, ".", O_RDONLY | O_DIRECTORY, 0);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+	unsigned long long number;
+	char end;
+
+	while (d && (e = readdir(d)) && a->n < ALERTS_MAX)
+		if (strlen(e->d_name) == 25 && sscanf(e->d_name, "%20llu.jso%c", &number, &end) == 2)
+			a->waiting[a->n++] = number;
+	if (d)
+		(void)closedir(d);
+	else
+		io_close(&fd);
+	qsort(a->waiting, a->n, sizeof(a->waiting[0]), by_number);
+	a->next = a->n ? a->waiting[a->n - 1] + 1 : 1;
+	a->mo->state.alerts_queued = a->n;
+}
+
+int alerts_new(struct monitor *mo, struct alerts **ret)
+{
+	struct alerts *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return -ENOMEM;
+	a->mo = mo;
+	a->child_fd = -1;
+	loop_timer_init(&a->timer, on_timer, a);
+	if (mkdirat(mo->home.run_fd, "alerts", 0700) < 0 && errno != EEXIST)
+		say(SAY_WARNING, "can't make run/alerts: %s", strerror(errno));
+	a->dir = io_open(mo->home.run_fd, "alerts", O_RDONLY | O_DIRECTORY, 0);
+	if (a->dir >= 0)
+		find_waiting(a);
+	*ret = a;
+	return 0;
+}
+
+void alerts_begin(struct alerts *a)
+{
+	if (a->n)
+		go_on(a);
+}
+
+void alerts_free(struct alerts *a)
+{
+	if (!a)
+		return;
+	if (a->child)
+		command_over(a);
+	http_cancel(a->mo->http, a->call);
+	loop_timer_clear(a->mo->loop, &a->timer);
+	io_close(&a->dir);
+	free(a);
+}

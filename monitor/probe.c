@@ -1,0 +1,111 @@
+/* monitor/probe.c - see monitor/probe.h. */
+#include "monitor/probe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/say.h"
+#include "monitor/care.h"
+
+#define LIMIT_SLACK_MS 200u /* libcurl keeps the time of its requests itself; this is for the others */
+
+static void arm(struct probe *p, uint64_t after_ms)
+{
+	if (loop_timer_set(p->w->mo->loop, &p->timer, clock_boot_ns() + after_ms * NS_PER_MS))
+		say(SAY_ERROR, "%s: no memory for a timer; it is not probed any more", p->w->name);
+}
+
+static void cancel(struct probe *p)
+{
+	http_cancel(p->w->mo->http, p->call);
+	p->call = NULL;
+	probe_exec_cancel(p);
+	p->busy = false;
+}
+
+static void begin(struct probe *p)
+{
+	p->busy = true;
+	p->began_ns = clock_boot_ns();
+	arm(p, p->conf->timeout_ms + LIMIT_SLACK_MS);
+	switch (p->conf->kind) {
+	case HEALTH_EXEC: probe_exec_begin(p); break;
+	case HEALTH_LOG: probe_log_begin(p); break;
+	case HEALTH_MCP: probe_mcp_begin(p); break;
+	default: probe_http_begin(p);
+	}
+}
+
+static void on_timer(void *arg)
+{
+	struct probe *p = arg;
+
+	if (p->busy) {
+		cancel(p);
+		probe_done(p, PROBE_FAILED, "it took longer than its timeout");
+	} else if (p->startup && *p->startup->state != PT_PROBE_PASSING) {
+		arm(p, p->conf->interval_ms);
+	} else {
+		begin(p);
+	}
+}
+
+void probe_start(struct probe *p)
+{
+	uint64_t since = (clock_boot_ns() - p->w->life.start_boot_ns) / NS_PER_MS;
+
+	p->child_fd = -1;
+	loop_timer_init(&p->timer, on_timer, p);
+	if (p->conf->kind == HEALTH_NO_PROBE) {
+		*p->state = PT_PROBE_NONE;
+		return;
+	}
+	if (*p->state == PT_PROBE_NONE)
+		*p->state = PT_PROBE_PENDING;
+	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING)
+		return; /* an earlier monitor saw it */
+	arm(p, since < p->conf->initial_delay_ms ? p->conf->initial_delay_ms - since : 0);
+}
+
+void probe_stop(struct probe *p)
+{
+	if (!p->w)
+		return;
+	cancel(p);
+	loop_timer_clear(p->w->mo->loop, &p->timer);
+}
+
+static void count(struct probe *p, bool passed, const char *why)
+{
+	static const char *const words[HEALTH_PROBES] = { "startup", "readiness", "liveness" };
+	struct pt_health *h = &p->w->health;
+
+	h->probed_real_ns = clock_real_ns();
+	p->passes = passed ? p->passes + 1 : 0;
+	p->fails = passed ? 0 : p->fails + 1;
+	if (passed) {
+		h->probe_us = (uint32_t)((clock_boot_ns() - p->began_ns) / 1000);
+		if (p->passes >= p->conf->success_threshold)
+			*p->state = PT_PROBE_PASSING;
+	} else if (p->fails >= p->conf->failure_threshold) {
+		*p->state = PT_PROBE_FAILING;
+		(void)snprintf(h->error, sizeof(h->error), "%s probe: %s", words[p->when], why);
+	}
+}
+
+void probe_done(struct probe *p, enum probe_result result, const char *why)
+{
+	uint8_t before = *p->state;
+
+	p->busy = false;
+	if (result != PROBE_NO_RESULT)
+		count(p, result == PROBE_PASSED, why);
+	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING)
+		loop_timer_clear(p->w->mo->loop, &p->timer);
+	else
+		arm(p, p->conf->interval_ms);
+	watch_judge(p->w);
+	if (*p->state != before)
+		care_check(p->w);
+}

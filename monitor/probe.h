@@ -1,0 +1,53 @@
+/*
+ * monitor/probe.h - the probes of one process: when they are made, and what their results decide.
+ *
+ * All are asynchronous: none can delay another or a cycle. Readiness and liveness wait until the startup probe, if there is one, has passed;
+ * a startup probe that has passed is not made again in this run.
+ */
+#ifndef MONITOR_PROBE_H
+#define MONITOR_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/pidref.h"
+#include "config/health.h"
+#include "monitor/http.h"
+#include "monitor/watch.h"
+
+enum probe_result { PROBE_FAILED, PROBE_PASSED, PROBE_NO_RESULT };
+
+struct probe {
+	struct watch *w;
+	const struct health_probe *conf; /* kind HEALTH_NO_PROBE: there is none */
+	enum health_when when;
+	uint8_t *state; /* enum pt_probe, in the health block of w */
+	struct probe *startup; /* that must have passed before; NULL = nothing */
+	struct loop_timer timer; /* the next one; while one is under way, its timeout */
+	bool busy;
+	uint32_t fails, passes;
+	uint64_t began_ns;
+	struct http_call *call;
+	char session[128];	   /* mcp */
+	bool initialized;	   /* mcp: the ping is under way */
+	pid_t child;		   /* exec: also the group */
+	struct loop_watch *ending; /* exec: of child_fd */
+	int child_fd;
+	uint64_t log_at, matched_ns, log_inode; /* log: bytes read; the last match */
+};
+
+void probe_start(struct probe *p);
+void probe_stop(struct probe *p);
+
+/* For the kinds: why is a sentence without its subject. Arms the next one and judges the process. */
+void probe_done(struct probe *p, enum probe_result result, const char *why);
+
+/* Each begins one probe, and may call probe_done() at once; cancel leaves nothing behind. */
+void probe_http_begin(struct probe *p);
+void probe_mcp_begin(struct probe *p);
+void probe_exec_begin(struct probe *p);
+void probe_exec_cancel(struct probe *p);
+void probe_log_begin(struct probe *p);
+
+#endif

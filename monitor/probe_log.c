@@ -1,0 +1,83 @@
+/* monitor/probe_log.c - a line of the process's log that matches, within a time. Only what is new is read, a bounded piece each time. */
+#include <fcntl.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "monitor/probe.h"
+
+#define PIECE_MAX (256u << 10)
+#define LINE_MAX_BYTES 4096u /* a longer line is looked at up to here */
+
+static bool has_match(const regex_t *re, char *text, size_t n, size_t *ret_used)
+{
+	bool found = false;
+	size_t at = 0;
+	char *end;
+
+	while (at < n && (end = memchr(text + at, '\n', n - at))) {
+		size_t len = (size_t)(end - (text + at));
+
+		text[at + (len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES)] = 0;
+		found = found || regexec(re, text + at, 0, NULL, 0) == 0;
+		at += len + 1;
+	}
+	*ret_used = at == 0 && n == PIECE_MAX ? n : at; /* one line that fills all of it is passed over */
+	return found;
+}
+
+static void read_new(struct probe *p, int fd, const regex_t *re)
+{
+	char *text = malloc(PIECE_MAX + 1);
+	struct stat st;
+	size_t used;
+	ssize_t n;
+
+	if (text && fstat(fd, &st) == 0) {
+		if (p->log_inode && (p->log_inode != (uint64_t)st.st_ino || p->log_at > (uint64_t)st.st_size))
+			p->log_at = 0; /* rotated or cut */
+		p->log_inode = (uint64_t)st.st_ino;
+		for (unsigned pieces = 0; pieces < 16; pieces++) {
+			n = pread(fd, text, PIECE_MAX, (off_t)p->log_at);
+			if (n <= 0)
+				break;
+			if (has_match(re, text, (size_t)n, &used))
+				p->matched_ns = clock_boot_ns();
+			p->log_at += used;
+			if (used == 0)
+				break;
+		}
+	}
+	free(text);
+}
+
+void probe_log_begin(struct probe *p)
+{
+	uint64_t now = clock_boot_ns(), within = p->conf->within_ms * NS_PER_MS;
+	uint64_t since = p->matched_ns ? p->matched_ns : p->w->life.start_boot_ns;
+	char file[PT_NAME_MAX + 8];
+	regex_t re;
+	int fd;
+
+	(void)snprintf(file, sizeof(file), "%s.log", p->w->name);
+	if (regcomp(&re, p->conf->match, REG_EXTENDED | REG_NOSUB)) {
+		probe_done(p, PROBE_FAILED, "its regular expression can't be used");
+		return;
+	}
+	fd = io_open(p->w->mo->home.logs_fd, file, O_RDONLY | O_NONBLOCK, 0);
+	if (fd >= 0)
+		read_new(p, fd, &re);
+	regfree(&re);
+	io_close(&fd);
+	if (p->matched_ns && (p->when == HEALTH_STARTUP || now - p->matched_ns < within || p->matched_ns > now))
+		probe_done(p, PROBE_PASSED, "");
+	else if (now - since < within)
+		probe_done(p, PROBE_NO_RESULT, "");
+	else
+		probe_done(p, PROBE_FAILED, "no line of its log matched in time");
+}

@@ -1,0 +1,215 @@
+"""Probes, the monitoring policy, the brake and alerts, through the real monitor and spawner."""
+
+import http.server
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from fake_registry import FakeRegistry
+from harness import alive, wait_until
+
+SECOND = {"interval": 0.1, "timeout": 0.5, "failure_threshold": 2}
+
+
+@pytest.fixture
+def quick(tend):
+    tend.env.update(TEND_MONITOR_INTERVAL_MS="150", MCP_MESH_REGISTRY_URL="http://127.0.0.1:1")
+    return tend
+
+
+class Web:
+    """An HTTP server that answers with .status and .body; .posts are the bodies that were posted. hang: it answers nothing."""
+
+    def __init__(self):
+        self.status, self.body, self.posts, self.hang, self.headers = 200, b"ok", [], False, {}
+        web = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                if web.hang:
+                    time.sleep(20)
+                body = web.body(self) if callable(web.body) else web.body
+                self.send_response(web.status)
+                for key, value in web.headers.items():
+                    self.send_header(key, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                self.posted = self.rfile.read(int(self.headers["Content-Length"]))
+                web.posts.append(json.loads(self.posted))
+                self.do_GET()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def web():
+    server = Web()
+    yield server
+    server.server.shutdown()
+    server.server.server_close()
+
+
+def start(tend, health, *command, name="svc"):
+    path = tend.work / f"{name}.health.json"
+    path.write_text(json.dumps(health))
+    tend.run("start", "--name", name, "--background", "--health", path, "--", *(command or ("sleep", "1000")))
+
+
+def probes(liveness, **more):
+    return {"probes": {"liveness": {**SECOND, **liveness}}, **more}
+
+
+def wait_health(tend, wanted, name="svc"):
+    wait_until(lambda: tend.status(name)["health_check"] == wanted, 20, f"{name} {wanted}")
+
+
+def test_http_status_and_body(quick, web):
+    start(quick, probes({"http": web.url + "/x", "body": "^o[k]$"}))
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+    web.body = b"not so"
+    wait_health(quick, "unhealthy")
+    assert "does not match" in quick.run("status", "svc").stdout
+    web.body, web.status = b"ok", 503
+    wait_until(lambda: "status 503" in quick.run("status", "svc").stdout)
+    web.status = 200
+    wait_health(quick, "healthy")
+    assert quick.status("svc")["restarts"] == 0  # the default policy restarts nothing
+
+
+def test_a_hanging_probe_delays_no_other(quick, web):
+    web.hang = True
+    start(quick, probes({"http": web.url}), name="hung")
+    start(quick, probes({"exec": ["true"]}))
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+    wait_health(quick, "unhealthy", "hung")
+
+
+def test_tcp(quick):
+    server = socket.create_server(("127.0.0.1", 0))
+    start(quick, probes({"tcp": f"127.0.0.1:{server.getsockname()[1]}"}))
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+    server.close()
+    wait_health(quick, "unhealthy")
+
+
+def test_exec_is_killed_with_its_children_at_the_timeout(quick):
+    flag = quick.work / "hang"
+    pids = quick.work / "pids"
+    start(quick, probes({"exec": ["/bin/sh", "-c", f"test -e {flag} || exit 0; sleep 1000 & echo $! >> {pids}; wait"]}))
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+    flag.write_text("")
+    wait_health(quick, "unhealthy")
+    flag.unlink()
+    wait_health(quick, "healthy")
+    wait_until(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()))
+
+
+def test_exec_status_is_told(quick):
+    start(quick, probes({"exec": ["/bin/sh", "-c", "yes | head -c 1000000; exit 7"]}))
+    wait_health(quick, "unhealthy")
+    assert "exited with status 7" in quick.run("status", "svc").stdout
+
+
+def test_startup_waits_for_a_line_of_the_log(quick):
+    go = quick.work / "go"
+    start(quick, {"probes": {"startup": {"log": "^ready [0-9]+$", "interval": 0.1, "within": 60}}}, "/bin/sh", "-c",
+          f"echo begin; until test -e {go}; do sleep 0.05; done; echo ready 1; exec sleep 1000")
+    quick.wait_log("svc", "begin")
+    assert quick.status("svc")["health_check"] == "unknown"
+    go.write_text("")
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+
+
+@pytest.mark.parametrize("stream", (False, True))
+def test_mcp_initialize_and_ping(quick, web, stream):
+    seen = []
+
+    def answer(request):
+        call = json.loads(request.posted)
+        seen.append((call["method"], request.headers.get("Mcp-Session-Id")))
+        text = json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": {}})
+        return (f"event: message\ndata: {text}\n\n" if stream else text).encode()
+
+    web.body, web.headers = answer, {"Mcp-Session-Id": "s1", "Content-Type": "text/event-stream" if stream else "application/json"}
+    start(quick, probes({"mcp": web.url + "/mcp"}))
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+    assert seen[:2] == [("initialize", None), ("ping", "s1")]
+    web.body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}' if not stream else b"data: no\n"
+    wait_health(quick, "unhealthy")
+
+
+POLICY = {"restart_on_failure": True, "max_restart_attempts": 1, "restart_cooldown": 0, "check_interval": 1}
+
+
+def test_an_unhealthy_process_is_restarted_and_given_up_after_the_attempts(quick, web):
+    (quick.home).mkdir(exist_ok=True, mode=0o700)
+    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"url": web.url + "/alerts"}}))
+    start(quick, probes({"exec": ["false"]}, policy=POLICY))
+    pid = quick.pid("svc")
+    quick.wait_pid("svc", not_pid=pid)
+    wait_until(lambda: any(p["alert"] == "gave_up" for p in web.posts), 30)
+    kinds = [p["alert"] for p in web.posts]
+    assert kinds[:2] == ["process_failed", "process_restarted"] and kinds.count("process_restarted") == 1
+    assert "exited with status 1" in web.posts[0]["error"] and web.posts[0]["consecutive_failures"] == 1
+    assert web.posts[1]["restart_count"] == 1
+    assert any(e["reason"] == "unhealthy" for e in quick.events("svc"))
+    assert "attempts are used up" in quick.run("status", "svc").stdout
+
+
+def test_a_memory_limit_restarts(quick):
+    start(quick, {"limits": {"memory_bytes": 1, "action": "restart"}})
+    pid = quick.pid("svc")
+    quick.wait_pid("svc", not_pid=pid)
+    assert any(e["reason"] == "over-limit" for e in quick.events("svc"))
+
+
+def test_the_brake_holds_when_many_turn_unhealthy(quick):
+    flag = quick.work / "bad"
+    for i in range(4):
+        start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={**POLICY, "restart_cooldown": 60,
+                                                                                 "max_restart_attempts": 100}), name=f"p{i}")
+    for i in range(4):
+        wait_health(quick, "healthy", f"p{i}")
+    flag.write_text("")
+    wait_until(lambda: any(e["event"] == "brake" for e in quick.json("events", "--json")), 20)
+    assert "held back" in quick.run("events").stdout
+
+
+def test_an_alert_command_that_hangs_or_fails_holds_nothing_up(quick, web):
+    out = quick.work / "alerts"
+    quick.home.mkdir(exist_ok=True, mode=0o700)
+    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"command": ["/bin/sh", "-c", f"cat >> {out}; sleep 1000"], "timeout": 0.3}}))
+    flag = quick.work / "bad"
+    start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={"check_interval": 1}))
+    wait_health(quick, "healthy")
+    flag.write_text("")
+    wait_health(quick, "unhealthy")
+    flag.unlink()
+    wait_health(quick, "healthy")
+    wait_until(lambda: out.exists() and out.read_text().count("\n") >= 2, 20)
+    assert [json.loads(line)["alert"] for line in out.read_text().splitlines()[:2]] == ["process_failed", "process_recovered"]
+    wait_until(lambda: any(e["event"] == "alert" for e in quick.json("events", "--json")), 20)
+    wait_until(lambda: not list((quick.home / "run" / "alerts").iterdir()), 20)
+
+
+@pytest.mark.parametrize("text,part", [("{", "no JSON"), ('{"probes":{"live":{}}}', 'no key "live"'), ('{"probes":{"liveness":{"http":5}}}', "a text"),
+                                       ('{"probes":{"liveness":{"http":"x"}}}', "http://"), ('{"limits":{"age":-1}}', "health.limits.age"),
+                                       ('{"policy":{"enabled":1}}', "health.policy.enabled")])
+def test_a_wrong_description_is_refused(quick, text, part):
+    path = quick.work / "bad.json"
+    path.write_text(text)
+    done = quick.run("start", "--name", "x", "--health", path, "--", "true", check=False)
+    assert done.returncode != 0 and part in done.stderr
