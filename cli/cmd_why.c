@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "cli/eventlog.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -46,6 +47,18 @@ static size_t print_events(const struct pt *pt, const char *name)
 	return total;
 }
 
+/* How it does, and whose word that is. */
+static void tell_health(const struct view *v, const struct view_row *r)
+{
+	const struct pt_health *h = &r->row.health;
+	char error[sizeof(h->error) * 4];
+
+	str_visible(error, sizeof(error), h->error);
+	printf("Health: %s%s%s%s\n", pt_health_label(h->verdict), error[0] ? " (" : "", error, error[0] ? ")" : "");
+	if (v->monitor.brake_since_real_ns)
+		printf("Brake: restarts of unhealthy processes are held back: %s\n", v->monitor.brake_reason);
+}
+
 static int tell(const struct instance *in, const char *name)
 {
 	char note[STORY_MAX], next[STORY_MAX], span[CLOCK_TEXT_MAX];
@@ -64,6 +77,7 @@ static int tell(const struct instance *in, const char *name)
 			printf(" for %s", clock_span(v.now_boot_ns - since, span));
 		story_note(&v, r, note);
 		printf(" (%s)\n", note[0] ? note : pt_reason_sentence(r->row.life.reason));
+		tell_health(&v, r);
 	}
 	known = print_events(in->pt, name);
 	if (r)

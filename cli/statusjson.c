@@ -61,8 +61,13 @@ static bool add_registry(cJSON *doc, const struct home *h, const struct view *v)
 	for (size_t i = 0; i < v->n; i++)
 		if (v->row[i].row.ident.service == PT_SERVICE_REGISTRY)
 			reg = &v->row[i];
-	if (!o)
+	if (!o || !add(o, "url", json_text(v->monitor.registry_url[0] ? v->monitor.registry_url : NULL)) ||
+		!add(o, "answers", json_text(pt_registry_label(v->monitor.registry_state))) ||
+		!add(o, "error", json_text(v->monitor.registry_error[0] ? v->monitor.registry_error : NULL)))
 		return false;
+	if (!reg && v->monitor.registry_state == PT_REGISTRY_REACHABLE) /* one that tend does not supervise */
+		return add(o, "status", json_text("running")) && add(o, "health", json_text("healthy")) &&
+			add(o, "message", json_text("Registry answers"));
 	if (!reg) {
 		database = cJSON_AddObjectToObject(o, "database");
 		return add(o, "status", json_text("not_running")) && add(o, "health", json_text("unknown")) &&
@@ -150,6 +155,22 @@ static bool add_system(cJSON *doc, const struct totals *t)
 		add(o, "healthy_agents", cJSON_CreateNumber(t->healthy));
 }
 
+static bool add_monitor(cJSON *doc, const struct view *v)
+{
+	const struct pt_monitor *m = &v->monitor;
+	cJSON *o = cJSON_AddObjectToObject(doc, "monitor");
+
+	return o && add(o, "cycles", cJSON_CreateNumber((double)m->cycles)) &&
+		add(o, "requests", cJSON_CreateNumber((double)m->requests)) &&
+		add(o, "cycle_cpu_ns", cJSON_CreateNumber((double)m->cycle_cpu_ns)) &&
+		add(o, "registry_agents", cJSON_CreateNumber(m->registry_agents)) &&
+		add(o, "brake_since", json_time(m->brake_since_real_ns)) &&
+		add(o, "brake_reason", json_text(m->brake_reason[0] ? m->brake_reason : NULL)) &&
+		add(o, "alerts_sent", cJSON_CreateNumber((double)m->alerts_sent)) &&
+		add(o, "alerts_lost", cJSON_CreateNumber((double)m->alerts_lost)) &&
+		add(o, "alerts_queued", cJSON_CreateNumber(m->alerts_queued));
+}
+
 static bool add_processes(cJSON *doc, const struct view *v, struct view_row *const *rows, size_t n)
 {
 	cJSON *list = cJSON_AddArrayToObject(doc, "processes");
@@ -178,7 +199,7 @@ static bool build(cJSON *doc, const struct home *h, const struct view *v, struct
 		if (r->row.ident.service == PT_SERVICE_AGENT && !add_agent(agents, h, v, r, &t))
 			return false;
 	}
-	return add_system(doc, &t) && add_processes(doc, v, rows, n) && add_daemons(doc, v) &&
+	return add_system(doc, &t) && add_monitor(doc, v) && add_processes(doc, v, rows, n) && add_daemons(doc, v) &&
 		add(doc, "table_written", json_time(v->written_real_ns)) &&
 		add(doc, "supervised", cJSON_CreateBool(v->supervised));
 }

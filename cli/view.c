@@ -82,6 +82,7 @@ void view_begin(const struct instance *in, struct view *ret)
 	if (in->pt) {
 		v.present = true;
 		pt_get_info(in->pt, &v.info);
+		(void)pt_read_monitor(in->pt, &v.monitor);
 		v.same_boot = procfs_boot_id(boot_id) < 0 ||
 			strncmp(boot_id, v.info.boot_id, sizeof(v.info.boot_id)) == 0;
 		load_daemons(in, &v);

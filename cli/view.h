@@ -32,6 +32,7 @@ struct view {
 	bool same_boot;
 	bool supervised; /* the spawner lives and runs */
 	struct pt_info info;
+	struct pt_monitor monitor; /* all zero: none has said anything */
 	struct view_daemon daemon[ROLE_MAX];
 	struct view_row *row; /* sorted by name */
 	size_t n;

@@ -229,6 +229,17 @@ void alert_quote(const char *text, char *buf, size_t size)
 	buf[at] = 0;
 }
 
+/* The folder is there only once there is something to keep. */
+static int need_folder(struct alerts *a)
+{
+	if (a->dir >= 0)
+		return 0;
+	if (mkdirat(a->mo->home.run_fd, "alerts", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	a->dir = io_open(a->mo->home.run_fd, "alerts", O_RDONLY | O_DIRECTORY, 0);
+	return a->dir < 0 ? a->dir : 0;
+}
+
 void alert_tell(struct monitor *mo, const char *kind, const char *name, const char *details)
 {
 	const struct health_all *conf = care_conf(mo);
@@ -248,8 +259,11 @@ void alert_tell(struct monitor *mo, const char *kind, const char *name, const ch
 			return; /* the first is on its way */
 		drop_first(a);
 	}
+	a->next += a->next == 0;
 	file_name(a->next, file);
-	r = io_replace(a->dir, file, text, (size_t)n, IO_NO_SYNC);
+	r = need_folder(a);
+	if (r == 0)
+		r = io_replace(a->dir, file, text, (size_t)n, IO_NO_SYNC);
 	if (r < 0) {
 		lost(a, -r, strerror(-r));
 		return;
@@ -296,8 +310,6 @@ int alerts_new(struct monitor *mo, struct alerts **ret)
 	a->mo = mo;
 	a->child_fd = -1;
 	loop_timer_init(&a->timer, on_timer, a);
-	if (mkdirat(mo->home.run_fd, "alerts", 0700) < 0 && errno != EEXIST)
-		say(SAY_WARNING, "can't make run/alerts: %s", strerror(errno));
 	a->dir = io_open(mo->home.run_fd, "alerts", O_RDONLY | O_DIRECTORY, 0);
 	if (a->dir >= 0)
 		find_waiting(a);
@@ -320,5 +332,6 @@ void alerts_free(struct alerts *a)
 	http_cancel(a->mo->http, a->call);
 	loop_timer_clear(a->mo->loop, &a->timer);
 	io_close(&a->dir);
+	(void)unlinkat(a->mo->home.run_fd, "alerts", AT_REMOVEDIR); /* stays if anything waits */
 	free(a);
 }

@@ -354,5 +354,6 @@ void registry_free(struct registry *r)
 	http_cancel(r->mo->http, r->call);
 	loop_timer_clear(r->mo->loop, &r->ask_timer);
 	reglist_done(&r->list);
+	(void)unlinkat(r->mo->home.run_fd, "agents.json", 0); /* an orderly end: nobody keeps it up to date */
 	free(r);
 }
