@@ -172,6 +172,7 @@ def test_term_ignorer_ignores():
         os.kill(child, signal.SIGTERM)
         process.terminate()
         assert process.wait(5) == -signal.SIGTERM
-        assert identity(child) == kept and proc_stat(child)[0] == "S"
+        wait_until(lambda: proc_stat(child)[0] == "S", what="the child sleeps again")
+        assert identity(child) == kept
         os.kill(child, signal.SIGKILL)
     wait_gone(child)

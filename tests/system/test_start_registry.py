@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import random
 import signal
 import socket
 import threading
@@ -15,13 +16,21 @@ from harness import AGENTS, TEND_BIN, alive, helper, wait_gone, wait_until
 AGENT = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
 
 
+def is_free(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 def free_port():
-    """A port with ten free ones behind it."""
+    """A port with ten free ones behind it; not one of those that the kernel gives to whoever asks for any, for another test may be that one."""
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port < 65000:
+        port = random.randrange(11000, 32000)
+        if all(is_free(port + i) for i in range(11)):
             return port
 
 
