@@ -222,6 +222,9 @@ const char *story_event(const struct pt_event *e, char buf[static STORY_MAX])
 		snprintf(buf, STORY_MAX, "%s: log %s -> %s%s%s", name, pt_log_label(e->from), pt_log_label(e->to),
 			e->value ? ": " : "", e->value ? strerror((int)(e->value & 0xffff)) : "");
 		break;
+	case PT_EVENT_ROTATE:
+		snprintf(buf, STORY_MAX, "%s: its log was rotated, number %llu", name, (unsigned long long)e->value);
+		break;
 	case PT_EVENT_SEGMENT:
 		snprintf(buf, STORY_MAX, "tend: the process table was made again");
 		break;
