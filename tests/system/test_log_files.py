@@ -65,10 +65,21 @@ def write_lines(tend, name, count, *options):
     return start(tend, name, sys.executable, "-I", "-S", "-c", LINES, count, options=("--restart", "no", *options))
 
 
+def newest(tend, name):
+    """The end of a log: of the current file, or of the last rotated one where that has just begun."""
+    for path in [tend.home / "logs" / f"{name}.log"] + numbered(tend, name)[::-1]:
+        try:
+            data = content(path)
+        except (FileNotFoundError, subprocess.CalledProcessError):  # renamed, or compressed, meanwhile
+            continue
+        if data:
+            return data
+    return b""
+
+
 def ended(tend, name):
-    """The file ends with the writer's last line."""
-    path = tend.home / "logs" / f"{name}.log"
-    wait_until(lambda: path.exists() and path.read_bytes().endswith(b"end\n"), timeout=60, what=f"the end of {name}")
+    """The log ends with the writer's last line."""
+    wait_until(lambda: newest(tend, name).endswith(b"end\n"), timeout=60, what=f"the end of {name}")
 
 
 def test_rotation_at_full_speed_keeps_every_line_whole(tend):
