@@ -222,6 +222,35 @@ static void arrived(const struct stream *s, const struct segment *g, const char 
 	*life = t ? t->life : 0;
 }
 
+/* Which byte of the text is rarest at the chunk's beginning: memchr() for that is several times as fast as memmem() for the whole. */
+static size_t rarest(const struct chunk *c, const char *text, size_t len)
+{
+	uint32_t seen[256] = { 0 };
+	size_t best = 0;
+
+	for (size_t i = 0; i < c->len && i < 4096; i++)
+		seen[(unsigned char)c->buf[i]]++;
+	for (size_t i = 1; i < len; i++)
+		if (seen[(unsigned char)text[i]] < seen[(unsigned char)text[best]])
+			best = i;
+	return best;
+}
+
+static const char *find_text(const char *p, const char *end, const struct log_query *q, size_t anchor)
+{
+	size_t behind = q->text_len - anchor - 1;
+	const char *at = p + anchor;
+
+	if ((size_t)(end - p) < q->text_len)
+		return NULL;
+	while (at < end - behind && (at = memchr(at, q->text[anchor], (size_t)(end - behind - at)))) {
+		if (memcmp(at - anchor, q->text, q->text_len) == 0)
+			return at - anchor;
+		at++;
+	}
+	return NULL;
+}
+
 /* The lines of the chunk that match. With a text only those that contain it are looked at. */
 static int note_lines(struct stream *s, const struct segment *g)
 {
@@ -229,6 +258,7 @@ static int note_lines(struct stream *s, const struct segment *g)
 	const struct log_query *q = s->q;
 	struct state state = s->carry;
 	uint64_t now = clock_real_ns();
+	size_t anchor = q->text ? rarest(&s->chunk, q->text, q->text_len) : 0;
 	int r = 0;
 
 	s->n = s->next = 0;
@@ -237,7 +267,7 @@ static int note_lines(struct stream *s, const struct segment *g)
 		uint32_t life;
 
 		if (q->text) {
-			const char *hit = memmem(p, (size_t)(end - p), q->text, q->text_len), *start;
+			const char *hit = find_text(p, end, q, anchor), *start;
 
 			if (!hit)
 				break;
