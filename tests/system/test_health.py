@@ -213,3 +213,19 @@ def test_a_wrong_description_is_refused(quick, text, part):
     path.write_text(text)
     done = quick.run("start", "--name", "x", "--health", path, "--", "true", check=False)
     assert done.returncode != 0 and part in done.stderr
+
+
+def test_a_waiting_alert_survives_the_monitor(quick, web):
+    quick.home.mkdir(exist_ok=True, mode=0o700)
+    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"url": web.url}}))
+    web.status = 500
+    start(quick, probes({"exec": ["false"]}))
+    wait_until(lambda: web.posts, 20)
+    old = quick.daemon_pid("monitor")
+    quick.kill_daemon("monitor")
+    quick.wait_daemon("monitor", not_pid=old)
+    web.status = 200
+    count = len(web.posts)
+    wait_until(lambda: len(web.posts) > count and not list((quick.home / "run" / "alerts").iterdir()), 20)
+    assert web.posts[-1]["alert"] in ("process_failed", "daemon_restarted")
+    assert any(p["alert"] == "process_failed" for p in web.posts[count:])
