@@ -118,8 +118,12 @@ int rotate_step(struct stream *st, off_t *size, uint64_t *want)
 		return 0;
 	}
 	if (ends_a_line(st, *size)) {
-		if (rotate(st) == 0)
-			return stream_need_file(st, size);
+		int r = rotate(st);
+
+		if (r == 0 && (r = stream_need_file(st, size)) < 0)
+			return r;
+		if (r == 0 && st->rotate_bytes && *want > st->rotate_bytes)
+			*want = st->rotate_bytes; /* of the new file, too */
 		return 0;
 	}
 	n = line_end(st);
