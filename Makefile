@@ -62,7 +62,6 @@ TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bi
 CJSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcjson 2>/dev/null)
 CJSON_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libcjson 2>/dev/null),-lcjson)
 LZ4_LIBS     := $(or $(shell $(PKG_CONFIG) --libs liblz4 2>/dev/null),-llz4)
-CURL_LIBS    := $(or $(shell $(PKG_CONFIG) --libs libcurl 2>/dev/null),-lcurl)
 HTTPD_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libmicrohttpd sqlite3 2>/dev/null),-lmicrohttpd -lsqlite3)
 CHECK_CFLAGS := $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 CHECK_LIBS    = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck)
@@ -154,11 +153,11 @@ endef
 # What each program is linked with; --as-needed drops what it does not use.
 LIBS_guardian :=
 LIBS_spawner  := $(CJSON_LIBS)
-LIBS_monitor  := $(CURL_LIBS) $(CJSON_LIBS)
+LIBS_monitor  := $(CJSON_LIBS)
 LIBS_logger   := $(LZ4_LIBS)
 LIBS_registry := $(HTTPD_LIBS) $(CJSON_LIBS)
 LIBS_cli      := $(LZ4_LIBS) $(CJSON_LIBS)
-TEST_LIBS     := $(LZ4_LIBS) $(CURL_LIBS) $(HTTPD_LIBS) $(CJSON_LIBS)
+TEST_LIBS     := $(LZ4_LIBS) $(HTTPD_LIBS) $(CJSON_LIBS)
 $(foreach p,$(READY),$(eval $(call program,$(p),$(ALL_LIBS),$(LIBS_$(call folder_of,$(p))))))
 
 # ---- test programs

@@ -6,6 +6,7 @@
  * memory of our moves.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -45,8 +46,11 @@ static bool need_index(struct stream *st, uint64_t at)
 
 static void remember(struct stream *st, uint64_t before)
 {
-	struct moved *m = &st->moves[st->moves_n++ % STREAM_MOVES];
+	struct moved *m;
 
+	if (!st->moves && !(st->moves = calloc(STREAM_MOVES, sizeof(*st->moves))))
+		return; /* a run's beginning may then be told a drain too early */
+	m = &st->moves[st->moves_n++ % STREAM_MOVES];
 	m->end_boot_ns = clock_boot_ns();
 	m->before = before;
 }

@@ -319,6 +319,7 @@ static void end(struct logger *lg, uint32_t slot)
 	}
 	end_one(st);
 	lg->by_slot[slot] = NULL;
+	free(st->moves);
 	free(st);
 }
 

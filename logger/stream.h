@@ -88,7 +88,7 @@ struct stream {
 	uint64_t unnoted;	/* resumed: the file holds bytes from here on that an earlier logger may not have noted; UINT64_MAX = none */
 	uint32_t life;		/* the run whose bytes come now */
 	uint64_t moved;		/* bytes moved by this logger */
-	struct moved moves[STREAM_MOVES];
+	struct moved *moves;	/* STREAM_MOVES of them; NULL before the first byte */
 	uint32_t moves_n;
 	struct bound bounds[STREAM_BOUNDS];
 	uint32_t bounds_n;

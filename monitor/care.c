@@ -33,11 +33,15 @@ struct care_shared {
 	bool daemons_seen;
 };
 
+struct checks { /* what its spec says of its health */
+	struct health_conf conf;
+	struct probe probe[HEALTH_PROBES];
+};
+
 struct care {
 	struct watch *w;
-	struct health_conf conf;
+	struct checks *own; /* NULL: nothing, as for most */
 	struct policy_state policy;
-	struct probe probe[HEALTH_PROBES];
 	bool probing, asked, limit_told;
 	struct pt_ticket ticket; /* of the restart that was asked for */
 	uint8_t flag;		 /* PT_FLAG_ of the restart that is to be posted; 0 = none */
@@ -52,12 +56,12 @@ const struct health_all *care_conf(const struct monitor *mo)
 
 static const struct health_policy *policy_of(const struct care *c)
 {
-	return c->conf.has_policy ? &c->conf.policy : &c->w->mo->shared->conf.policy;
+	return c->own && c->own->conf.has_policy ? &c->own->conf.policy : &c->w->mo->shared->conf.policy;
 }
 
 static const struct health_limits *limits_of(const struct care *c)
 {
-	return c->conf.has_limits ? &c->conf.limits : &c->w->mo->shared->conf.limits;
+	return c->own && c->own->conf.has_limits ? &c->own->conf.limits : &c->w->mo->shared->conf.limits;
 }
 
 /* --- restarts --- */
@@ -257,6 +261,14 @@ static uint64_t age_due(const struct care *c)
 
 /* --- one process --- */
 
+static void forget_checks(struct care *c)
+{
+	if (c->own)
+		health_conf_done(&c->own->conf);
+	free(c->own);
+	c->own = NULL;
+}
+
 static void read_conf(struct care *c)
 {
 	char file[NAME_MAX_BYTES + 8];
@@ -264,15 +276,16 @@ static void read_conf(struct care *c)
 	struct spec spec;
 	int r;
 
-	health_conf_done(&c->conf);
-	health_conf_init(&c->conf);
+	forget_checks(c);
 	spec_file_name(c->w->name, file);
 	if (c->w->mo->home.specs_fd < 0 || spec_load(c->w->mo->home.specs_fd, file, &spec, &f) < 0)
 		return; /* the spawner has said so */
-	r = spec.health ? health_parse(spec.health, strlen(spec.health), &c->conf, &f) : 0;
-	if (r < 0) {
-		say(SAY_WARNING, "specs/%s: %s; it is not probed", file, f.text);
-		health_conf_init(&c->conf);
+	c->own = spec.health ? calloc(1, sizeof(*c->own)) : NULL;
+	r = c->own ? health_parse(spec.health, strlen(spec.health), &c->own->conf, &f) : 0;
+	if (r < 0 || (spec.health && !c->own)) {
+		say(SAY_WARNING, "specs/%s: %s; it is not probed", file, c->own ? f.text : "no memory");
+		free(c->own);
+		c->own = NULL;
 	}
 	spec_done(&spec);
 }
@@ -281,17 +294,22 @@ static void begin_probes(struct care *c)
 {
 	struct pt_health *h = &c->w->health;
 	uint8_t *const states[HEALTH_PROBES] = { &h->startup, &h->readiness, &h->liveness };
-	bool has_startup = c->conf.probe[HEALTH_STARTUP].kind != HEALTH_NO_PROBE;
+	bool has_startup;
 
-	memset(c->probe, 0, sizeof(c->probe));
+	if (!c->own) {
+		for (unsigned i = 0; i < HEALTH_PROBES; i++)
+			*states[i] = PT_PROBE_NONE;
+		return;
+	}
+	has_startup = c->own->conf.probe[HEALTH_STARTUP].kind != HEALTH_NO_PROBE;
 	for (unsigned i = 0; i < HEALTH_PROBES; i++) {
-		struct probe *p = &c->probe[i];
+		struct probe *p = &c->own->probe[i];
 
 		p->w = c->w;
-		p->conf = &c->conf.probe[i];
+		p->conf = &c->own->conf.probe[i];
 		p->when = (enum health_when)i;
 		p->state = states[i];
-		p->startup = i != HEALTH_STARTUP && has_startup ? &c->probe[HEALTH_STARTUP] : NULL;
+		p->startup = i != HEALTH_STARTUP && has_startup ? &c->own->probe[HEALTH_STARTUP] : NULL;
 		p->log_at = c->w->log_begin;
 		probe_start(p);
 	}
@@ -325,7 +343,7 @@ void care_pause(struct watch *w)
 	struct care *c = w->care;
 
 	for (unsigned i = 0; c && c->probing && i < HEALTH_PROBES; i++)
-		probe_stop(&c->probe[i]);
+		probe_stop(&c->own->probe[i]);
 	if (c)
 		c->probing = false;
 }
@@ -336,7 +354,7 @@ void care_free(struct watch *w)
 		return;
 	care_pause(w);
 	loop_timer_clear(w->mo->loop, &w->care->retry);
-	health_conf_done(&w->care->conf);
+	forget_checks(w->care);
 	free(w->care);
 	w->care = NULL;
 }

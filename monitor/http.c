@@ -6,7 +6,6 @@
  */
 #include "monitor/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "base/clock.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "monitor/libcurl.h"
 
 #define HEAD_MAX (16u << 10)
 #define CONNECTIONS_PER_HOST 64L
@@ -69,7 +69,7 @@ static void on_socket_ready(void *arg, uint32_t events)
 		mask |= CURL_CSELECT_OUT;
 	if (events & EPOLLERR)
 		mask |= CURL_CSELECT_ERR;
-	(void)curl_multi_socket_action(h->multi, s->fd, mask, &running); /* s may be gone from here on */
+	(void)curl.curl_multi_socket_action(h->multi, s->fd, mask, &running); /* s may be gone from here on */
 	collect(h);
 }
 
@@ -85,7 +85,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *pe
 			loop_unwatch(h->loop, s->watch);
 			free(s);
 		}
-		(void)curl_multi_assign(h->multi, fd, NULL);
+		(void)curl.curl_multi_assign(h->multi, fd, NULL);
 		return 0;
 	}
 	if (s)
@@ -99,7 +99,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *pe
 		free(s);
 		return -1;
 	}
-	(void)curl_multi_assign(h->multi, fd, s);
+	(void)curl.curl_multi_assign(h->multi, fd, s);
 	return 0;
 }
 
@@ -120,7 +120,7 @@ static void on_timer(void *arg)
 	struct http *h = arg;
 	int running;
 
-	(void)curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	(void)curl.curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	collect(h);
 }
 
@@ -168,8 +168,8 @@ static void release(struct http_call *c)
 	struct http *h = c->http;
 
 	if (c->easy) {
-		(void)curl_multi_remove_handle(h->multi, c->easy);
-		curl_easy_cleanup(c->easy);
+		(void)curl.curl_multi_remove_handle(h->multi, c->easy);
+		curl.curl_easy_cleanup(c->easy);
 	}
 	if (c->prev)
 		c->prev->next = c->next;
@@ -177,7 +177,7 @@ static void release(struct http_call *c)
 		h->calls = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	curl_slist_free_all(c->headers);
+	curl.curl_slist_free_all(c->headers);
 	free(c->head.data);
 	free(c->body.data);
 	free(c);
@@ -197,7 +197,7 @@ static void explain(const struct http_call *c, CURLcode code, char why[static HT
 	else if (c->head.over)
 		(void)snprintf(why, HTTP_WHY_MAX, "the head of the answer is larger than %u bytes", HEAD_MAX);
 	else
-		str_visible(why, HTTP_WHY_MAX, c->error[0] ? c->error : curl_easy_strerror(code));
+		str_visible(why, HTTP_WHY_MAX, c->error[0] ? c->error : curl.curl_easy_strerror(code));
 }
 
 static void finish(struct http_call *c, CURLcode code)
@@ -206,7 +206,7 @@ static void finish(struct http_call *c, CURLcode code)
 
 	a.head = c->head.data ? c->head.data : "";
 	a.took_us = (uint32_t)((clock_boot_ns() - c->began_ns) / 1000);
-	(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &a.status);
+	(void)curl.curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &a.status);
 	if (!a.ok)
 		explain(c, code, a.why);
 	c->fn(c->arg, &a);
@@ -218,12 +218,12 @@ static void collect(struct http *h)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl_multi_info_read(h->multi, &left))) {
+	while ((m = curl.curl_multi_info_read(h->multi, &left))) {
 		struct http_call *c = NULL;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
+		(void)curl.curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
 		finish(c, m->data.result);
 	}
 }
@@ -235,7 +235,7 @@ static bool set_up(struct http_call *c, const struct http_ask *q)
 	const char *ca = getenv("MCP_MESH_REGISTRY_CA");
 	bool ok = true;
 
-#define SET(option, value) (ok = ok && curl_easy_setopt(e, option, value) == CURLE_OK)
+#define SET(option, value) (ok = ok && curl.curl_easy_setopt(e, option, value) == CURLE_OK)
 	SET(CURLOPT_URL, q->url);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -263,7 +263,7 @@ static bool set_up(struct http_call *c, const struct http_ask *q)
 	if (q->method)
 		SET(CURLOPT_CUSTOMREQUEST, q->method);
 	for (unsigned i = 0; i < HTTP_HEADERS_MAX && q->headers[i]; i++) {
-		struct curl_slist *more = curl_slist_append(c->headers, q->headers[i]);
+		struct curl_slist *more = curl.curl_slist_append(c->headers, q->headers[i]);
 
 		ok = ok && more;
 		c->headers = more ? more : c->headers;
@@ -273,10 +273,33 @@ static bool set_up(struct http_call *c, const struct http_ask *q)
 	return ok;
 }
 
+static int init_libcurl(struct http *h)
+{
+	if (h->multi)
+		return 0;
+	if (libcurl_load() < 0)
+		return -ENOSYS;
+	h->multi = curl.curl_multi_init();
+	if (!h->multi)
+		return -ENOMEM;
+	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
+	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_PER_HOST);
+	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
+	return 0;
+}
+
 int http_send(struct http *h, const struct http_ask *ask, http_fn *fn, void *arg, struct http_call **ret)
 {
-	struct http_call *c = calloc(1, sizeof(*c));
+	struct http_call *c;
 
+	int r = init_libcurl(h);
+
+	if (r < 0)
+		return r;
+	c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	c->http = h;
@@ -289,12 +312,12 @@ int http_send(struct http *h, const struct http_ask *ask, http_fn *fn, void *arg
 	if (h->calls)
 		h->calls->prev = c;
 	h->calls = c;
-	c->easy = curl_easy_init();
+	c->easy = curl.curl_easy_init();
 	if (!c->easy || !set_up(c, ask)) {
 		release(c);
 		return -ENOMEM;
 	}
-	if (curl_multi_add_handle(h->multi, c->easy) != CURLM_OK) {
+	if (curl.curl_multi_add_handle(h->multi, c->easy) != CURLM_OK) {
 		release(c);
 		return -EINVAL;
 	}
@@ -333,16 +356,6 @@ int http_new(struct loop *l, struct http **ret)
 		return -ENOMEM;
 	h->loop = l;
 	loop_timer_init(&h->timer, on_timer, h);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(h->multi = curl_multi_init())) {
-		free(h);
-		return -ENOMEM;
-	}
-	(void)curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_PER_HOST);
-	(void)curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	*ret = h;
 	return 0;
 }
@@ -353,8 +366,10 @@ void http_free(struct http *h)
 		return;
 	while (h->calls)
 		release(h->calls);
-	(void)curl_multi_cleanup(h->multi);
 	loop_timer_clear(h->loop, &h->timer);
-	curl_global_cleanup();
+	if (h->multi) {
+		(void)curl.curl_multi_cleanup(h->multi);
+		curl.curl_global_cleanup();
+	}
 	free(h);
 }

@@ -373,16 +373,16 @@ END_TEST
 
 START_TEST(retention_by_bytes)
 {
-	uint32_t slot = add("b", 4096, 0, 3000);
+	uint32_t slot = add("b", 262144, 0, 100000); /* not so small that the writer is thousands of files ahead */
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
 	struct tally *t;
 	pid_t writer = start_writer("b.out", &t);
 	int status;
 
-	INSTANCE_AWAIT(block(slot).deleted_bytes > 100000);
+	INSTANCE_AWAIT(block(slot).deleted_bytes > 1000000);
 	t->stop = true;
 	ck_assert_int_eq(waitpid(writer, &status, 0), writer);
-	INSTANCE_AWAIT(block(slot).rotated_bytes == 0 && block(slot).archive_file_bytes <= 3000);
+	INSTANCE_AWAIT(block(slot).rotated_bytes == 0 && block(slot).archive_file_bytes <= 100000);
 	INSTANCE_AWAIT(balanced(slot));
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
