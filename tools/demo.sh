@@ -210,7 +210,7 @@ check "nothing is left in shared memory" [ -z "$segment" ]
 
 echo
 if [ $wrong = 0 ]; then
-	echo "That is tend. Try it yourself: ${TEND_BIN#"$PWD"/}/tend start examples/agents/echo_agent.py"
+	echo "That is tend. Try it yourself: ${TEND_BIN#"$PWD"/}/tend start examples/agents/mesh_agent.py"
 else
 	echo "Something did not go as it should: see WRONG above." >&2
 fi
