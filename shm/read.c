@@ -50,7 +50,7 @@ uint32_t pt_gen(const struct pt *pt, uint32_t slot)
 static bool ident_is_sane(const struct pt_ident *i, uint32_t gen)
 {
 	return i->gen == gen && memchr(i->name, 0, sizeof(i->name)) && memchr(i->command, 0, sizeof(i->command)) &&
-	       name_check(i->name, NULL) == 0 && i->policy < PT_POLICY_MAX && i->service < PT_SERVICE_MAX;
+	       name_check(i->name, NULL) == 0 && i->policy < PT_POLICY_MAX && i->service < PT_SERVICE_MAX && i->separate_stderr <= 1;
 }
 
 static bool life_is_sane(const struct pt_life *l, uint32_t gen)

@@ -42,7 +42,7 @@ long() {
 	local out=build/fuzz flags links
 	mkdir -p "$out/corpus/$1"
 	read -r -a flags <<<"$(pkg-config --cflags libcjson)"
-	read -r -a links <<<"$(pkg-config --libs libcjson liblz4 libcurl)"
+	read -r -a links <<<"$(pkg-config --libs libcjson liblz4)"
 	local modules=()
 	read -r -a modules <<<"$(sed -nE 's|.*/\* links: (.*) \*/.*|\1|p' "tests/fuzz/fuzz_$1.c" | head -n 1)"
 	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -D_GNU_SOURCE -DTEND_VERSION='"0"' \
