@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/moment.h"
 #include "base/str.h"
-#include "monitor/rfc3339.h"
 
 #define ARENA_BYTES (48u << 20)
 #define KEYS_PER_ENTRY 4u
@@ -74,7 +74,7 @@ static uint64_t time_of(const cJSON *o, const char *key)
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);
 	uint64_t ns = 0;
 
-	if (cJSON_IsString(item) && rfc3339_parse(item->valuestring, &ns))
+	if (cJSON_IsString(item) && moment_rfc3339(item->valuestring, &ns))
 		ns = 1; /* a time that is none: as old as can be */
 	if (cJSON_IsNumber(item) && item->valuedouble > 0 && item->valuedouble < 1.6e10)
 		ns = (uint64_t)(item->valuedouble * 1e9);
