@@ -270,6 +270,7 @@ static void begin_error(struct stream *st, const struct pt_row *row)
 	if (!st->err)
 		return;
 	st->log.base_bytes += st->err->size + st->err->shelf.rotated_bytes + st->err->shelf.archived_bytes;
+	publish_put(st);
 	wake_up(st->err, row);
 	drain_now(st->err);
 }
@@ -286,6 +287,8 @@ static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, ui
 		st->err = make(lg, slot, row, st, &marked_err);
 	publish_resume(st, &row->log, marked + marked_err);
 	lg->by_slot[slot] = st;
+	if (row->log.gen != st->log.gen)
+		publish_put(st); /* before the first byte moves: a successor would take what is on the disk for older than the row */
 	wake_up(st, row);
 	if (st->err)
 		wake_up(st->err, row);
