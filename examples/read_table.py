@@ -27,8 +27,8 @@ def attach(path):
     m = mmap.mmap(fd, st.st_size, prot=mmap.PROT_READ)
     if m[:8] != b"TENDSMH1":
         sys.exit("%s: no segment, or not complete yet" % path)
-    if get("I", m, 8) != 2:
-        sys.exit("%s: layout version %d, this program reads 2" % (path, get("I", m, 8)))
+    if get("I", m, 8) != 3:
+        sys.exit("%s: layout version %d, this program reads 3" % (path, get("I", m, 8)))
     regions = [struct.unpack_from("=QII", m, 624 + 16 * i) for i in range(15)]  # offset, stride, count
     if get("Q", m, 24) != st.st_size or any(o + s * c > st.st_size for o, s, c in regions):
         sys.exit("%s: damaged header" % path)
@@ -48,7 +48,7 @@ def read_row(m, regions, slot):
     """None: free, being changed just now, or nonsense."""
     gen = get("I", m, regions[GENS][0] + 4 * slot)
     ident, life, health = (latch(m, regions[r], slot) for r in (IDENT, LIFE, HEALTH))
-    if not gen & 1 or not get("I", m, regions[GENS][0] + 4 * slot) == get("I", ident, 272) == get("I", life, 92) == gen:
+    if not gen & 1 or not get("I", m, regions[GENS][0] + 4 * slot) == get("I", ident, 80) == get("I", life, 92) == gen:
         return None
     known = get("I", health, 64) == gen
     return {"name": ident[:64].split(b"\0")[0].decode("utf-8", "replace"), "state": word(STATES, life[116]),

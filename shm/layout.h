@@ -24,7 +24,7 @@
 #include "shm/table.h"
 
 #define SEG_MAGIC 0x31484d53444e4554ull /* "TENDSMH1" read as little-endian bytes */
-#define SEG_ABI	  2u
+#define SEG_ABI	  3u
 #define SEG_PAGE  4096u
 #define SEG_DIR	  "/dev/shm" /* where shm_open() looks, too; rename() needs the path */
 

@@ -73,7 +73,6 @@ const char *pt_stage_label(unsigned stage);
 
 struct pt_ident {		    /* what it is; writer: spawner */
 	char name[PT_NAME_MAX];
-	char command[PT_COMMAND_TEXT]; /* argv joined by blanks, cut at a character; the whole is in specs/NAME.json */
 	uint64_t spec_hash;	    /* of argv and folder: "is it the same command?" */
 	uint64_t created_real_ns;
 	uint32_t gen;		    /* incarnation of the row that this block belongs to */
@@ -96,6 +95,8 @@ struct pt_ident {		    /* what it is; writer: spawner */
 	uint32_t log_keep_age_s;    /* rotated and archived files whose last byte is older go; 0 = no limit */
 	uint32_t log_keep_files;    /* so many rotated and archived files are kept; 0 = no limit */
 	uint32_t pad2;
+	char command[PT_COMMAND_TEXT]; /* argv joined by blanks, cut at a character; the whole is in specs/NAME.json. Last: who keeps an ident needs no
+					* more than the text */
 };
 
 struct pt_life {	       /* how it is; writer: spawner */

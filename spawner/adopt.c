@@ -242,7 +242,9 @@ void adopt_segment(struct spawner *sp)
 			pt_release(new, i);
 		if (!p)
 			continue;
-		pt_put_ident(new, i, &p->ident);
+		struct pt_ident ident = proc_ident(p);
+
+		pt_put_ident(new, i, &ident);
 		pt_put_life(new, i, &p->life);
 		*pt_pid_cell(new, i) = p->ref.pid;
 		if (pt_gen(new, i) != p->gen)

@@ -65,11 +65,11 @@ static void answer_start(struct proc *p, struct pt_ticket t)
 		answer(p->sp, t, 0, p, "%s", "");
 		return;
 	case PT_STATE_STOPPED:
-		answer(p->sp, t, -ECANCELED, p, "%s was stopped by another command", p->ident.name);
+		answer(p->sp, t, -ECANCELED, p, "%s was stopped by another command", p->ident->name);
 		return;
 	default:
 		tell_end(p, end, sizeof(end));
-		answer(p->sp, t, p->life.launch_errno ? -p->life.launch_errno : -ECHILD, p, "%s: %s", p->ident.name, end);
+		answer(p->sp, t, p->life.launch_errno ? -p->life.launch_errno : -ECHILD, p, "%s: %s", p->ident->name, end);
 	}
 }
 
@@ -88,7 +88,7 @@ static void withdraw(struct proc *p)
 	struct cause why = { .reason = PT_REASON_LAUNCH, .by_pid = c->by_pid, .by_uid = c->by_uid };
 
 	if (row_withdraw(p, &why) == 0 && c->req.spec[0])
-		row_unlink_spec(p->sp, p->ident.name);
+		row_unlink_spec(p->sp, p->ident->name);
 }
 
 void answer_waiters(struct proc *p)

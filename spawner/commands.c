@@ -73,13 +73,13 @@ static void start_again(struct proc *p, const struct pt_command *c, const struct
 {
 	struct cause why = cause_of(c);
 
-	if (ident && ident->spec_hash != p->ident.spec_hash) {
-		answer(p->sp, c->ticket, -EEXIST, p, "%s already runs another command: %.120s; choose another name with --name", p->ident.name,
-		       p->ident.command);
+	if (ident && ident->spec_hash != p->ident->spec_hash) {
+		answer(p->sp, c->ticket, -EEXIST, p, "%s already runs another command: %.120s; choose another name with --name", p->ident->name,
+		       p->ident->command);
 		return;
 	}
 	if (p->life.state == PT_STATE_RUNNING) {
-		answer(p->sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s already runs (pid %d)", p->ident.name, p->life.pid);
+		answer(p->sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s already runs (pid %d)", p->ident->name, p->life.pid);
 		return;
 	}
 	if (answer_later(p, c) < 0) {
@@ -93,15 +93,20 @@ static void start_again(struct proc *p, const struct pt_command *c, const struct
 }
 
 /* A new spec for a row at rest. */
-static void renew(struct proc *p, const struct pt_ident *ident)
+static int renew(struct proc *p, const struct pt_ident *ident)
 {
 	struct pt_ident next = *ident;
+	int r;
 
 	next.gen = p->gen;
-	next.created_real_ns = p->ident.created_real_ns;
-	next.order = p->sp->next_order++;
-	p->ident = next;
+	next.created_real_ns = p->ident->created_real_ns;
+	next.order = p->sp->next_order;
+	r = proc_keep_ident(p, &next);
+	if (r < 0)
+		return r;
+	p->sp->next_order++;
 	pt_put_ident(p->sp->pt, p->slot, &next);
+	return 0;
 }
 
 static void launch_first(struct proc *p, const struct pt_command *c)
@@ -129,7 +134,7 @@ static int start_row(struct spawner *sp, const struct pt_command *c, const struc
 	int r = 0;
 
 	if (*p)
-		renew(*p, ident);
+		r = renew(*p, ident);
 	else
 		r = row_add(sp, ident, p);
 	if (r == 0 && added)
@@ -187,7 +192,7 @@ static int start(struct spawner *sp, const struct pt_command *c)
 
 static void set_stop_timeout(const struct proc *p, const struct pt_command *c, struct cause *why)
 {
-	why->timeout_ms = p->ident.stop_timeout_ms;
+	why->timeout_ms = p->ident->stop_timeout_ms;
 	if (c->req.flags & PT_FLAG_TIMEOUT)
 		why->timeout_ms = c->req.timeout_ms;
 	if (c->req.flags & PT_FLAG_FORCE)
@@ -208,7 +213,7 @@ static void stop(struct spawner *sp, const struct pt_command *c)
 		save_now(sp);
 	}
 	if (!proc_is_up(p)) {
-		answer(sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s does not run (it is %s)", p->ident.name, pt_state_label(p->life.state));
+		answer(sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s does not run (it is %s)", p->ident->name, pt_state_label(p->life.state));
 		proc_event(p, EV_STOP, &why);
 		return;
 	}
@@ -276,7 +281,7 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 		return;
 	}
 	if (!p->ref.pid) {
-		answer(sp, c->ticket, -ESRCH, p, "%s does not run (it is %s)", p->ident.name, pt_state_label(p->life.state));
+		answer(sp, c->ticket, -ESRCH, p, "%s does not run (it is %s)", p->ident->name, pt_state_label(p->life.state));
 		return;
 	}
 	pt_command_accept(sp->pt, c->ticket);
@@ -288,7 +293,7 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 	ev.slot = p->slot;
 	ev.gen = p->gen;
 	ev.pid = p->ref.pid;
-	memcpy(ev.name, p->ident.name, sizeof(ev.name));
+	memcpy(ev.name, p->ident->name, sizeof(ev.name));
 	if (r == 0)
 		pt_event_add(sp->pt, &ev);
 	sp->changed = true;
@@ -310,8 +315,8 @@ static int forget(struct spawner *sp, const struct pt_command *c)
 		return 0;
 	}
 	if (proc_is_up(p)) {
-		answer(sp, c->ticket, -EBUSY, p, "%s is %s; stop it first: tend stop %s", p->ident.name, pt_state_label(p->life.state),
-		       p->ident.name);
+		answer(sp, c->ticket, -EBUSY, p, "%s is %s; stop it first: tend stop %s", p->ident->name, pt_state_label(p->life.state),
+		       p->ident->name);
 		return 0;
 	}
 	pt_command_accept(sp->pt, c->ticket);

@@ -27,7 +27,7 @@
 
 void exits_tree_gone(struct proc *p)
 {
-	struct policy_verdict v = policy_after_end(&p->ident, &p->life, clock_boot_ns());
+	struct policy_verdict v = policy_after_end(p->ident, &p->life, clock_boot_ns());
 	struct cause why = { .reason = v.reason, .delay_ms = v.delay_ms };
 
 	stop_forget(p);
@@ -56,7 +56,7 @@ static void ended(struct proc *p, enum pt_exit_kind kind, int wait_status, uint6
 		return;
 	}
 	struct cause why = { .reason = PT_REASON_LEFTOVERS,
-			     .timeout_ms = p->ident.stop_timeout_ms < LEFTOVER_TIMEOUT_MS ? p->ident.stop_timeout_ms : LEFTOVER_TIMEOUT_MS };
+			     .timeout_ms = p->ident->stop_timeout_ms < LEFTOVER_TIMEOUT_MS ? p->ident->stop_timeout_ms : LEFTOVER_TIMEOUT_MS };
 
 	if (l->state == PT_STATE_STOPPING) {
 		proc_publish(p);

@@ -23,7 +23,7 @@
 
 static void fifo_name(const struct proc *p, const char *suffix, char buf[static 80])
 {
-	snprintf(buf, 80, "%s%s", p->ident.name, suffix);
+	snprintf(buf, 80, "%s%s", p->ident->name, suffix);
 }
 
 int launch_make_fifos(struct proc *p, struct fault *f)
@@ -33,7 +33,7 @@ int launch_make_fifos(struct proc *p, struct fault *f)
 	struct stat st;
 	char name[80];
 
-	for (unsigned i = 0; i < 2u + p->ident.separate_stderr; i++) {
+	for (unsigned i = 0; i < 2u + p->ident->separate_stderr; i++) {
 		fifo_name(p, suffixes[i], name);
 		if (mkfifoat(run_fd, name, 0600) == 0)
 			continue;
@@ -86,7 +86,7 @@ static int open_error_output(struct proc *p, struct child *c, struct fault *f)
 	if (r < 0)
 		return r;
 	c->keeper_err_fd = fcntl(keeper, F_DUPFD_CLOEXEC, CHILD_KEEPER_ERR_FD + 1);
-	r = c->keeper_err_fd < 0 ? fault_errno(f, -errno, "cannot keep run/%s@err.out", p->ident.name) : 0;
+	r = c->keeper_err_fd < 0 ? fault_errno(f, -errno, "cannot keep run/%s@err.out", p->ident->name) : 0;
 	io_close(&keeper);
 	return r;
 }
@@ -98,7 +98,7 @@ static int open_ends(struct proc *p, struct child *c, struct fault *f)
 	char in[80];
 	int r = open_output(p, ".out", &c->keeper_fd, &c->out_fd, f);
 
-	if (r == 0 && p->ident.separate_stderr)
+	if (r == 0 && p->ident->separate_stderr)
 		r = open_error_output(p, c, f);
 	if (r < 0)
 		return r;
@@ -140,7 +140,7 @@ static char **make_env(const struct proc *p, const struct spec *s, char own[stat
 	env[at++] = text;
 	text += sprintf(text, "TEND_HOME=%s", p->sp->start.home.path) + 1;
 	env[at++] = text;
-	text += sprintf(text, "TEND_NAME=%s", p->ident.name) + 1;
+	text += sprintf(text, "TEND_NAME=%s", p->ident->name) + 1;
 	env[at++] = text;
 	sprintf(text, "TEND_INSTANCE=%016llx", (unsigned long long)p->sp->start.home.id);
 	for (size_t i = 0; i < n; i++)
@@ -219,9 +219,9 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	/* Linux 6.14 and later kill whatever is cloned into a cgroup on which cgroup.kill was ever used, unless the cloning process's own cgroup
 	 * was killed as often: begin with a new one. */
 	if (p->stale_cgroup)
-		cgroup_remove(&p->sp->cgroup, p->ident.name);
+		cgroup_remove(&p->sp->cgroup, p->ident->name);
 	p->stale_cgroup = false;
-	c->cgroup_fd = cgroup_open(&p->sp->cgroup, p->ident.name);
+	c->cgroup_fd = cgroup_open(&p->sp->cgroup, p->ident->name);
 	/* What lies in the pipes now was written before this run, and the time is the one up to which the logger may have moved some of it. */
 	p->life.pipe_left = bytes_in(c->keeper_fd);
 	p->life.pipe_left_err = bytes_in(c->keeper_err_fd);
@@ -239,7 +239,7 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	}
 	/* An empty cgroup must not be taken for an empty tree: without one the tree is walked. */
 	if (c->outside_cgroup)
-		cgroup_remove(&p->sp->cgroup, p->ident.name);
+		cgroup_remove(&p->sp->cgroup, p->ident->name);
 	p->sp->children++;
 	begin_life(p, pid);
 	return 0;
@@ -253,11 +253,11 @@ int launch(struct proc *p, struct fault *f)
 	char file[NAME_MAX_BYTES + 8];
 	int r;
 
-	spec_file_name(p->ident.name, file);
+	spec_file_name(p->ident->name, file);
 	c.stage = PT_STAGE_SPEC;
 	r = spec_load(p->sp->start.home.specs_fd, file, &s, f);
-	if (r == 0 && strcmp(s.name, p->ident.name) != 0)
-		r = fault_set(f, -EINVAL, "specs/%s is for %s, not for %s", file, s.name, p->ident.name);
+	if (r == 0 && strcmp(s.name, p->ident->name) != 0)
+		r = fault_set(f, -EINVAL, "specs/%s is for %s, not for %s", file, s.name, p->ident->name);
 	if (r == 0) {
 		c.stage = PT_STAGE_FIFO;
 		r = open_ends(p, &c, f);

@@ -64,7 +64,7 @@ static void end_all(struct spawner *sp)
 
 		if (!p || !proc_is_up(p) || p->life.state == PT_STATE_STOPPING)
 			continue;
-		why.timeout_ms = p->ident.stop_timeout_ms;
+		why.timeout_ms = p->ident->stop_timeout_ms;
 		proc_event(p, EV_STOP, &why);
 	}
 }
@@ -300,7 +300,7 @@ int main(int argc, char **argv)
 	if (r == 0 && sp.shutting) {
 		for (uint32_t i = 0; i < sp.capacity; i++)
 			if (sp.slot[i])
-				cgroup_remove(&sp.cgroup, sp.slot[i]->ident.name);
+				cgroup_remove(&sp.cgroup, sp.slot[i]->ident->name);
 		cgroup_end(&sp.cgroup, &sp.start.home);
 	}
 	return r ? 1 : 0;

@@ -5,7 +5,9 @@
 #define _GNU_SOURCE 1
 #include "spawner/proc.h"
 
+#include <errno.h>
 #include <search.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,16 +19,17 @@
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct proc *)a)->ident.name, ((const struct proc *)b)->ident.name);
+	return strcmp(((const struct proc *)a)->ident->name, ((const struct proc *)b)->ident->name);
 }
 
 struct proc *proc_find(struct spawner *sp, const char *name)
 {
-	struct proc key;
+	struct pt_ident ident;
+	struct proc key = { .ident = &ident };
 	struct proc *const *found;
 
-	strncpy(key.ident.name, name, sizeof(key.ident.name) - 1);
-	key.ident.name[sizeof(key.ident.name) - 1] = 0;
+	strncpy(ident.name, name, sizeof(ident.name) - 1);
+	ident.name[sizeof(ident.name) - 1] = 0;
 	found = tfind(&key, &sp->by_name, by_name);
 	return found ? *found : NULL;
 }
@@ -50,6 +53,34 @@ static void on_timer(void *arg)
 	proc_event(p, EV_TIMEOUT, &why);
 }
 
+/* Of a thousand processes most commands are short: the rest of the array would be most of what a record weighs. */
+static size_t kept_size(const struct pt_ident *ident)
+{
+	return offsetof(struct pt_ident, command) + strnlen(ident->command, sizeof(ident->command) - 1) + 1;
+}
+
+int proc_keep_ident(struct proc *p, const struct pt_ident *ident)
+{
+	size_t size = kept_size(ident);
+	struct pt_ident *kept = malloc(size);
+
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, ident, size);
+	((char *)kept)[size - 1] = 0;
+	free(p->ident);
+	p->ident = kept;
+	return 0;
+}
+
+struct pt_ident proc_ident(const struct proc *p)
+{
+	struct pt_ident whole = { .gen = 0 };
+
+	memcpy(&whole, p->ident, kept_size(p->ident));
+	return whole;
+}
+
 struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *ident)
 {
 	struct proc *p = calloc(1, sizeof(*p));
@@ -59,13 +90,17 @@ struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *
 	p->sp = sp;
 	p->slot = slot;
 	p->gen = ident->gen;
-	p->ident = *ident;
+	if (proc_keep_ident(p, ident) < 0) {
+		free(p);
+		return NULL;
+	}
 	p->life.gen = ident->gen;
 	p->ref = p->leftover = (struct pidref)PIDREF_NONE;
 	p->keeper_fd = p->keeper_err_fd = -1;
 	p->stale_cgroup = true;
 	loop_timer_init(&p->timer, on_timer, p);
 	if (!tsearch(p, &sp->by_name, by_name)) {
+		free(p->ident);
 		free(p);
 		return NULL;
 	}
@@ -90,6 +125,7 @@ void proc_free(struct proc *p)
 	io_close(&p->keeper_err_fd);
 	tdelete(p, &sp->by_name, by_name);
 	sp->slot[p->slot] = NULL;
+	free(p->ident);
 	free(p);
 }
 
@@ -120,7 +156,7 @@ static void enter(struct proc *p, enum pt_state to, const struct cause *why)
 			       .by_uid = why->by_uid,
 			       .value = why->delay_ms };
 
-	memcpy(ev.name, p->ident.name, sizeof(ev.name));
+	memcpy(ev.name, p->ident->name, sizeof(ev.name));
 	if (why->reason == PT_REASON_LAUNCH) {
 		ev.stage = l->launch_stage;
 		ev.wait_status = l->launch_errno;
@@ -189,9 +225,9 @@ static void run(struct proc *p, const struct cause *why)
 		proc_event(p, EV_LAUNCHED, &result);
 		return;
 	}
-	struct policy_verdict v = policy_after_launch(&p->ident, &p->life, automatic, clock_boot_ns());
+	struct policy_verdict v = policy_after_launch(p->ident, &p->life, automatic, clock_boot_ns());
 
-	say(SAY_WARNING, "%s: %s", p->ident.name, f.text);
+	say(SAY_WARNING, "%s: %s", p->ident->name, f.text);
 	result.reason = v.reason;
 	result.delay_ms = v.delay_ms;
 	p->launch_fault = f.text;

@@ -25,25 +25,25 @@ struct waiter { /* a command that is answered when the process gets where it was
 struct proc {
 	struct spawner *sp;
 	uint32_t slot, gen;
-	struct pt_ident ident;
+	struct pt_ident *ident;	     /* proc_keep_ident(); to copy it as a whole: proc_ident() */
 	struct pt_life life;
 	struct pidref ref;	     /* the process itself; .pid 0 once it has ended; a pidfd only where it is not our child */
-	pid_t session;		     /* of the current or last run: the session id that its tree inherits */
 	struct loop_watch *watch;    /* of ref.fd, for a process that is not our child */
 	struct pidref leftover;	     /* one member of a tree that outlived its root: watched to know when to look again */
 	struct loop_watch *leftover_watch;
 	struct loop_timer timer;     /* life.next_boot_ns */
 	struct waiter *waiters;
-	int keeper_fd;		     /* read end of its output FIFO, until the guardian holds one */
 	uint64_t launch_boot_ns;     /* of the launch in progress: when the pipes were looked at, just before the child was made */
+	const struct pt_command *added; /* the START that made the row, until it has succeeded or failed */
+	const char *launch_fault;    /* the sentence about a launch that failed just now, while its waiters are answered */
+	pid_t session;		     /* of the current or last run: the session id that its tree inherits */
+	int keeper_fd;		     /* read end of its output FIFO, until the guardian holds one */
 	int keeper_err_fd;	     /* the same for standard error, where that is separate; kept for the row's life */
 	bool child;		     /* our own, to be reaped by us */
-	const struct pt_command *added; /* the START that made the row, until it has succeeded or failed */
 	bool withdrawn;		     /* it failed: row and FIFOs are gone, the record goes next */
 	bool ended_unseen;	     /* the pidfd says it ended, how is not known yet: the guardian's note is awaited */
 	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
 	bool restarting;	     /* the launch in progress was counted as a restart */
-	const char *launch_fault;    /* the sentence about a launch that failed just now, while its waiters are answered */
 	bool stale_cgroup;	     /* its cgroup was killed, or may have been by an earlier spawner: begin with a new one */
 	uint8_t kills;		     /* SIGKILL rounds of this stop */
 };
@@ -94,6 +94,10 @@ struct proc *proc_of_pid(struct spawner *sp, pid_t pid);
 /* Private memory for a row (its ident is copied). NULL: no memory. */
 struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *ident);
 void proc_free(struct proc *p);
+/* Make ident the process's, kept without the unused end of its command. 0, or -ENOMEM with the old one kept. */
+int proc_keep_ident(struct proc *p, const struct pt_ident *ident);
+/* The whole of it, for the table. */
+struct pt_ident proc_ident(const struct proc *p);
 void proc_event(struct proc *p, enum machine_event ev, const struct cause *why);
 void proc_publish(struct proc *p); /* the life block, without a transition */
 bool proc_is_up(const struct proc *p);

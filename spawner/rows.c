@@ -121,10 +121,10 @@ int row_withdraw(struct proc *p, const struct cause *why)
 		return r;
 	pt_release(sp->pt, p->slot);
 	pt_unlock(sp->pt);
-	memcpy(ev.name, p->ident.name, sizeof(ev.name));
+	memcpy(ev.name, p->ident->name, sizeof(ev.name));
 	pt_event_add(sp->pt, &ev);
 	launch_remove_fifos(p);
-	cgroup_remove(&sp->cgroup, p->ident.name);
+	cgroup_remove(&sp->cgroup, p->ident->name);
 	sp->changed = sp->pids_changed = true;
 	p->withdrawn = true;
 	return 0;

@@ -24,10 +24,10 @@
 
 static void fill_entry(const struct proc *p, struct desired_entry *e)
 {
-	memcpy(e->name, p->ident.name, sizeof(e->name));
+	memcpy(e->name, p->ident->name, sizeof(e->name));
 	e->up = p->life.desired;
-	e->order = p->ident.order;
-	e->service = p->ident.service;
+	e->order = p->ident->order;
+	e->service = p->ident->service;
 	e->pid = p->life.pid;
 	e->start_ticks = p->life.start_ticks;
 	e->started_real_ns = p->life.start_real_ns;
@@ -38,7 +38,7 @@ static void sync_spec(const struct spawner *sp, const struct proc *p)
 	char file[NAME_MAX_BYTES + 8];
 	int fd;
 
-	spec_file_name(p->ident.name, file);
+	spec_file_name(p->ident->name, file);
 	fd = io_open(sp->start.home.specs_fd, file, O_RDONLY, 0);
 	if (fd >= 0)
 		(void)fsync(fd);

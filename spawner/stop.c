@@ -77,7 +77,7 @@ static void kill_tree(struct proc *p)
 		proc_publish(p);
 	}
 	p->stale_cgroup = true;
-	cgroup_kill(&p->sp->cgroup, p->ident.name);
+	cgroup_kill(&p->sp->cgroup, p->ident->name);
 	tree_signal(&t, SIGKILL);
 	tree_done(&t);
 }
@@ -89,7 +89,7 @@ void stop_kill(struct proc *p)
 	kill_tree(p);
 	proc_publish(p);
 	if (++p->kills == STOP_SAY_AFTER)
-		say(SAY_WARNING, "%s: something of its tree survives SIGKILL; most likely it waits inside the kernel for a device", p->ident.name);
+		say(SAY_WARNING, "%s: something of its tree survives SIGKILL; most likely it waits inside the kernel for a device", p->ident->name);
 	if (p->kills > STOP_SAY_AFTER)
 		p->kills = STOP_SAY_AFTER + 1;
 	stop_look_again(p);
@@ -105,7 +105,7 @@ void stop_begin(struct proc *p, uint32_t timeout_ms)
 		return;
 	}
 	if (tree_find(p, &t) == 0) {
-		tree_signal(&t, p->ident.stop_signal);
+		tree_signal(&t, p->ident->stop_signal);
 		tree_signal(&t, SIGCONT); /* a stopped process can't obey */
 	}
 	tree_done(&t);

@@ -43,7 +43,7 @@ static bool is_marked(const struct proc *p, pid_t pid)
 	snprintf(mark, sizeof(mark), "TEND_INSTANCE=%016llx", (unsigned long long)p->sp->start.home.id);
 	if (!procfs_has_env(pid, mark))
 		return false;
-	snprintf(mark, sizeof(mark), "TEND_NAME=%s", p->ident.name);
+	snprintf(mark, sizeof(mark), "TEND_NAME=%s", p->ident->name);
 	return procfs_has_env(pid, mark);
 }
 
@@ -112,7 +112,7 @@ static bool have_stray_children(const struct spawner *sp)
 bool tree_is_empty(struct proc *p)
 {
 	struct pidvec found = { 0 };
-	int populated = cgroup_populated(&p->sp->cgroup, p->ident.name);
+	int populated = cgroup_populated(&p->sp->cgroup, p->ident->name);
 	bool empty;
 
 	if (populated >= 0)
@@ -151,7 +151,7 @@ int tree_find(struct proc *p, struct tree *ret)
 
 	if (p->ref.pid && !p->ended_unseen)
 		r = procfs_descendants(p->ref.pid, &v);
-	if (r == 0 && cgroup_members(&p->sp->cgroup, p->ident.name, &v) < 0)
+	if (r == 0 && cgroup_members(&p->sp->cgroup, p->ident->name, &v) < 0)
 		r = find_strays(p, &v);
 	for (size_t i = 0; r == 0 && i < v.n; i++)
 		r = add_member(&t, v.pid[i]);

@@ -75,7 +75,6 @@ static const struct field fields[] = {
 	F(pt_daemon, exit_kind),
 	F(pt_daemon, pad),
 	F(pt_ident, name),
-	F(pt_ident, command),
 	F(pt_ident, spec_hash),
 	F(pt_ident, created_real_ns),
 	F(pt_ident, gen),
@@ -98,6 +97,7 @@ static const struct field fields[] = {
 	F(pt_ident, log_keep_age_s),
 	F(pt_ident, log_keep_files),
 	F(pt_ident, pad2),
+	F(pt_ident, command),
 	F(pt_life, since_real_ns),
 	F(pt_life, since_boot_ns),
 	F(pt_life, next_boot_ns),
@@ -364,7 +364,7 @@ START_TEST(constants)
 	load();
 	ck_assert_uint_eq(SEG_MAGIC, 0x31484d53444e4554ull);
 	ck_assert_mem_eq("TENDSMH1", &(uint64_t){ SEG_MAGIC }, 8);
-	ck_assert_uint_eq(SEG_ABI, 2);
+	ck_assert_uint_eq(SEG_ABI, 3);
 	ck_assert_uint_eq(SEG_PAGE, 4096);
 	ck_assert_uint_eq(PT_CAPACITY_MAX, 65536);
 	ck_assert_uint_eq(LATCH_BYTES(40), 8 + 2 * 40);
