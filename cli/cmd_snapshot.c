@@ -80,6 +80,7 @@ static const struct field row_fields[] = {
 	NUMBER(pt_row, life, exit_kind),
 	NUMBER(pt_row, life, killed),
 	NUMBER(pt_row, life, launch_stage),
+	NUMBER(pt_row, life, desired),
 	NUMBER(pt_row, life, pipe_left),
 	NUMBER(pt_row, life, pipe_left_err),
 	NUMBER(pt_row, health, sampled_boot_ns),
@@ -98,7 +99,25 @@ static const struct field row_fields[] = {
 	NUMBER(pt_row, health, files),
 	NUMBER(pt_row, health, failures),
 	NUMBER(pt_row, health, verdict),
+	NUMBER(pt_row, health, startup),
+	NUMBER(pt_row, health, readiness),
+	NUMBER(pt_row, health, liveness),
 	TEXT(pt_row, health, error),
+	NUMBER(pt_row, health, probed_real_ns),
+	NUMBER(pt_row, health, restarted_real_ns),
+	NUMBER(pt_row, health, listed_real_ns),
+	NUMBER(pt_row, health, registry_seen_real_ns),
+	NUMBER(pt_row, health, probe_us),
+	NUMBER(pt_row, health, health_restarts),
+	NUMBER(pt_row, health, capabilities),
+	NUMBER(pt_row, health, dependencies),
+	NUMBER(pt_row, health, dependencies_resolved),
+	NUMBER(pt_row, health, listing),
+	NUMBER(pt_row, health, registry_alive),
+	NUMBER(pt_row, health, gave_up),
+	TEXT(pt_row, health, registry_status),
+	TEXT(pt_row, health, registry_id),
+	TEXT(pt_row, health, registry_endpoint),
 	NUMBER(pt_row, log, captured_bytes),
 	NUMBER(pt_row, log, file_bytes),
 	NUMBER(pt_row, log, last_real_ns),
@@ -148,6 +167,31 @@ static const struct field daemon_fields[] = {
 	NUMBER(daemon_box, daemon, exit_kind),
 };
 #define DAEMON_FIELDS (sizeof(daemon_fields) / sizeof(daemon_fields[0]))
+
+struct monitor_box {
+	struct pt_monitor state;
+};
+
+static const struct field monitor_fields[] = {
+	NUMBER(monitor_box, state, registry_asked_real_ns),
+	NUMBER(monitor_box, state, registry_answered_real_ns),
+	NUMBER(monitor_box, state, registry_since_real_ns),
+	NUMBER(monitor_box, state, brake_since_real_ns),
+	NUMBER(monitor_box, state, cycles),
+	NUMBER(monitor_box, state, requests),
+	NUMBER(monitor_box, state, cycle_cpu_ns),
+	NUMBER(monitor_box, state, alerts_sent),
+	NUMBER(monitor_box, state, alerts_lost),
+	NUMBER(monitor_box, state, alerts_queued),
+	NUMBER(monitor_box, state, registry_agents),
+	NUMBER(monitor_box, state, interval_ms),
+	NUMBER(monitor_box, state, restart_tokens),
+	NUMBER(monitor_box, state, registry_state),
+	TEXT(monitor_box, state, registry_url),
+	TEXT(monitor_box, state, registry_error),
+	TEXT(monitor_box, state, brake_reason),
+};
+#define MONITOR_FIELDS (sizeof(monitor_fields) / sizeof(monitor_fields[0]))
 
 static uint64_t unsigned_at(const void *at, size_t size)
 {
@@ -226,6 +270,7 @@ static bool add_fields(cJSON *to, const struct field *fd, size_t n, const void *
 
 static int print_text(const struct pt *pt)
 {
+	struct monitor_box monitor;
 	struct pt_info info;
 	struct pt_row row;
 	uint32_t high = pt_high(pt);
@@ -242,6 +287,8 @@ static int print_text(const struct pt *pt)
 			continue;
 		printf("%s\n", role_name(role));
 		print_fields(daemon_fields, DAEMON_FIELDS, &box);
+		if (role == ROLE_MONITOR && pt_read_monitor(pt, &monitor.state) == 0)
+			print_fields(monitor_fields, MONITOR_FIELDS, &monitor);
 	}
 	for (uint32_t slot = 0; slot < high; slot++) {
 		int r = pt_read(pt, slot, &row);
@@ -261,6 +308,7 @@ static int print_text(const struct pt *pt)
 static bool build(cJSON *doc, const struct pt *pt)
 {
 	uint32_t high = pt_high(pt);
+	struct monitor_box monitor;
 	struct pt_info info;
 	struct pt_row row;
 	cJSON *list, *o;
@@ -281,6 +329,8 @@ static bool build(cJSON *doc, const struct pt *pt)
 		if (pt_read_daemon(pt, role, &box.daemon) == 0 &&
 			(!(o = cJSON_AddObjectToObject(doc, role_name(role))) ||
 				!add_fields(o, daemon_fields, DAEMON_FIELDS, &box)))
+			return false;
+		if (role == ROLE_MONITOR && pt_read_monitor(pt, &monitor.state) == 0 && !add_fields(o, monitor_fields, MONITOR_FIELDS, &monitor))
 			return false;
 	}
 	list = cJSON_AddArrayToObject(doc, "rows");

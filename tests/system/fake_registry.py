@@ -27,12 +27,21 @@ class FakeRegistry:
         self.socket.listen(64)
         self.port = self.socket.getsockname()[1]
         self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-        self.closing = False
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.peers = set()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
 
     def close(self):
-        self.closing = True
+        """Nobody is answered any more, and no thread of ours accepts. A mere close() leaves the thread in accept(2) with the number of a
+        descriptor that the next test's server gets: it then answers in that one's place."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
+        for peer in list(self.peers):
+            try:
+                peer.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended by itself
 
     def wait_requests(self, n, timeout=15):
         """Wait until n requests have come in from now on."""
@@ -41,12 +50,13 @@ class FakeRegistry:
             assert self.arrived.wait_for(lambda: len(self.requests) >= goal, timeout), f"{len(self.requests)} of {goal} requests"
 
     def accept(self):
-        while not self.closing:
+        while True:
             try:
                 peer, _ = self.socket.accept()
             except OSError:
                 return
             self.connections += 1
+            self.peers.add(peer)
             threading.Thread(target=self.serve, args=(peer,), daemon=True).start()
 
     def serve(self, peer):
@@ -56,6 +66,8 @@ class FakeRegistry:
                     pass
             except OSError:
                 pass
+            finally:
+                self.peers.discard(peer)
 
     def one(self, peer):
         head = b""

@@ -131,6 +131,23 @@ def test_snapshot(tend):
     assert 'name="a"' in text and f"pid={tend.pid('a')}" in text
 
 
+def fields_of(struct):
+    """The names of its members, from the header."""
+    body = re.search(r"struct %s \{(.*?)\n\};" % struct, (TOP / "shm" / "table.h").read_text(), re.S)[1]
+    members = re.findall(r"^\t(?:char|u?int\d+_t) ([^;]+);", re.sub(r"/\*.*?\*/", "", body, flags=re.S), re.M)
+    return {re.sub(r"\[.*", "", name.strip()) for line in members for name in line.split(",")} - {"pad", "pad2"}
+
+
+def test_a_snapshot_leaves_nothing_out(tend):
+    start(tend, "a", helper("sleeper"))
+    document = tend.json("snapshot")
+    (row,) = document["rows"]
+    for block in ("ident", "life", "health", "log", "exit"):
+        assert fields_of(f"pt_{block}") - set(row[block]) <= {"gen"}, block  # the row has it
+    assert fields_of("pt_monitor") == set(document["monitor"]["state"])
+    assert fields_of("pt_daemon") == set(document["spawner"]["daemon"])
+
+
 def test_json_is_all_there_is(tend):
     start(tend, "a", helper("sleeper"))
     tend.run("stop", "a")

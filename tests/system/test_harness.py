@@ -4,12 +4,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from fake_registry import FakeRegistry
 from harness import Tend, alive, fnv1a64, helper, identity, proc_stat, wait_gone, wait_until
 
 # A holder: an instance, a process with its mark in a session of its own, a segment, a file in the home. Says where they are and waits for ever.
@@ -176,3 +178,15 @@ def test_term_ignorer_ignores():
         assert identity(child) == kept
         os.kill(child, signal.SIGKILL)
     wait_gone(child)
+
+
+def test_a_closed_registry_answers_nobody():
+    """Its thread must not wait in accept(2): the descriptor's number may be the next registry's, which it would then answer for."""
+    server = FakeRegistry()
+    with socket.create_connection(("127.0.0.1", server.port)) as peer:
+        wait_until(lambda: server.connections)
+        server.close()
+        assert peer.recv(1) == b""
+    assert not server.thread.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port))
