@@ -145,8 +145,15 @@ def test_the_process_holds_its_own_end_of_both_pipes(tend):
     run = os.path.realpath(tend.home / "run")
     assert ends == {"1": f"{run}/a.out", "2": f"{run}/a@err.out", "200": f"{run}/a.out", "201": f"{run}/a@err.out"}
     guardian = tend.wait_daemon("guardian")
-    held = {os.readlink(entry) for entry in os.scandir(f"/proc/{guardian}/fd") if os.path.islink(entry)}
-    assert {f"{run}/a.out", f"{run}/a@err.out"} <= held
+
+    def held():
+        try:
+            return {os.readlink(entry) for entry in os.scandir(f"/proc/{guardian}/fd")}
+        except FileNotFoundError:  # one was closed meanwhile
+            return set()
+
+    # The ends reach the guardian before the process is started, but it takes them when it is its turn to run.
+    wait_until(lambda: {f"{run}/a.out", f"{run}/a@err.out"} <= held(), what="the guardian holds the pipes too")
 
 
 def runs_in_index(tend, name):
