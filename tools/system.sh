@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs the system tests: pytest over tests/system, side by side. Arguments go to pytest ("-k name").
+# Runs the system tests: pytest over tests/system, side by side. Arguments go to pytest ("-k name"); files among them replace the whole folder.
 # Counts go to $BUILD/results/system ("PASSED FAILED"). Environment: BUILD, TEND_BIN, TEST_BIN, PYTHON, TEST_JOBS.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -10,9 +10,14 @@ xml=$BUILD/results/system.xml
 rm -f "$xml" "$BUILD/results/system"
 export TEND_BIN="${TEND_BIN:-$PWD/build/bin}" TEST_BIN="${TEST_BIN:-$PWD/$BUILD/tests/bin}" PYTHONDONTWRITEBYTECODE=1
 
+where=(tests/system)
+for argument in "$@"; do
+	[[ $argument != tests/* ]] || where=()
+done
+
 # The tests mostly wait for processes, so there are more of them than processors.
 jobs=${TEST_JOBS:-$((2 * $(nproc) > 8 ? 8 : 2 * $(nproc)))}
-"$PYTHON" -m pytest -c tests/system/pytest.ini --rootdir=tests/system -q -n "$jobs" --junitxml="$xml" "$@" tests/system
+"$PYTHON" -m pytest -c tests/system/pytest.ini --rootdir=tests/system -q -n "$jobs" --junitxml="$xml" "$@" "${where[@]}"
 status=$?
 
 # Exit status 5: no test was selected. Anything else that is neither "passed" nor "some failed" broke pytest itself.
