@@ -6,17 +6,33 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/str.h"
+#include "base/xxh64.h"
 #include "logread/archive.h"
+#include "logread/filter.h"
 #include "logread/pieces.h"
 #include "logread/timeindex.h"
 
 #define FRAME_HEAD 8u /* magic and size of the skippable frame */
 
+static uint64_t groups(const struct archive_head *h)
+{
+	return h->filter_bits ? (h->blocks + (uint64_t)FILTER_BLOCKS - 1) / FILTER_BLOCKS : 0;
+}
+
+/* The payload in front of the filters, and behind them without the foot. */
+static uint64_t front_bytes(const struct archive_head *h)
+{
+	return sizeof(*h) + (uint64_t)h->blocks * sizeof(struct archive_block) + (uint64_t)h->entries * sizeof(struct tidx_entry);
+}
+
+static uint64_t sums_bytes(const struct archive_head *h)
+{
+	return groups(h) * FILTER_PAGES * sizeof(uint64_t);
+}
+
 static uint64_t expected_payload(const struct archive_head *h)
 {
-	return sizeof(*h) + (uint64_t)h->blocks * (sizeof(struct archive_block) + h->filter_bytes) +
-		(uint64_t)h->entries * sizeof(struct tidx_entry) + sizeof(struct archive_foot);
+	return front_bytes(h) + groups(h) * FILTER_GROUP_BYTES + sums_bytes(h) + sizeof(struct archive_foot);
 }
 
 static int damaged(struct fault *f, uint64_t offset, const char *what)
@@ -50,9 +66,11 @@ int archive_index_head(int fd, struct archive_index *ret, struct fault *f)
 		return fault_errno(f, r, "reading the index");
 	if (frame[0] != ARCHIVE_SKIP || frame[1] != foot.payload_bytes)
 		return damaged(f, ret->frame_offset, "the frame of the index");
-	if (ret->head.magic != ARCHIVE_MAGIC || ret->head.version != ARCHIVE_VERSION)
-		return damaged(f, ret->frame_offset + FRAME_HEAD, "magic or version of the index");
-	if (expected_payload(&ret->head) != foot.payload_bytes || (ret->head.filter_bytes & (ret->head.filter_bytes - 1)))
+	if (ret->head.magic != ARCHIVE_MAGIC)
+		return damaged(f, ret->frame_offset + FRAME_HEAD, "the magic of the index");
+	if (ret->head.version != ARCHIVE_VERSION)
+		return fault_set(f, -ENODATA, "the index has version %u, not %u", ret->head.version, ARCHIVE_VERSION);
+	if (expected_payload(&ret->head) != foot.payload_bytes || (ret->head.filter_bits != 0 && ret->head.filter_bits != FILTER_BITS))
 		return damaged(f, ret->frame_offset + FRAME_HEAD + 12, "the counts of the index");
 	return 0;
 }
@@ -79,28 +97,30 @@ int archive_index_load(int fd, struct archive_index *ret, struct fault *f)
 {
 	struct archive_index x;
 	struct archive_foot foot;
-	size_t bytes;
+	size_t front, behind;
 	int r = archive_index_head(fd, &x, f);
 
 	if (r < 0)
 		return r;
-	bytes = (size_t)expected_payload(&x.head);
-	x.payload = malloc(bytes);
+	front = (size_t)front_bytes(&x.head);
+	behind = (size_t)sums_bytes(&x.head) + sizeof(foot);
+	x.filter_offset = x.frame_offset + FRAME_HEAD + front;
+	x.payload = malloc(front + behind);
 	if (!x.payload)
 		return fault_errno(f, -ENOMEM, "reading the index");
-	r = piece_read(fd, x.payload, bytes, x.frame_offset + FRAME_HEAD);
-	if (r < 0) {
+	if ((r = piece_read(fd, x.payload, front, x.frame_offset + FRAME_HEAD)) < 0 ||
+		(r = piece_read(fd, x.payload + front, behind, x.file_bytes - behind)) < 0) {
 		r = fault_errno(f, r, "reading the index");
 		goto fail;
 	}
-	memcpy(&foot, x.payload + bytes - sizeof(foot), sizeof(foot));
-	if (memcmp(x.payload, &x.head, sizeof(x.head)) != 0 || foot.checksum != str_hash(STR_HASH_SEED, x.payload, bytes - sizeof(foot))) {
+	memcpy(&foot, x.payload + front + behind - sizeof(foot), sizeof(foot));
+	if (memcmp(x.payload, &x.head, sizeof(x.head)) != 0 || foot.checksum != xxh64(x.payload, front + behind - sizeof(foot))) {
 		r = damaged(f, x.frame_offset, "the checksum of the index");
 		goto fail;
 	}
 	x.blocks = (const struct archive_block *)(void *)(x.payload + sizeof(x.head));
 	x.times = (const struct tidx_entry *)(const void *)(x.blocks + x.head.blocks);
-	x.filters = (const uint8_t *)(x.times + x.head.entries);
+	x.sums = (const uint64_t *)(const void *)(x.times + x.head.entries);
 	r = check_blocks(&x, f);
 	if (r < 0)
 		goto fail;
@@ -109,6 +129,41 @@ int archive_index_load(int fd, struct archive_index *ret, struct fault *f)
 fail:
 	archive_index_free(&x);
 	return r;
+}
+
+/* The word of a filter; page is the one that *at says, and is read anew where the word is in another. */
+static int filter_word(int fd, const struct archive_index *x, uint32_t group, uint32_t hash, uint64_t *page, uint64_t *at, uint64_t *ret, struct fault *f)
+{
+	uint64_t number = (uint64_t)group * FILTER_PAGES + hash / (FILTER_PAGE_BYTES / 8), offset = x->filter_offset + number * FILTER_PAGE_BYTES;
+	int r = 0;
+
+	if (*at != number)
+		r = piece_read(fd, page, FILTER_PAGE_BYTES, offset);
+	if (r < 0)
+		return fault_errno(f, r, "reading the filters at offset %llu", (unsigned long long)offset);
+	if (*at != number && xxh64(page, FILTER_PAGE_BYTES) != x->sums[number])
+		return damaged(f, offset, "the checksum of a filter");
+	*at = number;
+	*ret = page[hash % (FILTER_PAGE_BYTES / 8)];
+	return 0;
+}
+
+int archive_index_candidates(int fd, const struct archive_index *x, uint32_t group, const char *text, size_t len, uint64_t *ret, struct fault *f)
+{
+	uint64_t page[FILTER_PAGE_BYTES / 8], at = UINT64_MAX, word = 0, all = UINT64_MAX;
+	uint32_t hashes[FILTER_HASHES];
+	unsigned n = x->head.filter_bits ? filter_hashes(text, len, hashes) : 0;
+
+	*ret = UINT64_MAX;
+	for (unsigned i = 0; i < n && all; i++) {
+		int r = filter_word(fd, x, group, hashes[i], page, &at, &word, f);
+
+		if (r < 0)
+			return r;
+		all &= word;
+	}
+	*ret = all;
+	return 0;
 }
 
 void archive_index_free(struct archive_index *x)

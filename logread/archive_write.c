@@ -1,7 +1,7 @@
 /*
  * logread/archive_write.c - a rotated file becomes an archive (logread/archive.h, logread/format.h).
  *
- * Two passes: the frames with their block index, then the filters, which would be 1.6 % of the file in memory if the first pass made them. The second
+ * Two passes: the frames with their block index, then the filters, which would be 1.6 % of the file in memory if the first pass kept them. The second
  * reads what the first has just read, so from the page cache. A line longer than a block goes through in pieces: nothing here grows with it.
  */
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/str.h"
+#include "base/xxh64.h"
 #include "logread/archive.h"
 #include "logread/filter.h"
 #include "logread/format.h"
@@ -36,7 +36,7 @@ struct job {
 	uint32_t n, room;
 	struct tidx_cursor times;
 	struct tidx_entry time, next_time; /* the entry at work, and the one behind it; real_ns 0 = none */
-	uint64_t checksum;
+	struct xxh64 checksum;		/* of the block's frame at work, then of the index */
 };
 
 static int put(struct job *j, const void *data, size_t bytes)
@@ -49,10 +49,10 @@ static int put(struct job *j, const void *data, size_t bytes)
 	return 0;
 }
 
-/* Of the index behind the frames, which has a checksum. */
-static int put_index(struct job *j, const void *data, size_t bytes)
+/* What has a checksum: a frame, or the index behind all frames. */
+static int put_summed(struct job *j, const void *data, size_t bytes)
 {
-	j->checksum = str_hash(j->checksum, data, bytes);
+	xxh64_add(&j->checksum, data, bytes);
 	return put(j, data, bytes);
 }
 
@@ -131,7 +131,7 @@ static int packed_put(struct job *j, size_t n)
 {
 	if (LZ4F_isError(n))
 		return fault_set(j->f, -EIO, "LZ4: %s", LZ4F_getErrorName(n));
-	return put(j, j->packed, n);
+	return put_summed(j, j->packed, n);
 }
 
 /* One frame; the first piece is in buf already. */
@@ -173,7 +173,9 @@ static int add_block(struct job *j, uint64_t offset, uint64_t length)
 	b = &j->blocks[j->n++];
 	*b = (struct archive_block){ .file_offset = j->file_bytes, .raw_offset = offset, .raw_bytes = (uint32_t)length };
 	b->first_real_ns = arrival(j, offset);
+	xxh64_begin(&j->checksum);
 	r = write_frame(j, b);
+	b->checksum = xxh64_end(&j->checksum);
 	b->last_real_ns = arrival(j, offset + length - 1);
 	b->file_bytes = (uint32_t)(j->file_bytes - b->file_offset);
 	j->lines += b->lines;
@@ -229,35 +231,51 @@ static int write_times(struct job *j, int tidx_fd, const struct stat *st, uint32
 	while (r == 0 && n-- > 0) {
 		if (!tidx_next(&c, &e))
 			return fault_set(j->f, -EIO, "the time index changed while it was archived");
-		r = put_index(j, &e, sizeof(e));
+		r = put_summed(j, &e, sizeof(e));
 	}
 	return r;
 }
 
-static int write_filters(struct job *j, uint32_t bytes)
+static int filter_block(struct job *j, uint64_t *words, unsigned number, const struct archive_block *b)
 {
-	uint8_t filter[FILTER_BYTES];
+	uint64_t at = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; bytes && r == 0 && i < j->n; i++) {
-		const struct archive_block *b = &j->blocks[i];
-		uint64_t at = 0;
+	while (r == 0 && at < b->raw_bytes) {
+		size_t piece = b->raw_bytes - at < ARCHIVE_BLOCK_BYTES ? b->raw_bytes - at : ARCHIVE_BLOCK_BYTES;
 
-		if (j->stop && *j->stop)
-			return -ECANCELED;
-		memset(filter, 0, sizeof(filter));
-		while (r == 0 && at < b->raw_bytes) {
-			size_t piece = b->raw_bytes - at < ARCHIVE_BLOCK_BYTES ? b->raw_bytes - at : ARCHIVE_BLOCK_BYTES;
-
-			r = get(j, piece, b->raw_offset + at);
-			filter_add(filter, bytes, j->buf, r == 0 ? piece : 0);
-			if (at + piece == b->raw_bytes)
-				break;
-			at += piece - 2; /* what straddles two pieces counts, too */
-		}
+		r = get(j, piece, b->raw_offset + at);
 		if (r == 0)
-			r = put_index(j, filter, bytes);
+			filter_add(words, number, j->buf, piece);
+		if (at + piece == b->raw_bytes)
+			break;
+		at += piece - 2; /* what straddles two pieces counts, too */
 	}
+	return r;
+}
+
+/* The filters, then the checksums of their pages. */
+static int write_filters(struct job *j, uint32_t groups)
+{
+	uint64_t *words = malloc(FILTER_GROUP_BYTES), *sums = malloc((size_t)groups * FILTER_PAGES * sizeof(*sums) + 1);
+	int r = words && sums ? 0 : fault_errno(j->f, -ENOMEM, "archiving");
+
+	for (uint32_t g = 0; r == 0 && g < groups; g++) {
+		memset(words, 0, FILTER_GROUP_BYTES);
+		for (uint32_t i = 0; r == 0 && i < FILTER_BLOCKS && g * FILTER_BLOCKS + i < j->n; i++) {
+			r = j->stop && *j->stop ? -ECANCELED : 0;
+			if (r == 0)
+				r = filter_block(j, words, i, &j->blocks[g * FILTER_BLOCKS + i]);
+		}
+		for (uint32_t p = 0; p < FILTER_PAGES; p++)
+			sums[g * FILTER_PAGES + p] = xxh64(words + p * (FILTER_PAGE_BYTES / 8), FILTER_PAGE_BYTES);
+		if (r == 0)
+			r = put(j, words, FILTER_GROUP_BYTES);
+	}
+	if (r == 0)
+		r = put_summed(j, sums, (size_t)groups * FILTER_PAGES * sizeof(*sums));
+	free(words);
+	free(sums);
 	return r;
 }
 
@@ -265,26 +283,26 @@ static int write_index(struct job *j, int tidx_fd, const struct stat *st)
 {
 	struct archive_head head = { .magic = ARCHIVE_MAGIC, .version = ARCHIVE_VERSION, .blocks = j->n, .raw_bytes = j->raw_bytes, .lines = j->lines };
 	struct archive_foot foot = { .magic = ARCHIVE_MAGIC };
-	uint32_t frame[2] = { ARCHIVE_SKIP };
+	uint32_t frame[2] = { ARCHIVE_SKIP }, groups = (j->n + FILTER_BLOCKS - 1) / FILTER_BLOCKS;
+	uint64_t filters = (uint64_t)groups * (FILTER_GROUP_BYTES + FILTER_PAGES * sizeof(uint64_t));
 	int r;
 
 	head.entries = count_times(j, tidx_fd, st);
-	head.filter_bytes = FILTER_BYTES;
-	foot.payload_bytes = sizeof(head) + (uint64_t)j->n * (sizeof(*j->blocks) + FILTER_BYTES) + (uint64_t)head.entries * sizeof(struct tidx_entry) +
-		sizeof(foot);
-	if (foot.payload_bytes > UINT32_MAX) { /* a skippable frame holds no more: 100 GB of log */
-		foot.payload_bytes -= (uint64_t)j->n * FILTER_BYTES;
-		head.filter_bytes = 0;
+	head.filter_bits = FILTER_BITS;
+	foot.payload_bytes = sizeof(head) + (uint64_t)j->n * sizeof(*j->blocks) + (uint64_t)head.entries * sizeof(struct tidx_entry) + filters + sizeof(foot);
+	if (foot.payload_bytes > UINT32_MAX) { /* a skippable frame holds no more: 200 GB of log */
+		foot.payload_bytes -= filters;
+		head.filter_bits = groups = 0;
 	}
 	if (foot.payload_bytes > UINT32_MAX)
 		return fault_set(j->f, -EFBIG, "the log is too large for one archive");
 	frame[1] = (uint32_t)foot.payload_bytes;
-	j->checksum = STR_HASH_SEED;
-	if ((r = put(j, frame, sizeof(frame))) < 0 || (r = put_index(j, &head, sizeof(head))) < 0 ||
-		(r = put_index(j, j->blocks, j->n * sizeof(*j->blocks))) < 0 || (r = write_times(j, tidx_fd, st, head.entries)) < 0 ||
-		(r = write_filters(j, head.filter_bytes)) < 0)
+	xxh64_begin(&j->checksum);
+	if ((r = put(j, frame, sizeof(frame))) < 0 || (r = put_summed(j, &head, sizeof(head))) < 0 ||
+		(r = put_summed(j, j->blocks, j->n * sizeof(*j->blocks))) < 0 || (r = write_times(j, tidx_fd, st, head.entries)) < 0 ||
+		(r = write_filters(j, groups)) < 0)
 		return r;
-	foot.checksum = j->checksum;
+	foot.checksum = xxh64_end(&j->checksum);
 	return put(j, &foot, sizeof(foot));
 }
 

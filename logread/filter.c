@@ -6,37 +6,32 @@ static uint32_t lower(char c)
 	return (uint32_t)(c >= 'A' && c <= 'Z' ? c + 32 : (unsigned char)c);
 }
 
-static uint32_t bit_of(uint32_t three, uint32_t bytes)
+static uint32_t hash(uint32_t three)
 {
-	return (three * 2654435761u >> 7) & (bytes * 8 - 1);
+	return (three * 2654435761u >> 7) & (FILTER_BITS - 1);
 }
 
-void filter_add(uint8_t *filter, uint32_t bytes, const char *text, size_t len)
+void filter_add(uint64_t words[static FILTER_BITS], unsigned block, const char *text, size_t len)
 {
+	uint64_t bit = 1ull << block;
 	uint32_t three = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		three = (three << 8 | lower(text[i])) & 0xffffff;
-		if (i >= 2) {
-			uint32_t bit = bit_of(three, bytes);
-
-			filter[bit >> 3] |= (uint8_t)(1u << (bit & 7));
-		}
+		if (i >= 2)
+			words[hash(three)] |= bit;
 	}
 }
 
-bool filter_may_contain(const uint8_t *filter, uint32_t bytes, const char *text, size_t len)
+unsigned filter_hashes(const char *text, size_t len, uint32_t ret[static FILTER_HASHES])
 {
-	uint32_t three = 0;
+	size_t threes = len < 3 ? 0 : len - 2;
+	unsigned n = threes < FILTER_HASHES ? (unsigned)threes : FILTER_HASHES;
 
-	for (size_t i = 0; bytes && i < len; i++) {
-		three = (three << 8 | lower(text[i])) & 0xffffff;
-		if (i >= 2) {
-			uint32_t bit = bit_of(three, bytes);
+	for (unsigned i = 0; i < n; i++) {
+		const char *p = text + threes * i / n;
 
-			if (!(filter[bit >> 3] & (1u << (bit & 7))))
-				return false;
-		}
+		ret[i] = hash(lower(p[0]) << 16 | lower(p[1]) << 8 | lower(p[2]));
 	}
-	return true;
+	return n;
 }

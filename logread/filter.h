@@ -8,14 +8,17 @@
 #ifndef LOGREAD_FILTER_H
 #define LOGREAD_FILTER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define FILTER_BYTES 4096u /* 1.6 % of a block; must stay a power of two. Twice that would make reading the index dearer than the blocks it saves */
+#include "logread/format.h"
 
-void filter_add(uint8_t *filter, uint32_t bytes, const char *text, size_t len);
-/* bytes as in archive_head.filter_bytes; 0: there is no filter, so it may. */
-bool filter_may_contain(const uint8_t *filter, uint32_t bytes, const char *text, size_t len);
+#define FILTER_HASHES 24u /* of a longer text so many, spread over it: more would rule out little more */
+
+/* Of a group of blocks (logread/format.h, FILTERS). block: its number in the group. A text in pieces: each must begin with the last two bytes of the one before. */
+void filter_add(uint64_t words[static FILTER_BITS], unsigned block, const char *text, size_t len);
+
+/* Which words say whether a text can be in a block: all must have the block's bit. Returns how many; 0: any block may hold it. */
+unsigned filter_hashes(const char *text, size_t len, uint32_t ret[static FILTER_HASHES]);
 
 #endif

@@ -17,9 +17,13 @@
  *
  * ARCHIVE   LZ4 frames, one for each block of about 256 KB, cut behind a line end (a longer line is one block), each with content size and content checksum, its
  *   LZ4 blocks independent; then one skippable frame (magic ARCHIVE_SKIP) whose payload is struct archive_head, archive_block times head.blocks,
- *   tidx_entry times head.entries (offsets in the raw file: the whole time index), the filters (head.filter_bytes for each block), struct archive_foot.
+ *   tidx_entry times head.entries (offsets in the raw file: the whole time index), the filters, the checksums of the filters' pages, struct archive_foot.
  *   Readers find the foot at the end of the file. lz4cat(1) and lz4 -t read the whole as it is. All numbers in the machine's byte order: archives move between
  *   machines of one kind; elsewhere the frames are still plain LZ4.
+ *
+ * FILTERS   Blocks are taken in groups of FILTER_BLOCKS, the last group may be short. Of each group there are head.filter_bits words of 64 bits: bit b of word i says
+ *   that block b of the group holds three bytes with the hash i (logread/filter.h). So a search reads of each group the words of its text and nothing else, by
+ *   pages of FILTER_PAGE_BYTES, and each page has a checksum (XXH64) behind the filters. head.filter_bits 0: there are no filters, nor checksums of them.
  */
 #ifndef LOGREAD_FORMAT_H
 #define LOGREAD_FORMAT_H
@@ -51,7 +55,13 @@ struct tidx_entry {
 #define ARCHIVE_MAGIC	    0x315844494c444e54ull /* "TNDLIDX1" read as little-endian bytes */
 #define ARCHIVE_SKIP	    0x184D2A5Eu
 #define ARCHIVE_BLOCK_BYTES (256u << 10)	  /* a block ends behind the last line end within this */
-#define ARCHIVE_VERSION	    1u
+#define ARCHIVE_VERSION	    2u
+
+#define FILTER_BITS	    32768u /* for each block: 4 KB, 1.6 % of it */
+#define FILTER_BLOCKS	    64u
+#define FILTER_PAGE_BYTES   4096u
+#define FILTER_GROUP_BYTES  (FILTER_BITS * 8u)
+#define FILTER_PAGES	    (FILTER_GROUP_BYTES / FILTER_PAGE_BYTES)
 
 /* Which levels occur in a block, by enum log_level (logread/parse.h). */
 struct archive_head {
@@ -59,7 +69,7 @@ struct archive_head {
 	uint32_t version;
 	uint32_t blocks;
 	uint32_t entries;	/* of the time index */
-	uint32_t filter_bytes;	/* for each block, a power of two; 0 = no filters */
+	uint32_t filter_bits;	/* FILTER_BITS, or 0: there are no filters */
 	uint64_t raw_bytes;	/* of the whole file, before compression */
 	uint64_t lines;		/* line ends, and one more if the last line has none */
 };
@@ -69,6 +79,7 @@ struct archive_block {
 	uint64_t raw_offset;	/* of its first byte in the raw file */
 	uint64_t first_real_ns;	/* arrival of its first and last byte; 0 = not known */
 	uint64_t last_real_ns;
+	uint64_t checksum;	/* XXH64 of the frame as it lies in the file: that of the LZ4 frame takes longer than decoding does */
 	uint32_t file_bytes;
 	uint32_t raw_bytes;	/* a line of more than 4 GB is cut */
 	uint32_t lines;
@@ -76,12 +87,12 @@ struct archive_block {
 };
 
 struct archive_foot {		/* the last bytes of the file */
-	uint64_t checksum;	/* FNV-1a 64 (base/str.h) over the payload in front of it */
+	uint64_t checksum;	/* XXH64 (base/xxh64.h) of the payload in front of it without the filters */
 	uint64_t payload_bytes;	/* of the skippable frame, this foot included */
 	uint64_t magic;		/* ARCHIVE_MAGIC */
 };
 
 _Static_assert(sizeof(struct tidx_head) == 32 && sizeof(struct tidx_entry) == 24, "on-disk format");
-_Static_assert(sizeof(struct archive_head) == 40 && sizeof(struct archive_block) == 48 && sizeof(struct archive_foot) == 24, "on-disk format");
+_Static_assert(sizeof(struct archive_head) == 40 && sizeof(struct archive_block) == 56 && sizeof(struct archive_foot) == 24, "on-disk format");
 
 #endif

@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "logread/chunk.h"
-#include "logread/filter.h"
 
 #define WANT_BACKWARD (64u << 10)
 #define WANT_FORWARD  (256u << 10)
@@ -38,6 +37,8 @@ struct stream {
 	size_t seg;	     /* forward: at work; backward: at work + 1 */
 	bool entered;	     /* position and bounds are of segs.list[...] */
 	uint64_t at, low, high;
+	uint32_t group;	     /* of blocks: candidates holds for it; UINT32_MAX: none yet */
+	uint64_t candidates;
 	struct chunk chunk, back;
 	struct ref *refs;
 	size_t n, room, next; /* next: handed out already */
@@ -121,19 +122,27 @@ static bool enter_segment(struct stream *s)
 		s->high = s->high < g->bytes ? chunk_line_start(g, s->high) : s->high;
 	}
 	s->at = s->way == STREAM_FORWARD ? s->low : s->high;
+	s->group = UINT32_MAX;
 	s->entered = true;
 	return true;
 }
 
-static bool block_may_match(const struct stream *s, const struct segment *g, uint32_t i)
+static bool block_may_match(struct stream *s, const struct segment *g, uint32_t i)
 {
 	const struct archive_block *b = &g->index.blocks[i];
 	uint32_t below = (1u << s->q->min_level) - 1;
+	struct fault f;
 
 	if (b->levels && (b->levels & ~below) == 0)
 		return false;
-	return !s->q->text ||
-		filter_may_contain(g->index.filters + (size_t)i * g->index.head.filter_bytes, g->index.head.filter_bytes, s->q->text, s->q->text_len);
+	if (!s->q->text)
+		return true;
+	if (s->group != i / FILTER_BLOCKS) {
+		s->group = i / FILTER_BLOCKS;
+		if (archive_index_candidates(g->fd, &g->index, s->group, s->q->text, s->q->text_len, &s->candidates, &f) < 0)
+			log_complain(s->c, g->name, &f);
+	}
+	return s->candidates >> i % FILTER_BLOCKS & 1;
 }
 
 /* Step over blocks that can't match. */

@@ -97,6 +97,15 @@ static void check_with_lz4(void)
 	ck_assert_int_eq(system("lz4 -q -t a.lz4 2>&1 && lz4cat a.lz4 >back && cmp raw back"), 0);
 }
 
+static uint64_t candidates(int fd, const struct archive_index *x, const char *text)
+{
+	uint64_t ret = 0;
+	struct fault f = { "" };
+
+	ck_assert_msg(archive_index_candidates(fd, x, 0, text, strlen(text), &ret, &f) == 0, "%s", f.text);
+	return ret;
+}
+
 START_TEST(round_trip)
 {
 	struct archive_index x;
@@ -118,8 +127,12 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(x.blocks[0].first_real_ns, 1000);
 	ck_assert_uint_eq(x.blocks[1].first_real_ns, 1000 + x.blocks[1].raw_offset / 100000 * 100000);
 	ck_assert_uint_eq(x.blocks[0].last_real_ns, 1000 + (x.blocks[1].raw_offset - 1) / 100000 * 100000);
-	ck_assert(filter_may_contain(x.filters, x.head.filter_bytes, "request 00000100", 16));
-	ck_assert(!filter_may_contain(x.filters, x.head.filter_bytes, "timeout", 7));
+	ck_assert(candidates(out, &x, "request 00000100") & 1);
+	ck_assert(candidates(out, &x, "REQUEST 00000100") & 1);
+	ck_assert_uint_eq(candidates(out, &x, "timeout"), 0);
+	ck_assert_uint_eq(candidates(out, &x, "re"), UINT64_MAX);
+	ck_assert(candidates(out, &x, "2025-01-02 03:04:05 INFO request 00000102 took") & 1);
+	ck_assert_uint_eq(candidates(out, &x, "2025-01-02 03:04:05 INFO request of quite another kind"), 0);
 	archive_index_free(&x);
 	close(out);
 	close(raw);
@@ -193,14 +206,14 @@ START_TEST(it_stops_when_told)
 }
 END_TEST
 
-/* Any changed byte of the index is an error, and so is any length that the file can be cut to. */
+/* Any changed byte of the index is an error, but for the filters, which are read by pieces; and so is any length that the file can be cut to. */
 START_TEST(damage_is_found)
 {
 	struct archive_index x;
 	struct archive_sums s;
 	struct fault f;
 	int raw = make_raw(3000), idx = make_idx(raw, 50000), out;
-	uint64_t from, end, wrong = 0;
+	uint64_t from, end, filters, filters_end, wrong = 0;
 	char byte, flipped;
 
 	pack(raw, idx);
@@ -208,8 +221,11 @@ START_TEST(damage_is_found)
 	ck_assert_int_eq(archive_index_load(out, &x, &f), 0);
 	from = x.frame_offset;
 	end = x.file_bytes;
+	filters = x.filter_offset;
+	filters_end = filters + FILTER_GROUP_BYTES;
 	archive_index_free(&x);
 	for (uint64_t at = from; at < end; at += at + 200 > end || at < from + 400 ? 1 : 37) {
+		at = at >= filters && at < filters_end ? filters_end : at; /* below */
 		ck_assert(pread(out, &byte, 1, (off_t)at) == 1);
 		flipped = (char)(byte ^ 0x41);
 		(void)!pwrite(out, &flipped, 1, (off_t)at);
@@ -235,6 +251,45 @@ START_TEST(damage_is_found)
 }
 END_TEST
 
+/* A damaged page of the filters is told by whoever needs it, and rules no block out. */
+START_TEST(a_damaged_filter_rules_nothing_out)
+{
+	static const char text[] = "request 00000100";
+	struct archive_index x;
+	struct fault f = { "" };
+	int raw = make_raw(30000), idx = make_idx(raw, 50000), out;
+	uint64_t good, ret = 0;
+	unsigned told = 0;
+
+	pack(raw, idx);
+	out = open("a.lz4", O_RDWR | O_CLOEXEC);
+	ck_assert_int_eq(archive_index_load(out, &x, &f), 0);
+	good = candidates(out, &x, text);
+	for (unsigned page = 0; page < FILTER_PAGES; page++) {
+		off_t at = (off_t)(x.filter_offset + page * FILTER_PAGE_BYTES + 77);
+		char byte, other;
+
+		ck_assert(pread(out, &byte, 1, at) == 1);
+		other = (char)(byte ^ 1);
+		ck_assert(pwrite(out, &other, 1, at) == 1);
+		if (archive_index_candidates(out, &x, 0, text, strlen(text), &ret, &f) == 0) {
+			ck_assert_uint_eq(ret, good);
+		} else {
+			ck_assert_uint_eq(ret, UINT64_MAX);
+			ck_assert_ptr_nonnull(strstr(f.text, "damaged at offset "));
+			told++;
+		}
+		ck_assert(pwrite(out, &byte, 1, at) == 1);
+	}
+	ck_assert_uint_ge(told, 5);
+	ck_assert_uint_le(told, strlen(text) - 2);
+	archive_index_free(&x);
+	close(out);
+	close(raw);
+	close(idx);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("logread/archive");
@@ -249,6 +304,7 @@ int main(void)
 	tcase_add_test(t, a_foreign_or_damaged_time_index_is_left_out);
 	tcase_add_test(t, it_stops_when_told);
 	tcase_add_test(t, damage_is_found);
+	tcase_add_test(t, a_damaged_filter_rules_nothing_out);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
