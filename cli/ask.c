@@ -33,6 +33,7 @@ struct round {
 	bool down;    /* a doorbell was rung in vain */
 	const struct ask_patience *patience;
 	unsigned alone; /* slices without a spawner */
+	uint64_t began;
 	bool told;
 };
 
@@ -198,17 +199,14 @@ static void tell_spawner(struct round *o)
 
 static void tell_progress(const struct round *o)
 {
-	char text[160];
 	const struct ask *a = &o->a[o->first];
 
 	if (!o->patience || !o->patience->doing)
 		return;
 	if (o->n == 1)
-		snprintf(text, sizeof(text), "%s %s ...", o->patience->doing, a->req.name);
+		out_waiting(o->began, "%s %s", o->patience->doing, a->req.name);
 	else
-		snprintf(text, sizeof(text), "%s: %zu of %zu done, waiting for %s ...", o->patience->doing, o->done,
-			o->n, a->req.name);
-	out_progress(text);
+		out_waiting(o->began, "%s: %zu of %zu done, waiting for %s", o->patience->doing, o->done, o->n, a->req.name);
 }
 
 /* No answer within a slice: is someone there to give it? */
@@ -230,20 +228,30 @@ static bool interrupted(const struct round *o)
 	return o->patience && o->patience->interruptible && term_caught() > o->patience->dealt_with;
 }
 
-/* Wait for the answer of the first that has none. */
-static int await_first(struct round *o, uint64_t slice, struct fault *f)
+static int await(struct round *o, struct ask *a, uint64_t slice)
 {
-	struct ask *a = &o->a[o->first];
 	int r = pt_await(o->in->pt, a->ticket, slice, &a->answer);
 
-	if (r == 0) {
-		a->state = ASK_DONE;
-		o->done++;
-		o->posted--;
-		if (a->answer.code != 0)
-			remove_spec(&o->in->home, a);
+	if (r < 0)
+		return r;
+	a->state = ASK_DONE;
+	o->done++;
+	o->posted--;
+	if (a->answer.code != 0)
+		remove_spec(&o->in->home, a);
+	return 0;
+}
+
+/* Wait for the answer of the first that has none. When it takes long, those of others are taken, too. */
+static int await_first(struct round *o, uint64_t slice, struct fault *f)
+{
+	int r = await(o, &o->a[o->first], slice);
+
+	if (r == 0)
 		return 0;
-	}
+	for (size_t i = o->first + 1; (r == -EINTR || r == -ETIMEDOUT) && i < o->n; i++)
+		if (o->a[i].state == ASK_POSTED)
+			(void)await(o, &o->a[i], 0);
 	if ((r == -EINTR || r == -ETIMEDOUT) && interrupted(o))
 		return -EINTR;
 	if (r == -EINTR)
@@ -258,7 +266,7 @@ static int await_first(struct round *o, uint64_t slice, struct fault *f)
 
 int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f)
 {
-	struct round o = { .in = in, .a = a, .n = n, .patience = p };
+	struct round o = { .in = in, .a = a, .n = n, .patience = p, .began = clock_boot_ns() };
 	uint64_t full_until = 0;
 	int r = 0;
 

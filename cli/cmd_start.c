@@ -15,6 +15,7 @@
 #include "cli/daemons.h"
 #include "cli/enroll.h"
 #include "cli/foreground.h"
+#include "cli/livelog.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/registry.h"
@@ -207,8 +208,9 @@ static bool prepare_registry(struct instance *in, struct plan *p, struct startop
 }
 
 /* Agents that were started now, in the front; those that run already are not waited for. */
-static int enroll(struct instance *in, const struct plan *p, const struct cliconf *c, const struct registry *r)
+static int enroll(struct instance *in, const struct plan *p, const struct cliconf *c, const struct registry *r, bool shown)
 {
+	struct enroll_how how = { .timeout_s = (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT), .url = r->url, .shown = shown };
 	struct ask *a = calloc(p->n + 1, sizeof(*a));
 	size_t n = 0;
 	int status;
@@ -218,48 +220,92 @@ static int enroll(struct instance *in, const struct plan *p, const struct clicon
 	for (size_t i = 0; i < p->n; i++)
 		if (p->file[i] && p->ask[i].answer.code == 0)
 			a[n++] = p->ask[i];
-	status = n ? enroll_wait(in, a, n, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT), r->url) : EXIT_OK;
+	status = n ? enroll_wait(in, a, n, &how) : EXIT_OK;
 	free(a);
 	return status;
 }
 
-static int carry_out(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c)
+/* What they write is followed from before they are started. A registry alone is shown, beside agents it is not. */
+static struct livelog *watch_output(const struct instance *in, const struct plan *p)
 {
-	bool background = o->background;
-	int enrolled = EXIT_OK;
-	struct registry reg;
-	struct ask_patience patience = { .doing = "starting", .interruptible = true };
-	struct foreground fg = { 0 };
-	struct fault f = { "" };
-	size_t bad;
-	int r = daemons_ensure(&in->home, &fg.own_daemons, &f);
+	const char **names = calloc(p->n + 1, sizeof(*names));
+	struct livelog *l = NULL;
+	struct fault f = { "out of memory" };
 
-	if (r == 0)
-		r = instance_attach(in, &f);
-	if (r < 0)
-		return out_fail("%s", f.text);
-	if (!background)
-		term_catch();
-	if (!prepare_registry(in, p, o, c, &reg))
-		return abandon(in, &fg);
-	eventlog_newest(&fg.from, in->pt);
+	for (size_t i = 0; names && i < p->n; i++)
+		names[i] = p->ask[i].req.name;
+	if (names && p->n == 0)
+		names[0] = REGISTRY_NAME;
+	if (!names || livelog_open(in->home.logs_fd, names, p->n ? p->n : 1, &l, &f) < 0)
+		out_warn("what they write can't be shown: %s", f.text);
+	free(names);
+	return l;
+}
+
+static void show_output(struct livelog *l)
+{
+	struct fault f = { "" };
+
+	if (l && livelog_begin(l, &f) < 0)
+		out_warn("what they write can't be shown: %s", f.text);
+}
+
+/* Ctrl-C while they are being started: then all of them are to be stopped. */
+static void count_as_started(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		p->ask[i].answer.code = 0;
+}
+
+/* live: NULL for who does not stay. */
+static int ask_and_stay(struct instance *in, struct plan *p, const struct cliconf *c, const struct registry *reg, struct foreground *fg, struct livelog *live)
+{
+	struct ask_patience patience = { .doing = "starting", .interruptible = true };
+	int enrolled = EXIT_OK, r;
+	struct fault f = { "" };
+	size_t bad = 0;
+
+	eventlog_newest(&fg->from, in->pt);
 	r = ask_all(in, p->ask, p->n, &patience, &f);
 	if (r < 0 && r != -EINTR)
 		return out_fail("%s", f.text);
-	if (r == -EINTR) /* Ctrl-C while they are being started: then stop them */
-		for (size_t i = 0; i < p->n; i++)
-			p->ask[i].answer.code = 0;
-	bad = r == -EINTR ? 0 : report_starts(p->ask, p->n) + (p->wanted - p->n);
+	if (r == -EINTR)
+		count_as_started(p);
+	else
+		bad = report_starts(p->ask, p->n) + (p->wanted - p->n);
 	if (bad && bad == p->wanted)
 		return EXIT_FAIL;
 	if (bad)
 		out_warn("%zu of %zu started", p->wanted - bad, p->wanted);
 	out_flush();
-	if (r == 0 && reg.url[0])
-		enrolled = enroll(in, p, c, &reg);
-	if (!background)
-		r = stay(in, p, &fg, &reg);
-	return background || enrolled != EXIT_OK ? enrolled : r;
+	show_output(live);
+	if (r == 0 && reg->url[0])
+		enrolled = enroll(in, p, c, reg, live != NULL);
+	if (!fg->stays)
+		return enrolled;
+	r = stay(in, p, fg, reg);
+	return enrolled != EXIT_OK ? enrolled : r;
+}
+
+static int carry_out(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c)
+{
+	struct foreground fg = { .stays = !o->background };
+	struct livelog *live = NULL;
+	struct registry reg;
+	struct fault f = { "" };
+	int r = daemons_ensure(&in->home, &fg.own_daemons, &f), status;
+
+	if (r == 0)
+		r = instance_attach(in, &f);
+	if (r < 0)
+		return out_fail("%s", f.text);
+	if (fg.stays) {
+		term_catch();
+		live = watch_output(in, p);
+	}
+	status = prepare_registry(in, p, o, c, &reg) ? ask_and_stay(in, p, c, &reg, &fg, live) : abandon(in, &fg);
+	livelog_end(live);
+	return status;
 }
 
 static int start(struct startopts *o, const struct cliconf *c, int operands, char **operand, char **command)
@@ -393,7 +439,8 @@ const struct command cmd_start = {
 		"is started again; if that is nothing, a registry alone. A FILE is given a registry: the\n"
 		"one that answers at the configured address, else one that is started as the process\n"
 		"registry; tend waits until the FILEs are registered there. The daemons are started if needed. Without --background it stays\n"
-		"and tells what happens; Ctrl-C then stops what it started.\n"
+		"and shows what they write and what happens to them; Ctrl-C then stops what it\n"
+		"started, in reverse order, a second Ctrl-C kills. SIGTERM and SIGHUP are like Ctrl-C.\n"
 		"\n"
 		"  --background            return once they run\n"
 		"  --name NAME             call it NAME\n"

@@ -119,10 +119,8 @@ static int stop_everything(struct instance *in, const struct view *v, struct sto
 	free(rows);
 	if (status != EXIT_OK)
 		return status;
-	out_progress("ending the daemons ...");
 	if (shutdown_all(in, &f) < 0)
 		return out_fail("%s", f.text);
-	out_progress(NULL);
 	printf("the daemons have ended\n");
 	return EXIT_OK;
 }

@@ -70,6 +70,10 @@ static int wait_for(struct instance *in, const char *name, enum goal goal, const
 		int r = look(in, name, goal, &seen_before);
 		uint64_t passed = clock_boot_ns() - begin;
 
+		if (r == 0)
+			out_waiting(begin, "waiting for %s to be %s", name, word);
+		else
+			out_progress(NULL);
 		if (r != 0)
 			return r > 0 ? EXIT_OK : -r;
 		if (passed >= timeout_ns)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "cli/out.h"
 
 #define READY_FD	  3
 #define ROLES_WAIT_NS	  (1 * NS_PER_SEC) /* three daemons are there within milliseconds, or something is wrong that status shows */
@@ -78,10 +80,18 @@ static int launch(const struct home *h, const char *program, int ready, int log,
 /* The guardian's one line: "ok", an error, or nothing (it died). */
 static int read_verdict(int fd, char *buf, size_t size)
 {
+	uint64_t began = clock_boot_ns();
 	size_t len = 0;
 
 	while (len + 1 < size) {
-		ssize_t n = read(fd, buf + len, size - 1 - len);
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		ssize_t n;
+
+		if (poll(&p, 1, 500) == 0) {
+			out_waiting(began, "waiting for tend's daemons to start");
+			continue;
+		}
+		n = read(fd, buf + len, size - 1 - len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -89,6 +99,7 @@ static int read_verdict(int fd, char *buf, size_t size)
 			break;
 		len += (size_t)n;
 	}
+	out_progress(NULL);
 	buf[len] = 0;
 	buf[strcspn(buf, "\n")] = 0;
 	return strcmp(buf, "ok") == 0 ? 0 : -EIO;

@@ -19,6 +19,7 @@
 #define TAIL_LINES 5
 #define TAIL_BYTES 2048
 #define SLICE_NS   (1 * NS_PER_SEC)
+#define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
 
 enum fate { WAITING, REGISTERED, ENDED };
 
@@ -55,7 +56,7 @@ static void tell_tail(const struct instance *in, const char *name)
 }
 
 /* Long enough for the logger to move what an agent said last. */
-static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row)
+static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row, bool shown)
 {
 	char how[STORY_MAX];
 
@@ -64,10 +65,11 @@ static void tell_end(const struct instance *in, const struct entrant *e, const s
 		out_fail("%s could not be started again: %s", e->name, strerror(row->life.launch_errno));
 	else
 		out_fail("%s %s before it was registered", e->name, story_exit(row->life.exit_kind, row->life.wait_status, how));
-	tell_tail(in, e->name);
+	if (!shown)
+		tell_tail(in, e->name);
 }
 
-static enum fate look(const struct instance *in, struct entrant *e)
+static enum fate look(const struct instance *in, struct entrant *e, bool shown)
 {
 	struct pt_row row;
 
@@ -76,7 +78,7 @@ static enum fate look(const struct instance *in, struct entrant *e)
 	if (e->life == 0)
 		e->life = row.life.life;
 	if (row.life.life != e->life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP)) {
-		tell_end(in, e, &row);
+		tell_end(in, e, &row, shown);
 		return ENDED;
 	}
 	return row.health.gen == row.gen && row.health.life == row.life.life && row.health.listing == PT_LISTING_LISTED && row.health.registry_alive
@@ -95,22 +97,20 @@ static size_t count(const struct entrant *e, size_t n, enum fate fate)
 
 static void tell_progress(const struct entrant *e, size_t n, uint64_t began)
 {
-	char text[200], span[CLOCK_TEXT_MAX];
-	const char *first = "";
 	size_t waiting = count(e, n, WAITING);
+	const char *first = "";
 
 	for (size_t i = n; i-- > 0;)
 		first = e[i].fate == WAITING ? e[i].name : first;
-	if (clock_boot_ns() - began < NS_PER_SEC / 2)
-		return;
-	snprintf(text, sizeof(text), "waiting for %s%s to register (%s) ...", first, waiting > 1 ? " and others" : "",
-		 clock_span(clock_boot_ns() - began, span));
-	out_progress(text);
+	if (waiting > 1)
+		out_waiting(began, "waiting for %s and %zu more to register", first, waiting - 1);
+	else
+		out_waiting(began, "waiting for %s to register", first);
 }
 
-static void wait_all(struct instance *in, struct entrant *e, size_t n, uint64_t timeout_ns)
+static void wait_all(struct instance *in, struct entrant *e, size_t n, const struct enroll_how *how)
 {
-	uint64_t began = clock_boot_ns(), now;
+	uint64_t began = clock_boot_ns(), now, timeout_ns = how->timeout_s * NS_PER_SEC, slice = FIRST_SLICE_NS;
 	struct fault f;
 
 	while ((now = clock_boot_ns()) - began < timeout_ns && term_caught() == 0) {
@@ -120,11 +120,12 @@ static void wait_all(struct instance *in, struct entrant *e, size_t n, uint64_t 
 
 		for (size_t i = 0; i < n; i++)
 			if (e[i].fate == WAITING)
-				e[i].fate = look(in, &e[i]);
+				e[i].fate = look(in, &e[i], how->shown);
 		if (count(e, n, WAITING) == 0)
 			break;
 		tell_progress(e, n, began);
-		r = pt_wait_change(in->pt, seen, left < SLICE_NS ? left : SLICE_NS);
+		r = pt_wait_change(in->pt, seen, left < slice ? left : slice);
+		slice = SLICE_NS;
 		if (r == -ETIMEDOUT && (daemons_ensure(&in->home, NULL, &f) < 0 || (!instance_current(in) && instance_attach(in, &f) < 0)))
 			break;
 	}
@@ -150,7 +151,7 @@ static int tell_result(const struct entrant *e, size_t n, unsigned timeout_s, co
 	return EXIT_FAIL;
 }
 
-int enroll_wait(struct instance *in, const struct ask *a, size_t n, unsigned timeout_s, const char *url)
+int enroll_wait(struct instance *in, const struct ask *a, size_t n, const struct enroll_how *how)
 {
 	struct entrant *e = calloc(n + 1, sizeof(*e));
 	size_t k = 0;
@@ -162,8 +163,8 @@ int enroll_wait(struct instance *in, const struct ask *a, size_t n, unsigned tim
 		if (a[i].answer.code == 0)
 			e[k++].name = a[i].req.name;
 	out_flush();
-	wait_all(in, e, k, timeout_s * NS_PER_SEC);
-	status = k && term_caught() == 0 ? tell_result(e, k, timeout_s, url) : EXIT_OK;
+	wait_all(in, e, k, how);
+	status = k && term_caught() == 0 ? tell_result(e, k, how->timeout_s, how->url) : EXIT_OK;
 	free(e);
 	out_flush();
 	return status;

@@ -6,8 +6,14 @@
 
 #include "cli/ask.h"
 
+struct enroll_how {
+	unsigned timeout_s;
+	const char *url; /* of the registry */
+	bool shown;	 /* what the agents write is on the screen already */
+};
+
 /* a: answered START requests of agents (those whose answer is a failure are left out). An agent that ends meanwhile is said at once, with its last
- * output. EXIT_OK: at least one is registered (a warning says how many, if not all); EXIT_FAIL: none (said, with what to do). They all run on. */
-int enroll_wait(struct instance *in, const struct ask *a, size_t n, unsigned timeout_s, const char *url);
+ * output where that is not shown anyway. EXIT_OK: at least one is registered (a warning says how many, if not all); EXIT_FAIL: none (said, with what to do). They all run on. */
+int enroll_wait(struct instance *in, const struct ask *a, size_t n, const struct enroll_how *how);
 
 #endif

@@ -73,11 +73,33 @@ static int end_daemons(struct instance *in, const struct foreground *fg)
 	return shutdown_idle(in, &f) < 0 ? out_fail("%s", f.text) : EXIT_OK;
 }
 
-static int stop_part(struct instance *in, struct foreground *fg, size_t from, size_t to, unsigned flags)
+/* Ctrl-C once more: what has not answered yet is killed. */
+static int kill_rest(struct instance *in, struct ask *a, size_t n, struct fault *f)
 {
-	struct ask_patience patience = {
-		.doing = "stopping", .interruptible = true, .dealt_with = flags & PT_FLAG_FORCE ? 2 : 1
-	};
+	const struct ask_patience patience = { .doing = "killing", .interruptible = true, .dealt_with = 2 };
+	struct ask *rest = calloc(n + 1, sizeof(*rest));
+	size_t k = 0;
+	int r;
+
+	if (!rest)
+		return fault_set(f, -ENOMEM, "out of memory");
+	printf("killing\n");
+	out_flush();
+	for (size_t i = 0; i < n; i++)
+		if (a[i].state != ASK_DONE)
+			ask_fill(&rest[k++], PT_COMMAND_STOP, a[i].req.name, PT_FLAG_FORCE);
+	r = ask_all(in, rest, k, &patience, f);
+	for (size_t i = n; i-- > 0;)
+		if (a[i].state != ASK_DONE)
+			a[i] = rest[--k];
+	free(rest);
+	return r;
+}
+
+/* The last that was started is asked first. */
+static int stop_part(struct instance *in, struct foreground *fg, size_t from, size_t to)
+{
+	const struct ask_patience patience = { .doing = "stopping", .interruptible = true, .dealt_with = 1 };
 	struct ask *a = calloc(to - from + 1, sizeof(*a));
 	size_t n = to - from;
 	struct fault f = { "" };
@@ -86,15 +108,11 @@ static int stop_part(struct instance *in, struct foreground *fg, size_t from, si
 	if (!a)
 		return out_fail("out of memory");
 	for (size_t i = 0; i < n; i++)
-		ask_fill(&a[i], PT_COMMAND_STOP, fg->name[from + i], flags);
+		ask_fill(&a[i], PT_COMMAND_STOP, fg->name[to - 1 - i], 0);
 	r = n ? ask_all(in, a, n, &patience, &f) : 0;
-	if (r == -EINTR && !(flags & PT_FLAG_FORCE)) {
-		free(a);
-		printf("killing\n");
-		out_flush();
-		return stop_part(in, fg, from, to, flags | PT_FLAG_FORCE);
-	}
-	status = r < 0 ? out_fail("%s", f.text) : report_stops(in, a, n);
+	if (r == -EINTR)
+		r = kill_rest(in, a, n, &f);
+	status = r < 0 ? out_fail("%s", r == -EINTR ? "interrupted; the daemons go on stopping them" : f.text) : report_stops(in, a, n);
 	free(a);
 	return status;
 }
@@ -102,10 +120,10 @@ static int stop_part(struct instance *in, struct foreground *fg, size_t from, si
 /* The registry last: agents say goodbye to it. */
 static int stop_ours(struct instance *in, struct foreground *fg)
 {
-	int first = stop_part(in, fg, 0, fg->agents, 0), second;
+	int first = stop_part(in, fg, 0, fg->agents), second;
 
 	out_flush();
-	second = stop_part(in, fg, fg->agents, fg->n, 0);
+	second = stop_part(in, fg, fg->agents, fg->n);
 	return first == EXIT_OK ? second : first;
 }
 
@@ -113,7 +131,7 @@ static int end_by_signal(struct instance *in, struct foreground *fg)
 {
 	int status;
 
-	printf("stopping; once more to kill\n");
+	printf("stopping; Ctrl-C once more kills\n");
 	out_flush();
 	status = stop_ours(in, fg);
 	if (status == EXIT_OK)
@@ -141,7 +159,7 @@ int foreground_run(struct instance *in, struct foreground *fg)
 
 		tell_news(in, fg);
 		if (all_rest(in, fg, &failed)) {
-			int status = fg->agents < fg->n ? stop_part(in, fg, fg->agents, fg->n, 0) : EXIT_OK;
+			int status = fg->agents < fg->n ? stop_part(in, fg, fg->agents, fg->n) : EXIT_OK;
 
 			if (status == EXIT_OK)
 				status = end_daemons(in, fg);

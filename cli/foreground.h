@@ -17,6 +17,7 @@ struct foreground {
 	size_t n;
 	size_t agents;	      /* the first of them; a registry behind them ends last, and does not keep the command alone */
 	struct eventlog from; /* taken before anything was asked for */
+	bool stays;	      /* this command does, that is */
 	bool own_daemons;     /* this command started the daemons, and ends them if nothing else is up */
 };
 

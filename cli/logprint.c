@@ -58,6 +58,22 @@ static enum term_colour colour_of(enum log_level level)
 	return level >= LOG_LEVEL_ERROR ? TERM_RED : level == LOG_LEVEL_WARNING ? TERM_YELLOW : level == LOG_LEVEL_DEBUG ? TERM_DIM : TERM_PLAIN;
 }
 
+/* Names take the colours in turn, as they appear; when there are very many, whichever comes. Not red: that is for errors. */
+static enum term_colour colour_of_name(const char *name)
+{
+	static const enum term_colour colours[] = { TERM_CYAN, TERM_YELLOW, TERM_GREEN, TERM_MAGENTA, TERM_BLUE };
+	static uint64_t seen[256];
+	static size_t n;
+	uint64_t hash = str_hash(STR_HASH_SEED, name, strlen(name));
+	size_t i = 0;
+
+	while (i < n && seen[i] != hash)
+		i++;
+	if (i == n && n < sizeof(seen) / sizeof(seen[0]))
+		seen[n++] = hash;
+	return colours[i % (sizeof(colours) / sizeof(colours[0]))];
+}
+
 static void aggregate(const struct log_entry *e)
 {
 	time_t seconds = (time_t)(e->time_ns / NS_PER_SEC);
@@ -166,7 +182,7 @@ void logprint(enum logprint_form form, const struct log_entry *e, int width)
 		return;
 	}
 	if (form == LOGPRINT_NAMED)
-		printf("%-*s | ", width, logprint_name(e->stem, name));
+		printf("%s%-*s |%s ", term_colour(colour_of_name(logprint_name(e->stem, name))), width, name, term_colour(TERM_PLAIN));
 	if (colour != TERM_PLAIN)
 		fputs(term_colour(colour), stdout);
 	if (form == LOGPRINT_AGGREGATE)

@@ -3,18 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "cli/term.h"
+#include "cli/utf8.h"
 
 #define STDOUT_BUFFER (64u * 1024)
 #define TEXT_MAX      4096u
+#define PROGRESS_AFTER_NS (NS_PER_SEC / 2) /* what is done sooner needs no explanation */
 
 static const struct command *current;
-static bool progress_shown;
+static char progress[256]; /* the line of progress, "" = none */
+static pthread_mutex_t speaking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static int lost; /* errno of the first output that could not be written */
 
 void out_init(void)
@@ -75,11 +80,13 @@ static void complain(const char *fmt, va_list args)
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	str_visible(shown, sizeof(shown), text);
-	out_progress(NULL);
+	out_hold();
+	progress[0] = 0;
 	(void)out_flush(); /* so that on a terminal both streams keep their order */
 	fprintf(stderr, "%s%s%s: ", out_program(), current ? " " : "", current ? current->name : "");
 	out_text(stderr, shown);
 	fputc('\n', stderr);
+	out_release();
 }
 
 int out_fail(const char *fmt, ...)
@@ -117,12 +124,40 @@ int out_misuse(const char *fmt, ...)
 
 bool out_flush(void)
 {
+	bool fine;
+
+	pthread_mutex_lock(&speaking);
 	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return true;
-	if (!lost)
+	fine = fflush(stdout) == 0 && !ferror(stdout);
+	if (!fine && !lost)
 		lost = errno ? errno : EIO; /* stdio drops what it could not write: only the first failure knows why */
-	return false;
+	pthread_mutex_unlock(&speaking);
+	return fine;
+}
+
+/* A line that wraps could not be taken away again. */
+static void draw(const char *text)
+{
+	fprintf(stderr, "\r\033[K%.*s", (int)utf8_bytes(text, term_columns(STDERR_FILENO) - 1), text);
+	fflush(stderr);
+}
+
+void out_hold(void)
+{
+	pthread_mutex_lock(&speaking);
+	if (progress[0])
+		draw("");
+	flockfile(stdout);
+}
+
+void out_release(void)
+{
+	funlockfile(stdout);
+	if (progress[0]) {
+		(void)out_flush();
+		draw(progress);
+	}
+	pthread_mutex_unlock(&speaking);
 }
 
 int out_finish(int status)
@@ -135,13 +170,29 @@ int out_finish(int status)
 	return out_fail("cannot write to standard output: %s", strerror(lost));
 }
 
+void out_waiting(uint64_t since_boot_ns, const char *fmt, ...)
+{
+	char text[256], span[CLOCK_TEXT_MAX];
+	uint64_t ns = clock_boot_ns() - since_boot_ns;
+	va_list args;
+	size_t len;
+
+	if (ns < PROGRESS_AFTER_NS)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	len = strlen(text);
+	snprintf(text + len, sizeof(text) - len, " (%s) ...", clock_span(ns, span));
+	out_progress(text);
+}
+
 void out_progress(const char *text)
 {
-	if (!text && !progress_shown)
-		return;
-	if (!term_is_tty(STDERR_FILENO))
-		return;
-	fprintf(stderr, "\r\033[K%s", text ? text : "");
-	fflush(stderr);
-	progress_shown = text != NULL;
+	pthread_mutex_lock(&speaking);
+	if ((text || progress[0]) && term_is_tty(STDERR_FILENO)) {
+		(void)str_copy(progress, sizeof(progress), text ? text : "");
+		draw(progress);
+	}
+	pthread_mutex_unlock(&speaking);
 }

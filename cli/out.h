@@ -9,6 +9,7 @@
 #define CLI_OUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "cli/cmd.h"
 
@@ -36,7 +37,13 @@ bool out_flush(void);
  * EXIT_FAIL and said. */
 int out_finish(int status);
 
+/* For who prints from a thread of its own: nothing else is said between these two, and a line of progress makes room. */
+void out_hold(void);
+void out_release(void);
+
 /* A line on the terminal that the next one replaces; nothing where stderr is no terminal. NULL takes it away. */
 void out_progress(const char *text);
+/* The same for what takes time: once half a second has passed since then (clock_boot_ns()), what is awaited and how long so far. */
+void out_waiting(uint64_t since_boot_ns, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

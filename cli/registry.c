@@ -129,16 +129,17 @@ static bool wait_ready(struct instance *in, const struct registry *r, unsigned t
 	uint32_t life = 0;
 
 	while (clock_boot_ns() < until && !term_caught()) {
-		if (probe_health(r->host, r->port, 1000) == 200)
+		if (probe_health(r->host, r->port, 1000) == 200) {
+			out_progress(NULL);
 			return true;
+		}
 		if (pt_find(in->pt, REGISTRY_NAME, &row) == 0) {
 			if (life == 0)
 				life = row.life.life;
 			if (row.life.life != life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP))
 				return tell_end(in, &row);
 		}
-		if (clock_boot_ns() - began > NS_PER_SEC / 2)
-			out_progress("waiting for the registry ...");
+		out_waiting(began, "waiting for the registry at %s", r->url);
 		instance_nap(READY_NAP_MS);
 	}
 	out_progress(NULL);

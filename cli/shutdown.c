@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "base/clock.h"
 #include "base/pidref.h"
 #include "cli/ask.h"
 #include "cli/daemons.h"
+#include "cli/out.h"
 #include "cli/term.h"
 
 /* Wait for the end of the process behind a pidfd. -ETIMEDOUT, -EINTR. */
@@ -35,6 +37,7 @@ int shutdown_all(struct instance *in, struct fault *f)
 {
 	struct ask ask = { .req = { .kind = PT_COMMAND_SHUTDOWN } };
 	int seen = term_caught();
+	uint64_t began = clock_boot_ns();
 	int r = 0;
 
 	/* A guardian that dies meanwhile is followed by another, which is asked again. */
@@ -53,8 +56,11 @@ int shutdown_all(struct instance *in, struct fault *f)
 			r = 0;
 			continue;
 		}
-		while (r == 0 && (r = wait_end(guardian.fd, 1000)) == -ETIMEDOUT)
+		while (r == 0 && (r = wait_end(guardian.fd, 500)) == -ETIMEDOUT) {
+			out_waiting(began, "waiting for the daemons to end");
 			r = 0;
+		}
+		out_progress(NULL);
 		pidref_done(&guardian);
 		if (r == -EINTR && term_caught() == seen)
 			r = 0;

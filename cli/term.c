@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "cli/cmd.h"
 
+#define MIN_COLUMNS 20
+
 static volatile sig_atomic_t caught;
 
 bool term_is_tty(int fd)
@@ -17,19 +19,22 @@ bool term_is_tty(int fd)
 	return isatty(fd) == 1;
 }
 
-unsigned term_width(void)
+unsigned term_columns(int fd)
 {
 	struct winsize size;
 	const char *columns = getenv("COLUMNS");
 	int64_t n;
 
-	if (!term_is_tty(STDOUT_FILENO))
-		return 0;
-	if (columns && str_int(columns, 20, 10000, &n) == 0)
+	if (columns && str_int(columns, MIN_COLUMNS, 10000, &n) == 0)
 		return (unsigned)n;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
-		return size.ws_col;
-	return 80;
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col < MIN_COLUMNS ? MIN_COLUMNS : size.ws_col;
+}
+
+unsigned term_width(void)
+{
+	return term_is_tty(STDOUT_FILENO) ? term_columns(STDOUT_FILENO) : 0;
 }
 
 unsigned term_height(void)
@@ -60,6 +65,9 @@ const char *term_colour(enum term_colour c)
 		[TERM_RED] = "\033[31m",
 		[TERM_DIM] = "\033[2m",
 		[TERM_BOLD] = "\033[1m",
+		[TERM_CYAN] = "\033[36m",
+		[TERM_MAGENTA] = "\033[35m",
+		[TERM_BLUE] = "\033[34m",
 	};
 
 	return wants_colour() ? sequence[c] : "";

@@ -9,10 +9,12 @@
 bool term_is_tty(int fd);
 /* Columns of the terminal behind stdout; 0 = no terminal, so nothing needs to be cut. */
 unsigned term_width(void);
+/* Columns of the terminal behind a descriptor, or what $COLUMNS says; 80 where nobody knows. */
+unsigned term_columns(int fd);
 /* Lines of it; 0 = no terminal, or it does not say. */
 unsigned term_height(void);
 
-enum term_colour { TERM_PLAIN, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_DIM, TERM_BOLD };
+enum term_colour { TERM_PLAIN, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_DIM, TERM_BOLD, TERM_CYAN, TERM_MAGENTA, TERM_BLUE };
 /* The sequence that turns a colour on (TERM_PLAIN: off); "" where stdout is no terminal, or NO_COLOR or TERM=dumb
  * asks for none. */
 const char *term_colour(enum term_colour c);

@@ -239,6 +239,11 @@ int follow_drain(struct follow *w)
 	return 0;
 }
 
+int follow_fd(const struct follow *w)
+{
+	return w->inotify;
+}
+
 int follow_wait(struct follow *w, bool *ret_names)
 {
 	char buf[16384] __attribute__((aligned(8)));

@@ -25,6 +25,8 @@ bool follow_has(const struct follow *w, const char *stem);
 
 /* Hand out all that is there. 0, 1: fn said stop, or -errno. */
 int follow_drain(struct follow *w);
+/* What poll() waits for (POLLIN) before follow_wait() does not block. */
+int follow_fd(const struct follow *w);
 /* Sleep until something changed in a folder. *ret_names: files came or went. 0, -EINTR or -errno. */
 int follow_wait(struct follow *w, bool *ret_names);
 
