@@ -18,7 +18,7 @@ bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
 	struct segments s;
 	struct fault f;
 
-	if (segments_open(at->dirfd, at->stem, 0, &logshow_complain, &s, &f) < 0) {
+	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, &logshow_complain, &s, &f) < 0) {
 		out_warn("%s", f.text);
 		return false;
 	}
@@ -108,7 +108,7 @@ static uint64_t check_archives(const struct log_place *at)
 	size_t room = 0;
 	uint64_t lost = 0;
 
-	if (segments_open(at->dirfd, at->stem, 0, &logshow_complain, &s, &f) < 0)
+	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, &logshow_complain, &s, &f) < 0)
 		return 1;
 	for (size_t i = 0; i < s.n; i++) {
 		struct segment *g = &s.list[i];

@@ -193,7 +193,7 @@ static int move_on(struct follow *w, struct tail *t)
 
 	if (r)
 		return r;
-	if (segments_open(t->dirfd, t->stem, t->number, w->c, &segs, &f) < 0) {
+	if (segments_open(t->dirfd, t->stem, t->number, SEGMENTS_OPEN, w->c, &segs, &f) < 0) {
 		log_complain(w->c, t->stem, &f);
 		return 0;
 	}

@@ -133,23 +133,46 @@ static char *name_of(const char *stem, const struct found *f)
 }
 
 /* The index of a raw file. Between the two renames of a rotation it has the current file's name still. */
-static void load_times(int dirfd, const char *stem, struct segment *s, const struct stat *st)
+static void load_times(int dirfd, const char *stem, struct segment *s)
 {
+	const struct stat st = { .st_ino = s->inode, .st_size = (off_t)s->bytes };
 	char *own = NULL, *current = NULL;
 	int fd = -1;
 
 	if (asprintf(&own, "%s.idx", s->name) >= 0 && asprintf(&current, "%s" LOG_SUFFIX ".idx", stem) >= 0) {
 		fd = io_open(dirfd, own, O_RDONLY | O_NONBLOCK, 0);
-		if (fd < 0 || tidx_load(&s->times, fd, st, NULL) < 0) {
+		if (fd < 0 || tidx_load(&s->times, fd, &st, NULL) < 0) {
 			io_close(&fd);
 			fd = io_open(dirfd, current, O_RDONLY | O_NONBLOCK, 0);
 			if (fd >= 0)
-				(void)tidx_load(&s->times, fd, st, NULL);
+				(void)tidx_load(&s->times, fd, &st, NULL);
 		}
 	}
 	io_close(&fd);
 	free(own);
 	free(current);
+}
+
+static int open_file(struct segment *s)
+{
+	struct stat st;
+	int r = s->fd = io_open(s->dirfd, s->name, O_RDONLY | O_NONBLOCK, 0);
+
+	if (r >= 0)
+		r = fstat(s->fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	if (r < 0)
+		return r;
+	s->bytes = s->file_bytes = (uint64_t)st.st_size;
+	s->inode = st.st_ino;
+	return 0;
+}
+
+static void complain_errno(const struct log_complain *c, const char *name, int error)
+{
+	struct fault f;
+
+	fault_errno(&f, error, "can't be read");
+	log_complain(c, name, &f);
 }
 
 int segment_ready(struct segment *s, const struct log_complain *c)
@@ -160,6 +183,11 @@ int segment_ready(struct segment *s, const struct log_complain *c)
 	if (s->ready)
 		return 0;
 	s->ready = true;
+	r = s->fd < 0 ? open_file(s) : 0;
+	if (r < 0 && r != -ENOENT)
+		complain_errno(c, s->name, r);
+	if (r < 0)
+		return r;
 	r = archive_index_load(s->fd, &s->index, &f);
 	if (r == 0) {
 		s->times.entries = malloc(s->index.head.entries * sizeof(struct tidx_entry) + 1);
@@ -183,43 +211,44 @@ int segment_ready(struct segment *s, const struct log_complain *c)
 	return 0;
 }
 
-uint64_t segment_last_ns(const struct segment *s)
+void segment_leave(struct segment *s)
+{
+	if (!s->archive)
+		return;
+	io_close(&s->fd);
+	archive_index_free(&s->index);
+	tidx_free(&s->times);
+	s->ready = s->indexed = false;
+}
+
+uint64_t segment_last_ns(struct segment *s)
 {
 	struct archive_index x;
 	struct archive_block b;
 
-	if (!s->archive)
+	if (!s->archive || s->indexed)
 		return s->times.n ? s->times.entries[s->times.n - 1].real_ns : 0;
-	if (archive_index_head(s->fd, &x, NULL) < 0 || x.head.blocks == 0 ||
+	if ((s->fd < 0 && open_file(s) < 0) || archive_index_head(s->fd, &x, NULL) < 0 || x.head.blocks == 0 ||
 		piece_read(s->fd, &b, sizeof(b), x.frame_offset + 8 + sizeof(x.head) + (x.head.blocks - 1) * sizeof(b)) < 0)
 		return 0;
 	return b.last_real_ns;
 }
 
 /* -ENOENT: it has gone; -EINVAL and others: it can't be read and was complained of. */
-static int open_one(int dirfd, const char *stem, const struct found *found, const struct log_complain *c, struct segment *s)
+static int open_one(int dirfd, const char *stem, const struct found *found, enum segments_how how, const struct log_complain *c, struct segment *s)
 {
-	struct stat st;
-	struct fault f;
-	int r;
+	int r = 0;
 
-	*s = (struct segment){ .number = found->number, .fd = -1, .name = name_of(stem, found) };
+	*s = (struct segment){ .number = found->number, .dirfd = dirfd, .fd = -1, .archive = found->archive, .ready = !found->archive,
+		.name = name_of(stem, found) };
 	if (!s->name)
 		return -ENOMEM;
-	s->fd = io_open(dirfd, s->name, O_RDONLY | O_NONBLOCK, 0);
-	r = s->fd < 0 ? s->fd : fstat(s->fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
-	if (r == 0) {
-		s->bytes = s->file_bytes = (uint64_t)st.st_size;
-		s->inode = st.st_ino;
-		s->archive = found->archive;
-		s->ready = !found->archive;
-		if (!found->archive)
-			load_times(dirfd, stem, s, &st);
-	}
-	if (r < 0 && r != -ENOENT) {
-		fault_errno(&f, r, "can't be read");
-		log_complain(c, s->name, &f);
-	}
+	if (!s->archive || how == SEGMENTS_OPEN)
+		r = open_file(s);
+	if (r == 0 && !s->archive)
+		load_times(dirfd, stem, s);
+	if (r < 0 && r != -ENOENT)
+		complain_errno(c, s->name, r);
 	return r;
 }
 
@@ -255,7 +284,7 @@ static bool unchanged(int dirfd, const char *stem, const struct listing *before,
 	return same;
 }
 
-int segments_open(int dirfd, const char *stem, uint32_t above, const struct log_complain *c, struct segments *ret, struct fault *f)
+int segments_open(int dirfd, const char *stem, uint32_t above, enum segments_how how, const struct log_complain *c, struct segments *ret, struct fault *f)
 {
 	struct listing l = { 0 };
 	int r = 0;
@@ -271,7 +300,7 @@ int segments_open(int dirfd, const char *stem, uint32_t above, const struct log_
 		for (size_t i = 0; r == 0 && !again && i < l.n; i++) {
 			if (above && l.f[i].number <= above)
 				continue;
-			int opened = open_one(dirfd, stem, &l.f[i], tries == 0 ? c : NULL, &ret->list[ret->n]);
+			int opened = open_one(dirfd, stem, &l.f[i], how, tries == 0 ? c : NULL, &ret->list[ret->n]);
 
 			if (opened < 0)
 				close_one(&ret->list[ret->n]);

@@ -1,5 +1,6 @@
 /*
- * logread/segments.h - the files of one log in reading order, all of them open: what is rotated, archived or removed afterwards does not matter any more.
+ * logread/segments.h - the files of one log in reading order. All are open, so that it does not matter any more what is rotated, archived or removed afterwards;
+ * archives wait for segment_ready() where the caller says so.
  *
  * USED BY   logread/, cli/, tests.
  */
@@ -25,7 +26,8 @@ void log_complain(const struct log_complain *c, const char *file, const struct f
 struct segment {
 	char *name;
 	uint32_t number;	/* UINT32_MAX: the current file */
-	int fd;			/* of raw bytes, or of an archive with index */
+	int dirfd;		/* the caller's */
+	int fd;			/* of raw bytes, or of an archive with index; -1: an archive that is not open yet */
 	uint64_t bytes;		/* raw; a snapshot */
 	uint64_t file_bytes;	/* on the disk */
 	uint64_t inode;
@@ -41,15 +43,23 @@ struct segments {
 	size_t n;
 };
 
-/* All files of the log called stem ("web", "web@err"). Rotation under way is waited out by listing again. from: only numbers above it.
- * None at all is no error. The caller frees. */
-int segments_open(int dirfd, const char *stem, uint32_t above, const struct log_complain *c, struct segments *ret, struct fault *f);
+enum segments_how {
+	SEGMENTS_OPEN, /* all */
+	SEGMENTS_LAZY  /* archives later: a history may hold hundreds, and who reads it from its end seldom gets to them. Only retention removes one in between, and who
+			* comes too late for the oldest lines does not miss them. bytes, file_bytes and inode of archives are 0 until then. */
+};
+
+/* All files of the log called stem ("web", "web@err"). Rotation under way is waited out by listing again. above: only numbers above it.
+ * None at all is no error. The caller frees; dirfd must stay open until then. */
+int segments_open(int dirfd, const char *stem, uint32_t above, enum segments_how how, const struct log_complain *c, struct segments *ret, struct fault *f);
 void segments_close(struct segments *s);
 
-/* Load the index of an archive, or unpack one without; called before its content is looked at, since a history may hold hundreds. */
+/* Open an archive and load its index, or unpack one without; called before its content is looked at. */
 int segment_ready(struct segment *s, const struct log_complain *c);
+/* Close an archive again: the memory of its index and the descriptor are free, and segment_ready() opens it anew. */
+void segment_leave(struct segment *s);
 /* When its last byte arrived, as cheaply as that can be had; 0 = not known. */
-uint64_t segment_last_ns(const struct segment *s);
+uint64_t segment_last_ns(struct segment *s);
 
 /* The stems of all logs in a folder, sorted, malloc'ed; standard error's own (…@err) are left out if err is false. */
 int segments_stems(int dirfd, bool err, char ***ret, size_t *ret_n);

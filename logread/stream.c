@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "logread/chunk.h"
 
-#define WANT_BACKWARD (64u << 10)
-#define WANT_FORWARD  (256u << 10)
+#define WANT_FIRST    (16u << 10) /* whoever wants the last lines mostly wants few; doubled with each chunk */
+#define WANT_MOST     (256u << 10)
+#define WANT_LOOK     (64u << 10)
+#define TOO_OLD	      4 /* segments */
 #define LOOK_BACK     2 /* chunks that are searched for the entry that a line continues */
 
 struct ref {
@@ -34,9 +36,11 @@ struct stream {
 	const struct log_query *q;
 	const struct log_complain *c;
 	struct segments segs;
+	size_t first;	     /* segments in front of it are too old */
 	size_t seg;	     /* forward: at work; backward: at work + 1 */
 	bool entered;	     /* position and bounds are of segs.list[...] */
 	uint64_t at, low, high;
+	size_t want;	     /* bytes of a raw file to read next */
 	uint32_t group;	     /* of blocks: candidates holds for it; UINT32_MAX: none yet */
 	uint64_t candidates;
 	struct chunk chunk, back;
@@ -94,12 +98,13 @@ static struct segment *current(struct stream *s)
 
 static bool more_segments(const struct stream *s)
 {
-	return s->way == STREAM_FORWARD ? s->seg < s->segs.n : s->seg > 0;
+	return s->way == STREAM_FORWARD ? s->seg < s->segs.n : s->seg > s->first;
 }
 
 static void leave_segment(struct stream *s)
 {
 	s->entered = false;
+	segment_leave(current(s));
 	s->seg += s->way == STREAM_FORWARD ? 1 : (size_t)-1;
 }
 
@@ -118,7 +123,7 @@ static bool enter_segment(struct stream *s)
 		s->low = chunk_line_start(g, s->low);
 		/* A line that begins in front of high belongs to it as a whole. */
 		if (s->high < g->bytes)
-			s->high = g->bytes - s->high > WANT_BACKWARD ? s->high + WANT_BACKWARD : g->bytes;
+			s->high = g->bytes - s->high > WANT_LOOK ? s->high + WANT_LOOK : g->bytes;
 		s->high = s->high < g->bytes ? chunk_line_start(g, s->high) : s->high;
 	}
 	s->at = s->way == STREAM_FORWARD ? s->low : s->high;
@@ -189,7 +194,7 @@ static void look_back(struct stream *s, const struct segment *g)
 	struct fault f;
 
 	s->carry = (struct state){ .known = true, .level = LOG_LEVEL_INFO };
-	for (unsigned i = 0; i < LOOK_BACK && chunk_backward(g, at, WANT_BACKWARD, &s->back, &f) == 1; i++) {
+	for (unsigned i = 0; i < LOOK_BACK && chunk_backward(g, at, WANT_LOOK, &s->back, &f) == 1; i++) {
 		if (last_entry(&s->back, clock_real_ns(), &s->carry))
 			return;
 		at = s->back.offset;
@@ -313,7 +318,8 @@ static int next_chunk(struct stream *s, struct fault *f)
 	skip_blocks(s, g);
 	if (s->way == STREAM_FORWARD ? s->at >= s->high : s->at <= s->low)
 		return 0;
-	r = s->way == STREAM_FORWARD ? chunk_forward(g, s->at, WANT_FORWARD, &s->chunk, f) : chunk_backward(g, s->at, WANT_BACKWARD, &s->chunk, f);
+	r = s->way == STREAM_FORWARD ? chunk_forward(g, s->at, s->want, &s->chunk, f) : chunk_backward(g, s->at, s->want, &s->chunk, f);
+	s->want = s->want < WANT_MOST ? s->want * 2 : s->want;
 	s->n = s->next = 0;
 	if (r == -ENOMEM || r == 0)
 		return r;
@@ -363,6 +369,20 @@ struct segments *stream_segments(struct stream *s)
 	return &s->segs;
 }
 
+/* Segments are looked at from the newest on, so that a long history costs no more than a short one. Clocks may step back: some must be too old one after the other. */
+static size_t first_segment(struct stream *s)
+{
+	size_t first = s->segs.n;
+
+	for (size_t i = s->segs.n, old = 0; s->q->since_ns && i-- > 0 && old < TOO_OLD;) {
+		uint64_t last = segment_last_ns(&s->segs.list[i]);
+
+		old = last && last < s->q->since_ns ? old + 1 : 0;
+		first = old ? first : i;
+	}
+	return s->q->since_ns ? first : 0;
+}
+
 int stream_open(int dirfd, const char *stem, uint32_t above, enum stream_way way, const struct log_query *q, const struct log_complain *c, struct stream **ret,
 	struct fault *f)
 {
@@ -375,12 +395,14 @@ int stream_open(int dirfd, const char *stem, uint32_t above, enum stream_way way
 	s->way = way;
 	s->q = q;
 	s->c = c;
-	r = segments_open(dirfd, stem, above, c, &s->segs, f);
+	s->want = way == STREAM_FORWARD ? WANT_MOST : WANT_FIRST;
+	r = segments_open(dirfd, stem, above, way == STREAM_BACKWARD || q->since_ns ? SEGMENTS_LAZY : SEGMENTS_OPEN, c, &s->segs, f);
 	if (r < 0) {
 		free(s);
 		return r;
 	}
-	s->seg = way == STREAM_FORWARD ? 0 : s->segs.n;
+	s->first = first_segment(s);
+	s->seg = way == STREAM_FORWARD ? s->first : s->segs.n;
 	*ret = s;
 	return 0;
 }

@@ -118,12 +118,3 @@ const struct tidx_entry *tidx_at(const struct tidx *t, uint64_t offset)
 	}
 	return low > 0 ? &t->entries[low - 1] : NULL;
 }
-
-uint64_t tidx_since(const struct tidx *t, uint64_t real_ns)
-{
-	/* A clock may have stepped back, so times need not rise: the first entry that is late enough counts. Entries are few. */
-	for (size_t i = 0; i < t->n; i++)
-		if (t->entries[i].real_ns >= real_ns)
-			return i == 0 ? 0 : t->entries[i].offset;
-	return t->n ? UINT64_MAX : 0;
-}

@@ -44,7 +44,4 @@ bool tidx_good(const struct tidx_entry *e, uint64_t last_offset, uint64_t limit)
 
 /* The entry that covers offset, or NULL: its bytes have no arrival time. */
 const struct tidx_entry *tidx_at(const struct tidx *t, uint64_t offset);
-/* The offset from which on bytes may have arrived at or after real_ns: everything in front arrived earlier. */
-uint64_t tidx_since(const struct tidx *t, uint64_t real_ns);
-
 #endif

@@ -147,6 +147,75 @@ START_TEST(seeks_by_time_and_run)
 }
 END_TEST
 
+/* n files of 100 lines each, archived; from number again on they begin with line 0 once more, as after a clock that was set back. */
+static void make_archives(unsigned n, unsigned again)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned from = (i < again ? i : i - again) * 100;
+		char name[64];
+		int x, fd;
+
+		snprintf(name, sizeof(name), "a.log.%09u", i + 1);
+		fd = make(name, from, from + 100, &x);
+		archive(name, fd, x);
+		close(fd);
+		close(x);
+	}
+}
+
+START_TEST(a_long_history_is_not_gone_through)
+{
+	struct log_query since = all;
+	struct stream *s;
+	struct log_entry e;
+	struct fault f = { "" };
+	unsigned open_files = 0;
+
+	make_archives(30, 30);
+	since.since_ns = 2850ull * 1000000000ull;
+	ck_assert_uint_eq(count(&since, STREAM_FORWARD, 2849), 151);
+	ck_assert_uint_eq(count(&since, STREAM_BACKWARD, 2999), 151);
+	ck_assert_int_eq(stream_open(dir, "a", 0, STREAM_FORWARD, &since, &c, &s, &f), 0);
+	ck_assert_int_eq(stream_read(s, &e, &f), 1);
+	for (size_t i = 0; i < stream_segments(s)->n; i++)
+		open_files += stream_segments(s)->list[i].fd >= 0;
+	ck_assert_uint_le(open_files, 8);
+	stream_close(s);
+}
+END_TEST
+
+START_TEST(a_clock_that_was_set_back)
+{
+	struct log_query since = all;
+
+	make_archives(13, 10); /* up to second 1000, then once more up to second 300 */
+	since.since_ns = 951ull * 1000000000ull;
+	ck_assert_uint_eq(count(&since, STREAM_FORWARD, 950), 50);
+	ck_assert_uint_eq(count(&since, STREAM_BACKWARD, 999), 50);
+}
+END_TEST
+
+/* Reading from the end, retention may come first: what it took is not there, and nothing is wrong. */
+START_TEST(the_oldest_archive_is_removed_meanwhile)
+{
+	struct stream *s;
+	struct log_entry e;
+	struct fault f = { "" };
+	unsigned n = 0;
+
+	make_archives(3, 3);
+	ck_assert_int_eq(stream_open(dir, "a", 0, STREAM_BACKWARD, &all, &c, &s, &f), 0);
+	ck_assert_int_eq(stream_read(s, &e, &f), 1);
+	ck_assert_int_eq(unlink("a.log.000000001.lz4"), 0);
+	do
+		n++;
+	while (stream_read(s, &e, &f) == 1);
+	ck_assert_uint_eq(n, 200);
+	ck_assert_int_eq(complaints, 0);
+	stream_close(s);
+}
+END_TEST
+
 START_TEST(filters)
 {
 	struct log_query q = all;
@@ -249,6 +318,9 @@ int main(void)
 	tcase_add_checked_fixture(t, enter, leave);
 	tcase_add_test(t, both_directions);
 	tcase_add_test(t, seeks_by_time_and_run);
+	tcase_add_test(t, a_long_history_is_not_gone_through);
+	tcase_add_test(t, a_clock_that_was_set_back);
+	tcase_add_test(t, the_oldest_archive_is_removed_meanwhile);
 	tcase_add_test(t, filters);
 	tcase_add_test(t, a_damaged_time_index_costs_no_line);
 	tcase_add_test(t, a_damaged_block_costs_itself);
