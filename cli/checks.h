@@ -18,6 +18,7 @@ void checks_table(const struct instance *in, const struct view *v);
 /* in->pt may be NULL, v empty. */
 void checks_daemons(const struct instance *in, const struct view *v);
 void checks_processes(const struct instance *in, const struct view *v);
+void checks_health(const struct home *h, const struct view *v);
 void checks_leftovers(const struct home *h, const struct view *v);
 
 #endif

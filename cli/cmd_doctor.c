@@ -84,6 +84,7 @@ static int diagnose(struct instance *in)
 		checks_table(in, &v);
 	checks_daemons(in, &v);
 	checks_processes(in, &v);
+	checks_health(&in->home, &v);
 	checks_leftovers(&in->home, &v);
 	view_done(&v);
 	if (problems)
@@ -119,7 +120,7 @@ const struct command cmd_doctor = {
 	.name = "doctor",
 	.summary = "find out what is wrong with this instance",
 	.usage = "[--segment]",
-	.help = "Looks at home, limits, table, daemons, processes and what lies around. Exit status 1\n"
+	.help = "Looks at home, limits, table, daemons, processes, health and what lies around. Exit status 1\n"
 		"if something is wrong.\n"
 		"\n"
 		"  --segment  print the process table's segment, decoded, instead;\n"

@@ -115,6 +115,7 @@ static const struct field row_fields[] = {
 	NUMBER(pt_row, health, listing),
 	NUMBER(pt_row, health, registry_alive),
 	NUMBER(pt_row, health, gave_up),
+	NUMBER(pt_row, health, misconfigured),
 	TEXT(pt_row, health, registry_status),
 	TEXT(pt_row, health, registry_id),
 	TEXT(pt_row, health, registry_endpoint),
@@ -190,6 +191,7 @@ static const struct field monitor_fields[] = {
 	TEXT(monitor_box, state, registry_url),
 	TEXT(monitor_box, state, registry_error),
 	TEXT(monitor_box, state, brake_reason),
+	TEXT(monitor_box, state, conf_error),
 };
 #define MONITOR_FIELDS (sizeof(monitor_fields) / sizeof(monitor_fields[0]))
 

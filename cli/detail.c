@@ -90,6 +90,8 @@ static void print_health(const struct view *v, const struct view_row *r)
 			pt_probe_label(h->readiness), pt_probe_label(h->liveness));
 	if (h->health_restarts)
 		printf(KEY "%u%s\n", "for health", h->health_restarts, h->gave_up ? "; no further restart, the attempts are used up" : "");
+	if (h->misconfigured)
+		printf(KEY "what its specification says of its health can't be used; \"tend doctor\" says why\n", "not probed");
 	if (v->monitor.brake_since_real_ns)
 		printf(KEY "restarts for health are held back: %s\n", "brake", v->monitor.brake_reason);
 	print_registry(r);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "cli/columns.h"
 #include "cli/out.h"
 #include "cli/story.h"
@@ -106,7 +107,7 @@ static void print_daemon(const struct view *v, unsigned role, bool verbose)
 
 void overview_trust(const struct view *v, bool verbose)
 {
-	char span[CLOCK_TEXT_MAX], when[CLOCK_TEXT_MAX];
+	char span[CLOCK_TEXT_MAX], when[CLOCK_TEXT_MAX], error[4 * sizeof(v->monitor.conf_error)];
 
 	if (verbose || !all_daemons_run(v)) {
 		fputs("daemons:", stdout);
@@ -120,6 +121,10 @@ void overview_trust(const struct view *v, bool verbose)
 			clock_rfc3339(v->written_real_ns, when));
 	if (!v->same_boot)
 		printf("the table is from before the last boot\n");
+	if (v->monitor.brake_since_real_ns)
+		printf("restarts of unhealthy processes are held back: %s\n", v->monitor.brake_reason);
+	if (v->monitor.conf_error[0] && str_visible(error, sizeof(error), v->monitor.conf_error))
+		printf("%s\n", error);
 }
 
 static bool collect(const struct instance *in, struct overview *o, struct view *v)

@@ -2,13 +2,13 @@
 #include "cli/probe.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/str.h"
 
@@ -27,14 +27,14 @@ static int wait_for(int fd, short what, uint64_t until)
 	return r > 0 ? 0 : r == 0 ? -ETIMEDOUT : -errno;
 }
 
-static int connect_to(const struct addrinfo *ai, uint64_t until, int *ret_fd)
+static int connect_to(const struct addr *at, uint64_t until, int *ret_fd)
 {
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e = 0, r;
+	int fd = socket(at->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e = 0, r;
 	socklen_t len = sizeof(e);
 
 	if (fd < 0)
 		return -errno;
-	r = connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 ? 0 : -errno;
+	r = connect(fd, (const struct sockaddr *)&at->sa, at->len) == 0 ? 0 : -errno;
 	if (r == -EINPROGRESS && (r = wait_for(fd, POLLOUT, until)) == 0)
 		r = getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) < 0 ? -errno : -e;
 	if (r < 0) {
@@ -69,18 +69,11 @@ static int ask(int fd, const char *host, unsigned port, uint64_t until)
 int probe_health(const char *host, unsigned port, unsigned timeout_ms)
 {
 	uint64_t until = clock_boot_ns() + timeout_ms * NS_PER_MS;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *list;
-	char service[8], bare[256];
-	int r = -ECONNREFUSED, fd = -1;
+	struct addr at[ADDR_MAX];
+	int n = addr_find(host, port, at, NULL), r = n < 0 ? n : -ECONNREFUSED, fd = -1;
 
-	str_copy(bare, sizeof(bare), host[0] == '[' ? host + 1 : host);
-	bare[strcspn(bare, "]")] = 0;
-	snprintf(service, sizeof(service), "%u", port);
-	if (getaddrinfo(bare, service, &hints, &list) != 0)
-		return -EADDRNOTAVAIL;
-	for (const struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
-		r = connect_to(ai, until, &fd);
-	freeaddrinfo(list);
+	for (int i = 0; i < n && fd < 0; i++)
+		r = connect_to(&at[i], until, &fd);
 	if (fd < 0)
 		return r;
 	r = ask(fd, host, port, until);

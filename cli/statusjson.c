@@ -164,6 +164,7 @@ static bool add_monitor(cJSON *doc, const struct view *v)
 		add(o, "requests", cJSON_CreateNumber((double)m->requests)) &&
 		add(o, "cycle_cpu_ns", cJSON_CreateNumber((double)m->cycle_cpu_ns)) &&
 		add(o, "registry_agents", cJSON_CreateNumber(m->registry_agents)) &&
+		add(o, "configuration_error", json_text(m->conf_error[0] ? m->conf_error : NULL)) &&
 		add(o, "brake_since", json_time(m->brake_since_real_ns)) &&
 		add(o, "brake_reason", json_text(m->brake_reason[0] ? m->brake_reason : NULL)) &&
 		add(o, "alerts_sent", cJSON_CreateNumber((double)m->alerts_sent)) &&

@@ -330,7 +330,7 @@ static cJSON *parse(const char *text, size_t len, struct fault *f)
 
 static void policy_init(struct health_policy *p)
 {
-	*p = (struct health_policy){ .enabled = true, .alert_on_failure = true, .alert_on_recovery = true, .check_interval_s = 30 };
+	*p = (struct health_policy){ .enabled = true, .alert_on_failure = true, .alert_on_recovery = true };
 	p->max_restart_attempts = 3;
 	p->restart_cooldown_s = 60;
 	p->health_check_timeout_s = 10;

@@ -34,7 +34,8 @@ struct health_probe {
 
 struct health_policy { /* the reference's MonitoringPolicy */
 	bool enabled, restart_on_failure, alert_on_failure, alert_on_recovery;
-	uint32_t check_interval_s, max_restart_attempts, restart_cooldown_s, health_check_timeout_s;
+	uint32_t check_interval_s; /* 0 = the configuration's health_check_interval */
+	uint32_t max_restart_attempts, restart_cooldown_s, health_check_timeout_s;
 };
 
 struct health_limits { /* 0 = none */

@@ -33,7 +33,10 @@
 struct alerts {
 	struct monitor *mo;
 	int dir;
-	uint64_t waiting[ALERTS_MAX]; /* numbers of files, oldest first */
+	struct waiting {
+		uint64_t number; /* of its file */
+		char *text;	 /* of one that could not be written to a file, else NULL; owned */
+	} waiting[ALERTS_MAX];	 /* oldest first */
 	unsigned n;
 	uint64_t next;
 	struct loop_timer timer; /* the next try, or the command's timeout */
@@ -56,8 +59,11 @@ static void drop_first(struct alerts *a)
 {
 	char file[32];
 
-	file_name(a->waiting[0], file);
-	(void)unlinkat(a->dir, file, 0);
+	file_name(a->waiting[0].number, file);
+	if (a->waiting[0].text)
+		free(a->waiting[0].text);
+	else
+		(void)unlinkat(a->dir, file, 0);
 	memmove(a->waiting, a->waiting + 1, (a->n - 1) * sizeof(a->waiting[0]));
 	a->n--;
 	a->command_done = false;
@@ -176,17 +182,29 @@ static void post(struct alerts *a, const struct health_all *conf, const char *te
 
 /* --- one after the other --- */
 
+static char *first_text(const struct alerts *a, size_t *ret_len)
+{
+	char file[32], *text = NULL;
+
+	if (a->waiting[0].text) {
+		*ret_len = strlen(a->waiting[0].text);
+		return strdup(a->waiting[0].text);
+	}
+	file_name(a->waiting[0].number, file);
+	return io_read_file(a->dir, file, ALERT_BYTES_MAX * 2, &text, ret_len) < 0 ? NULL : text;
+}
+
 static void go_on(struct alerts *a)
 {
 	const struct health_all *conf = care_conf(a->mo);
-	char file[32], *text = NULL;
-	size_t len = 0;
+	char *text;
+	size_t len;
 	int r;
 
 	if (a->n == 0 || a->child || a->call || a->timer.at_boot_ns)
 		return;
-	file_name(a->waiting[0], file);
-	if (io_read_file(a->dir, file, ALERT_BYTES_MAX * 2, &text, &len) < 0) {
+	text = first_text(a, &len);
+	if (!text) {
 		drop_first(a); /* someone took it away */
 		go_on(a);
 		return;
@@ -240,12 +258,36 @@ static int need_folder(struct alerts *a)
 	return a->dir < 0 ? a->dir : 0;
 }
 
+/* In a file, where another monitor finds it if this one dies; in memory if that can't be: a full disk is no reason not to tell that the disk is
+ * full. */
+static bool keep(struct alerts *a, const char *text, size_t len)
+{
+	struct waiting *w = &a->waiting[a->n];
+	char file[32];
+	int r;
+
+	a->next += a->next == 0;
+	*w = (struct waiting){ .number = a->next };
+	file_name(w->number, file);
+	r = need_folder(a);
+	if (r == 0)
+		r = io_replace(a->dir, file, text, len, IO_NO_SYNC);
+	if (r < 0 && !(w->text = strdup(text))) {
+		lost(a, -r, strerror(-r));
+		return false;
+	}
+	a->n++;
+	a->next++;
+	a->mo->state.alerts_queued = a->n;
+	return true;
+}
+
 void alert_tell(struct monitor *mo, const char *kind, const char *name, const char *details)
 {
 	const struct health_all *conf = care_conf(mo);
 	struct alerts *a = mo->alerts;
-	char text[ALERT_BYTES_MAX], file[32], when[CLOCK_TEXT_MAX];
-	int n, r;
+	char text[ALERT_BYTES_MAX], when[CLOCK_TEXT_MAX];
+	int n;
 
 	if (!conf->alert_argv && !conf->alert_url[0])
 		return;
@@ -259,23 +301,13 @@ void alert_tell(struct monitor *mo, const char *kind, const char *name, const ch
 			return; /* the first is on its way */
 		drop_first(a);
 	}
-	a->next += a->next == 0;
-	file_name(a->next, file);
-	r = need_folder(a);
-	if (r == 0)
-		r = io_replace(a->dir, file, text, (size_t)n, IO_NO_SYNC);
-	if (r < 0) {
-		lost(a, -r, strerror(-r));
-		return;
-	}
-	a->waiting[a->n++] = a->next++;
-	mo->state.alerts_queued = a->n;
-	go_on(a);
+	if (keep(a, text, (size_t)n))
+		go_on(a);
 }
 
 static int by_number(const void *x, const void *y)
 {
-	uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+	uint64_t a = ((const struct waiting *)x)->number, b = ((const struct waiting *)y)->number;
 
 	return a < b ? -1 : a > b;
 }
@@ -291,13 +323,13 @@ static void find_waiting(struct alerts *a)
 
 	while (d && (e = readdir(d)) && a->n < ALERTS_MAX)
 		if (strlen(e->d_name) == 25 && sscanf(e->d_name, "%20llu.jso%c", &number, &end) == 2)
-			a->waiting[a->n++] = number;
+			a->waiting[a->n++] = (struct waiting){ .number = number };
 	if (d)
 		(void)closedir(d);
 	else
 		io_close(&fd);
 	qsort(a->waiting, a->n, sizeof(a->waiting[0]), by_number);
-	a->next = a->n ? a->waiting[a->n - 1] + 1 : 1;
+	a->next = a->n ? a->waiting[a->n - 1].number + 1 : 1;
 	a->mo->state.alerts_queued = a->n;
 }
 
@@ -331,6 +363,8 @@ void alerts_free(struct alerts *a)
 		command_over(a);
 	http_cancel(a->mo->http, a->call);
 	loop_timer_clear(a->mo->loop, &a->timer);
+	for (unsigned i = 0; i < a->n; i++)
+		free(a->waiting[i].text);
 	io_close(&a->dir);
 	(void)unlinkat(a->mo->home.run_fd, "alerts", AT_REMOVEDIR); /* stays if anything waits */
 	free(a);

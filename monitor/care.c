@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "config/spec.h"
 #include "monitor/alert.h"
+#include "monitor/conf.h"
 #include "monitor/probe.h"
 #include "monitor/publish.h"
 #include "shm/events.h"
@@ -25,8 +26,8 @@
 
 struct care_shared {
 	struct monitor *mo;
-	struct health_all conf;
-	struct timespec changed; /* of monitor.json, as last read */
+	struct conf_all conf;
+	struct conf_stamp specs; /* of the folder */
 	struct brake brake;
 	struct budget budget;
 	uint32_t daemon_restarts[ROLE_MAX];
@@ -42,26 +43,35 @@ struct care {
 	struct watch *w;
 	struct checks *own; /* NULL: nothing, as for most */
 	struct policy_state policy;
+	struct conf_stamp spec;
+	uint64_t health_hash; /* of what the spec says of its health */
 	bool probing, asked, limit_told;
 	struct pt_ticket ticket; /* of the restart that was asked for */
 	uint8_t flag;		 /* PT_FLAG_ of the restart that is to be posted; 0 = none */
 	struct loop_timer retry;
-	uint64_t next_check_ns, cpu_over_ns, age_due_ns;
+	uint64_t checked_ns, cpu_over_ns, age_due_ns;
 };
 
 const struct health_all *care_conf(const struct monitor *mo)
 {
-	return &mo->shared->conf;
+	return &mo->shared->conf.health;
 }
 
 static const struct health_policy *policy_of(const struct care *c)
 {
-	return c->own && c->own->conf.has_policy ? &c->own->conf.policy : &c->w->mo->shared->conf.policy;
+	return c->own && c->own->conf.has_policy ? &c->own->conf.policy : &c->w->mo->shared->conf.health.policy;
 }
 
 static const struct health_limits *limits_of(const struct care *c)
 {
-	return c->own && c->own->conf.has_limits ? &c->own->conf.limits : &c->w->mo->shared->conf.limits;
+	return c->own && c->own->conf.has_limits ? &c->own->conf.limits : &c->w->mo->shared->conf.health.limits;
+}
+
+static uint64_t check_interval_ns(const struct care *c)
+{
+	uint32_t s = policy_of(c)->check_interval_s;
+
+	return (s ? s : c->w->mo->shared->conf.check_interval_s) * NS_PER_SEC;
 }
 
 /* --- restarts --- */
@@ -138,7 +148,7 @@ static void ask_restart(struct care *c, uint8_t flag, const char *why)
 
 	if (c->asked || c->flag || s->brake.on)
 		return;
-	if (!budget_take(&s->budget, &s->conf, clock_boot_ns())) {
+	if (!budget_take(&s->budget, &s->conf.health, clock_boot_ns())) {
 		say(SAY_WARNING, "%s: not restarted: too many restarts of unhealthy processes", c->w->name);
 		return;
 	}
@@ -194,7 +204,7 @@ void care_check(struct watch *w)
 
 	if (!c || healthy < 0 || c->asked || c->flag)
 		return;
-	c->next_check_ns = now + policy_of(c)->check_interval_s * NS_PER_SEC;
+	c->checked_ns = now;
 	if (!healthy && c->policy.status != POLICY_UNHEALTHY)
 		brake_note(&w->mo->shared->brake, now);
 	actions = policy_check(policy_of(c), &c->policy, now, healthy);
@@ -269,25 +279,42 @@ static void forget_checks(struct care *c)
 	c->own = NULL;
 }
 
-static void read_conf(struct care *c)
+/* False: it says the same as before. */
+static bool read_conf(struct care *c)
 {
-	char file[NAME_MAX_BYTES + 8];
+	const char *name = c->w->name;
 	struct fault f = { "" };
-	struct spec spec;
+	char *text = NULL;
+	uint64_t hash;
 	int r;
 
+	if (conf_health_text(&c->w->mo->home, name, &text, &f) < 0)
+		return false; /* the spawner has said so; what was in force stays */
+	hash = text ? str_hash(STR_HASH_SEED, text, strlen(text)) : 0;
+	if (hash == c->health_hash) {
+		free(text);
+		return false;
+	}
 	forget_checks(c);
-	spec_file_name(c->w->name, file);
-	if (c->w->mo->home.specs_fd < 0 || spec_load(c->w->mo->home.specs_fd, file, &spec, &f) < 0)
-		return; /* the spawner has said so */
-	c->own = spec.health ? calloc(1, sizeof(*c->own)) : NULL;
-	r = c->own ? health_parse(spec.health, strlen(spec.health), &c->own->conf, &f) : 0;
-	if (r < 0 || (spec.health && !c->own)) {
-		say(SAY_WARNING, "specs/%s: %s; it is not probed", file, c->own ? f.text : "no memory");
+	c->health_hash = hash;
+	c->own = text ? calloc(1, sizeof(*c->own)) : NULL;
+	r = c->own ? health_parse(text, strlen(text), &c->own->conf, &f) : text ? fault_set(&f, -ENOMEM, "no memory") : 0;
+	if (r < 0) {
+		say(SAY_WARNING, "specs/%s.json: %s; it is not probed", name, f.text);
 		free(c->own);
 		c->own = NULL;
 	}
-	spec_done(&spec);
+	c->w->health.misconfigured = r < 0;
+	free(text);
+	return true;
+}
+
+static bool spec_has_changed(struct care *c)
+{
+	char file[NAME_MAX_BYTES + 8];
+
+	spec_file_name(c->w->name, file);
+	return conf_stamp_take(c->w->mo->home.specs_fd, file, &c->spec);
 }
 
 static void begin_probes(struct care *c)
@@ -332,10 +359,30 @@ void care_begin(struct watch *w)
 		w->care = c;
 	}
 	care_pause(w);
-	read_conf(c);
+	spec_has_changed(c);
+	(void)read_conf(c);
+	w->health.misconfigured = c->health_hash && !c->own; /* the block is of a new run */
 	c->age_due_ns = age_due(c);
 	c->cpu_over_ns = 0;
 	begin_probes(c);
+}
+
+/* Its spec may have been written anew while it runs: probes, policy and limits hold from now on. */
+static void care_renew(struct watch *w)
+{
+	struct care *c = w->care;
+	struct pt_health *h = &w->health;
+
+	care_pause(w);
+	if (read_conf(c)) {
+		say(SAY_INFO, "%s: its description of health has changed", w->name);
+		h->startup = h->readiness = h->liveness = PT_PROBE_NONE;
+		h->error[0] = 0;
+		c->age_due_ns = age_due(c);
+		c->cpu_over_ns = c->checked_ns = 0;
+	}
+	begin_probes(c);
+	watch_judge(w);
 }
 
 void care_pause(struct watch *w)
@@ -369,40 +416,18 @@ void care_reset(struct watch *w)
 
 /* --- all of them --- */
 
-/* A file that is wrong changes nothing; it is complained about once. */
+/* What is wrong is in force no more than before, and is told. */
 static void refresh_conf(struct care_shared *s)
 {
-	struct health_all all;
-	struct fault f = { "" };
-	struct stat st;
-	char *text = NULL;
-	size_t len = 0;
-	int r;
+	char *told = s->mo->state.conf_error;
 
-	if (fstatat(s->mo->home.fd, HEALTH_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (s->changed.tv_sec) {
-			health_all_done(&s->conf);
-			health_all_init(&s->conf);
-		}
-		s->changed = (struct timespec){ 0 };
+	if (!conf_all_refresh(&s->conf, &s->mo->home))
 		return;
-	}
-	if (st.st_mtim.tv_sec == s->changed.tv_sec && st.st_mtim.tv_nsec == s->changed.tv_nsec)
-		return;
-	s->changed = st.st_mtim;
-	r = io_read_file(s->mo->home.fd, HEALTH_FILE, HEALTH_BYTES_MAX, &text, &len);
-	if (r < 0)
-		fault_errno(&f, r, "it can't be read");
+	(void)str_copy(told, sizeof(s->mo->state.conf_error), s->conf.health_error[0] ? s->conf.health_error : s->conf.conf_error);
+	if (told[0])
+		say(SAY_ERROR, "%s", told);
 	else
-		r = health_parse_all(text, len, &all, &f);
-	free(text);
-	if (r < 0) {
-		say(SAY_ERROR, HEALTH_FILE ": %s; what was in force before stays so", f.text);
-		return;
-	}
-	health_all_done(&s->conf);
-	s->conf = all;
-	say(SAY_INFO, HEALTH_FILE " was read");
+		say(SAY_INFO, "the configuration of health was read");
 }
 
 static void check_brake(struct care_shared *s, unsigned processes, uint64_t now)
@@ -412,7 +437,7 @@ static void check_brake(struct care_shared *s, unsigned processes, uint64_t now)
 	bool before = s->brake.on;
 	unsigned count;
 
-	if (brake_holds(&s->brake, &s->conf, processes, now, &count) == before && !before == !state->brake_since_real_ns)
+	if (brake_holds(&s->brake, &s->conf.health, processes, now, &count) == before && !before == !state->brake_since_real_ns)
 		return;
 	ev.to = s->brake.on;
 	ev.from = !s->brake.on;
@@ -421,7 +446,7 @@ static void check_brake(struct care_shared *s, unsigned processes, uint64_t now)
 	state->brake_reason[0] = 0;
 	if (s->brake.on)
 		(void)snprintf(state->brake_reason, sizeof(state->brake_reason), "%u of %u processes turned unhealthy within %u s", count,
-			processes, s->conf.brake_window_s);
+			processes, s->conf.health.brake_window_s);
 	say(SAY_WARNING, s->brake.on ? "restarts of unhealthy processes are held back: %s" : "restarts of unhealthy processes go on%s",
 		state->brake_reason);
 	pt_event_add(s->mo->pt, &ev);
@@ -468,24 +493,27 @@ void care_cycle(struct monitor *mo)
 	struct care_shared *s = mo->shared;
 	uint64_t now = clock_boot_ns();
 	bool alerts;
+	bool specs = conf_stamp_take(mo->home.fd, "specs", &s->specs);
 	unsigned up = 0;
 
 	refresh_conf(s);
-	alerts = s->conf.alert_argv || s->conf.alert_url[0];
+	alerts = s->conf.health.alert_argv || s->conf.health.alert_url[0];
 	check_daemons(s);
 	for (uint32_t i = 0; i < mo->slots; i++)
 		up += mo->by_slot[i] && mo->by_slot[i]->alive == VERDICT_ALIVE;
 	check_brake(s, up, now);
-	mo->state.restart_tokens = budget_left(&s->budget, &s->conf, now);
+	mo->state.restart_tokens = budget_left(&s->budget, &s->conf.health, now);
 	for (uint32_t i = 0; i < mo->slots; i++) {
 		struct watch *w = mo->by_slot[i];
 
 		if (!w || !w->care)
 			continue;
+		if (w->alive == VERDICT_ALIVE && (specs || w->care->health_hash) && spec_has_changed(w->care))
+			care_renew(w);
 		check_limits(w->care, now);
 		if (alerts)
 			check_log(w);
-		if (now >= w->care->next_check_ns)
+		if (now - w->care->checked_ns >= check_interval_ns(w->care))
 			care_check(w);
 	}
 }
@@ -497,16 +525,22 @@ int care_shared_new(struct monitor *mo, struct care_shared **ret)
 	if (!s)
 		return -ENOMEM;
 	s->mo = mo;
-	health_all_init(&s->conf);
-	refresh_conf(s);
+	conf_all_init(&s->conf);
 	*ret = s;
 	return 0;
+}
+
+void care_shared_begin(struct monitor *mo)
+{
+	mo->state.conf_error[0] = 0;
+	refresh_conf(mo->shared);
+	(void)conf_stamp_take(mo->home.fd, "specs", &mo->shared->specs);
 }
 
 void care_shared_free(struct care_shared *s)
 {
 	if (!s)
 		return;
-	health_all_done(&s->conf);
+	conf_all_done(&s->conf);
 	free(s);
 }

@@ -13,6 +13,8 @@
 
 /* What is the same for all processes: HOME/monitor.json, brake and budget. */
 int care_shared_new(struct monitor *mo, struct care_shared **ret);
+/* The files are read; mo->state is what an earlier monitor left. */
+void care_shared_begin(struct monitor *mo);
 void care_shared_free(struct care_shared *s);
 const struct health_all *care_conf(const struct monitor *mo);
 

@@ -36,6 +36,7 @@ struct http_call {
 	struct buffer head, body;
 	char error[CURL_ERROR_SIZE];
 	uint64_t began_ns;
+	bool given_up;
 	http_fn *fn;
 	void *arg;
 };
@@ -56,12 +57,22 @@ struct http {
 /* --- libcurl on the loop --- */
 
 static void collect(struct http *h);
+static void give_up(struct http *h, CURLMcode code);
+
+static void act(struct http *h, curl_socket_t fd, int mask)
+{
+	int running;
+	CURLMcode code = curl.curl_multi_socket_action(h->multi, fd, mask, &running);
+
+	collect(h);
+	if (code != CURLM_OK && code != CURLM_BAD_SOCKET) /* a socket that libcurl has closed meanwhile is none of its own */
+		give_up(h, code);
+}
 
 static void on_socket_ready(void *arg, uint32_t events)
 {
 	struct socket_watch *s = arg;
-	struct http *h = s->http;
-	int mask = 0, running;
+	int mask = 0;
 
 	if (events & (EPOLLIN | EPOLLHUP))
 		mask |= CURL_CSELECT_IN;
@@ -69,8 +80,7 @@ static void on_socket_ready(void *arg, uint32_t events)
 		mask |= CURL_CSELECT_OUT;
 	if (events & EPOLLERR)
 		mask |= CURL_CSELECT_ERR;
-	(void)curl.curl_multi_socket_action(h->multi, s->fd, mask, &running); /* s may be gone from here on */
-	collect(h);
+	act(s->http, s->fd, mask); /* s may be gone from here on */
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *per_socket)
@@ -117,11 +127,7 @@ static int on_timeout_wanted(CURLM *multi, long ms, void *arg)
 
 static void on_timer(void *arg)
 {
-	struct http *h = arg;
-	int running;
-
-	(void)curl.curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	collect(h);
+	act(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* --- one call --- */
@@ -225,6 +231,23 @@ static void collect(struct http *h)
 			continue;
 		(void)curl.curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
 		finish(c, m->data.result);
+	}
+}
+
+/* A callback of ours had failed: libcurl then never calls back again, not even for a timeout, until it has no transfer left. So all that are
+ * under way end here; those that their ends begin go on. */
+static void give_up(struct http *h, CURLMcode code)
+{
+	struct http_call *c;
+
+	say(SAY_ERROR, "libcurl has given up what was under way (error %d)", (int)code);
+	for (c = h->calls; c; c = c->next)
+		c->given_up = true;
+	for (c = h->calls; c; c = c ? c->next : h->calls) {
+		if (!c->given_up)
+			continue;
+		finish(c, CURLE_ABORTED_BY_CALLBACK);
+		c = NULL; /* anything may have gone with it: from the beginning again */
 	}
 }
 

@@ -21,6 +21,7 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "monitor/alert.h"
+#include "monitor/care.h"
 #include "monitor/publish.h"
 #include "monitor/watch.h"
 #include "shm/owner.h"
@@ -143,6 +144,7 @@ static int serve(struct daemon *d)
 		return EXIT_FAILURE;
 	}
 	(void)pt_read_monitor(d->mo.pt, &d->mo.state); /* the counts of an earlier monitor go on */
+	care_shared_begin(&d->mo);
 	alerts_begin(d->mo.alerts);
 	look(d);
 	r = loop_run(d->mo.loop);

@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/say.h"
 #include "base/str.h"
@@ -42,21 +43,23 @@ struct call { /* one request on its way in */
 	unsigned refused; /* status to answer with as soon as it is all in */
 };
 
-static bool is_loopback(const struct sockaddr *sa)
+static bool is_loopback(const struct addr *at)
 {
+	const struct sockaddr *sa = (const struct sockaddr *)&at->sa;
+
 	if (sa->sa_family == AF_INET)
 		return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
 	return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
 }
 
-static int listen_on(const struct addrinfo *ai)
+static int listen_on(const struct addr *at)
 {
-	int on = 1, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
+	int on = 1, fd = socket(at->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
 
 	if (fd < 0)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, 1024) == 0)
+	if (bind(fd, (const struct sockaddr *)&at->sa, at->len) == 0 && listen(fd, 1024) == 0)
 		return fd;
 	r = -errno;
 	close(fd);
@@ -76,29 +79,24 @@ static void show(int fd, char shown[static 80])
 
 int http_listen(const char *host, unsigned port, bool public, int *ret_fd, char shown[static 80], struct fault *f)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | AI_PASSIVE }, *list, *ai;
-	char service[8], bare[256];
-	int r, fd = -EADDRNOTAVAIL;
+	struct addr at[ADDR_MAX];
+	const char *why = "";
+	char bare[256];
+	int n = addr_find(host, port, at, &why), fd = -EADDRNOTAVAIL;
 
-	str_copy(bare, sizeof(bare), host[0] == '[' ? host + 1 : host);
-	bare[strcspn(bare, "]")] = 0;
-	snprintf(service, sizeof(service), "%u", port);
-	r = getaddrinfo(bare, service, &hints, &list);
-	if (r != 0)
-		return fault_set(f, -EADDRNOTAVAIL, "cannot find the address of %s: %s", bare, gai_strerror(r));
-	for (ai = list; ai && !public; ai = ai->ai_next)
-		if (!is_loopback(ai->ai_addr)) {
-			freeaddrinfo(list);
+	addr_bare(host, bare, sizeof(bare));
+	if (n < 0)
+		return fault_set(f, n, "cannot find the address of %s: %s", bare, why);
+	for (int i = 0; i < n && !public; i++)
+		if (!is_loopback(&at[i]))
 			return fault_set(f, -EACCES, "%s is not a loopback address: anyone who reaches it could register agents; --public allows that",
 					 bare);
-		}
-	for (ai = list; ai && fd < 0; ai = ai->ai_next) /* 127.0.0.1 first: every client finds it */
-		if (ai->ai_family == AF_INET)
-			fd = listen_on(ai);
-	for (ai = list; ai && fd < 0; ai = ai->ai_next)
-		if (ai->ai_family == AF_INET6)
-			fd = listen_on(ai);
-	freeaddrinfo(list);
+	for (int i = 0; i < n && fd < 0; i++) /* 127.0.0.1 first: every client finds it */
+		if (at[i].sa.ss_family == AF_INET)
+			fd = listen_on(&at[i]);
+	for (int i = 0; i < n && fd < 0; i++)
+		if (at[i].sa.ss_family == AF_INET6)
+			fd = listen_on(&at[i]);
 	if (fd < 0)
 		return fault_errno(f, fd, "cannot listen on %s port %u", bare, port);
 	show(fd, shown);

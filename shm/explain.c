@@ -231,8 +231,10 @@ static void explain_monitor(struct explain *v)
 	fprintf(v->out, "  brake           since %s \"%s\"\n  cycles          %" PRIu64 ", the last took %" PRIu64 " ns of CPU\n",
 		explain_time(m.brake_since_real_ns, when), explain_text(m.brake_reason, sizeof(m.brake_reason), why), m.cycles,
 		m.cycle_cpu_ns);
+	fprintf(v->out, "  configuration   \"%s\"\n", explain_text(m.conf_error, sizeof(m.conf_error), why));
 	if (m.registry_state >= PT_REGISTRY_MAX || !memchr(m.registry_url, 0, sizeof(m.registry_url)) ||
-		!memchr(m.registry_error, 0, sizeof(m.registry_error)) || !memchr(m.brake_reason, 0, sizeof(m.brake_reason)))
+		!memchr(m.registry_error, 0, sizeof(m.registry_error)) || !memchr(m.brake_reason, 0, sizeof(m.brake_reason)) ||
+		!memchr(m.conf_error, 0, sizeof(m.conf_error)))
 		explain_problem(v, "monitor: registry state %u, or a text without an end", m.registry_state);
 }
 

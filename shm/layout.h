@@ -24,7 +24,7 @@
 #include "shm/table.h"
 
 #define SEG_MAGIC 0x31484d53444e4554ull /* "TENDSMH1" read as little-endian bytes */
-#define SEG_ABI	  3u
+#define SEG_ABI	  4u
 #define SEG_PAGE  4096u
 #define SEG_DIR	  "/dev/shm" /* where shm_open() looks, too; rename() needs the path */
 
@@ -126,7 +126,7 @@ SEG_ASSERT_SIZE(struct pt_ident, 344);
 SEG_ASSERT_SIZE(struct pt_life, 136);
 SEG_ASSERT_SIZE(struct pt_health, 456);
 SEG_ASSERT_SIZE(struct pt_log, 160);
-SEG_ASSERT_SIZE(struct pt_monitor, 576);
+SEG_ASSERT_SIZE(struct pt_monitor, 736);
 SEG_ASSERT_SIZE(struct pt_exit, 40);
 SEG_ASSERT_SIZE(struct pt_daemon, 48);
 SEG_ASSERT_SIZE(struct pt_event, 128);

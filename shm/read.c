@@ -184,7 +184,8 @@ int pt_read_monitor(const struct pt *pt, struct pt_monitor *ret)
 	if (latch_load(seg_at(pt, SEG_MONITOR, 0), &m, sizeof(m)) < 0)
 		return -EBUSY;
 	if (m.registry_state >= PT_REGISTRY_MAX || !memchr(m.registry_url, 0, sizeof(m.registry_url)) ||
-	    !memchr(m.registry_error, 0, sizeof(m.registry_error)) || !memchr(m.brake_reason, 0, sizeof(m.brake_reason)))
+	    !memchr(m.registry_error, 0, sizeof(m.registry_error)) || !memchr(m.brake_reason, 0, sizeof(m.brake_reason)) ||
+	    !memchr(m.conf_error, 0, sizeof(m.conf_error)))
 		return -EBADMSG;
 	*ret = m;
 	return 0;

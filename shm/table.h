@@ -162,7 +162,8 @@ struct pt_health {		 /* how it does; writer: monitor */
 	uint8_t listing;	 /* enum pt_listing */
 	uint8_t registry_alive;	 /* 1 = what the registry says means alive */
 	uint8_t gave_up;	 /* 1 = it stays unhealthy: the attempts of the monitoring policy are used up */
-	uint8_t pad[3];
+	uint8_t misconfigured;	 /* 1 = what its specification says of its health can't be used: it is not probed */
+	uint8_t pad[2];
 	char registry_status[20]; /* the registry's word, cut */
 	char registry_id[80];
 	char registry_endpoint[128];
@@ -186,6 +187,7 @@ struct pt_monitor {		 /* the monitor's own state, one for the instance; writer: 
 	char registry_url[160];	 /* empty = none is asked */
 	char registry_error[160]; /* why it is unreachable, a sentence */
 	char brake_reason[160];
+	char conf_error[160];	 /* why HOME/monitor.json or the configuration is not in force, a sentence; empty = it is */
 };
 
 struct pt_log {			 /* its output; writer: logger */

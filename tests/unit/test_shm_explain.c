@@ -86,7 +86,7 @@ START_TEST(undamaged)
 {
 	static const char *const has[] = {
 		"magic           0x31484d53444e4554 ok",
-		"abi             3 ok",
+		"abi             4 ok",
 		"capacity        16 ok",
 		"lives",
 		"lock:\n  free",
@@ -211,7 +211,7 @@ START_TEST(foreign)
 	h.fingerprint++;
 	ck_assert_int_eq(pwrite(fd, &h, sizeof(h), 0), sizeof(h));
 	ck_assert_int_eq(explain(fd, &text), -EBADMSG);
-	ck_assert_ptr_nonnull(strstr(text, "layout version 4"));
+	ck_assert_ptr_nonnull(strstr(text, "layout version 5"));
 	ck_assert_ptr_nonnull(strstr(text, "layout of another program"));
 	ck_assert_ptr_null(strstr(text, "alpha"));
 	free(text);

@@ -160,6 +160,7 @@ static const struct field fields[] = {
 	F(pt_health, listing),
 	F(pt_health, registry_alive),
 	F(pt_health, gave_up),
+	F(pt_health, misconfigured),
 	F(pt_health, pad),
 	F(pt_health, registry_status),
 	F(pt_health, registry_id),
@@ -182,6 +183,7 @@ static const struct field fields[] = {
 	F(pt_monitor, registry_url),
 	F(pt_monitor, registry_error),
 	F(pt_monitor, brake_reason),
+	F(pt_monitor, conf_error),
 	F(pt_log, captured_bytes),
 	F(pt_log, file_bytes),
 	F(pt_log, last_real_ns),
@@ -364,7 +366,7 @@ START_TEST(constants)
 	load();
 	ck_assert_uint_eq(SEG_MAGIC, 0x31484d53444e4554ull);
 	ck_assert_mem_eq("TENDSMH1", &(uint64_t){ SEG_MAGIC }, 8);
-	ck_assert_uint_eq(SEG_ABI, 3);
+	ck_assert_uint_eq(SEG_ABI, 4);
 	ck_assert_uint_eq(SEG_PAGE, 4096);
 	ck_assert_uint_eq(PT_CAPACITY_MAX, 65536);
 	ck_assert_uint_eq(LATCH_BYTES(40), 8 + 2 * 40);

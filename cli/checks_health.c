@@ -1,0 +1,72 @@
+/* cli/checks_health.c - what "tend doctor" says of health: files that the monitor can't use, the registry, the brake, alerts (cli/checks.h). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "cli/checks.h"
+#include "config/health.h"
+#include "config/spec.h"
+
+static void check_file(const struct home *h)
+{
+	struct health_all all;
+	struct fault f = { "" };
+	char *text = NULL;
+	size_t len = 0;
+	int r = io_read_file(h->fd, HEALTH_FILE, HEALTH_BYTES_MAX, &text, &len);
+
+	if (r == -ENOENT)
+		return;
+	if (r < 0)
+		checks_problem(HEALTH_FILE ": it can't be read: %s", strerror(-r));
+	else if (health_parse_all(text, len, &all, &f) < 0)
+		checks_problem(HEALTH_FILE ": %s; the monitor goes on with what was in force before", f.text);
+	else {
+		checks_fine(HEALTH_FILE ": %s", all.alert_argv || all.alert_url[0] ? "alerts are sent" : "no alerts are sent");
+		health_all_done(&all);
+	}
+	free(text);
+}
+
+/* A spec that can't be read at all is told of elsewhere: by what the spawner answers. */
+static void check_spec(const struct home *h, const char *name)
+{
+	char file[NAME_MAX_BYTES + 8];
+	struct health_conf conf;
+	struct fault f = { "" };
+	struct spec spec;
+
+	spec_file_name(name, file);
+	if (h->specs_fd < 0 || spec_load(h->specs_fd, file, &spec, &f) < 0)
+		return;
+	if (spec.health && health_parse(spec.health, strlen(spec.health), &conf, &f) < 0)
+		checks_problem("%s: specs/%s: %s; it is not probed", name, file, f.text);
+	else if (spec.health)
+		health_conf_done(&conf);
+	spec_done(&spec);
+}
+
+void checks_health(const struct home *h, const struct view *v)
+{
+	const struct pt_monitor *m = &v->monitor;
+	bool agents = false;
+
+	check_file(h);
+	for (size_t i = 0; i < v->n; i++) {
+		check_spec(h, v->row[i].row.ident.name);
+		agents |= v->row[i].row.ident.service == PT_SERVICE_AGENT && view_is_up(&v->row[i]);
+	}
+	if (!v->present)
+		return;
+	if (agents && m->registry_state == PT_REGISTRY_UNREACHABLE)
+		checks_problem("%s", m->registry_error);
+	else if (agents && m->registry_state == PT_REGISTRY_REACHABLE)
+		checks_fine("registry: %s lists %u agent%s", m->registry_url, m->registry_agents, m->registry_agents == 1 ? "" : "s");
+	if (m->brake_since_real_ns)
+		checks_problem("brake: restarts of unhealthy processes are held back: %s", m->brake_reason);
+	if (m->alerts_lost)
+		checks_note("alerts: %llu could not be delivered; \"tend events\" says when", (unsigned long long)m->alerts_lost);
+	if (m->alerts_queued)
+		checks_note("alerts: %u wait to be delivered", m->alerts_queued);
+}

@@ -1,0 +1,42 @@
+/*
+ * monitor/conf.h - what the files say of health: HOME/monitor.json and the configuration for all processes, specs/NAME.json for one. They may
+ * change at any time; what is wrong changes nothing and is told.
+ */
+#ifndef MONITOR_CONF_H
+#define MONITOR_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/fault.h"
+#include "base/home.h"
+#include "config/health.h"
+
+#define CONF_WHY_MAX 160u
+
+/* By which a change of a file is noticed; all zero = it is not there. */
+struct conf_stamp {
+	struct timespec changed;
+	uint64_t inode, size;
+};
+
+/* Take the present stamp of the file. True if it differs from what was in s. */
+bool conf_stamp_take(int dirfd, const char *name, struct conf_stamp *s);
+
+struct conf_all {
+	struct health_all health;
+	uint32_t check_interval_s; /* of policies that name none */
+	struct conf_stamp health_file, conf_file;
+	char health_error[CONF_WHY_MAX], conf_error[CONF_WHY_MAX]; /* why that file is not in force; empty = it is */
+};
+
+void conf_all_init(struct conf_all *c);
+void conf_all_done(struct conf_all *c);
+/* Read again what has changed. True if something has; a file that can't be used leaves in force what was. */
+bool conf_all_refresh(struct conf_all *c, const struct home *h);
+
+/* The object "health" of a process's spec, malloc'ed; NULL = it has none. -ENOENT and other errors of the spec itself: f. */
+int conf_health_text(const struct home *h, const char *name, char **ret, struct fault *f);
+
+#endif
