@@ -98,7 +98,7 @@ static void *run(void *arg)
 	while (follow_drain(l->follow) == 0 && out_flush() && !ends) {
 		if (poll(p, 2, -1) < 0 && errno != EINTR)
 			break;
-		if (p[0].revents && follow_wait(l->follow, &names) < 0)
+		if (p[0].revents && follow_changes(l->follow, &names) < 0)
 			break;
 		ends = p[1].revents != 0;
 	}

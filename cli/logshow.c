@@ -106,7 +106,7 @@ static int show_newest(const struct logshow *s, struct merge *m, int width, stru
 	size_t n = 0, room = 0;
 	int r = 0;
 
-	while (n < s->lines && (r = merge_read(m, &e, f)) == 1) {
+	while (n < s->lines && term_caught() == 0 && (r = merge_read(m, &e, f)) == 1) {
 		if (later(s, &e))
 			continue;
 		if (n == room) {
@@ -137,9 +137,9 @@ static int show_all(const struct logshow *s, struct merge *m, int width, struct 
 {
 	struct log_entry e;
 	unsigned n = 0;
-	int r;
+	int r = 0;
 
-	while ((r = merge_read(m, &e, f)) == 1) {
+	while (term_caught() == 0 && (r = merge_read(m, &e, f)) == 1) {
 		if (!later(s, &e))
 			logprint(s->form, &e, width);
 		if (++n % FLUSH_LINES == 0 && !out_flush())
@@ -172,7 +172,6 @@ static int add_new(struct follow *w, struct logplaces *p, struct fault *f)
 	return r;
 }
 
-/* Ctrl-C between the question and the sleep would be lost, so it is asked for again by whoever sends it; a reader that left is seen at the next line. */
 static int follow_on(const struct logshow *s, struct logplaces *p, struct merge *m, int width, struct fault *f)
 {
 	struct following g = { .s = s, .width = width };
@@ -191,10 +190,12 @@ static int follow_on(const struct logshow *s, struct logplaces *p, struct merge 
 		r = follow_drain(w);
 		if (r || !out_flush() || term_caught())
 			break;
-		r = follow_wait(w, &names);
-		if (r == -EINTR)
+		r = term_wait(follow_fd(w));
+		if (r == -EINTR || r == -EPIPE) {
 			r = 0;
-		else if (r < 0)
+			break;
+		}
+		if (r < 0 || (r = follow_changes(w, &names)) < 0)
 			fault_errno(f, r, "following");
 		else if (names && s->every)
 			r = add_new(w, p, f);

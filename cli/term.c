@@ -1,6 +1,8 @@
 /* cli/term.c - the terminal and Ctrl-C (cli/term.h). */
 #include "cli/term.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #define MIN_COLUMNS 20
 
 static volatile sig_atomic_t caught;
+static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
 
 bool term_is_tty(int fd)
 {
@@ -98,7 +101,6 @@ void term_signals(void)
 
 void term_catch(void)
 {
-	static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
 	struct sigaction now, act = { .sa_handler = count }; /* no SA_RESTART: it shall interrupt */
 
 	caught = 0;
@@ -110,4 +112,24 @@ void term_catch(void)
 int term_caught(void)
 {
 	return caught;
+}
+
+/* The signals are held back from the question to the sleep, so that none can fall in between. */
+int term_wait(int fd)
+{
+	struct pollfd watch[] = { { .fd = fd, .events = POLLIN }, { .fd = STDOUT_FILENO } };
+	sigset_t held, before;
+	int r;
+
+	sigemptyset(&held);
+	for (unsigned i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		sigaddset(&held, ours[i]);
+	sigprocmask(SIG_BLOCK, &held, &before);
+	do
+		r = caught ? -EINTR : ppoll(watch, 2, NULL, &before) < 0 ? -errno : 0;
+	while (r == -EINTR && !caught); /* another signal, as of a terminal that changes its size */
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r == 0 && (watch[1].revents & (POLLERR | POLLHUP)))
+		return -EPIPE;
+	return r;
 }

@@ -27,5 +27,8 @@ void term_signals(void);
 void term_catch(void);
 /* How many have come since term_catch(). */
 int term_caught(void);
+/* Sleep until fd can be read: 0. -EINTR: a signal has been counted, be it before or during the sleep. -EPIPE: nobody reads stdout any more, which a program that waits
+ * for something to print would not learn otherwise. */
+int term_wait(int fd);
 
 #endif

@@ -82,7 +82,8 @@ static int check_blocks(const struct archive_index *x, struct fault *f)
 	for (uint32_t i = 0; i < x->head.blocks; i++) {
 		const struct archive_block *b = &x->blocks[i];
 
-		if (b->file_offset != file_at || b->raw_offset != raw_at || b->file_bytes == 0 || b->raw_bytes == 0)
+		if (b->file_offset != file_at || b->raw_offset != raw_at || b->file_bytes == 0 || b->raw_bytes == 0 ||
+			b->raw_bytes > ARCHIVE_BLOCK_MAX)
 			return damaged(f, x->frame_offset + FRAME_HEAD + sizeof(x->head) + i * sizeof(*b), "an entry of the block index");
 		file_at += b->file_bytes;
 		raw_at += b->raw_bytes;

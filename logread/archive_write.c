@@ -94,7 +94,8 @@ static int block_length(struct job *j, uint64_t offset, uint64_t *ret)
 		*ret = (uint64_t)(cut - j->buf) + 1;
 		return 0;
 	}
-	while (length < left && length < UINT32_MAX - sizeof(more)) {
+	left = left < ARCHIVE_BLOCK_MAX ? left : ARCHIVE_BLOCK_MAX;
+	while (length < left) {
 		ssize_t n = piece_read_some(j->raw, more, left - length < sizeof(more) ? left - length : sizeof(more), offset + length);
 
 		if (n <= 0)

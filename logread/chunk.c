@@ -8,8 +8,6 @@
 #include "logread/pieces.h"
 #include "logread/unpack.h"
 
-#define CHUNK_MAX (256u << 20) /* a longer line comes in parts */
-
 static int room_for(struct chunk *c, size_t bytes)
 {
 	char *more;

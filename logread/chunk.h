@@ -6,6 +6,8 @@
 
 #include "logread/segments.h"
 
+#define CHUNK_MAX ARCHIVE_BLOCK_MAX /* a longer line comes in parts */
+
 struct chunk {
 	char *buf;	/* the caller frees it */
 	size_t room, len;

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "logread/chunk.h"
+#include "logread/pieces.h"
 
 #define PIECE (64u << 10)
 
@@ -26,6 +27,7 @@ struct tail {
 	char *stem;
 	struct segment held; /* fd -1: there was no file yet */
 	uint64_t offset;
+	uint64_t looked; /* up to there is no line end behind offset */
 	uint32_t number; /* the highest that was seen */
 	enum log_level level;
 	uint64_t time_ns;
@@ -49,7 +51,7 @@ int follow_open(const struct log_query *q, const struct log_complain *c, follow_
 	if (!w)
 		return fault_errno(f, -ENOMEM, "following");
 	*w = (struct follow){ .q = q, .c = c, .fn = fn, .arg = arg };
-	w->inotify = inotify_init1(IN_CLOEXEC);
+	w->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (w->inotify < 0) {
 		int r = fault_errno(f, -errno, "following");
 
@@ -161,7 +163,7 @@ static int drain_segment(struct follow *w, struct tail *t, const struct segment 
 			log_complain(w->c, g->name ? g->name : t->stem, &f);
 		if (r < 0 && !g->indexed)
 			return 0;
-		used = r < 0 ? (int64_t)w->chunk.len : hand_out(w, t, final);
+		used = r < 0 ? (int64_t)w->chunk.len : hand_out(w, t, final || w->chunk.len >= CHUNK_MAX);
 		if (used < 0)
 			return 1;
 		*offset = w->chunk.offset + (uint64_t)used;
@@ -169,6 +171,22 @@ static int drain_segment(struct follow *w, struct tail *t, const struct segment 
 			return 0;
 	}
 	return 0;
+}
+
+/* Is there a line to hand out? A line that grows by and by is not read again from its beginning each time. */
+static bool worth_reading(struct tail *t)
+{
+	char piece[16384];
+	ssize_t n = 1;
+
+	t->looked = t->looked > t->offset ? t->looked : t->offset;
+	while (t->looked < t->held.bytes && t->looked - t->offset < CHUNK_MAX) {
+		n = piece_read_some(t->held.fd, piece, sizeof(piece), t->looked);
+		if (n <= 0 || memchr(piece, '\n', (size_t)n))
+			break;
+		t->looked += (uint64_t)n;
+	}
+	return t->looked < t->held.bytes && n > 0;
 }
 
 static int drain_held(struct follow *w, struct tail *t, bool final)
@@ -179,8 +197,8 @@ static int drain_held(struct follow *w, struct tail *t, bool final)
 		return 0;
 	t->held.bytes = (uint64_t)st.st_size;
 	if (t->held.bytes < t->offset)
-		t->offset = 0; /* someone truncated it */
-	return drain_segment(w, t, &t->held, &t->offset, final);
+		t->offset = t->looked = 0; /* someone truncated it */
+	return final || worth_reading(t) ? drain_segment(w, t, &t->held, &t->offset, final) : 0;
 }
 
 /* The name shows another file: read what came between, and take up the new one. */
@@ -206,7 +224,7 @@ static int move_on(struct follow *w, struct tail *t)
 			io_close(&t->held.fd);
 			t->held.fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 3);
 			t->held.inode = g->inode;
-			t->offset = 0;
+			t->offset = t->looked = 0;
 			ours = 0;
 			continue;
 		}
@@ -244,14 +262,14 @@ int follow_fd(const struct follow *w)
 	return w->inotify;
 }
 
-int follow_wait(struct follow *w, bool *ret_names)
+int follow_changes(struct follow *w, bool *ret_names)
 {
 	char buf[16384] __attribute__((aligned(8)));
 	ssize_t n = read(w->inotify, buf, sizeof(buf));
 
 	*ret_names = false;
 	if (n < 0)
-		return -errno;
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	for (ssize_t at = 0; at < n;) {
 		const struct inotify_event *e = (const struct inotify_event *)(void *)(buf + at);
 

@@ -1,5 +1,5 @@
 /*
- * logread/follow.h - logs as they grow. Sleeps on inotify; a rotation, an archive or a truncation in between costs no line and repeats none.
+ * logread/follow.h - logs as they grow. The caller sleeps on inotify; a rotation, an archive or a truncation in between costs no line and repeats none.
  *
  * USED BY   cli/, tests.
  */
@@ -25,9 +25,9 @@ bool follow_has(const struct follow *w, const char *stem);
 
 /* Hand out all that is there. 0, 1: fn said stop, or -errno. */
 int follow_drain(struct follow *w);
-/* What poll() waits for (POLLIN) before follow_wait() does not block. */
+/* Can be read once something has changed in a folder; for poll(2). */
 int follow_fd(const struct follow *w);
-/* Sleep until something changed in a folder. *ret_names: files came or went. 0, -EINTR or -errno. */
-int follow_wait(struct follow *w, bool *ret_names);
+/* What has changed, if anything. *ret_names: files came or went. 0 or -errno; never sleeps. */
+int follow_changes(struct follow *w, bool *ret_names);
 
 #endif

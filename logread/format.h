@@ -15,7 +15,7 @@
  * TIME INDEX  One struct tidx_head, then struct tidx_entry, appended. It says when bytes arrived, never what they are; without it, or where it is damaged or
  *   belongs to another file, lines have no arrival time and nothing else is lost. A torn last entry is ignored.
  *
- * ARCHIVE   LZ4 frames, one for each block of about 256 KB, cut behind a line end (a longer line is one block), each with content size and content checksum, its
+ * ARCHIVE   LZ4 frames, one for each block of about 256 KB, cut behind a line end (a longer line is one block, up to 128 MB), each with content size and content checksum, its
  *   LZ4 blocks independent; then one skippable frame (magic ARCHIVE_SKIP) whose payload is struct archive_head, archive_block times head.blocks,
  *   tidx_entry times head.entries (offsets in the raw file: the whole time index), the filters, the checksums of the filters' pages, struct archive_foot.
  *   Readers find the foot at the end of the file. lz4cat(1) and lz4 -t read the whole as it is. All numbers in the machine's byte order: archives move between
@@ -55,6 +55,7 @@ struct tidx_entry {
 #define ARCHIVE_MAGIC	    0x315844494c444e54ull /* "TNDLIDX1" read as little-endian bytes */
 #define ARCHIVE_SKIP	    0x184D2A5Eu
 #define ARCHIVE_BLOCK_BYTES (256u << 10)	  /* a block ends behind the last line end within this */
+#define ARCHIVE_BLOCK_MAX   (128u << 20)	  /* ... but a line longer than this is cut: what reading takes is bounded */
 #define ARCHIVE_VERSION	    2u
 
 #define FILTER_BITS	    32768u /* for each block: 4 KB, 1.6 % of it */
@@ -81,7 +82,7 @@ struct archive_block {
 	uint64_t last_real_ns;
 	uint64_t checksum;	/* XXH64 of the frame as it lies in the file: that of the LZ4 frame takes longer than decoding does */
 	uint32_t file_bytes;
-	uint32_t raw_bytes;	/* a line of more than 4 GB is cut */
+	uint32_t raw_bytes;	/* at most ARCHIVE_BLOCK_MAX */
 	uint32_t lines;
 	uint32_t levels;	/* bit (1 << enum log_level) for each that occurs, bit 31: lines without one */
 };

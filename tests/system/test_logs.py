@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import select
 import subprocess
 import time
@@ -200,6 +201,143 @@ def test_follow_finds_new_logs(tend, logs):
     (logs / "newcomer.log").write_text("INFO here\n")
     reader.until("newcomer | INFO here\n")
     reader.end()
+
+
+def test_follow_ends_at_the_first_signal(tend, logs):
+    """Wherever it comes: a signal between the question and the sleep was lost once."""
+    (logs / "a.log").write_text("INFO 0\n")
+    for i in range(40):
+        reader = Reader(tend, "a")
+        reader.until("INFO 0\n")
+        if i % 2:
+            with (logs / "a.log").open("a") as f:
+                f.write("DEBUG not shown\n")
+        reader.child.send_signal((2, 15, 1)[i % 3])
+        assert reader.child.wait(10) == 0
+
+
+def test_follow_ends_when_its_reader_does(tend, logs):
+    """Though no line comes that it could fail to write."""
+    (logs / "a.log").write_text("INFO 0\n")
+    reader = Reader(tend, "a")
+    reader.until("INFO 0\n")
+    reader.child.stdout.close()
+    assert reader.child.wait(10) == 0
+    assert reader.child.stderr.read() == b""
+
+
+def test_follow_of_a_line_that_grows(tend, logs):
+    """A line is shown once it has its end, and is not read again from its beginning for each piece of it."""
+    (logs / "a.log").write_text("INFO 0\n")
+    reader = Reader(tend, "a")
+    reader.until("INFO 0\n")
+    piece = b"x" * (1 << 20)
+    with (logs / "a.log").open("ab", buffering=0) as f:
+        f.write(b"INFO ")
+        for _ in range(30):
+            f.write(piece)
+        f.write(b"\nINFO end\n")
+    reader.until("INFO end\n", timeout=60)
+    shown = reader.end()
+    assert [len(x) for x in shown] == [6, 5 + 30 * len(piece), 8]
+
+
+def test_standard_error_of_its_own_is_merged(tend, logs):
+    (logs / "a.log").write_text("".join(f"2026-01-02 03:04:{i:02} INFO out {i}\n" for i in range(0, 10, 2)))
+    (logs / "a@err.log").write_text("".join(f"2026-01-02 03:04:{i:02} ERROR err {i}\n" for i in range(1, 10, 2)))
+    (logs / "b.log").write_text("2026-01-02 03:04:30 INFO b\n")
+    shown = lines_of(tend, "a")
+    assert [x.split()[-1] for x in shown] == [str(i) for i in range(10)] and shown[1] == "2026-01-02 03:04:01 ERROR err 1"
+    assert "a | 2026-01-02 03:04:01 ERROR err 1" in lines_of(tend)
+    streams = [json.loads(x)["stream"] for x in lines_of(tend, "a", "--json")]
+    assert streams == ["out", "err"] * 5
+    reader = Reader(tend, "a")
+    reader.until("err 9\n")
+    with (logs / "a@err.log").open("a") as f:
+        f.write("ERROR more of it\n")
+    reader.until("ERROR more of it\n")
+    reader.end()
+
+
+def on_a_terminal(tend, *args, **env):
+    """What a command writes to a terminal, as bytes."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(tend.argv(*args), env={**tend.env, "TERM": "xterm", **env}, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    try:
+        while piece := os.read(ours, 65536):
+            seen += piece
+    except OSError:  # EIO: the other end is closed
+        pass
+    os.close(ours)
+    assert child.wait(20) == 0
+    return seen
+
+
+def test_colour_on_a_terminal_only(tend, logs):
+    (logs / "a.log").write_text(LEVELS + "ERROR \033[2Jtrick\033]0;title\007\n")
+    shown = on_a_terminal(tend, "logs", "a", "--level", "DEBUG")
+    assert b"\033[31m" in shown and b"\033[33m" in shown and b"\033[2m" in shown
+    assert b"\033[2J" not in shown and b"\033]0" not in shown and b"\\x1b[2Jtrick\\x1b]0;title\\x07" in shown
+    assert b"\033" not in on_a_terminal(tend, "logs", "a", NO_COLOR="1")
+    assert b"\033" not in on_a_terminal(tend, "logs", "a", TERM="dumb")
+    assert "\033" not in tend.run("logs", "a").stdout
+
+
+def test_100_megabytes_without_a_newline(tend, logs):
+    """Shown whole, raw and archived; the memory that takes is some times the line, and other logs are not held up by it."""
+    piece = b"x" * (1 << 20)
+    with (logs / "a.log").open("wb") as f:
+        f.write(b"INFO before\nINFO ")
+        for _ in range(100):
+            f.write(piece)
+        f.write(b"\nINFO after\n")
+    for step in ("raw", "archived"):
+        command = f"{subprocess.list2cmdline(tend.argv('logs', 'a', '-n', '3'))} | wc -lc"
+        done = subprocess.run(["bash", "-c", f"ulimit -v 600000; {command}"], env=tend.env, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["3", str(12 + 6 + (100 << 20) + 11)] and done.stderr == "", step
+        assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
+        assert lines_of(tend, "a", "--filter", "xINFO") == []
+        if step == "raw":
+            (logs / "a.log").rename(logs / "a.log.000000001")
+            pack(logs / "a.log.000000001")
+
+
+def test_a_line_longer_than_reading_takes_comes_in_parts(tend, logs):
+    with (logs / "a.log").open("wb") as f:
+        f.write(b"INFO ")
+        f.truncate(300 << 20)
+        f.seek(300 << 20)
+        f.write(b"\nINFO after\n")
+    command = subprocess.list2cmdline(tend.argv("logs", "export", "a"))
+    done = subprocess.run(["bash", "-c", f"ulimit -v 600000; {command} | tr -d '\\0' | wc -lc"], env=tend.env, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "17"] and done.stderr == ""
+    assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
+
+
+def test_damage_of_an_index(tend, logs):
+    """A time index that is none, one that is cut short, one of another file: its times are gone, no line is."""
+    (logs / "a.log").write_text("INFO 1\nINFO 2\n")
+    for index in (b"", b"\x00" * 10, b"\xff" * 500, b"TNDTIDX1" + b"\x01" * 64):
+        (logs / "a.log.idx").write_bytes(index)
+        done = tend.run("logs", "a")
+        assert (done.stdout, done.stderr) == ("INFO 1\nINFO 2\n", "")
+
+
+def test_foreign_files_in_the_folder(tend, logs):
+    (logs / "a.log").write_text("INFO a\n")
+    (logs / "notes.txt").write_text("INFO not a log\n")
+    (logs / "folder.log").mkdir()
+    os.mkfifo(logs / "pipe.log")
+    (logs / "link.log").symlink_to("/etc/hostname")
+    (logs / "a.log.12.lz4").write_bytes(b"not a number of ours")
+    (logs / "empty.log").touch()
+    pack(logs / "foreign.log", b"INFO from lz4\n")
+    done = tend.run("logs")
+    assert sorted(done.stdout.splitlines()) == ["a       | INFO a", "foreign | INFO from lz4"]
+    told = done.stderr.splitlines()
+    assert len(told) == 3 and all(any(f"{name}.log: can't be read" in line for line in told) for name in ("folder", "pipe", "link"))
 
 
 def test_a_real_process_previous_size_and_verify(tend):
