@@ -44,11 +44,9 @@ static void on_timer(void *arg)
 	if (p->busy) {
 		cancel(p);
 		probe_done(p, PROBE_FAILED, "it took longer than its timeout");
-	} else if (p->startup && *p->startup->state != PT_PROBE_PASSING) {
-		arm(p, p->conf->interval_ms);
-	} else {
+	} else if (!p->startup || *p->startup->state == PT_PROBE_PASSING) {
 		begin(p);
-	}
+	} /* else the startup probe arms it when it passes */
 }
 
 void probe_start(struct probe *p)
@@ -94,6 +92,16 @@ static void count(struct probe *p, bool passed, const char *why)
 	}
 }
 
+/* Those that have waited for the startup probe are made at once. */
+static void let_others_begin(struct probe *startup)
+{
+	struct probe *all = startup - startup->when;
+
+	for (unsigned i = 0; i < HEALTH_PROBES; i++)
+		if (all[i].startup == startup && !all[i].busy && all[i].conf->kind != HEALTH_NO_PROBE)
+			arm(&all[i], 0);
+}
+
 void probe_done(struct probe *p, enum probe_result result, const char *why)
 {
 	uint8_t before = *p->state;
@@ -105,6 +113,8 @@ void probe_done(struct probe *p, enum probe_result result, const char *why)
 		loop_timer_clear(p->w->mo->loop, &p->timer);
 	else
 		arm(p, p->conf->interval_ms);
+	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING && before != PT_PROBE_PASSING)
+		let_others_begin(p);
 	watch_judge(p->w);
 	if (*p->state != before)
 		care_check(p->w);

@@ -18,7 +18,7 @@
 
 enum probe_result { PROBE_FAILED, PROBE_PASSED, PROBE_NO_RESULT };
 
-struct probe {
+struct probe { /* in an array of HEALTH_PROBES, by enum health_when */
 	struct watch *w;
 	const struct health_probe *conf; /* kind HEALTH_NO_PROBE: there is none */
 	enum health_when when;

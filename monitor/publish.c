@@ -65,10 +65,13 @@ void publish_sample(struct watch *w, const struct sample *s)
 {
 	struct pt_health *h = &w->health;
 	uint64_t now = clock_boot_ns();
-	uint64_t before = h->sampled_boot_ns ? h->sampled_boot_ns : w->life.start_boot_ns;
+	uint64_t before = w->share_boot_ns ? w->share_boot_ns : w->life.start_boot_ns;
 
-	if (now > before && now - before >= PERMILLE_MIN_NS)
-		h->cpu_permille = sample_permille(h->cpu_ns, s->cpu_ns, now - before);
+	if (now > before && now - before >= PERMILLE_MIN_NS) {
+		h->cpu_permille = sample_permille(w->share_cpu_ns, s->cpu_ns, now - before);
+		w->share_boot_ns = now;
+		w->share_cpu_ns = s->cpu_ns;
+	}
 	h->memory_bytes = s->memory_bytes;
 	h->cpu_ns = s->cpu_ns;
 	h->read_bytes = s->read_bytes;
@@ -97,6 +100,8 @@ void publish_resume(struct watch *w, const struct pt_health *found)
 
 	if (found->gen == gen)
 		w->health = *found;
+	w->share_boot_ns = w->health.sampled_boot_ns;
+	w->share_cpu_ns = w->health.cpu_ns;
 	w->health.gen = gen;
 }
 
@@ -114,4 +119,5 @@ void publish_new_run(struct watch *w)
 	h.last_seen_real_ns = old->last_seen_real_ns;
 	memcpy(h.error, old->error, sizeof(h.error));
 	w->health = h;
+	w->share_boot_ns = w->share_cpu_ns = 0;
 }

@@ -58,6 +58,7 @@ struct watch {
 	struct loop_watch *ending; /* of ref.fd */
 	uint64_t first_due_ns;	   /* first sample of this run; 0 = taken */
 	struct pt_health health;   /* the private truth */
+	uint64_t share_boot_ns, share_cpu_ns; /* when the CPU share was last computed, and the CPU time then; 0 = not in this run */
 	struct care *care;	   /* NULL until its first run was seen */
 	uint64_t log_begin;	   /* where the output of its run begins in its log, as far as known */
 	bool log_told;		   /* that its output is stuck was alerted on */

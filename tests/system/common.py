@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -14,6 +15,16 @@ from harness import ROLES, alive, proc_stat, wait_until
 
 # TEND_DISABLE, by what is then at work: the kernel's own view of a tree where there is one, and the fallbacks.
 MODES = {"cgroup": "", "no-cgroup": "cgroup", "no-clone3": "clone3", "neither": "cgroup,clone3"}
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts, namespaces, other users")
+
+
+def in_namespace(tend, prepare, *argv, timeout=60, flags=("-m",), env=None):
+    """Run a command in a mount namespace of its own after the shell commands prepare, for which $HOME_DIR is the home. A CompletedProcess."""
+    script = f"set -e; mount --make-rprivate /; {prepare}; exec \"$@\""
+    return subprocess.run(["unshare", *flags, "sh", "-c", script, "sh", *map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          env={**tend.env, "HOME_DIR": str(tend.home), **(env or {})}, timeout=timeout, check=False)  # fmt: skip
 
 
 @pytest.fixture(params=MODES)

@@ -19,14 +19,16 @@ def entry(name, status="healthy", seen=None, **more):
 class FakeRegistry:
     """Set .mode to one of the words in answer(), .agents to what it lists. .requests are the request lines and heads so far."""
 
-    def __init__(self, host="127.0.0.1", family=socket.AF_INET):
+    def __init__(self, host="127.0.0.1", family=socket.AF_INET, tls=None):
+        self.tls = tls  # an ssl.SSLContext of a server
         self.mode, self.agents, self.requests, self.connections = "ok", [], [], 0
         self.arrived = threading.Condition()
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.bind((host, 0))
         self.socket.listen(64)
         self.port = self.socket.getsockname()[1]
-        self.url = f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
         self.peers = set()
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
@@ -62,7 +64,8 @@ class FakeRegistry:
     def serve(self, peer):
         with peer:
             try:
-                while self.one(peer):
+                stream = self.tls.wrap_socket(peer, server_side=True) if self.tls else peer
+                while self.one(stream):
                     pass
             except OSError:
                 pass

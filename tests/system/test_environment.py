@@ -10,17 +10,9 @@ import time
 
 import pytest
 
+from common import as_root, in_namespace
 from crashkit import assert_untouched, daemons_of, kill_all, marked, one_line_error, settled, sleepers, start, works
 from harness import TEND_BIN, alive, helper, identity, proc_stat, wait_gone, wait_until
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts, namespaces, other users")
-
-
-def in_namespace(tend, prepare, *argv, timeout=60, flags=("-m",), env=None):
-    """Run a command in a mount namespace of its own after the shell commands prepare, for which $HOME_DIR is the home. A CompletedProcess."""
-    script = f"set -e; mount --make-rprivate /; {prepare}; exec \"$@\""
-    return subprocess.run(["unshare", *flags, "sh", "-c", script, "sh", *map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env={**tend.env, "HOME_DIR": str(tend.home), **(env or {})}, timeout=timeout, check=False)  # fmt: skip
 
 
 def start_argv(tend, name="s"):

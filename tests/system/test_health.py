@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from fake_registry import FakeRegistry
+from fake_registry import FakeRegistry, entry
+from fake_registry import now as stamp
 from harness import alive, wait_until
 
 SECOND = {"interval": 0.1, "timeout": 0.5, "failure_threshold": 2}
@@ -24,15 +25,16 @@ class Web:
     """An HTTP server that answers with .status and .body; .posts are the bodies that were posted. hang: it answers nothing."""
 
     def __init__(self):
-        self.status, self.body, self.posts, self.hang, self.headers = 200, b"ok", [], False, {}
+        self.status, self.body, self.posts, self.hang, self.headers, self.paths = 200, b"ok", [], False, {}, []
         web = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                web.paths.append(self.path)
                 if web.hang:
                     time.sleep(20)
                 body = web.body(self) if callable(web.body) else web.body
-                self.send_response(web.status)
+                self.send_response(web.status.get(self.path, 200) if isinstance(web.status, dict) else web.status)
                 for key, value in web.headers.items():
                     self.send_header(key, value)
                 self.send_header("Content-Length", str(len(body)))
@@ -149,6 +151,34 @@ def test_mcp_initialize_and_ping(quick, web, stream):
     assert seen[:2] == [("initialize", None), ("ping", "s1")]
     web.body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}' if not stream else b"data: no\n"
     wait_health(quick, "unhealthy")
+
+
+def test_mesh_probes(quick, web):
+    """What every agent of the mesh serves, by one word."""
+    web.status = {"/startupz": 503}
+    quick.run("start", "--name", "svc", "--background", "--health", f"mesh:{web.port}", "--", "sleep", "1000")
+    wait_until(lambda: web.paths.count("/startupz") >= 2, 20)
+    assert quick.status("svc")["health_check"] == "unknown" and set(web.paths) == {"/startupz"}  # the others wait for it
+    web.status = {}
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+    assert {"/ready", "/livez"} <= set(web.paths)
+    web.status = {"/ready": 503}
+    wait_until(lambda: quick.status("svc")["health_check"] == "degraded", 90)
+    assert "readiness probe: it answered with status 503" in quick.run("status", "svc").stdout
+    assert web.paths[-1] != "/startupz"  # not asked again once it has passed
+
+
+def test_mesh_probes_go_to_the_endpoint_that_the_registry_lists(tend, web):
+    registry = FakeRegistry()
+    tend.env.update(TEND_MONITOR_INTERVAL_MS="150", MCP_MESH_REGISTRY_URL=registry.url)
+    registry.agents = [entry("web", endpoint=web.url, seen=stamp(1))]
+    path = tend.work / "web.sh"
+    path.write_text("#!/bin/sh\nexec sleep 1000\n")
+    path.chmod(0o755)
+    tend.run("start", "--background", "--health", "mesh", path)
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+    assert {"/startupz", "/ready", "/livez"} <= set(web.paths)
+    registry.close()
 
 
 POLICY = {"restart_on_failure": True, "max_restart_attempts": 1, "restart_cooldown": 0, "check_interval": 1}

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,10 @@ def row(tend, name="web"):
 
 def health(tend, name="web"):
     return tend.status(name)["health_check"]
+
+
+def health_error(tend, name="web"):
+    return row(tend, name)["health"]["error"]
 
 
 def wait_health(tend, wanted, name="web"):
@@ -124,6 +130,50 @@ def test_ipv6_literal(tend):
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     server.close()
+
+
+def certificate(folder, name, alternative):
+    """A CA and a server's certificate signed by it; (file of the CA, context of the server)."""
+    def openssl(*argv):
+        subprocess.run(["openssl", *argv], cwd=folder, check=True, capture_output=True, timeout=60)
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
+            "-subj", "/CN=test CA")  # fmt: skip
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj",
+            f"/CN={name}")  # fmt: skip
+    (folder / "ext").write_text(f"subjectAltName={alternative}\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "ext")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    return folder / "ca.pem", context
+
+
+@pytest.mark.parametrize("case", ("good", "no CA", "wrong name"))
+def test_https(tend, case):
+    ca, context = certificate(tend.work, "registry", "IP:127.0.0.1" if case != "wrong name" else "DNS:registry.invalid")
+    server = FakeRegistry(tls=context)
+    try:
+        use(tend, server)
+        if case != "no CA":
+            tend.env["MCP_MESH_REGISTRY_CA"] = str(ca)
+        server.agents = [entry("web", seen=now(1))]
+        start_agent(tend)
+        if case == "good":
+            tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+            server.wait_requests(3)
+            assert server.connections == 1
+        else:
+            wait_until(lambda: "SSL" in health_error(tend), 20)
+            assert health(tend) == "unknown" and not server.requests
+    finally:
+        server.close()
+
+
+def test_a_ca_file_that_is_not_there(tend):
+    tend.env["MCP_MESH_REGISTRY_CA"] = str(tend.work / "none.pem")
+    use(tend, None, "https://127.0.0.1:1")
+    start_agent(tend)
+    wait_until(lambda: "registry https://" in health_error(tend), 20)
 
 
 def test_the_address_that_start_wrote_down_wins(tend, registry):
