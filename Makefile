@@ -50,6 +50,13 @@ BIN       := build/bin-$(SAN)
 OPTIMIZE  := -O1 -g -fno-omit-frame-pointer
 SAN_FLAGS += -fno-sanitize-recover=all
 endif
+# LAYOUT=other: a build with another layout of the table, to try upgrades with.
+LAYOUT ?=
+ifneq ($(LAYOUT),)
+VARIANT   := $(VARIANT)-$(LAYOUT)-layout
+BIN       := $(BIN)-$(LAYOUT)-layout
+CPPFLAGS  += -DTEND_OTHER_LAYOUT
+endif
 B := build/$(VARIANT)
 
 # How sanitized programs behave in tests: the first finding ends the program, so that it can't pass for a warning.
@@ -100,7 +107,7 @@ TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
 .PHONY: all deps check check-run model fuzz demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
-	system system-run test-programs need-build FORCE
+	system system-run test-programs other-layout need-build FORCE
 
 all: need-build $(BINARIES)
 
@@ -176,6 +183,10 @@ $(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) $(TEST_FUZZ_SR
 
 test-programs: $(TEST_BIN)
 
+# A second build of the programs, for the tests of upgrades.
+other-layout:
+	@$(MAKE) --no-print-directory LAYOUT=other all
+
 # ---- tests
 # Each goal that may have to install something does that first, and only then reads this file again: by then pkg-config can answer.
 
@@ -184,7 +195,7 @@ PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 check:
 	@tools/deps.sh install build check
 	@$(MAKE) --no-print-directory $(PARALLEL) check-run
-check-run: all test-programs $(TEST_UNIT) $(TEST_FUZZ)
+check-run: all test-programs other-layout $(TEST_UNIT) $(TEST_FUZZ)
 	@$(TEST_ENV) tools/check.sh $(T)
 
 unit:
@@ -196,7 +207,7 @@ unit-run: all $(TEST_UNIT)
 system:
 	@tools/deps.sh install build check
 	@$(MAKE) --no-print-directory $(PARALLEL) system-run
-system-run: all test-programs
+system-run: all test-programs other-layout
 	@$(TEST_ENV) tools/system.sh $(T)
 
 # The table's protocols under a model checker; quick, and a part of check as well.

@@ -10,6 +10,7 @@
 #include "base/role.h"
 
 #define DAEMON_EXIT_TAKEN 3 /* another process holds the role's lock */
+#define DAEMON_EXIT_LAYOUT 4 /* the table was made by a build with another layout */
 
 struct daemon_start {
 	struct home home;

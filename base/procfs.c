@@ -350,6 +350,16 @@ bool procfs_has_env(pid_t pid, const char *assignment)
 	return found;
 }
 
+bool procfs_runs(pid_t pid, const char *program)
+{
+	struct stat running, installed;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return stat(path, &running) == 0 && stat(program, &installed) == 0 && running.st_dev == installed.st_dev &&
+	       running.st_ino == installed.st_ino;
+}
+
 int procfs_boot_id(char buf[static 40])
 {
 	char text[64];

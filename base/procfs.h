@@ -47,6 +47,9 @@ int procfs_descendants(pid_t root, struct pidvec *v);
 /* Does the process's environment hold exactly this "KEY=VALUE"? false also when it can't be read. */
 bool procfs_has_env(pid_t pid, const char *assignment);
 
+/* Does the process run the very file that has this path now? False also if that can't be found out. */
+bool procfs_runs(pid_t pid, const char *program);
+
 /* The boot's id, 36 characters and NUL. */
 int procfs_boot_id(char buf[static 40]);
 

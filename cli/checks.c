@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/pidref.h"
+#include "base/procfs.h"
 #include "base/str.h"
 #include "cli/story.h"
 #include "shm/lock.h"
@@ -113,6 +114,15 @@ static bool bell_answers(const struct home *h, enum role role)
 	return true;
 }
 
+static bool is_outdated(enum role role, pid_t pid)
+{
+	char name[32], program[PATH_MAX];
+	struct fault f = { "" };
+
+	snprintf(name, sizeof(name), "tend-%s", role_name(role));
+	return pid && home_program(name, program, &f) == 0 && !procfs_runs(pid, program);
+}
+
 static void check_daemon(const struct home *h, const struct view *v, enum role role)
 {
 	const struct view_daemon *d = &v->daemon[role];
@@ -135,6 +145,9 @@ static void check_daemon(const struct home *h, const struct view *v, enum role r
 	else if (v->present && d->rec.pid != pid)
 		checks_problem("%s: the table says process %d (%s), the lock says process %d", role_name(role),
 			d->rec.pid, state, pid);
+	else if (is_outdated(role, pid))
+		checks_note("%s: process %d runs another build than the one installed with this program; \"tend upgrade\" replaces it",
+			role_name(role), pid);
 	else
 		checks_fine("%s: process %d, %u restart%s", role_name(role), pid, d->rec.restarts,
 			d->rec.restarts == 1 ? "" : "s");

@@ -169,19 +169,28 @@ static void await_roles(const struct home *h)
 			instance_nap(1);
 }
 
-int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
+int daemons_turn(const struct home *h, struct fault *f)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = io_open(h->run_fd, "start.lock", O_RDWR | O_CREAT, 0600);
+
+	if (fd < 0)
+		return fault_errno(f, fd, "cannot open %s/run/start.lock", h->path);
+	while (fcntl(fd, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
+		;
+	return fd;
+}
+
+int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
+{
 	bool started = false;
 	int fd, r = 0;
 
 	if (daemons_guarded(h))
 		goto out;
-	fd = io_open(h->run_fd, "start.lock", O_RDWR | O_CREAT, 0600);
+	fd = daemons_turn(h, f);
 	if (fd < 0)
-		return fault_errno(f, fd, "cannot open %s/run/start.lock", h->path);
-	while (fcntl(fd, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
-		;
+		return fd;
 	if (!instance_role_held(h, ROLE_GUARDIAN)) {
 		r = start_guardian(h, f);
 		started = r == 0;

@@ -37,9 +37,11 @@ static int way_out(int r, struct fault *f)
 {
 	char text[FAULT_MAX];
 
-	if (!f || r != -EBADMSG)
+	if (!f || (r != -EBADMSG && r != -EPROTO))
 		return r;
 	memcpy(text, f->text, sizeof(text));
+	if (r == -EPROTO)
+		return fault_set(f, r, "%s; \"tend upgrade\" moves the instance to this build", text);
 	return fault_set(f, r, "%s; \"tend doctor --segment\" shows it, \"tend start\" makes a new one", text);
 }
 
@@ -55,7 +57,7 @@ int instance_attach(struct instance *in, struct fault *f)
 		if (r == 0)
 			break;
 		if (r != -ENOENT && r != -EBADMSG && r != -EAGAIN)
-			return r;
+			return way_out(r, f);
 		if (clock_boot_ns() >= until || !will_be_remade(&in->home))
 			return way_out(r, f);
 		if (!rung)

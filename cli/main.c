@@ -31,6 +31,7 @@ const struct command *const commands[] = {
 	&cmd_config,
 	&cmd_doctor,
 	&cmd_orphans,
+	&cmd_upgrade,
 	&cmd_version,
 	&cmd_help,
 	NULL,

@@ -23,7 +23,9 @@ struct guarded_role {		/* one of the three daemons */
 	struct loop_timer retry;
 	unsigned quick;		/* ends in a row after less than ROLE_STABLE_NS */
 	bool failed;		/* the last start failed, and that was said */
-	char *argv[6];
+	bool outdated;		/* other is to make room for the program that is installed now */
+	bool told;		/* it was sent SIGTERM for that */
+	char *argv[7];
 	char program[PATH_MAX];
 };
 
@@ -42,14 +44,27 @@ struct guardian {
 	int *held_fd;		/* by slot: our read end of the row's output FIFO, -1 = none */
 	uint32_t *held_gen;
 	int resurrect;		/* the first spawner brings back what was desired up */
+	bool upgrading;		/* daemons of another build may be left */
+	bool unfilled;		/* the table was made from nothing, and no spawner has filled it yet: nobody is reaped, no FIFO is let go */
+	int ready_fd;		/* where the spawner says that it has */
+	struct loop_watch *ready_watch;
+	int *inherited;		/* FIFOs that our earlier self held */
+	size_t n_inherited;
 	int shutting;		/* 0 no, 1 the spawner stops everything, 2 the others are told to end */
 };
 
 /* roles.c: keep the three daemons alive. */
 void roles_begin(struct guardian *g);
+void roles_upgrade(struct guardian *g); /* the next one that runs another build: make it end */
 bool role_reaped(struct guardian *g, pid_t pid, int wait_status); /* false: it was no daemon of ours */
 void roles_end(struct guardian *g);				   /* SIGTERM to those that are left */
 bool roles_gone(const struct guardian *g);
+
+/* upgrade.c: go on as another build. */
+void upgrade_asked(struct guardian *g);		/* SIGHUP: as the program that run/upgrade names */
+bool upgrade_to_installed(struct guardian *g);	/* as what lies where our own file was; false: that is us, or it can't be executed */
+void upgrade_inherit(struct guardian *g);	/* the FIFOs that our earlier self held */
+void upgrade_release(struct guardian *g);	/* and let them go: we hold our own now */
 
 /* orphans.c: reap, and record the exits of processes whose spawner died. */
 void orphans_reap(struct guardian *g);

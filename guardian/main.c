@@ -26,6 +26,7 @@ static struct {
 	int ready_fd, lock_fd, segment_fd;
 	uint32_t capacity;
 	int resurrect;
+	bool upgrade;
 } options = { .ready_fd = -1, .lock_fd = -1, .segment_fd = -1 };
 
 static void usage(FILE *out)
@@ -55,6 +56,7 @@ static void parse(int argc, char **argv)
 		{ "home", required_argument, NULL, 'h' },	{ "ready-fd", required_argument, NULL, 'r' },
 		{ "capacity", required_argument, NULL, 'c' },	{ "resurrect", no_argument, NULL, 'u' },
 		{ "lock-fd", required_argument, NULL, 'l' },	{ "segment-fd", required_argument, NULL, 's' },
+		{ "upgrade", no_argument, NULL, 'U' },		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, '?' + 256 },	{ NULL, 0, NULL, 0 },
 	};
 	const char *capacity = getenv("TEND_CAPACITY");
@@ -71,6 +73,8 @@ static void parse(int argc, char **argv)
 		case 's': options.segment_fd = number(optarg, 0, INT32_MAX, "--segment-fd"); break;
 		case 'c': options.capacity = (uint32_t)number(optarg, 1, PT_CAPACITY_MAX, "--capacity"); break;
 		case 'u': options.resurrect = 1; break;
+		case 'U': options.upgrade = true; break;
+		case 'v': pt_print_version("tend-guardian", stdout); exit(0);
 		case '?' + 256: usage(stdout); exit(0);
 		default: usage(stderr); exit(2);
 		}
@@ -97,7 +101,7 @@ static int begin(struct guardian *g, struct fault *f)
 {
 	int r;
 
-	if (options.lock_fd >= 0) { /* a spawner became us by execve and hands its lock over */
+	if (options.lock_fd >= 0) { /* a spawner or an older guardian became us by execve and hands its lock over */
 		say_init("guardian");
 		signal(SIGPIPE, SIG_IGN);
 		r = home_open(options.home, HOME_CREATE, &g->start.home, f);
@@ -106,6 +110,9 @@ static int begin(struct guardian *g, struct fault *f)
 		g->start.lock_fd = options.lock_fd;
 		fcntl(options.lock_fd, F_SETFD, FD_CLOEXEC);
 		role_sign(options.lock_fd);
+		say_follow(g->start.home.logs_fd, "tend.log");
+		if (options.upgrade)
+			upgrade_inherit(g);
 		return 0;
 	}
 	r = home_open(options.home, HOME_CREATE, &g->start.home, f);
@@ -136,6 +143,8 @@ static bool everything_rests(const struct guardian *g)
 	uint32_t high = pt_high(g->pt);
 	struct pt_life life;
 
+	if (g->unfilled)
+		return false;
 	for (uint32_t i = 0; i < high; i++)
 		if (pt_read_life(g->pt, i, &life) == 0 && !(pt_state_traits(life.state) & PT_TRAIT_REST))
 			return false;
@@ -181,17 +190,21 @@ static void on_signal(void *arg, uint32_t events)
 {
 	struct guardian *g = arg;
 	struct signalfd_siginfo si;
-	bool children = false;
+	bool children = false, hangup = false;
 
 	(void)events;
 	while (read(g->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			children = true;
-		else if (si.ssi_signo != SIGHUP)
+		else if (si.ssi_signo == SIGHUP)
+			hangup = true;
+		else
 			guardian_shutdown(g);
 	}
 	if (children)
 		orphans_reap(g);
+	if (hangup)
+		upgrade_asked(g);
 }
 
 /* Started by a command that ran inside one of our own processes, we would be in that process's cgroup, and be killed with it. */
@@ -240,7 +253,7 @@ static void clean_up(struct guardian *g)
 
 int main(int argc, char **argv)
 {
-	static struct guardian g = { .bell = -1, .signals = -1, .inotify = -1, .spawner_bell = -1 };
+	static struct guardian g = { .bell = -1, .signals = -1, .inotify = -1, .spawner_bell = -1, .ready_fd = -1 };
 	struct fault f = { "" };
 	int r;
 
@@ -257,6 +270,7 @@ int main(int argc, char **argv)
 	leave_process(&g);
 	g.capacity = options.capacity;
 	g.resurrect = options.resurrect;
+	g.upgrading = options.upgrade;
 	r = table_begin(&g, options.segment_fd, &f);
 	io_close(&options.segment_fd);
 	if (r == 0 && ((r = watch_all(&g)) < 0 || (r = fifos_begin(&g)) < 0))
@@ -271,6 +285,8 @@ int main(int argc, char **argv)
 	report("ok");
 	say(SAY_INFO, "guards %s", g.start.home.path);
 	fifos_hold(&g);
+	if (!g.unfilled)
+		upgrade_release(&g); /* else once there are rows to hold FIFOs of */
 	roles_begin(&g);
 	orphans_reap(&g); /* after an execve, what ended before the signals were watched */
 	r = loop_run(g.loop);

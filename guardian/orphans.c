@@ -38,10 +38,29 @@ static void record(struct guardian *g, pid_t pid, int wait_status)
 	}
 }
 
+/* While the table is unfilled an end could not be recorded, so only our own daemons are reaped. */
+static void reap_daemons(struct guardian *g)
+{
+	siginfo_t si = { 0 };
+
+	for (unsigned i = ROLE_SPAWNER; i < ROLE_MAX; i++) {
+		pid_t pid = g->role[i].child;
+
+		if (pid == 0 || waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG) < 0 || si.si_pid != pid)
+			continue;
+		role_reaped(g, pid, pid_wait_status(&si));
+		si.si_pid = 0;
+	}
+}
+
 void orphans_reap(struct guardian *g)
 {
 	siginfo_t si = { 0 };
 
+	if (g->unfilled) {
+		reap_daemons(g);
+		return;
+	}
 	while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0) {
 		pid_t pid = si.si_pid;
 		int wait_status = pid_wait_status(&si);

@@ -48,8 +48,11 @@ static void retry_later(struct guarded_role *r, uint64_t delay_ns)
 	loop_timer_set(r->g->loop, &r->retry, clock_boot_ns() + delay_ns);
 }
 
-static int spawn(struct guarded_role *r, pid_t *ret)
+#define READY_FD 3 /* of the spawner */
+
+static int spawn(struct guarded_role *r, int ready, pid_t *ret)
 {
+	posix_spawn_file_actions_t files;
 	posix_spawnattr_t a;
 	sigset_t none, all;
 	int e;
@@ -57,30 +60,105 @@ static int spawn(struct guarded_role *r, pid_t *ret)
 	e = posix_spawnattr_init(&a);
 	if (e)
 		return -e;
+	e = posix_spawn_file_actions_init(&files);
+	if (e == 0 && ready >= 0)
+		e = posix_spawn_file_actions_adddup2(&files, ready, READY_FD);
+	if (e) {
+		posix_spawnattr_destroy(&a);
+		return -e;
+	}
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_setsigmask(&a, &none);
 	posix_spawnattr_setsigdefault(&a, &all);
 	posix_spawnattr_setflags(&a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	e = posix_spawn(ret, r->program, NULL, &a, r->argv, environ);
+	e = posix_spawn(ret, r->program, &files, &a, r->argv, environ);
+	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&a);
 	return -e;
 }
 
-static void start(struct guarded_role *r)
+static void forget_ready(struct guardian *g)
 {
-	bool again = r->g->record[r->role].pid != 0;
+	loop_unwatch(g->loop, g->ready_watch);
+	g->ready_watch = NULL;
+	io_close(&g->ready_fd);
+}
+
+/* The spawner has taken over what there was: its rows are in the table. */
+static void on_ready(void *arg, uint32_t events)
+{
+	struct guardian *g = arg;
+	char word[8];
+	ssize_t n = read(g->ready_fd, word, sizeof(word));
+
+	(void)events;
+	forget_ready(g);
+	if (n <= 0) /* it died over it; the next one says so */
+		return;
+	fifos_hold(g);
+	upgrade_release(g);
+	if (g->unfilled) {
+		g->unfilled = false;
+		orphans_reap(g);
+	}
+	roles_upgrade(g);
+}
+
+/* The write end, or -errno. */
+static int watch_ready(struct guardian *g)
+{
+	int r, ends[2];
+
+	forget_ready(g);
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	g->ready_fd = ends[0];
+	r = loop_watch(g->loop, g->ready_fd, EPOLLIN, on_ready, g, &g->ready_watch);
+	if (r == 0)
+		return ends[1];
+	io_close(&g->ready_fd);
+	io_close(&ends[1]);
+	return r;
+}
+
+static void fill_argv(struct guarded_role *r, int ready)
+{
+	size_t n = 3;
+
+	if (r->role == ROLE_SPAWNER && r->g->resurrect)
+		r->argv[n++] = (char *)(uintptr_t)"--resurrect";
+	if (ready >= 0) {
+		r->argv[n++] = (char *)(uintptr_t)"--ready-fd";
+		r->argv[n++] = (char *)(uintptr_t)"3";
+	}
+	r->argv[n] = NULL;
+}
+
+static const char *own_name(const struct guarded_role *r, char buf[static 32])
+{
+	snprintf(buf, 32, "tend-%s", role_name(r->role));
+	return buf;
+}
+
+static void start(struct guarded_role *r, bool again)
+{
+	int ready = -1;
 	struct procfs_stat st = { 0 };
 	struct fault f = { "" };
 	char name[32];
 	pid_t pid = 0;
 	int e;
 
-	snprintf(name, sizeof(name), "tend-%s", role_name(r->role));
-	e = home_program(name, r->program, &f);
-	r->argv[3] = r->role == ROLE_SPAWNER && r->g->resurrect ? (char *)(uintptr_t)"--resurrect" : NULL;
-	if (e == 0 && (e = spawn(r, &pid)) < 0)
+	e = home_program(own_name(r, name), r->program, &f);
+	if (e == 0 && r->role == ROLE_SPAWNER && (e = ready = watch_ready(r->g)) > 0)
+		e = 0;
+	fill_argv(r, ready);
+	if (e == 0)
+		e = spawn(r, ready, &pid);
+	if (e < 0 && !f.text[0])
 		fault_errno(&f, e, "cannot start %s", r->program);
+	io_close(&ready);
 	if (e < 0) {
 		if (!r->failed)
 			say(SAY_ERROR, "%s; trying again every %d s", f.text, (int)(ROLE_RETRY_MAX_NS / NS_PER_SEC));
@@ -105,15 +183,25 @@ static void ended(struct guarded_role *r, int exit_kind, int wait_status)
 	d->exit_kind = (uint8_t)exit_kind;
 	d->wait_status = wait_status;
 	table_record(r->g, r->role);
+	if (r->role == ROLE_SPAWNER && r->g->ready_fd >= 0)
+		on_ready(r->g, 0); /* it may have said so and ended, and we heard of the end first */
 	if (r->g->shutting) {
 		guardian_step_down(r->g);
 		if (r->g->shutting > 1 || r->role != ROLE_SPAWNER)
 			return;
 	}
+	if (r->outdated) {
+		r->outdated = false;
+		say(SAY_INFO, "starting the new %s", role_name(r->role));
+		start(r, false);
+		tell_daemon(r->g, r->role);
+		roles_upgrade(r->g);
+		return;
+	}
 	r->quick = lived < ROLE_STABLE_NS ? r->quick + 1 : 0;
 	if (r->quick < 2) {
 		say(SAY_WARNING, "the %s ended; starting it again", role_name(r->role));
-		start(r);
+		start(r, true);
 		return;
 	}
 	delay = ROLE_RETRY_NS << (r->quick < ROLE_RETRY_DOUBLINGS ? r->quick : ROLE_RETRY_DOUBLINGS);
@@ -159,7 +247,7 @@ static void on_retry(void *arg)
 	if (r->g->shutting && r->role != ROLE_SPAWNER)
 		return;
 	if (r->child == 0 && r->other.pid == 0 && !watch_holder(r))
-		start(r);
+		start(r, r->g->record[r->role].pid != 0);
 }
 
 bool role_reaped(struct guardian *g, pid_t pid, int wait_status)
@@ -176,6 +264,8 @@ bool role_reaped(struct guardian *g, pid_t pid, int wait_status)
 				retry_later(r, ROLE_RETRY_NS);
 			return true;
 		}
+		if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == DAEMON_EXIT_LAYOUT && !g->shutting)
+			(void)upgrade_to_installed(g);
 		ended(r, PT_EXIT_KNOWN, wait_status);
 		return true;
 	}
@@ -184,6 +274,9 @@ bool role_reaped(struct guardian *g, pid_t pid, int wait_status)
 
 void roles_begin(struct guardian *g)
 {
+	struct fault f = { "" };
+	char name[32];
+
 	for (unsigned i = ROLE_SPAWNER; i < ROLE_MAX; i++) {
 		struct guarded_role *r = &g->role[i];
 
@@ -193,8 +286,38 @@ void roles_begin(struct guardian *g)
 		r->argv[1] = (char *)(uintptr_t)"--home";
 		r->argv[2] = g->start.home.path;
 		if (!watch_holder(r))
-			start(r);
+			start(r, g->record[i].pid != 0);
+		else if (g->upgrading)
+			r->outdated = home_program(own_name(r, name), r->program, &f) == 0 && !procfs_runs(r->other.pid, r->program);
 	}
+	if (g->role[ROLE_SPAWNER].other.pid && !g->role[ROLE_SPAWNER].outdated)
+		g->unfilled = false; /* it notices the new table and fills it */
+	roles_upgrade(g);
+}
+
+/*
+ * One after the other: the spawner first, since it knows what the table must say; the logger only once we hold every output FIFO again.
+ * A daemon ends in order at SIGTERM, and is started anew when it has ended.
+ */
+void roles_upgrade(struct guardian *g)
+{
+	static const enum role order[] = { ROLE_SPAWNER, ROLE_LOGGER, ROLE_MONITOR };
+
+	if (!g->upgrading)
+		return;
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		struct guarded_role *r = &g->role[order[i]];
+
+		if (r->outdated && !r->told) {
+			say(SAY_INFO, "replacing the %s", role_name(r->role));
+			r->told = true;
+			pidref_signal(&r->other, SIGTERM);
+		}
+		if (r->outdated || (r->role == ROLE_SPAWNER && g->ready_fd >= 0))
+			return;
+	}
+	say(SAY_INFO, "all daemons run the new programs");
+	g->upgrading = false;
 }
 
 static bool gone(const struct guarded_role *r)

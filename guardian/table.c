@@ -69,9 +69,13 @@ static int attach_or_create(struct guardian *g, struct fault *f)
 		say(SAY_INFO, "the segment is from before the last boot; making a new one");
 		pt_detach(g->pt);
 		g->pt = NULL;
+	} else if (r == -EPROTO) {
+		say(SAY_INFO, "%s; making a new one, and moving everything to it", f->text);
+		g->upgrading = true;
 	} else if (r != -ENOENT) {
 		say(SAY_WARNING, "%s; making a new one", f->text);
 	}
+	g->unfilled = true;
 	return pt_create(&g->start.home, g->capacity, NULL, &g->pt, f);
 }
 
@@ -86,19 +90,19 @@ int table_begin(struct guardian *g, int segment_fd, struct fault *f)
 	} else if ((r = attach_or_create(g, f)) < 0) {
 		return r;
 	}
-	if (own->pid != 0)
+	if (own->pid != 0 && !g->upgrading)
 		own->restarts++; /* whoever it was, it did not end in order: that removes the segment */
 	own->pid = (int32_t)getpid();
 	own->start_ticks = procfs_own_start();
 	own->since_real_ns = clock_real_ns();
 	own->since_boot_ns = clock_boot_ns();
-	own->exit_kind = own->restarts ? PT_EXIT_LOST : PT_EXIT_NONE;
+	own->exit_kind = own->restarts && !g->upgrading ? PT_EXIT_LOST : PT_EXIT_NONE;
 	own->flags &= ~(uint32_t)PT_DAEMON_REPLACED;
 	if (segment_fd < 0)
 		own->flags = 0; /* started anew, whatever an earlier instance was about to do */
 	g->shutting = own->flags & PT_DAEMON_SHUTDOWN ? 1 : 0;
 	table_record(g, ROLE_GUARDIAN);
-	if (own->restarts)
+	if (own->restarts || g->upgrading)
 		tell_daemon(g, ROLE_GUARDIAN);
 	table_check(g);
 	return 0;

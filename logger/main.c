@@ -43,8 +43,14 @@ static void follow_segment(struct daemon *d)
 	struct logger *lg = &d->lg;
 	struct fault f = { "" };
 	struct pt *fresh;
+	int r = pt_attach_as(&lg->home, PT_LOGGER, &fresh, &f);
 
-	if (pt_attach_as(&lg->home, PT_LOGGER, &fresh, &f)) {
+	if (r == -EPROTO) {
+		say(SAY_INFO, "the process table is another build's now; making room for its logger");
+		loop_stop(lg->loop, 0);
+		return;
+	}
+	if (r) {
 		say(SAY_WARNING, "can't follow the segment that was made again: %s", f.text);
 		(void)loop_timer_set(lg->loop, &d->reattach, clock_boot_ns() + REATTACH_NS);
 		return;
@@ -174,7 +180,7 @@ static int serve(struct daemon *d)
 	r = pt_attach_as(&d->lg.home, PT_LOGGER, &d->lg.pt, &f);
 	if (r) {
 		say(SAY_ERROR, "%s", f.text);
-		return EXIT_FAILURE;
+		return r == -EPROTO ? DAEMON_EXIT_LAYOUT : EXIT_FAILURE;
 	}
 	take_total(&d->lg);
 	shelf_begin(&d->lg);
@@ -221,7 +227,7 @@ static void release(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
 	struct daemon d = { .lg.home = HOME_INIT, .lg.peek = { -1, -1 }, .lock_fd = -1, .bell_fd = -1, .signal_fd = -1 };
 	const char *home = NULL;
 	int c, code;
@@ -229,6 +235,10 @@ int main(int argc, char **argv)
 	say_init(role_name(ROLE_LOGGER));
 	while ((c = getopt_long(argc, argv, "", options, NULL)) == 'H')
 		home = optarg;
+	if (c == 'v') {
+		pt_print_version("tend-logger", stdout);
+		return EXIT_SUCCESS;
+	}
 	if (c != -1 || optind < argc) {
 		fprintf(stderr, "usage: tend-logger [--home DIR]\n");
 		return EXIT_USAGE;

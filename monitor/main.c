@@ -46,8 +46,14 @@ static void follow_segment(struct daemon *d)
 	struct monitor *mo = &d->mo;
 	struct fault f = { "" };
 	struct pt *fresh;
+	int r = pt_attach_as(&mo->home, PT_MONITOR, &fresh, &f);
 
-	if (pt_attach_as(&mo->home, PT_MONITOR, &fresh, &f)) {
+	if (r == -EPROTO) {
+		say(SAY_INFO, "the process table is another build's now; making room for its monitor");
+		loop_stop(mo->loop, 0);
+		return;
+	}
+	if (r) {
 		say(SAY_WARNING, "can't follow the segment that was made again: %s", f.text);
 		(void)loop_timer_set(mo->loop, &d->reattach, clock_boot_ns() + REATTACH_NS);
 		return;
@@ -141,7 +147,7 @@ static int serve(struct daemon *d)
 	r = pt_attach_as(&d->mo.home, PT_MONITOR, &d->mo.pt, &f);
 	if (r) {
 		say(SAY_ERROR, "%s", f.text);
-		return EXIT_FAILURE;
+		return r == -EPROTO ? DAEMON_EXIT_LAYOUT : EXIT_FAILURE;
 	}
 	(void)pt_read_monitor(d->mo.pt, &d->mo.state); /* the counts of an earlier monitor go on */
 	care_shared_begin(&d->mo);
@@ -185,7 +191,7 @@ static void release(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { NULL, 0, NULL, 0 } };
+	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
 	struct daemon d = { .mo.home = HOME_INIT, .lock_fd = -1, .bell_fd = -1, .signal_fd = -1 };
 	const char *home = NULL;
 	int c, code;
@@ -193,6 +199,10 @@ int main(int argc, char **argv)
 	say_init(role_name(ROLE_MONITOR));
 	while ((c = getopt_long(argc, argv, "", options, NULL)) == 'H')
 		home = optarg;
+	if (c == 'v') {
+		pt_print_version("tend-monitor", stdout);
+		return EXIT_SUCCESS;
+	}
 	if (c != -1 || optind < argc) {
 		fprintf(stderr, "usage: tend-monitor [--home DIR]\n");
 		return EXIT_USAGE;

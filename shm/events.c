@@ -61,24 +61,35 @@ int pt_event_read(const struct pt *pt, unsigned role, uint64_t pos, struct pt_ev
 	return 0;
 }
 
-uint64_t pt_event_stage(struct pt *pt, struct pt_event *ev)
+static void put(struct pt *pt, uint64_t pos, const struct pt_event *ev)
 {
-	uint64_t pos = pt_event_head(pt, pt->access);
+	_Atomic uint64_t *to = entry_at(pt, pt->access, pos);
 	uint64_t word[EVENT_WORDS];
-	_Atomic uint64_t *to;
 
-	if (pt->access >= PT_CLIENT)
-		return UINT64_MAX;
-	to = entry_at(pt, pt->access, pos);
-	ev->seq = pos + 1;
-	ev->real_ns = clock_real_ns();
-	ev->boot_ns = clock_boot_ns();
 	memcpy(word, ev, sizeof(word));
 	atomic_store_explicit(&to[0], 0, memory_order_release);
 	for (unsigned i = 1; i < EVENT_WORDS; i++)
 		atomic_store_explicit(&to[i], word[i], memory_order_release);
-	atomic_store_explicit(&to[0], word[0], memory_order_release);
+	atomic_store_explicit(&to[0], pos + 1, memory_order_release);
+}
+
+uint64_t pt_event_stage(struct pt *pt, struct pt_event *ev)
+{
+	uint64_t pos = pt_event_head(pt, pt->access);
+
+	if (pt->access >= PT_CLIENT)
+		return UINT64_MAX;
+	ev->seq = pos + 1;
+	ev->real_ns = clock_real_ns();
+	ev->boot_ns = clock_boot_ns();
+	put(pt, pos, ev);
 	return pos;
+}
+
+void pt_event_restore(struct pt *pt, uint64_t pos, const struct pt_event *ev)
+{
+	if (pt->access < PT_CLIENT && pos >= pt_event_head(pt, pt->access))
+		put(pt, pos, ev);
 }
 
 void pt_event_publish(struct pt *pt, uint64_t pos)

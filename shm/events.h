@@ -59,6 +59,8 @@ int pt_event_read(const struct pt *pt, unsigned role, uint64_t pos, struct pt_ev
 /* Writer side; the ring is that of the attachment's role. Fill the entry at the head without publishing it; returns its position. Sets seq and times.
  * UINT64_MAX, and nothing written, for an attachment that has no ring. */
 uint64_t pt_event_stage(struct pt *pt, struct pt_event *ev);
+/* Put an event with the times that it has at a position at or above the head, unpublished: the history of a table that this build can't read. */
+void pt_event_restore(struct pt *pt, uint64_t pos, const struct pt_event *ev);
 /* Publish everything up to and including pos. */
 void pt_event_publish(struct pt *pt, uint64_t pos);
 /* Both at once, for events that tell of no block. */

@@ -33,6 +33,13 @@
 #define SEG_EVENTS_MONITOR  1024u
 #define SEG_EVENTS_LOGGER   512u
 
+#ifdef TEND_OTHER_LAYOUT /* make LAYOUT=other: a build whose table this one can't read, to try upgrades with */
+#undef SEG_ABI
+#undef SEG_EVENTS_GUARDIAN
+#define SEG_ABI		    1000u
+#define SEG_EVENTS_GUARDIAN 300u /* so that all that follows lies elsewhere, too */
+#endif
+
 enum seg_region_id {	/* writer */
 	SEG_SHARED,	/* every writer: lock, counters, journal */
 	SEG_GENS,	/* lock holder: one word a row */

@@ -5,6 +5,8 @@
 #ifndef SHM_OWNER_H
 #define SHM_OWNER_H
 
+#include <stdio.h>
+
 #include "base/home.h"
 #include "base/role.h"
 #include "shm/table.h"
@@ -34,6 +36,13 @@ int pt_fd(const struct pt *pt);
 /* The file behind the segment's name. */
 #define PT_PATH_MAX 128
 void pt_path(const struct home *h, char buf[static PT_PATH_MAX]);
+
+/* What this program was built for; and what lies under the segment's name, made by any build: -ENOENT, -EBADMSG (no segment of tend). */
+struct pt_layout pt_layout_own(void);
+int pt_layout_found(const struct home *h, struct pt_layout *ret);
+bool pt_layout_same(struct pt_layout a, struct pt_layout b);
+/* "PROGRAM VERSION (table layout N, fingerprint F)\n": what every daemon says to --version. */
+void pt_print_version(const char *program, FILE *out);
 
 /* Survive a segment that someone cuts short while it is mapped: installs a handler for SIGBUS. For programs that own their signals, early in main(). */
 void pt_tolerate_truncation(void);

@@ -263,6 +263,11 @@ struct pt_info { /* facts about the segment itself */
 	char home[512];
 };
 
+struct pt_layout { /* two programs can share a table if both numbers are the same */
+	uint32_t abi;
+	uint64_t fingerprint;
+};
+
 struct pt; /* one attachment, private to this process */
 
 /* Join the segment of a home for reading. home NULL = $TEND_HOME or the default.

@@ -18,6 +18,7 @@
 #include "config/desired.h"
 #include "config/spec.h"
 #include "shm/lock.h"
+#include "spawner/handover.h"
 #include "spawner/proc.h"
 #include "spawner/rows.h"
 #include "spawner/stop.h"
@@ -200,6 +201,7 @@ int adopt_all(struct spawner *sp)
 {
 	uint32_t high = pt_high(sp->pt);
 	unsigned n = 0;
+	bool whole;
 
 	for (uint32_t i = 0; i < high; i++) {
 		int r = load_row(sp, i);
@@ -208,11 +210,15 @@ int adopt_all(struct spawner *sp)
 			return r;
 		n += r > 0;
 	}
+	/* What the table lacks because an earlier spawner's was another one: all of it, or the rest if the last spawner died over this. */
+	whole = handover_take(sp, &n);
+	high = pt_high(sp->pt);
 	/* All are known before any of them moves: a tree is told from its neighbours by their roots. */
 	for (uint32_t i = 0; i < high; i++)
 		if (sp->slot[i])
 			resume(sp->slot[i]);
-	add_all_known(sp, n == 0);
+	add_all_known(sp, n == 0 && !whole);
+	handover_forget(sp);
 	if (n > 0) {
 		say(SAY_INFO, "took over %u process%s", n, n == 1 ? "" : "es");
 		save_now(sp); /* the last spawner may not have lived to write what it had answered */
@@ -225,8 +231,14 @@ void adopt_segment(struct spawner *sp)
 {
 	struct pt *old = sp->pt, *new = NULL;
 	struct fault f = { "" };
+	int r = pt_attach_as(&sp->start.home, PT_SPAWNER, &new, &f);
 
-	if (pt_attach_as(&sp->start.home, PT_SPAWNER, &new, &f) < 0) {
+	if (r == -EPROTO) {
+		say(SAY_INFO, "the process table is another build's now; making room for its spawner");
+		loop_stop(sp->loop, 0);
+		return;
+	}
+	if (r < 0) {
 		say(SAY_ERROR, "cannot attach to the new segment: %s", f.text);
 		return;
 	}

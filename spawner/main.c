@@ -17,7 +17,9 @@
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/say.h"
+#include "base/str.h"
 #include "shm/wake.h"
+#include "spawner/handover.h"
 #include "spawner/proc.h"
 
 #define GUARDIAN_WAIT_NS (100 * NS_PER_MS)
@@ -30,21 +32,31 @@ static void usage(FILE *out)
 	      out);
 }
 
-static const char *parse(int argc, char **argv, bool *resurrect)
+static const char *parse(int argc, char **argv, bool *resurrect, int *ready_fd)
 {
 	static const struct option longs[] = {
 		{ "home", required_argument, NULL, 'h' },
 		{ "resurrect", no_argument, NULL, 'r' },
+		{ "ready-fd", required_argument, NULL, 'f' },
+		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'H' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *home = NULL;
+	int64_t fd;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'h': home = optarg; break;
 		case 'r': *resurrect = true; break;
+		case 'v': pt_print_version("tend-spawner", stdout); exit(0);
+		case 'f':
+			if (str_int(optarg, 0, INT32_MAX, &fd) == 0) {
+				*ready_fd = (int)fd;
+				break;
+			}
+			__attribute__((fallthrough));
 		case 'H': usage(stdout); exit(0);
 		default: usage(stderr); exit(2);
 		}
@@ -167,11 +179,11 @@ static void after_batch(void *arg)
  */
 static void promote(struct spawner *sp)
 {
-	char program[PATH_MAX], lock[16], segment[16];
+	char program[PATH_MAX], lock[16], segment[16], capacity[16];
 	struct fault f = { "" };
 	int lock_fd = -1, segment_fd = pt_fd(sp->pt);
 	char *argv[] = { program, (char *)(uintptr_t)"--home", sp->start.home.path, (char *)(uintptr_t)"--lock-fd", lock,
-			 (char *)(uintptr_t)"--segment-fd", segment, NULL };
+			 (char *)(uintptr_t)"--segment-fd", segment, (char *)(uintptr_t)"--capacity", capacity, NULL };
 
 	if (role_lock(sp->start.home.run_fd, ROLE_GUARDIAN, &lock_fd) < 0)
 		return;
@@ -185,6 +197,8 @@ static void promote(struct spawner *sp)
 	fcntl(segment_fd, F_SETFD, 0);
 	snprintf(lock, sizeof(lock), "%d", lock_fd);
 	snprintf(segment, sizeof(segment), "%d", segment_fd);
+	snprintf(capacity, sizeof(capacity), "%u", sp->capacity);
+	handover_write(sp); /* what is installed by now may be a build that can't read this table */
 	execv(program, argv);
 	say(SAY_ERROR, "cannot execute %s: %s", program, strerror(errno));
 	fcntl(segment_fd, F_SETFD, FD_CLOEXEC);
@@ -269,11 +283,14 @@ int main(int argc, char **argv)
 	static struct spawner sp = { .bell = -1, .signals = -1, .children_fd = -1, .guardian_bell = -1, .monitor_bell = -1, .logger_bell = -1,
 				     .guardian = PIDREF_NONE };
 	struct fault f = { "" };
-	const char *home = parse(argc, argv, &sp.resurrect);
+	int ready_fd = -1;
+	const char *home = parse(argc, argv, &sp.resurrect, &ready_fd);
 	int r = daemon_begin(ROLE_SPAWNER, home, &sp.start);
 
 	if (r)
 		return r;
+	if (ready_fd >= 0)
+		(void)fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
 	reset_signals();
 	pt_tolerate_truncation();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -281,7 +298,7 @@ int main(int argc, char **argv)
 	r = begin(&sp, &f);
 	if (r < 0) {
 		say(SAY_ERROR, "%s", f.text);
-		return 1;
+		return r == -EPROTO ? DAEMON_EXIT_LAYOUT : 1;
 	}
 	if (procfs_boot_id(sp.boot_id) < 0)
 		sp.boot_id[0] = 0;
@@ -296,7 +313,13 @@ int main(int argc, char **argv)
 	check_shutdown(&sp);
 	commands_scan(&sp);
 	after_batch(&sp);
+	if (ready_fd >= 0) {
+		(void)io_write_all(ready_fd, "ok\n", 3);
+		io_close(&ready_fd);
+	}
 	r = loop_run(sp.loop);
+	if (r == 0 && !sp.shutting)
+		handover_write(&sp);
 	if (r == 0 && sp.shutting) {
 		for (uint32_t i = 0; i < sp.capacity; i++)
 			if (sp.slot[i])

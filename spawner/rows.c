@@ -67,9 +67,8 @@ int row_load_ident(struct spawner *sp, const char *file, const char *name, struc
 }
 
 /* Row, FIFOs and private record, in that order of visibility: FIFOs first, so that whoever sees the row finds them. */
-int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
+static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_life *life, struct proc **ret)
 {
-	struct pt_ident own = *ident;
 	struct fault f = { "" };
 	struct proc *p;
 	uint32_t slot = 0, gen = 0;
@@ -83,10 +82,12 @@ int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
 		return r;
 	own.gen = gen;
 	own.order = sp->next_order;
-	own.created_real_ns = clock_real_ns();
 	p = proc_new(sp, slot, &own);
 	if (!p)
 		return -ENOMEM;
+	if (life)
+		p->life = *life;
+	p->life.gen = gen;
 	r = launch_make_fifos(p, &f);
 	if (r == 0)
 		r = lock(sp);
@@ -96,19 +97,36 @@ int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
 		proc_free(p);
 		return r;
 	}
-	*pt_pid_cell(sp->pt, slot) = 0;
+	*pt_pid_cell(sp->pt, slot) = p->life.pid;
 	pt_put_ident(sp->pt, slot, &own);
 	pt_put_life(sp->pt, slot, &p->life);
 	pt_claim(sp->pt, slot); /* only the spawner adds rows: the slot is still free */
 	pt_unlock(sp->pt);
-
-	struct pt_event ev = { .kind = PT_EVENT_ADDED, .slot = slot, .gen = gen };
-
-	memcpy(ev.name, own.name, sizeof(ev.name));
-	pt_event_add(sp->pt, &ev);
 	sp->changed = sp->pids_changed = true;
 	*ret = p;
 	return 0;
+}
+
+int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
+{
+	struct pt_ident own = *ident;
+	struct pt_event ev = { .kind = PT_EVENT_ADDED };
+	int r;
+
+	own.created_real_ns = clock_real_ns();
+	r = make_row(sp, own, NULL, ret);
+	if (r < 0)
+		return r;
+	ev.slot = (*ret)->slot;
+	ev.gen = (*ret)->gen;
+	memcpy(ev.name, own.name, sizeof(ev.name));
+	pt_event_add(sp->pt, &ev);
+	return 0;
+}
+
+int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct pt_life *life, struct proc **ret)
+{
+	return make_row(sp, *ident, life, ret);
 }
 
 int row_withdraw(struct proc *p, const struct cause *why)

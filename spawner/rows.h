@@ -15,6 +15,9 @@ int row_load_ident(struct spawner *sp, const char *file, const char *name, struc
 /* A new row, with its FIFOs. -EBUSY as above, -ENOSPC: the table is full. */
 int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret);
 
+/* The row of a process that an earlier spawner handed over: it lives already, and its events were told. ident->created_real_ns counts. */
+int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct pt_life *life, struct proc **ret);
+
 /* Take the row of a resting process out of the table, with its FIFOs and cgroup; frees p. -EBUSY as above. */
 int row_drop(struct proc *p, const struct cause *why);
 

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,22 @@ from harness import ROLES, alive, fnv1a64, helper, identity, proc_stat, wait_gon
 KERNEL_TELLS_EXITS = tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups())) >= (6, 15)
 # Restarts at once, for ever: for tests that count runs and not delays.
 EAGER = ("--restart-delay", "1ms", "--restart-max-delay", "1ms", "--restart-limit", "0")
+
+# Writes numbered lines, some hundred at a time, until the file named last exists; then "end COUNT". Dies of SIGPIPE, as a C program would.
+WRITER = """
+import os, signal, sys, time
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+path, nap, bundle = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+number = 0
+while not os.path.exists(path):
+    data = b"".join(b"%010d %s\\n" % (i, b"x" * (i % 90)) for i in range(number, number + bundle))
+    number += bundle
+    while data:
+        data = data[os.write(1, data):]
+    time.sleep(nap)
+os.write(1, b"end %d\\n" % number)
+signal.pause()
+"""
 
 
 def start(tend, name, *command, restart="always", options=(), **kwargs):
@@ -164,3 +181,22 @@ def one_line_error(done, *parts, code=1):
 
 def parent(pid):
     return proc_stat(pid)[1]
+
+
+def check_lines(text, first_line=None):
+    """Every line once, in order, whole; and the end."""
+    lines = text.splitlines()
+    if first_line:
+        assert lines.pop(0) == first_line
+    assert lines and lines[-1].startswith("end "), lines[-1:]
+    count = int(lines.pop().split()[1])
+    for expected, line in enumerate(lines):
+        if not line.startswith(f"{expected:010d} "):
+            raise AssertionError(f"line {expected} is {line!r}, after {lines[max(0, expected - 2):expected]!r}")
+    assert len(lines) == count
+    return count
+
+
+def writer(tend, name, nap="0.002", bundle="50"):
+    command = (sys.executable, "-I", "-S", "-c", WRITER, tend.work / "enough", nap, bundle)
+    return identity(start(tend, name, *command, options=("--log-size", "0")))  # one file

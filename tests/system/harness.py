@@ -1,6 +1,6 @@
 """What the system tests share: one instance of tend with a home of its own, driven through its real programs.
 
-Environment: TEND_BIN is the folder of the programs (default build/bin), TEST_BIN that of the small helper programs in tests/bin.
+Environment: TEND_BIN is the folder of the programs (default build/bin), OTHER_BIN that of a build with another layout, TEST_BIN that of the small helper programs in tests/bin.
 """
 
 import functools
@@ -18,6 +18,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 TEND_BIN = Path(os.environ.get("TEND_BIN", TOP / "build/bin")).resolve()
 TEST_BIN = Path(os.environ.get("TEST_BIN", TOP / "build/plain/tests/bin")).resolve()
+OTHER_BIN = Path(os.environ.get("OTHER_BIN", f"{TEND_BIN}-other-layout")).resolve()  # make LAYOUT=other
 AGENTS = TOP / "examples/agents"
 ROLES = ("guardian", "spawner", "monitor", "logger")
 
@@ -109,6 +110,7 @@ class Tend:
         self.work = self.root / "work"  # for the test's own files; not under the home
         self.work.mkdir()
         self.segment = Path(f"/dev/shm/tend-{os.geteuid()}-{fnv1a64(os.fsencode(self.home)):016x}")
+        self.bin = TEND_BIN  # whose tend the commands are
         self.must_be_clean = False  # see stop_all()
         self.findings = []  # what sanitizers said
         self.children = []
@@ -129,7 +131,7 @@ class Tend:
     # -- the command line
 
     def argv(self, *args):
-        program = TEND_BIN / "tend"
+        program = self.bin / "tend"
         assert program.exists(), f"{program} is not built: make"
         return [str(program), *map(str, args)]
 

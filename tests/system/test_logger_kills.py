@@ -8,24 +8,8 @@ import time
 
 import pytest
 
-from crashkit import assert_untouched, kill_all, settled, start
+from crashkit import assert_untouched, check_lines, kill_all, settled, start, writer
 from harness import ROLES, alive, helper, identity, proc_stat, wait_until
-
-# Writes numbered lines, some hundred at a time, until the file named last exists; then "end COUNT". Dies of SIGPIPE, as a C program would.
-WRITER = """
-import os, signal, sys, time
-signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-path, nap, bundle = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
-number = 0
-while not os.path.exists(path):
-    data = b"".join(b"%010d %s\\n" % (i, b"x" * (i % 90)) for i in range(number, number + bundle))
-    number += bundle
-    while data:
-        data = data[os.write(1, data):]
-    time.sleep(nap)
-os.write(1, b"end %d\\n" % number)
-signal.pause()
-"""
 
 # Waits for the first file, writes so many lines, then makes the second.
 BLOCKED = """
@@ -45,25 +29,6 @@ open(sys.argv[2], "w").close()
 os.write(1, b"end %d\\n" % int(sys.argv[3]))
 signal.pause()
 """
-
-
-def check_lines(text, first_line=None):
-    """Every line once, in order, whole; and the end."""
-    lines = text.splitlines()
-    if first_line:
-        assert lines.pop(0) == first_line
-    assert lines and lines[-1].startswith("end "), lines[-1:]
-    count = int(lines.pop().split()[1])
-    for expected, line in enumerate(lines):
-        if not line.startswith(f"{expected:010d} "):
-            raise AssertionError(f"line {expected} is {line!r}, after {lines[max(0, expected - 2):expected]!r}")
-    assert len(lines) == count
-    return count
-
-
-def writer(tend, name, nap="0.002", bundle="50"):
-    command = (sys.executable, "-I", "-S", "-c", WRITER, tend.work / "enough", nap, bundle)
-    return identity(start(tend, name, *command, options=("--log-size", "0")))  # one file
 
 
 @pytest.mark.timeout(300)
