@@ -229,7 +229,8 @@ static bool watch_holder(struct guarded_role *r)
 
 	if (role_holder(g->start.home.run_fd, r->role, &pid, &start_ticks) < 0)
 		return false;
-	if (pid == 0 || pidref_open(pid, start_ticks, &r->other) < 0)
+	/* Our own pid: we were the spawner, and a child that it forked shares the lock until it ends. There is no spawner. */
+	if (pid == 0 || pid == getpid() || pidref_open(pid, start_ticks, &r->other) < 0)
 		return false;
 	if (loop_watch(g->loop, r->other.fd, EPOLLIN, on_other_ended, r, &r->watch) < 0) {
 		pidref_done(&r->other);

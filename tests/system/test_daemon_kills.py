@@ -1,6 +1,8 @@
 """The crash contract: nothing of tend's own takes a supervised process down, and no exit goes unseen."""
 
 import contextlib
+import ctypes
+import errno
 import os
 import random
 import signal
@@ -27,6 +29,18 @@ def tend(request, new_tend):
 
 def row_of(tend, name):
     return next(row for row in tend.json("snapshot")["rows"] if row["ident"]["name"] == name)
+
+
+def share_descriptor(pid, fd):
+    """The same open file as the process's own descriptor, as a child of its would have it."""
+    libc, pidfd_getfd = ctypes.CDLL(None, use_errno=True), 438
+    process = os.pidfd_open(pid)
+    shared = libc.syscall(pidfd_getfd, process, fd, 0)
+    os.close(process)
+    if shared < 0 and ctypes.get_errno() in (errno.EPERM, errno.ENOSYS):
+        pytest.skip("needs the right to trace the spawner")
+    assert shared >= 0, os.strerror(ctypes.get_errno())
+    return shared
 
 
 def counter(tend, name, seconds=3600, count=10**6, base=10, **kwargs):
@@ -77,6 +91,24 @@ def test_a_guardian_that_dies_is_replaced_by_its_spawner(tend):
     os.kill(pid, signal.SIGUSR1)
     wait_runs(file, 3)
     wait_until(lambda: ends(tend, "c") == ["exit 10", "exit 11"], what="exit 11 told")
+    assert_untouched(tend, kept)
+    works(tend)
+    tend.stop_all()
+
+
+def test_a_lock_that_outlives_the_old_spawner_delays_the_new_one_only(tend):
+    """Whatever a spawner forks shares its lock until it has ended: the spawner that took the guardian's place must not take itself for the holder."""
+    kept = sleepers(tend, 2)
+    spawner = tend.daemon_pid("spawner")
+    lock = next(int(fd) for fd in os.listdir(f"/proc/{spawner}/fd") if os.readlink(f"/proc/{spawner}/fd/{fd}").endswith("/spawner.lock"))
+    shared = share_descriptor(spawner, lock)
+    try:
+        tend.kill_daemon("guardian")
+        assert tend.wait_daemon("guardian") == spawner
+        tend.wait_log("tend", "another spawner holds its lock")
+    finally:
+        os.close(shared)
+    settled(tend)
     assert_untouched(tend, kept)
     works(tend)
     tend.stop_all()
