@@ -2,6 +2,7 @@
 #include "logread/archive_index.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,9 +15,9 @@
 
 #define FRAME_HEAD 8u /* magic and size of the skippable frame */
 
-static uint64_t groups(const struct archive_head *h)
+static uint64_t pages(const struct archive_head *h)
 {
-	return h->filter_bits ? (h->blocks + (uint64_t)FILTER_BLOCKS - 1) / FILTER_BLOCKS : 0;
+	return h->filter_bits ? filter_pages_of_all(h->blocks) : 0;
 }
 
 /* The payload in front of the filters, and behind them without the foot. */
@@ -27,12 +28,12 @@ static uint64_t front_bytes(const struct archive_head *h)
 
 static uint64_t sums_bytes(const struct archive_head *h)
 {
-	return groups(h) * FILTER_PAGES * sizeof(uint64_t);
+	return pages(h) * sizeof(uint64_t);
 }
 
 static uint64_t expected_payload(const struct archive_head *h)
 {
-	return front_bytes(h) + groups(h) * FILTER_GROUP_BYTES + sums_bytes(h) + sizeof(struct archive_foot);
+	return front_bytes(h) + pages(h) * FILTER_PAGE_BYTES + sums_bytes(h) + sizeof(struct archive_foot);
 }
 
 static int damaged(struct fault *f, uint64_t offset, const char *what)
@@ -132,36 +133,33 @@ fail:
 	return r;
 }
 
-/* The word of a filter; page is the one that *at says, and is read anew where the word is in another. */
-static int filter_word(int fd, const struct archive_index *x, uint32_t group, uint32_t hash, uint64_t *page, uint64_t *at, uint64_t *ret, struct fault *f)
+/* A page of the filters, by its number among all. */
+static int read_page(int fd, const struct archive_index *x, uint64_t number, unsigned char *page, struct fault *f)
 {
-	uint64_t number = (uint64_t)group * FILTER_PAGES + hash / (FILTER_PAGE_BYTES / 8), offset = x->filter_offset + number * FILTER_PAGE_BYTES;
-	int r = 0;
+	uint64_t offset = x->filter_offset + number * FILTER_PAGE_BYTES;
+	int r = piece_read(fd, page, FILTER_PAGE_BYTES, offset);
 
-	if (*at != number)
-		r = piece_read(fd, page, FILTER_PAGE_BYTES, offset);
 	if (r < 0)
 		return fault_errno(f, r, "reading the filters at offset %llu", (unsigned long long)offset);
-	if (*at != number && xxh64(page, FILTER_PAGE_BYTES) != x->sums[number])
-		return damaged(f, offset, "the checksum of a filter");
-	*at = number;
-	*ret = page[hash % (FILTER_PAGE_BYTES / 8)];
-	return 0;
+	return xxh64(page, FILTER_PAGE_BYTES) == x->sums[number] ? 0 : damaged(f, offset, "the checksum of a filter");
 }
 
 int archive_index_candidates(int fd, const struct archive_index *x, uint32_t group, const char *text, size_t len, uint64_t *ret, struct fault *f)
 {
-	uint64_t page[FILTER_PAGE_BYTES / 8], at = UINT64_MAX, word = 0, all = UINT64_MAX;
-	uint32_t hashes[FILTER_HASHES];
-	unsigned n = x->head.filter_bits ? filter_hashes(text, len, hashes) : 0;
+	unsigned char page[FILTER_PAGE_BYTES];
+	uint32_t hashes[FILTER_HASHES], left = x->head.blocks - group * FILTER_BLOCKS;
+	unsigned n = x->head.filter_bits ? filter_hashes(text, len, hashes) : 0, pages = filter_pages(left < FILTER_BLOCKS ? left : FILTER_BLOCKS), have = UINT_MAX;
+	uint64_t all = UINT64_MAX;
 
 	*ret = UINT64_MAX;
 	for (unsigned i = 0; i < n && all; i++) {
-		int r = filter_word(fd, x, group, hashes[i], page, &at, &word, f);
+		unsigned wanted = filter_page(pages, hashes[i]);
+		int r = wanted == have ? 0 : read_page(fd, x, (uint64_t)group * FILTER_BLOCKS + wanted, page, f);
 
 		if (r < 0)
 			return r;
-		all &= word;
+		have = wanted;
+		all &= filter_word(page, pages, hashes[i]);
 	}
 	*ret = all;
 	return 0;

@@ -255,26 +255,34 @@ static int filter_block(struct job *j, uint64_t *words, unsigned number, const s
 	return r;
 }
 
-/* The filters, then the checksums of their pages. */
-static int write_filters(struct job *j, uint32_t groups)
+/* One group: its pages, and their checksums into sums. */
+static int write_group(struct job *j, uint32_t first, uint64_t *words, uint64_t *sums)
 {
-	uint64_t *words = malloc(FILTER_GROUP_BYTES), *sums = malloc((size_t)groups * FILTER_PAGES * sizeof(*sums) + 1);
+	unsigned n = j->n - first < FILTER_BLOCKS ? j->n - first : FILTER_BLOCKS, pages = filter_pages(n);
+
+	memset(words, 0, FILTER_BITS * sizeof(*words));
+	for (unsigned i = 0; i < n; i++) {
+		int r = j->stop && *j->stop ? -ECANCELED : filter_block(j, words, i, &j->blocks[first + i]);
+
+		if (r < 0)
+			return r;
+	}
+	filter_narrow(words, pages);
+	for (unsigned p = 0; p < pages; p++)
+		sums[p] = xxh64(words + p * (FILTER_PAGE_BYTES / sizeof(*words)), FILTER_PAGE_BYTES);
+	return put(j, words, (size_t)pages * FILTER_PAGE_BYTES);
+}
+
+/* The filters, then the checksums of their pages. */
+static int write_filters(struct job *j)
+{
+	uint64_t pages = filter_pages_of_all(j->n), *words = malloc(FILTER_BITS * sizeof(*words)), *sums = malloc(pages * sizeof(*sums) + 1);
 	int r = words && sums ? 0 : fault_errno(j->f, -ENOMEM, "archiving");
 
-	for (uint32_t g = 0; r == 0 && g < groups; g++) {
-		memset(words, 0, FILTER_GROUP_BYTES);
-		for (uint32_t i = 0; r == 0 && i < FILTER_BLOCKS && g * FILTER_BLOCKS + i < j->n; i++) {
-			r = j->stop && *j->stop ? -ECANCELED : 0;
-			if (r == 0)
-				r = filter_block(j, words, i, &j->blocks[g * FILTER_BLOCKS + i]);
-		}
-		for (uint32_t p = 0; p < FILTER_PAGES; p++)
-			sums[g * FILTER_PAGES + p] = xxh64(words + p * (FILTER_PAGE_BYTES / 8), FILTER_PAGE_BYTES);
-		if (r == 0)
-			r = put(j, words, FILTER_GROUP_BYTES);
-	}
+	for (uint32_t first = 0; r == 0 && first < j->n; first += FILTER_BLOCKS)
+		r = write_group(j, first, words, sums + first); /* all groups in front have a page for each block */
 	if (r == 0)
-		r = put_summed(j, sums, (size_t)groups * FILTER_PAGES * sizeof(*sums));
+		r = put_summed(j, sums, pages * sizeof(*sums));
 	free(words);
 	free(sums);
 	return r;
@@ -284,8 +292,8 @@ static int write_index(struct job *j, int tidx_fd, const struct stat *st)
 {
 	struct archive_head head = { .magic = ARCHIVE_MAGIC, .version = ARCHIVE_VERSION, .blocks = j->n, .raw_bytes = j->raw_bytes, .lines = j->lines };
 	struct archive_foot foot = { .magic = ARCHIVE_MAGIC };
-	uint32_t frame[2] = { ARCHIVE_SKIP }, groups = (j->n + FILTER_BLOCKS - 1) / FILTER_BLOCKS;
-	uint64_t filters = (uint64_t)groups * (FILTER_GROUP_BYTES + FILTER_PAGES * sizeof(uint64_t));
+	uint32_t frame[2] = { ARCHIVE_SKIP };
+	uint64_t filters = filter_pages_of_all(j->n) * (FILTER_PAGE_BYTES + sizeof(uint64_t));
 	int r;
 
 	head.entries = count_times(j, tidx_fd, st);
@@ -293,7 +301,7 @@ static int write_index(struct job *j, int tidx_fd, const struct stat *st)
 	foot.payload_bytes = sizeof(head) + (uint64_t)j->n * sizeof(*j->blocks) + (uint64_t)head.entries * sizeof(struct tidx_entry) + filters + sizeof(foot);
 	if (foot.payload_bytes > UINT32_MAX) { /* a skippable frame holds no more: 200 GB of log */
 		foot.payload_bytes -= filters;
-		head.filter_bits = groups = 0;
+		head.filter_bits = 0;
 	}
 	if (foot.payload_bytes > UINT32_MAX)
 		return fault_set(j->f, -EFBIG, "the log is too large for one archive");
@@ -301,7 +309,7 @@ static int write_index(struct job *j, int tidx_fd, const struct stat *st)
 	xxh64_begin(&j->checksum);
 	if ((r = put(j, frame, sizeof(frame))) < 0 || (r = put_summed(j, &head, sizeof(head))) < 0 ||
 		(r = put_summed(j, j->blocks, j->n * sizeof(*j->blocks))) < 0 || (r = write_times(j, tidx_fd, st, head.entries)) < 0 ||
-		(r = write_filters(j, groups)) < 0)
+		(head.filter_bits && (r = write_filters(j)) < 0))
 		return r;
 	foot.checksum = xxh64_end(&j->checksum);
 	return put(j, &foot, sizeof(foot));

@@ -21,9 +21,10 @@
  *   Readers find the foot at the end of the file. lz4cat(1) and lz4 -t read the whole as it is. All numbers in the machine's byte order: archives move between
  *   machines of one kind; elsewhere the frames are still plain LZ4.
  *
- * FILTERS   Blocks are taken in groups of FILTER_BLOCKS, the last group may be short. Of each group there are head.filter_bits words of 64 bits: bit b of word i says
- *   that block b of the group holds three bytes with the hash i (logread/filter.h). So a search reads of each group the words of its text and nothing else, by
- *   pages of FILTER_PAGE_BYTES, and each page has a checksum (XXH64) behind the filters. head.filter_bits 0: there are no filters, nor checksums of them.
+ * FILTERS   Blocks are taken in groups of FILTER_BLOCKS; the last group may have less, n. A group has FILTER_BITS words of w bits, w the least power of two that is
+ *   not less than n, the first word in the lowest bits: bit b of word i says that block b of the group holds three bytes with the hash i (logread/filter.h). So a
+ *   search reads the words of its text and nothing else, by pages of FILTER_PAGE_BYTES, of which a group has w. Behind all pages follows the XXH64 of each.
+ *   head.filter_bits 0: there are no filters, nor checksums of them.
  */
 #ifndef LOGREAD_FORMAT_H
 #define LOGREAD_FORMAT_H
@@ -61,8 +62,6 @@ struct tidx_entry {
 #define FILTER_BITS	    32768u /* for each block: 4 KB, 1.6 % of it */
 #define FILTER_BLOCKS	    64u
 #define FILTER_PAGE_BYTES   4096u
-#define FILTER_GROUP_BYTES  (FILTER_BITS * 8u)
-#define FILTER_PAGES	    (FILTER_GROUP_BYTES / FILTER_PAGE_BYTES)
 
 /* Which levels occur in a block, by enum log_level (logread/parse.h). */
 struct archive_head {
