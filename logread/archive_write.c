@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/xxh64.h"
 #include "logread/archive.h"
@@ -113,13 +114,14 @@ static int block_length(struct job *j, uint64_t offset, uint64_t *ret)
 static void survey(struct job *j, size_t len, bool continued, struct archive_block *b)
 {
 	const char *p = j->buf, *end = p + len;
+	uint64_t near = b->first_real_ns ? b->first_real_ns : clock_real_ns(); /* a time without a date needs one */
 
 	while (p < end) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p)), *behind = nl ? nl : end;
 		struct log_line line;
 
 		if (!continued) {
-			parse_line(p, (size_t)(behind - p), b->first_real_ns, &line);
+			parse_line(p, (size_t)(behind - p), near, &line);
 			b->levels |= line.level == LOG_LEVEL_NONE ? NO_LEVEL_BIT : 1u << line.level;
 		}
 		continued = false;
