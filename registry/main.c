@@ -20,12 +20,10 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "registry/http.h"
-#include "registry/store.h"
+#include "registry/writer.h"
 
 #define TELL_NS	   (1 * NS_PER_SEC)  /* registrations within this time are one line */
 #define FLUSH_NS   (10 * NS_PER_SEC) /* heartbeats are stored this late: all that is lost by it is a time that is shown */
-#define FLUSH_ROWS 50u		     /* in one transaction, so that no heartbeat waits long for it */
-#define STEP_NS	   (20 * NS_PER_MS)  /* between two such */
 #define NAMES_MAX 300u
 
 struct options {
@@ -37,6 +35,7 @@ struct options {
 struct service {
 	struct api api;
 	struct store *store;
+	struct writer *writer;
 	struct loop *loop;
 	struct http *http;
 	struct loop_timer flush, scan, tell;
@@ -102,14 +101,36 @@ static void on_tell(void *arg)
 	s->new_names[0] = 0;
 }
 
+static void flush_later(struct service *s)
+{
+	if (!s->flush.at_boot_ns)
+		(void)loop_timer_set(s->loop, &s->flush, clock_boot_ns() + FLUSH_NS);
+}
+
 static void on_flush(void *arg)
 {
 	struct service *s = arg;
-	struct fault f;
-	int r = stored(s, store_flush(s->store, &s->api.table, FLUSH_ROWS, &f), &f);
 
-	if (r != 0)
-		(void)loop_timer_set(s->loop, &s->flush, clock_boot_ns() + (r < 0 ? FLUSH_NS : STEP_NS));
+	if (writer_flush(s->writer, &s->api.table) < 0)
+		flush_later(s);
+}
+
+static void on_written(void *arg, int r, const struct fault *why)
+{
+	struct service *s = arg;
+	const struct store_beat *beats;
+	size_t n;
+
+	if (stored(s, r, why) >= 0)
+		return;
+	beats = writer_batch(s->writer, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct agent *a = table_find(&s->api.table, beats[i].id);
+
+		if (a)
+			a->dirty = true;
+	}
+	flush_later(s);
 }
 
 static void on_scan(void *arg)
@@ -121,7 +142,7 @@ static void on_scan(void *arg)
 	became = table_age(&s->api.table, s->api.now_boot_ns, on_gone, s);
 	if (became) {
 		say(SAY_INFO, "%zu agent%s became unhealthy", became, became == 1 ? "" : "s");
-		(void)loop_timer_set(s->loop, &s->flush, clock_boot_ns() + FLUSH_NS);
+		flush_later(s);
 	}
 	if (s->api.table.n) /* nobody there: nothing to look at */
 		(void)loop_timer_set(s->loop, &s->scan, clock_boot_ns() + s->scan_ns);
@@ -134,8 +155,8 @@ static void after_answer(void *arg)
 
 	bool changed = s->api.beat_real_ns != s->seen_beat_real_ns || s->api.table.changes != s->seen_changes;
 
-	if (changed && !s->flush.at_boot_ns)
-		(void)loop_timer_set(s->loop, &s->flush, s->api.now_boot_ns + FLUSH_NS);
+	if (changed)
+		flush_later(s);
 	s->seen_beat_real_ns = s->api.beat_real_ns;
 	s->seen_changes = s->api.table.changes;
 	if (s->api.table.n && !s->scan.at_boot_ns)
@@ -243,6 +264,11 @@ static int start(struct service *s, const struct options *o, struct fault *f)
 	loop_timer_init(&s->tell, on_tell, s);
 	s->api.store = on_store;
 	s->api.store_arg = s;
+	r = writer_start(o->db, s->loop, on_written, s, &s->writer, f);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
 	r = http_start(s->loop, fd, &s->api, set_clocks, after_answer, s, &s->http, f);
 	if (r < 0)
 		return r;
@@ -250,6 +276,22 @@ static int start(struct service *s, const struct options *o, struct fault *f)
 		(void)loop_timer_set(s->loop, &s->scan, clock_boot_ns() + s->scan_ns);
 	say(SAY_INFO, "listening on %s, database %s, %zu agents known", shown, o->db, s->api.table.n);
 	return 0;
+}
+
+/* The last signs of life. */
+static void end_writing(struct service *s)
+{
+	struct store_beat *beats = NULL;
+	struct fault f = { "" };
+	int n;
+
+	writer_stop(s->writer);
+	n = s->store ? store_take(&s->api.table, &beats) : 0;
+	if (n < 0)
+		fault_errno(&f, n, "no memory");
+	if (n < 0 || (n > 0 && store_beats(s->store, beats, (size_t)n, &f) < 0))
+		say(SAY_ERROR, "cannot write: %s", f.text);
+	free(beats);
 }
 
 int main(int argc, char **argv)
@@ -280,8 +322,7 @@ int main(int argc, char **argv)
 	http_stop(s.http);
 	if (s.loop)
 		on_tell(&s);
-	if (s.loop && s.store && store_flush(s.store, &s.api.table, TABLE_AGENTS_MAX, &f) < 0)
-		say(SAY_ERROR, "cannot write: %s", f.text);
+	end_writing(&s);
 	store_close(s.store);
 	table_done(&s.api.table);
 	loop_free(s.loop);

@@ -4,18 +4,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/str.h"
 
-#define BUSY_MS 2000
+#define BUSY_MS	     2000
+#define ROWS_AT_ONCE 50u	       /* in one transaction, so that no registration waits long for it */
+#define LOG_BYTES    (4 * 1024 * 1024) /* SQLite's own limit, 1,000 pages */
 
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *put, *beat, *delete;
+	char *log_path;
 };
 
 static const char schema[] = "CREATE TABLE IF NOT EXISTS tend_agents ("
@@ -41,11 +46,12 @@ static int set_up(struct store *s, struct fault *f)
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	if (sqlite3_exec(s->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(s->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(s->db, "PRAGMA wal_autocheckpoint=0", NULL, NULL, NULL) != SQLITE_OK || /* store_checkpoint() */
 	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
 		return fail(s, f, "database");
 	r = prepare(s, "INSERT OR REPLACE INTO tend_agents VALUES (?1,?2,?3,?4,?5,?6,?7,?8)", &s->put, f);
 	if (r == 0)
-		r = prepare(s, "UPDATE tend_agents SET said=?2,gone=?3,stale=?4,updated=?5,seen=?6 WHERE id=?1", &s->beat, f);
+		r = prepare(s, "UPDATE tend_agents SET said=?2,gone=?3,stale=?4,updated=?5,seen=?6 WHERE id=?1 AND seen<=?6", &s->beat, f);
 	if (r == 0)
 		r = prepare(s, "DELETE FROM tend_agents WHERE id=?1", &s->delete, f);
 	return r;
@@ -75,8 +81,9 @@ int store_open(const char *path, struct store **ret, struct fault *f)
 
 	if (!s)
 		return fault_errno(f, -ENOMEM, "database");
-	r = make_file(path, f);
+	r = asprintf(&s->log_path, "%s-wal", path) < 0 ? fault_errno(f, -ENOMEM, "database") : make_file(path, f);
 	if (r < 0) {
+		free(s->log_path);
 		free(s);
 		return r;
 	}
@@ -97,6 +104,7 @@ void store_close(struct store *s)
 	sqlite3_finalize(s->beat);
 	sqlite3_finalize(s->delete);
 	sqlite3_close(s->db);
+	free(s->log_path);
 	free(s);
 }
 
@@ -180,44 +188,82 @@ int store_put(struct store *s, struct agent *a, struct fault *f)
 	return r;
 }
 
-static int write_beat(struct store *s, const struct agent *a, struct fault *f)
+int store_take(struct table *t, struct store_beat **ret)
+{
+	struct store_beat *list;
+	size_t n = 0;
+
+	*ret = NULL;
+	for (size_t i = 0; i < t->n; i++)
+		n += t->all[i]->dirty;
+	if (n == 0)
+		return 0;
+	list = calloc(n, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	n = 0;
+	for (size_t i = 0; i < t->n; i++) {
+		struct agent *a = t->all[i];
+		struct store_beat *b = &list[n];
+
+		if (!a->dirty)
+			continue;
+		*b = (struct store_beat){ .left = a->left, .stale = a->stale, .updated_real_ns = a->updated_real_ns, .seen_real_ns = a->seen_real_ns };
+		(void)str_copy(b->id, sizeof(b->id), a->id);
+		(void)str_copy(b->said, sizeof(b->said), a->said);
+		a->dirty = false;
+		n++;
+	}
+	*ret = list;
+	return (int)n;
+}
+
+static int write_beat(struct store *s, const struct store_beat *b, struct fault *f)
 {
 	sqlite3_stmt *p = s->beat;
 
-	sqlite3_bind_text(p, 1, a->id, -1, SQLITE_STATIC);
-	sqlite3_bind_text(p, 2, a->said, -1, SQLITE_STATIC);
-	sqlite3_bind_int(p, 3, a->left);
-	sqlite3_bind_int(p, 4, a->stale);
-	sqlite3_bind_int64(p, 5, (sqlite3_int64)a->updated_real_ns);
-	sqlite3_bind_int64(p, 6, (sqlite3_int64)a->seen_real_ns);
+	sqlite3_bind_text(p, 1, b->id, -1, SQLITE_STATIC);
+	sqlite3_bind_text(p, 2, b->said, -1, SQLITE_STATIC);
+	sqlite3_bind_int(p, 3, b->left);
+	sqlite3_bind_int(p, 4, b->stale);
+	sqlite3_bind_int64(p, 5, (sqlite3_int64)b->updated_real_ns);
+	sqlite3_bind_int64(p, 6, (sqlite3_int64)b->seen_real_ns);
 	return run(s, p, f);
 }
 
-int store_flush(struct store *s, struct table *t, size_t max, struct fault *f)
+static int write_some(struct store *s, const struct store_beat *b, size_t n, struct fault *f)
 {
-	struct agent **list = calloc((max < t->n ? max : t->n) + 1, sizeof(*list));
-	size_t n = 0;
 	int r = 0;
 
-	if (!list)
-		return fault_errno(f, -ENOMEM, "database");
-	for (size_t i = 0; i < t->n && n < max; i++)
-		if (t->all[i]->dirty)
-			list[n++] = t->all[i];
-	if (n > 0 && sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
-		free(list);
+	if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return fail(s, f, "database");
-	}
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = write_beat(s, list[i], f);
-	if (n > 0 && sqlite3_exec(s->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK && r == 0) {
+		r = write_beat(s, &b[i], f);
+	if (sqlite3_exec(s->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK && r == 0) {
 		r = fail(s, f, "database");
-		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	}
-	for (size_t i = 0; i < n && r == 0; i++)
-		list[i]->dirty = false;
-	free(list);
-	return r < 0 ? r : (int)n;
+	return r;
+}
+
+int store_beats(struct store *s, const struct store_beat *beats, size_t n, struct fault *f)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i += ROWS_AT_ONCE)
+		r = write_some(s, beats + i, n - i < ROWS_AT_ONCE ? n - i : ROWS_AT_ONCE, f);
+	return r;
+}
+
+int store_checkpoint(struct store *s, struct fault *f)
+{
+	struct stat st;
+	int r;
+
+	if (stat(s->log_path, &st) < 0 || st.st_size < LOG_BYTES)
+		return 0;
+	r = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return r == SQLITE_OK || r == SQLITE_BUSY ? 0 : fail(s, f, "database");
 }
 
 int store_delete(struct store *s, const char *id, struct fault *f)

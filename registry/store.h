@@ -17,8 +17,20 @@ void store_close(struct store *s);
 int store_load(struct store *s, struct table *t, uint64_t now_boot_ns, size_t *ret_damaged, struct fault *f);
 /* Write one agent, whole. It is committed on return. */
 int store_put(struct store *s, struct agent *a, struct fault *f);
-/* Write what time and heartbeats changed in the first dirty ones, at most max, in one transaction. Returns how many were written. */
-int store_flush(struct store *s, struct table *t, size_t max, struct fault *f);
+
+/* What time and heartbeats change in an agent. */
+struct store_beat {
+	char id[AGENT_OLD_ID_MAX + 1], said[12];
+	bool left, stale;
+	uint64_t updated_real_ns, seen_real_ns;
+};
+
+/* What is to be written of the dirty ones, which are clean from then on. Returns how many; *ret is the caller's to free (NULL if none). -ENOMEM. */
+int store_take(struct table *t, struct store_beat **ret);
+/* Write them, a few in each transaction. One that was registered anew meanwhile is left alone. */
+int store_beats(struct store *s, const struct store_beat *beats, size_t n, struct fault *f);
+/* Move what was committed from the log into the database if the log has become long; waits for the disk. */
+int store_checkpoint(struct store *s, struct fault *f);
 int store_delete(struct store *s, const char *id, struct fault *f);
 
 #endif

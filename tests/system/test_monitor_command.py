@@ -172,6 +172,63 @@ def test_stats(ran):
     assert "processes: 3\n" in ran.run("stats").stdout
 
 
+NAME_OF_METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+SAMPLE = re.compile(rf'({NAME_OF_METRIC})(?:\{{([a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[n"\\])*"(?:,[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[n"\\])*")*)\}})? '
+                    r'(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')  # fmt: skip
+
+
+def read_metrics(text):
+    """Prometheus' text format, strictly: {family: (type, [(name, labels, value)])}. Each family is whole, has a type and a help, and no sample twice."""
+    assert text.endswith("\n")
+    families, family = {}, None
+    for line in text.splitlines():
+        if match := re.fullmatch(rf"# HELP ({NAME_OF_METRIC}) (\S.*)", line):
+            family = match[1]
+            assert family not in families, f"{family} begins twice"
+            families[family] = ["", []]
+        elif match := re.fullmatch(rf"# TYPE ({NAME_OF_METRIC}) (gauge|counter)", line):
+            assert match[1] == family and not families[family][0] and not families[family][1], line
+            assert match[2] != "counter" or family.endswith("_total"), line
+            families[family][0] = match[2]
+        else:
+            match = SAMPLE.fullmatch(line)
+            assert match and match[1] == family and families[family][0], line
+            assert match[2] not in [labels for labels, _ in families[family][1]], f"twice: {line}"
+            assert families[family][0] != "counter" or float(match[3]) >= 0, line
+            families[family][1].append((match[2], float(match[3])))
+    return families
+
+
+def test_metrics_follow_the_format(ran):
+    ran.run("start", "--name", "odd", "--background", "--", "sh", "-c", "sleep 1000 # \"quoted\" back\\slash")
+    wait_until(lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample")
+    families = read_metrics(ran.run("metrics").stdout)
+    names = {labels for labels, _ in families["tend_process_up"][1]}
+    assert names == {f'name="{name}"' for name in ("api", "down", "odd", "web")}
+
+
+def test_an_idle_screen_costs_nothing(ran):
+    """It sleeps on the change counter: while nothing happens it is not even scheduled."""
+    screen = Terminal(ran, "monitor", "--continuous", "--interval", "300")
+    screen.wait_for("Refreshing")
+    wait_until(lambda: not screen.local_flags() & termios.ICANON, what="keys are taken")
+    for name in ("web", "api"):
+        wait_until(lambda: next(r for r in ran.json("snapshot")["rows"] if r["ident"]["name"] == name)["health"]["sampled_real_ns"])
+
+    def switches():
+        text = open(f"/proc/{screen.child}/status").read()
+        return sum(int(n) for n in re.findall(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", text, re.M))
+
+    def is_still():
+        before, changes = switches(), ran.json("snapshot")["segment"]["changes"]
+        time.sleep(2)
+        return switches() == before and ran.json("snapshot")["segment"]["changes"] == changes
+
+    wait_until(is_still, 20)  # the first time may meet the end of the beginning
+    os.write(screen.fd, b"q")
+    assert screen.end() == 0
+
+
 def test_metrics_pass_promtool(ran):
     tool = subprocess.run([TOP / "tools/promtool.sh"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
     if tool.returncode:

@@ -11,6 +11,7 @@ import urllib.request
 
 import pytest
 
+from common import in_namespace
 from harness import AGENTS, TEND_BIN, alive, helper, wait_gone, wait_until
 
 AGENT = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
@@ -170,6 +171,87 @@ def test_the_configured_command(mesh):
     mesh.run("start", "--background")
     assert "mine --one two" in mesh.log("registry")
     assert (mesh.work / "own.db").exists()
+
+
+STAND_IN = """
+import http.server, json, os, sys
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+assert set(options) == {"--host", "--port"}, sys.argv
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({"program": sys.argv[0], "env": dict(os.environ), "agents": []}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", int(options["--port"])), Handler).serve_forever()
+"""
+
+
+def is_told_its_address(mesh, found):
+    env = found["env"]
+    assert (env["HOST"], env["PORT"], env["MCP_MESH_REGISTRY_PORT"]) == ("localhost", str(mesh.port), str(mesh.port))
+    assert env["MCP_MESH_DATABASE_URL"] == f"sqlite:///{mesh.work / 'db' / 'r.db'}"
+    assert mesh.status("registry")["status"] == "running" and url(mesh) == f"http://localhost:{mesh.port}"
+
+
+def test_the_meshs_own_program_comes_first(mesh):
+    """mcp-mesh-registry on PATH, before a Python that has the module."""
+    programs = mesh.work / "bin"
+    programs.mkdir()
+    module(mesh)
+    program = programs / "mcp-mesh-registry"
+    program.write_text("#!/usr/bin/python3\n" + STAND_IN)
+    program.chmod(0o755)
+    mesh.env["PATH"] = f"{programs}:{mesh.env['PATH']}"
+    mesh.run("start", "--background")
+    found = get(url(mesh) + "/health")
+    assert found["program"].endswith("mcp-mesh-registry")
+    is_told_its_address(mesh, found)
+    mesh.stop_all()
+
+
+def module(mesh, text=STAND_IN):
+    package = mesh.work / "lib" / "mcp_mesh_runtime"
+    (package / "server").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "server" / "__init__.py").write_text("")
+    (package / "server" / "__main__.py").write_text(text)
+    mesh.env["PYTHONPATH"] = str(package.parent)
+
+
+def test_the_references_module_comes_next(mesh):
+    module(mesh)
+    mesh.run("start", "--background")
+    found = get(url(mesh) + "/health")
+    assert "mcp_mesh_runtime" in found["program"]
+    is_told_its_address(mesh, found)
+
+
+def test_a_python_without_the_module_is_passed_over(mesh):
+    """Whatever it does when it is asked: fail, hang, be no Python at all."""
+    programs = mesh.work / "bin"
+    programs.mkdir()
+    for text in ("exit 1", "kill -9 $$", "sleep 1000"):
+        (programs / "python3").write_text(f"#!/bin/sh\n{text}\n")
+        (programs / "python3").chmod(0o755)
+        mesh.run("start", "--background", timeout=60, env={**mesh.env, "PATH": f"{programs}:{mesh.env['PATH']}"})
+        assert get(url(mesh) + "/health")["status"] == "healthy"  # our own
+        mesh.run("stop")
+
+
+def test_localhost_without_a_hosts_file(mesh):
+    if os.geteuid():
+        pytest.skip("needs root: a mount")
+    no_names = "mount --bind /dev/null /etc/hosts; mount --bind /dev/null /etc/resolv.conf; mount --bind /dev/null /etc/nsswitch.conf"
+    done = in_namespace(mesh, no_names, *mesh.argv("start", "--registry-only", "--background"))
+    assert done.returncode == 0, done
+    assert get(f"http://127.0.0.1:{mesh.port}/health")["status"] == "healthy"
+    done = in_namespace(mesh, no_names, *mesh.argv("start", "--registry-only", "--background"))
+    assert "already running" in done.stdout
+    mesh.stop_all()
 
 
 def test_a_registry_that_fails(mesh):
