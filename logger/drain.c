@@ -9,15 +9,18 @@
  * Why naps: splice(2) holds the pipe's lock while it writes to the file. Answering every wake-up makes the writer
  * wait for that lock at each line and halves its speed. So after a drain the pipe is left to fill for a while: long
  * enough to be worth a call, short enough that it does not get full. When a nap finds it empty, epoll watches again,
- * and the first line after a quiet time is moved at once.
+ * and the first line after a quiet time is moved at once. Meanwhile epoll doesn't know the pipe (stream_arm()).
  */
 #define _GNU_SOURCE 1
 #include "logger/drain.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/daemon.h"
@@ -25,12 +28,13 @@
 #include "logger/copy.h"
 #include "logger/publish.h"
 
-#define TURN_BYTES (256u << 10) /* from one stream, before the others have their turn */
-#define REST_BYTES (16u << 20)	/* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
-#define FULL_BYTES (32u << 10)	/* a call that moved less than this has left little behind */
-#define LARGE_PIPE_BYTES (256 << 10)
-#define LARGE_PIPES	 64u
-#define RETRY_NS   NS_PER_SEC
+#define TURN_BYTES_MIN (64u << 10)
+#define REST_BYTES     (16u << 20) /* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
+/* Who may have only so many pipe pages keeps most of them free: 8 MiB go to the first of these, 14 MiB to the others. */
+#define LARGEST_PIPE_BYTES    (1u << 20)
+#define LARGEST_PIPES_LIMITED 8u
+#define LARGE_PIPE_BYTES      (256u << 10)
+#define LARGE_PIPES	      64u
 
 static uint32_t waiting(const struct stream *st)
 {
@@ -107,7 +111,7 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 		size += n;
 		*moved += (uint64_t)n;
 		st->size = (uint64_t)size;
-		more = n >= FULL_BYTES || (uint64_t)n == want;
+		more = (uint64_t)n == want; /* else it was empty at that moment: what came since is worth a call only when there is more */
 	}
 	return r;
 }
@@ -147,8 +151,8 @@ static void blocked(struct stream *st, int r)
 		publish_full(st, r);
 	}
 	publish_state(st, PT_LOG_BLOCKED, r);
-	(void)stream_arm(st, false); /* the bytes that wait would report themselves all the time */
-	stream_wake_in(st, RETRY_NS);
+	stream_arm(st, false); /* the bytes that wait would report themselves all the time */
+	stream_wake_in(st, STREAM_RETRY_NS);
 }
 
 /* The file takes bytes again. */
@@ -164,19 +168,32 @@ static void unblocked(struct stream *st)
 		st->main->log.stall_max_ns = ns;
 }
 
-/* A process that writes faster than we could sleep gets a larger pipe, so that naps are worth it. Not too many: the kernel has a limit on the pipe
- * pages of a user, beyond which new pipes get hardly any. */
+/* Does the limit on the pipe pages of a user (fs.pipe-user-pages-soft, 64 MiB; beyond it new pipes get 8 KiB) bind us? */
+static bool pipes_are_limited(void)
+{
+	return geteuid() != 0 || (prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) != 1 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 1);
+}
+
+/* A process that writes faster than we could sleep gets a larger pipe, so that a call moves more. Where that can't be, nobody else gets more at a time than
+ * fits in its pipe, else they would crowd it out. */
 static void enlarge(struct stream *st)
 {
-	int bytes;
+	struct logger *lg = st->lg;
+	unsigned largest = pipes_are_limited() ? LARGEST_PIPES_LIMITED : LARGE_PIPES;
+	uint32_t want = lg->large_pipes < largest ? LARGEST_PIPE_BYTES : LARGE_PIPE_BYTES;
 
-	if (st->pipe_bytes >= (uint32_t)LARGE_PIPE_BYTES || st->lg->large_pipes >= LARGE_PIPES)
+	if (st->enlarged)
 		return;
-	bytes = fcntl(st->fifo, F_SETPIPE_SZ, LARGE_PIPE_BYTES);
-	st->lg->large_pipes++;
-	if (bytes <= 0)
-		return;
-	st->pipe_bytes = (uint32_t)bytes;
+	st->enlarged = true;
+	if (lg->large_pipes < LARGE_PIPES) {
+		int bytes = want > st->pipe_bytes ? fcntl(st->fifo, F_SETPIPE_SZ, want) : 0;
+
+		lg->large_pipes++;
+		if (bytes > 0)
+			st->pipe_bytes = (uint32_t)bytes;
+	}
+	if (st->pipe_bytes < lg->turn_bytes)
+		lg->turn_bytes = st->pipe_bytes > TURN_BYTES_MIN ? st->pipe_bytes : TURN_BYTES_MIN;
 	if (st == st->main)
 		st->log.pipe_bytes = st->pipe_bytes;
 }
@@ -184,7 +201,7 @@ static void enlarge(struct stream *st)
 void drain_now(struct stream *st)
 {
 	uint64_t moved;
-	int r = move_and_note(st, TURN_BYTES, &moved);
+	int r = move_and_note(st, st->lg->turn_bytes, &moved);
 
 	if (r == -ENOENT && st->fifo < 0) { /* the next change of the row says that it is there */
 		publish_state(st, PT_LOG_CLOSED, 0);
@@ -199,18 +216,18 @@ void drain_now(struct stream *st)
 	publish_state(st, PT_LOG_OPEN, 0);
 	if (moved == 0 && r == -EAGAIN) {
 		loop_timer_clear(st->lg->loop, &st->timer);
-		st->nap_ns = DRAIN_NAP_MAX_NS;
-		(void)stream_arm(st, true);
+		stream_arm(st, true);
 		return;
 	}
 	st->nap_ns = drain_nap(st->nap_ns, moved, st->pipe_bytes);
 	if (st->nap_ns == 0)
 		enlarge(st);
-	(void)stream_arm(st, st->nap_ns == 0);
-	if (st->nap_ns)
-		stream_wake_in(st, st->nap_ns);
-	else
+	bool wait_for_bytes = st->nap_ns == 0 && moved < st->pipe_bytes / 2; /* few and large writes: each is worth a wake-up */
+	stream_arm(st, wait_for_bytes);
+	if (wait_for_bytes)
 		loop_timer_clear(st->lg->loop, &st->timer);
+	else
+		stream_wake_in(st, st->nap_ns);
 }
 
 void drain_rest(struct stream *st)
@@ -219,7 +236,7 @@ void drain_rest(struct stream *st)
 	int r = st->fifo < 0 ? -ENOENT : 0;
 
 	while (!r && moved > 0 && sum < REST_BYTES) {
-		r = move_and_note(st, TURN_BYTES, &moved);
+		r = move_and_note(st, st->lg->turn_bytes, &moved);
 		sum += moved;
 	}
 	st->pipe_fill = waiting(st);

@@ -64,22 +64,18 @@ static void account(struct stream *st, uint64_t size)
 }
 
 /* Close the file if it was deleted or another has its name now. The count of links is free; the name costs a
- * look-up. */
-static void drop_stale_file(struct stream *st)
+ * look-up. *sb: of the open file. */
+static bool is_stale(struct stream *st, struct stat *sb)
 {
 	uint64_t now = clock_boot_ns();
 	char name[STREAM_FILE_MAX];
-	struct stat sb;
 
-	if (fstat(st->file, &sb) == 0 && sb.st_nlink > 0) {
-		if (now - st->checked_boot_ns < NAME_CHECK_NS)
-			return;
-		st->checked_boot_ns = now;
-		if (stream_is_named(st->file, st->lg->home.logs_fd, stream_file_name(st, ".log", name)))
-			return;
-	}
-	account(st, 0);
-	stream_close_file(st);
+	if (fstat(st->file, sb) < 0 || sb->st_nlink == 0)
+		return true;
+	if (now - st->checked_boot_ns < NAME_CHECK_NS)
+		return false;
+	st->checked_boot_ns = now;
+	return !stream_is_named(st->file, st->lg->home.logs_fd, stream_file_name(st, ".log", name));
 }
 
 int stream_need_file(struct stream *st, off_t *ret_size)
@@ -87,12 +83,16 @@ int stream_need_file(struct stream *st, off_t *ret_size)
 	struct stat sb;
 	int r;
 
-	if (st->file >= 0)
-		drop_stale_file(st);
-	if (st->file < 0 && (r = open_file(st)))
-		return r;
-	if (fstat(st->file, &sb) < 0)
-		return -errno;
+	if (st->file >= 0 && is_stale(st, &sb)) {
+		account(st, 0);
+		stream_close_file(st);
+	}
+	if (st->file < 0) {
+		if ((r = open_file(st)))
+			return r;
+		if (fstat(st->file, &sb) < 0)
+			return -errno;
+	}
 	if (!S_ISREG(sb.st_mode)) {
 		io_close(&st->file);
 		return -EINVAL;

@@ -21,6 +21,7 @@
 #include "base/role.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "logger/drain.h"
 #include "logger/publish.h"
 #include "logger/stream.h"
 #include "shm/owner.h"
@@ -228,7 +229,7 @@ static void release(struct daemon *d)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
-	struct daemon d = { .lg.home = HOME_INIT, .lg.peek = { -1, -1 }, .lock_fd = -1, .bell_fd = -1, .signal_fd = -1 };
+	struct daemon d = { .lg.home = HOME_INIT, .lg.peek = { -1, -1 }, .lg.turn_bytes = DRAIN_TURN_BYTES, .lock_fd = -1, .bell_fd = -1, .signal_fd = -1 };
 	const char *home = NULL;
 	int c, code;
 

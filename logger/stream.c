@@ -36,19 +36,26 @@ const char *stream_file_name(const struct stream *st, const char *suffix, char b
 
 /* --- the watch and the timer --- */
 
-int stream_arm(struct stream *st, bool armed)
+static void on_bytes(void *arg, uint32_t events)
 {
-	int r = 0;
+	(void)events;
+	drain_now(arg);
+}
 
-	if (st->armed != armed && st->watch)
-		r = loop_watch_events(st->lg->loop, st->watch, armed ? EPOLLIN : 0);
-	if (!r)
-		st->armed = armed;
-	return r;
+/* While a pipe is not waited for, epoll doesn't know it at all: a watch that asks for nothing would still be called at each write, and all of them share
+ * one lock. That made 50 writers of lines spend a third of their time there. */
+void stream_arm(struct stream *st, bool armed)
+{
+	if (!armed) {
+		loop_unwatch(st->lg->loop, st->watch);
+		st->watch = NULL;
+	} else if (!st->watch && st->fifo >= 0 && loop_watch(st->lg->loop, st->fifo, EPOLLIN, on_bytes, st, &st->watch)) {
+		stream_wake_in(st, STREAM_RETRY_NS); /* the kernel has no memory for it now */
+	}
 }
 
 /* Whole milliseconds, so that the naps of many streams end in the same turn of the loop; shorter naps are left
- * as they are. */
+ * as they are, and one of 0 ends in the next turn. */
 void stream_wake_in(struct stream *st, uint64_t ns)
 {
 	uint64_t at = clock_boot_ns() + ns;
@@ -56,13 +63,7 @@ void stream_wake_in(struct stream *st, uint64_t ns)
 	if (ns >= NS_PER_MS)
 		at += NS_PER_MS - at % NS_PER_MS;
 	if (loop_timer_set(st->lg->loop, &st->timer, at))
-		(void)stream_arm(st, true); /* no memory for the timer: be woken by the bytes instead */
-}
-
-static void on_bytes(void *arg, uint32_t events)
-{
-	(void)events;
-	drain_now(arg);
+		stream_arm(st, true); /* no memory for the timer: be woken by the bytes instead */
 }
 
 static void on_timer(void *arg)
@@ -89,7 +90,7 @@ static bool spare_descriptors(struct logger *lg)
 		struct stream *st = lg->by_slot[i];
 
 		for (int k = 0; st && k < 2; k++, st = st->err)
-			if (st->armed && st->file >= 0) {
+			if (st->watch && st->file >= 0) {
 				tidx_close(&st->tidx);
 				io_close(&st->file);
 				any = true;
@@ -119,14 +120,11 @@ int stream_need_fifo(struct stream *st)
 	if (fd < 0)
 		return fd;
 	r = fstat(fd, &sb) < 0 ? -errno : S_ISFIFO(sb.st_mode) ? 0 : -EINVAL;
-	if (!r)
-		r = loop_watch(st->lg->loop, fd, EPOLLIN, on_bytes, st, &st->watch);
 	if (r) {
 		io_close(&fd);
 		return r;
 	}
 	st->fifo = fd;
-	st->armed = true;
 	int bytes = fcntl(fd, F_GETPIPE_SZ);
 	if (st == st->main)
 		st->log.pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
@@ -136,9 +134,8 @@ int stream_need_fifo(struct stream *st)
 
 static void close_fifo(struct stream *st)
 {
-	loop_unwatch(st->lg->loop, st->watch);
-	st->watch = NULL;
-	st->armed = false;
+	stream_arm(st, false);
+	st->enlarged = false;
 	io_close(&st->fifo);
 }
 
@@ -207,7 +204,6 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	(void)str_copy(st->name, sizeof(st->name), row->ident.name);
 	(void)snprintf(st->stem, sizeof(st->stem), "%s%s", st->name, main ? LOG_ERR_MARK : "");
 	st->fifo = st->file = st->tidx.fd = -1;
-	st->nap_ns = DRAIN_NAP_MAX_NS;
 	st->unnoted = UINT64_MAX;
 	st->log.gen = row->gen;
 	loop_timer_init(&st->timer, on_timer, st);

@@ -43,6 +43,7 @@ struct logger {
 	struct loop_timer keep_timer;
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
 	unsigned large_pipes; /* that we have made larger */
+	uint32_t turn_bytes;  /* DRAIN_TURN_BYTES or less */
 	int peek[2];	      /* a pipe of our own to look into others' with tee(2) */
 };
 
@@ -66,14 +67,14 @@ struct stream {
 	uint64_t life_version;	  /* of the row's life block when it was last looked at */
 	int fifo, file;		  /* -1 = not open */
 	uint64_t checked_boot_ns; /* the file's name was last compared with the open file */
-	struct loop_watch *watch; /* of fifo */
-	bool armed;		  /* the watch asks for events */
+	struct loop_watch *watch; /* of fifo; NULL while it is not waited for */
 	struct loop_timer timer;  /* end of the nap, or the next try of a blocked stream */
 	uint64_t nap_ns;
 	uint64_t size;		/* of the current file, as we left it */
 	uint8_t state;		/* enum pt_log_state of this stream alone, and its errno */
 	int32_t error;
 	uint32_t pipe_fill, pipe_bytes;
+	bool enlarged;		  /* its pipe is as large as it gets */
 	uint64_t full_boot_ns;	/* its pipe is full since; 0 = it is not */
 	/* rotation */
 	uint64_t rotate_bytes;
@@ -136,8 +137,9 @@ const char *stream_file_name(const struct stream *st, const char *suffix, char b
 int stream_open(struct logger *lg, int dirfd, const char *name, int flags);
 bool stream_is_named(int fd, int dirfd, const char *name);
 
+#define STREAM_RETRY_NS NS_PER_SEC /* what failed is tried again */
 /* Ask epoll for the next byte, or stop asking. */
-int stream_arm(struct stream *st, bool armed);
+void stream_arm(struct stream *st, bool armed);
 void stream_wake_in(struct stream *st, uint64_t ns);
 
 #endif

@@ -1,5 +1,6 @@
-/* tests/bench/log_writer.c GATE REPORT BYTES PIECE - waits until someone opens GATE for writing, then writes BYTES of 100-byte lines to standard output,
- * PIECE bytes with each write, and reports how long that took, in ns (8 bytes), to the FIFO REPORT. Then it ends. */
+/* tests/bench/log_writer.c GATE REPORT BYTES PIECE - writes a first line, so that its file is made before the clock runs, waits until someone opens GATE for
+ * writing, then writes BYTES of 100-byte lines to standard output, PIECE bytes with each write, and reports how long that took, in ns (8 bytes), to the FIFO
+ * REPORT. Then it ends. */
 #define _GNU_SOURCE 1
 #include <fcntl.h>
 #include <stdint.h>
@@ -26,7 +27,7 @@ int main(int argc, char **argv)
 	char *buf = piece ? malloc(piece + LINE) : NULL;
 	int gate, report;
 
-	if (!buf || (gate = open(argv[1], O_RDONLY)) < 0 || (report = open(argv[2], O_WRONLY)) < 0)
+	if (write(1, "ready\n", 6) != 6 || !buf || (gate = open(argv[1], O_RDONLY)) < 0 || (report = open(argv[2], O_WRONLY)) < 0)
 		return 2;
 	for (size_t at = 0; at < piece; at += LINE) {
 		char line[LINE + 32];
