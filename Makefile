@@ -97,6 +97,9 @@ LIBLOGREAD := $(B)/liblogread.a
 ALL_LIBS   := $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBBASE)
 BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 
+# The pages of the commands: one for each name in the table of commands.
+COMMAND_PAGES := $(patsubst %,$(B)/man/tend-%.1,$(filter-out complete,$(shell sed -n 's/.*\.name = "\([a-z-]*\)",.*/\1/p' cli/cmd_*.c)))
+
 TEST_BIN_SRC   := $(sort $(wildcard tests/bin/*.c))
 TEST_BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
@@ -109,7 +112,7 @@ TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 .PHONY: all deps check check-run model fuzz demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
 	system system-run test-programs other-layout need-build FORCE
 
-all: need-build $(BINARIES)
+all: need-build $(BINARIES) $(COMMAND_PAGES)
 
 # ---- what must be installed; nothing is compiled before this has passed
 
@@ -166,6 +169,12 @@ LIBS_registry := $(HTTPD_LIBS) $(CJSON_LIBS)
 LIBS_cli      := $(LZ4_LIBS) $(CJSON_LIBS)
 TEST_LIBS     := $(LZ4_LIBS) $(HTTPD_LIBS) $(CJSON_LIBS)
 $(foreach p,$(READY),$(eval $(call program,$(p),$(ALL_LIBS),$(LIBS_$(call folder_of,$(p))))))
+
+# ---- manual pages of the commands, made from their own help
+
+$(B)/man/tend-%.1: $(BIN)/tend tools/manpage.sh $(wildcard docs/man/commands/*.roff)
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)tools/manpage.sh $< $* $(VERSION) > $@
 
 # ---- test programs
 # A unit test names the modules that it needs beside the libraries: /* links: spawner/machine.c spawner/policy.c */
@@ -259,7 +268,7 @@ clean:
 SHM_HEADERS := shm/table.h shm/events.h shm/states.def shm/reasons.def base/clock.h base/fault.h
 INSTALLED_LIB := $(B)/install/libtendshm.a
 INSTALLED_PC  := $(B)/install/tendshm.pc
-MAN1 := $(wildcard docs/man/*.1)
+MAN1 := $(wildcard docs/man/*.1) $(COMMAND_PAGES)
 MAN5 := $(wildcard docs/man/*.5)
 MAN8 := $(wildcard docs/man/*.8)
 DAEMONS := $(filter-out $(BIN)/tend,$(BINARIES))
@@ -286,6 +295,14 @@ install: all $(INSTALLED_LIB) $(INSTALLED_PC)
 	$(if $(MAN5),install -d "$(D)/share/man/man5" && install -m 644 $(MAN5) "$(D)/share/man/man5/")
 	$(if $(MAN8),install -d "$(D)/share/man/man8" && install -m 644 $(MAN8) "$(D)/share/man/man8/")
 
+	install -d "$(D)/share/bash-completion/completions" "$(D)/share/zsh/site-functions" "$(D)/share/fish/vendor_completions.d" "$(D)/share/doc/tend"
+	install -m 644 docs/completions/tend.bash "$(D)/share/bash-completion/completions/tend"
+	ln -sf tend "$(D)/share/bash-completion/completions/mcp_mesh_dev"
+	install -m 644 docs/completions/_tend "$(D)/share/zsh/site-functions/"
+	install -m 644 docs/completions/tend.fish "$(D)/share/fish/vendor_completions.d/"
+	ln -sf tend.fish "$(D)/share/fish/vendor_completions.d/mcp_mesh_dev.fish"
+	install -m 644 docs/tend.schema.json "$(D)/share/doc/tend/"
+
 # Exactly what install made; folders go only where they are ours and empty.
 uninstall:
 	rm -f "$(D)/bin/tend" "$(D)/bin/mcp_mesh_dev" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
@@ -293,7 +310,9 @@ uninstall:
 	rm -f "$(D)/lib/libtendshm.a" "$(D)/lib/pkgconfig/tendshm.pc"
 	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))") $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")
 	rm -f $(foreach m,$(MAN8),"$(D)/share/man/man8/$(notdir $(m))")
-	for d in libexec/tend include/tend/shm include/tend/base include/tend; do [ ! -d "$(D)/$$d" ] || rmdir "$(D)/$$d"; done
+	rm -f "$(D)/share/bash-completion/completions/tend" "$(D)/share/bash-completion/completions/mcp_mesh_dev" "$(D)/share/zsh/site-functions/_tend"
+	rm -f "$(D)/share/fish/vendor_completions.d/tend.fish" "$(D)/share/fish/vendor_completions.d/mcp_mesh_dev.fish" "$(D)/share/doc/tend/tend.schema.json"
+	for d in share/doc/tend libexec/tend include/tend/shm include/tend/base include/tend; do [ ! -d "$(D)/$$d" ] || rmdir "$(D)/$$d"; done
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 

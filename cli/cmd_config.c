@@ -176,7 +176,7 @@ static int dispatch(int n, char **word, const char *format)
 			return n - 1 < actions[i].operands ? out_misuse("%s needs KEY and VALUE", word[0])
 							   : out_misuse("%s: too many operands", word[0]);
 		if (format && i != 0)
-			return out_misuse("--format belongs to show");
+			return out_misuse("--format and --json belong to show");
 		switch (i) {
 		case 0:
 			return show(format ? format : "yaml");
@@ -197,12 +197,12 @@ static int dispatch(int n, char **word, const char *format)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { 0 } };
+	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 	const char *format = NULL;
 	int opt;
 
 	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
-		format = optarg;
+		format = opt == 'j' ? "json" : optarg;
 		if (strcmp(format, "yaml") != 0 && strcmp(format, "json") != 0)
 			return out_misuse("--format %s: yaml or json is wanted", format);
 	}
@@ -216,13 +216,17 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_config = {
 	.name = "config",
 	.summary = "show and change the configuration",
-	.usage = "show [--format yaml|json]\nset KEY VALUE\nreset\npath\nsave",
+	.usage = "show [--format yaml|json] [--json]\nset KEY VALUE\nreset\npath\nsave",
 	.help = "  show    what is in force: one \"key: value\" line each, or JSON\n"
+
 		"  set     put a value into the file. Booleans: true, 1, yes and on are true, all\n"
 		"          else is false\n"
 		"  reset   take everything that was set out of the file; repairs a damaged one\n"
 		"  path    where the file is\n"
 		"  save    put what is in force, the environment included, into the file\n"
+		"\n"
+		"  --format FORM  of show: yaml (default) or json\n"
+		"  --json         the same as --format json\n"
 		"\n"
 		"A value comes from the first of these that has one: an option of the command, the\n"
 		"file, the environment, the built-in default. In file and environment a value that\n"

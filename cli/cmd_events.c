@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
+#include "cli/eventjson.h"
 #include "cli/eventlog.h"
 #include "cli/instance.h"
 #include "cli/json.h"
@@ -20,64 +20,14 @@ struct show {
 	bool json, follow;
 };
 
-static bool add(cJSON *to, const char *key, cJSON *item)
-{
-	if (item && cJSON_AddItemToObject(to, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
-static cJSON *label(const struct pt_event *e, unsigned value)
-{
-	switch (e->kind) {
-	case PT_EVENT_STATE:
-		return json_text(pt_state_label(value));
-	case PT_EVENT_HEALTH:
-		return json_text(pt_health_label(value));
-	case PT_EVENT_LOG:
-		return json_text(pt_log_label(value));
-	default:
-		return cJSON_CreateNull();
-	}
-}
-
-static bool fill(cJSON *o, const struct pt_event *e)
-{
-	bool known = e->exit_kind == PT_EXIT_KNOWN;
-	char name[PT_NAME_MAX + 1] = "", text[STORY_MAX];
-
-	memcpy(name, e->name, PT_NAME_MAX);
-	return add(o, "time", json_time(e->real_ns)) && add(o, "event", json_text(pt_event_label(e->kind))) &&
-		add(o, "name", json_text(name)) && add(o, "from", label(e, e->from)) && add(o, "to", label(e, e->to)) &&
-		add(o, "reason", json_text(pt_reason_label(e->reason))) &&
-		add(o, "pid", e->pid > 0 ? cJSON_CreateNumber(e->pid) : cJSON_CreateNull()) &&
-		add(o, "exit_code",
-			known && WIFEXITED(e->wait_status) ? cJSON_CreateNumber(WEXITSTATUS(e->wait_status))
-							   : cJSON_CreateNull()) &&
-		add(o, "exit_signal",
-			known && WIFSIGNALED(e->wait_status) ? cJSON_CreateNumber(WTERMSIG(e->wait_status))
-							     : cJSON_CreateNull()) &&
-		add(o, "stage", e->stage ? json_text(pt_stage_label(e->stage)) : cJSON_CreateNull()) &&
-		add(o, "value", json_u64(e->value)) &&
-		add(o, "by_pid", e->by_pid > 0 ? cJSON_CreateNumber(e->by_pid) : cJSON_CreateNull()) &&
-		add(o, "text", json_text(story_event(e, text)));
-}
-
 static void print_one(const struct pt_event *e, bool json)
 {
 	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
-	cJSON *o;
 
-	if (!json) {
-		printf("%s %s\n", clock_rfc3339(e->real_ns, when), story_event(e, text));
-		return;
-	}
-	o = cJSON_CreateObject();
-	if (o && fill(o, e))
-		json_print_line(o);
+	if (json)
+		json_print_line(eventjson(e));
 	else
-		cJSON_Delete(o);
+		printf("%s %s\n", clock_rfc3339(e->real_ns, when), story_event(e, text));
 }
 
 static bool print_new(const struct instance *in, struct eventlog *log, const struct show *s)

@@ -9,6 +9,7 @@
 #include "cli/json.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/pick.h"
 #include "cli/view.h"
 #include "config/spec.h"
 
@@ -18,25 +19,29 @@ struct list {
 	bool json, agents, services;
 	const char *filter;
 	regex_t regex;
+	struct view_row **rows; /* those that were named; NULL = all */
+	size_t n;
 };
+
+static bool is_picked(const struct list *l, const struct view_row *r)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->rows[i] == r)
+			return true;
+	return false;
+}
 
 /* Without --agents or --services, and with both, everything. */
 static bool is_wanted(const struct list *l, const struct view_row *r)
 {
 	bool agent = r->row.ident.service == PT_SERVICE_AGENT;
 
+	if (l->rows && !is_picked(l, r))
+		return false;
 	if (l->agents != l->services && agent != l->agents)
 		return false;
 	return !l->filter || regexec(&l->regex, r->row.ident.name, 0, NULL, 0) == 0 ||
 		regexec(&l->regex, view_word(r), 0, NULL, 0) == 0;
-}
-
-static bool add(cJSON *to, const char *key, cJSON *item)
-{
-	if (item && cJSON_AddItemToObject(to, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
 }
 
 static bool is_listed(const struct view_row *r)
@@ -101,20 +106,20 @@ static bool add_row(cJSON *doc, const struct home *h, const cJSON *listed, const
 		return false;
 	spec_file_name(name, file);
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
-	ok = add(o, "name", json_text(name)) &&
-		add(o, "status", json_text(is_listed(r) ? "registered" : up ? "running_unregistered" : view_word(r))) &&
-		add(o, "registered", cJSON_CreateBool(is_listed(r))) &&
-		add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
-		add(o, "capabilities", from_listed(listed, r, "capabilities")) &&
-		add(o, "dependencies", from_listed(listed, r, "dependencies")) &&
-		add(o, "endpoint", json_text(endpoint)) &&
-		add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) &&
-		add(o, "uptime", uptime_text(v, r)) &&
-		add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
-		add(o, "process_status", json_text(up ? "running" : "stopped")) &&
-		add(o, "agent_file", json_text(known ? s.file : NULL)) &&
-		add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
-		add(o, "service_type", json_text(pt_service_label(r->row.ident.service)));
+	ok = json_add(o, "name", json_text(name)) &&
+		json_add(o, "status", json_text(is_listed(r) ? "registered" : up ? "running_unregistered" : view_word(r))) &&
+		json_add(o, "registered", cJSON_CreateBool(is_listed(r))) &&
+		json_add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
+		json_add(o, "capabilities", from_listed(listed, r, "capabilities")) &&
+		json_add(o, "dependencies", from_listed(listed, r, "dependencies")) &&
+		json_add(o, "endpoint", json_text(endpoint)) &&
+		json_add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) &&
+		json_add(o, "uptime", uptime_text(v, r)) &&
+		json_add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
+		json_add(o, "process_status", json_text(up ? "running" : "stopped")) &&
+		json_add(o, "agent_file", json_text(known ? s.file : NULL)) &&
+		json_add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
+		json_add(o, "group", json_text(known && s.group[0] ? s.group : NULL)) && json_add(o, "service_type", json_text(pt_service_label(r->row.ident.service)));
 	if (known)
 		spec_done(&s);
 	return ok;
@@ -165,6 +170,23 @@ static int print_text(const struct list *l, const struct view *v)
 	return ok ? EXIT_OK : out_fail("out of memory");
 }
 
+static int list(struct list *l, const struct view *v, char *const *names, size_t n)
+{
+	size_t unknown = 0;
+	int status;
+
+	if (n) {
+		l->rows = calloc(pick_room(v, n), sizeof(struct view_row *));
+		if (!l->rows)
+			return out_fail("out of memory");
+		unknown = pick_rows(v, names, n, l->rows, &l->n);
+		if (l->n == 0)
+			return EXIT_FAIL;
+	}
+	status = l->json ? print_json(l, v) : print_text(l, v);
+	return unknown ? EXIT_FAIL : status;
+}
+
 static int read_options(const struct command *self, int argc, char **argv, struct list *l)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
@@ -192,8 +214,6 @@ static int run(const struct command *self, int argc, char **argv)
 
 	if (opt != OPT_END)
 		return opts_status(opt);
-	if (!opts_operands(argc, 0, ""))
-		return EXIT_MISUSE;
 	if (l.filter && (r = regcomp(&l.regex, l.filter, REG_EXTENDED | REG_ICASE | REG_NOSUB)) != 0) {
 		regerror(r, &l.regex, why, sizeof(why));
 		return out_fail("--filter %s: %s", l.filter, why);
@@ -201,8 +221,9 @@ static int run(const struct command *self, int argc, char **argv)
 	if (view_take(&v, &f) < 0)
 		status = out_fail("%s", f.text);
 	else
-		status = l.json ? print_json(&l, &v) : print_text(&l, &v);
+		status = list(&l, &v, argv + optind, (size_t)(argc - optind));
 	view_done(&v);
+	free(l.rows);
 	if (l.filter)
 		regfree(&l.regex);
 	return status;
@@ -211,7 +232,7 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_list = {
 	.name = "list",
 	.summary = "list agents and services",
-	.usage = "[--agents] [--services] [--filter REGEX] [--json]",
+	.usage = "[NAME...] [--agents] [--services] [--filter REGEX] [--json]",
 	.help = "  --agents        agents only (what was started from a FILE)\n"
 		"  --services      services only (what was started as a COMMAND)\n"
 		"  --filter REGEX  those whose name or status matches this extended regular\n"

@@ -174,7 +174,7 @@ static int run(const struct command *self, int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	while ((opt = opts_next_short(self, argc, argv, options, ":hfn:")) >= 0)
+	while ((opt = opts_next_short(self, argc, argv, options, ":hqfn:")) >= 0)
 		if (!take(&a, opt)) {
 			opt = OPT_BAD;
 			break;
@@ -219,9 +219,11 @@ const struct command cmd_logs = {
 		"  --filter TEXT     lines that contain TEXT\n"
 		"  --regex RE        lines that match an extended regular expression\n"
 		"  --since T         T: 10m, 2h, today, yesterday, \"2026-11-24 10:00\", RFC 3339\n"
-		"  --until T\n"
+		"  --until T         and not after T\n"
 		"  --previous        the run before the last restart\n"
 		"  --json            one JSON object on each line\n"
+		"  --output FILE     export: into this file\n"
+		"  --format FORM     export: raw (default), text, json or csv\n"
 		"  --verify          compare the files with what was captured; says what is missing\n"
 		"\n"
 		"export writes all lines exactly as they are, to FILE or stdout. size shows what the files\n"

@@ -6,13 +6,14 @@
 #include "cli/registry.h"
 #include "cli/request.h"
 
-static int read_options(const struct command *self, int argc, char **argv, struct request *q, bool *reset)
+static int read_options(const struct command *self, int argc, char **argv, struct request *q, bool one, bool *reset)
 {
-	static const struct option options[] = { { "timeout", required_argument, NULL, 't' }, { "reset-config", no_argument, NULL, 'r' }, { 0 } };
+	static const struct option options[] = { { "timeout", required_argument, NULL, 't' }, { "reset-config", no_argument, NULL, 'r' }, { 0 } },
+		of_one[] = { { "timeout", required_argument, NULL, 't' }, { 0 } };
 	uint64_t ms;
 	int opt;
 
-	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+	while ((opt = opts_next(self, argc, argv, one ? of_one : options)) >= 0) {
 		if (opt == 'r') {
 			*reset = true;
 			continue;
@@ -50,7 +51,7 @@ static int restart(const struct command *self, int argc, char **argv, bool one)
 {
 	struct request q = { .like = { .kind = PT_COMMAND_RESTART }, .doing = "restarting", .done = "restarted" };
 	bool reset = false;
-	int opt = read_options(self, argc, argv, &q, &reset);
+	int opt = read_options(self, argc, argv, &q, one, &reset);
 
 	if (opt != OPT_END)
 		return opts_status(opt);
@@ -93,6 +94,8 @@ const struct command cmd_restart_agent = {
 	.name = "restart-agent",
 	.summary = "the same for one process",
 	.usage = "NAME [--timeout SECONDS]",
-	.help = "As tend restart NAME.\n",
+	.help = "As tend restart NAME.\n"
+		"\n"
+		"  --timeout SECONDS  how long it may take to end before it is killed\n",
 	.run = run_agent,
 };

@@ -248,14 +248,6 @@ static void print_fields(const struct field *fd, size_t n, const void *base)
 	putchar('\n');
 }
 
-static bool add(cJSON *to, const char *key, cJSON *item)
-{
-	if (item && cJSON_AddItemToObject(to, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
 /* An object for each block. */
 static bool add_fields(cJSON *to, const struct field *fd, size_t n, const void *base)
 {
@@ -264,7 +256,7 @@ static bool add_fields(cJSON *to, const struct field *fd, size_t n, const void *
 	for (size_t i = 0; i < n; i++) {
 		if (!block || strcmp(fd[i - 1].block, fd[i].block) != 0)
 			block = cJSON_AddObjectToObject(to, fd[i].block);
-		if (!block || !add(block, fd[i].key, value_of(&fd[i], base)))
+		if (!block || !json_add(block, fd[i].key, value_of(&fd[i], base)))
 			return false;
 	}
 	return true;
@@ -317,13 +309,13 @@ static bool build(cJSON *doc, const struct pt *pt)
 
 	pt_get_info(pt, &info);
 	o = cJSON_AddObjectToObject(doc, "segment");
-	if (!o || !add(o, "abi", json_u64(info.abi)) || !add(o, "capacity", json_u64(info.capacity)) ||
-		!add(o, "commands", json_u64(info.commands)) || !add(o, "uid", json_u64(info.uid)) ||
-		!add(o, "total_bytes", json_u64(info.total_bytes)) ||
-		!add(o, "created_real_ns", json_u64(info.created_real_ns)) ||
-		!add(o, "boot_id", json_text(info.boot_id)) || !add(o, "home", json_text(info.home)) ||
-		!add(o, "used", json_u64(pt_used(pt))) || !add(o, "high", json_u64(high)) ||
-		!add(o, "changes", json_u64(pt_changes(pt))))
+	if (!o || !json_add(o, "abi", json_u64(info.abi)) || !json_add(o, "capacity", json_u64(info.capacity)) ||
+		!json_add(o, "commands", json_u64(info.commands)) || !json_add(o, "uid", json_u64(info.uid)) ||
+		!json_add(o, "total_bytes", json_u64(info.total_bytes)) ||
+		!json_add(o, "created_real_ns", json_u64(info.created_real_ns)) ||
+		!json_add(o, "boot_id", json_text(info.boot_id)) || !json_add(o, "home", json_text(info.home)) ||
+		!json_add(o, "used", json_u64(pt_used(pt))) || !json_add(o, "high", json_u64(high)) ||
+		!json_add(o, "changes", json_u64(pt_changes(pt))))
 		return false;
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		struct daemon_box box;
@@ -340,8 +332,8 @@ static bool build(cJSON *doc, const struct pt *pt)
 		if (pt_read(pt, slot, &row) < 0)
 			continue;
 		o = cJSON_CreateObject();
-		if (!o || !cJSON_AddItemToArray(list, o) || !add(o, "slot", json_u64(slot)) ||
-			!add(o, "gen", json_u64(row.gen)) || !add_fields(o, row_fields, ROW_FIELDS, &row))
+		if (!o || !cJSON_AddItemToArray(list, o) || !json_add(o, "slot", json_u64(slot)) ||
+			!json_add(o, "gen", json_u64(row.gen)) || !add_fields(o, row_fields, ROW_FIELDS, &row))
 			return false;
 	}
 	return list != NULL;
@@ -383,6 +375,8 @@ const struct command cmd_snapshot = {
 	.summary = "the raw process table",
 	.usage = "[--json]",
 	.help = "Every field under the name that shm/table.h gives it; times are nanoseconds. For\n"
-		"looking at tend itself, and for tools.\n",
+		"looking at tend itself, and for tools.\n"
+		"\n"
+		"  --json  one JSON object\n",
 	.run = run,
 };

@@ -15,6 +15,7 @@
 #include "cli/daemons.h"
 #include "cli/enroll.h"
 #include "cli/foreground.h"
+#include "cli/group.h"
 #include "cli/livelog.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -40,6 +41,18 @@ static void plan_done(struct plan *p)
 	}
 	free(p->ask);
 	free(p->file);
+}
+
+/* Room for so many more. */
+static bool plan_grow(struct plan *p, size_t more)
+{
+	struct ask *ask = realloc(p->ask, (p->n + more) * sizeof(*ask));
+	char **file;
+
+	p->ask = ask ? ask : p->ask;
+	file = realloc(p->file, (p->n + more) * sizeof(*file));
+	p->file = file ? file : p->file;
+	return ask && file;
 }
 
 /* text is taken over. */
@@ -108,6 +121,29 @@ static bool plan_operand(struct plan *p, struct startopts *o, const struct insta
 	else
 		out_fail("%s", f.text);
 	return true;
+}
+
+/* All that is known of a group, as each was started before. left: operands from here on. */
+static bool plan_group(struct plan *p, const struct startopts *o, const struct instance *in, const char *operand, size_t left)
+{
+	struct fault f = { "" };
+	char **names = NULL;
+	size_t n = 0;
+	int r = group_members(&in->home, operand, &names, &n, &f);
+
+	if (r == 0 && n == 0)
+		r = group_empty(operand);
+	else if (r == 0 && o->shaped)
+		r = out_fail("%s are started as they were before; options that change how need the FILE or COMMAND again", operand);
+	else if (r < 0)
+		out_fail("%s", f.text);
+	else if (!plan_grow(p, n + left))
+		r = out_fail("out of memory");
+	for (size_t i = 0; r == 0 && i < n; i++)
+		plan_add(p, names[i], NULL, NULL);
+	p->wanted += n;
+	group_free(names, n);
+	return r == 0;
 }
 
 static bool plan_command(struct plan *p, struct startopts *o, char **command)
@@ -327,7 +363,7 @@ static int start(struct startopts *o, const struct cliconf *c, int operands, cha
 		goto out;
 	}
 	for (int i = 0; ok && i < operands; i++)
-		ok = plan_operand(&p, o, &in, operand[i]);
+		ok = group_is(operand[i]) ? plan_group(&p, o, &in, operand[i], (size_t)(operands - i)) : plan_operand(&p, o, &in, operand[i]);
 	if (command)
 		ok = plan_command(&p, o, command);
 	if (ok && (p.n || o->registry_only))
@@ -431,7 +467,7 @@ const struct command cmd_start = {
 	.name = "start",
 	.summary = "start agents, or any command",
 	.usage =
-		"FILE... [--background] [OPTION...]\n--name NAME [--background] [OPTION...] -- COMMAND [ARGUMENT...]\nNAME...",
+		"FILE... [--background] [OPTION...]\n--name NAME [--background] [OPTION...] -- COMMAND [ARGUMENT...]\nNAME... | @GROUP...",
 	.help = "A FILE is run by what its suffix names: .py by python3, .js and .mjs by node, .ts by\n"
 		"npx tsx, .jar by java -jar; an executable runs as itself. Its name is the file's\n"
 		"without the suffix, its folder the file's. NAME alone starts what was started before\n"
@@ -456,6 +492,7 @@ const struct command cmd_start = {
 		"                          (default 10/5m; 0: no limit)\n"
 		"  --stable TIME           a run of this length ends the row of restarts (default\n"
 		"                          10s)\n"
+		"  --group GROUP           put it in a group: \"tend stop @GROUP\" means all of it\n"
 		"  --health FILE|WORD      how to find out whether it works: a JSON file with probes,\n"
 		"                          policy and limits, or mesh[:PORT], http:URL, tcp:PORT,\n"
 		"                          exec:COMMAND, mcp:URL\n"

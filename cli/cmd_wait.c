@@ -126,8 +126,11 @@ const struct command cmd_wait = {
 	.name = "wait",
 	.summary = "wait until a process is running, stopped or healthy",
 	.usage = "NAME --for running|stopped|healthy [--timeout TIME]",
-	.help = "Exit status 1 if it is not within TIME (default: no limit). Stopped is whatever\n"
-		"rests: stopped, failed or completed.\n"
+	.help = "Exit status 1 if it is not so within TIME.\n"
+		"\n"
+		"  --for WHAT      running, stopped (whatever rests: stopped, failed or completed) or\n"
+		"                  healthy\n"
+		"  --timeout TIME  at most so long (default: no limit)\n"
 		"\n"
 		"Examples:\n"
 		"  tend wait web --for healthy --timeout 30s\n",

@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/eventjson.h"
 #include "cli/eventlog.h"
+#include "cli/json.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
@@ -59,6 +61,67 @@ static void tell_health(const struct view *v, const struct view_row *r)
 		printf("Brake: restarts of unhealthy processes are held back: %s\n", v->monitor.brake_reason);
 }
 
+static bool add_story(cJSON *o, const struct view *v, const struct view_row *r)
+{
+	char note[STORY_MAX], next[STORY_MAX];
+	const struct pt_life *life = &r->row.life;
+
+	story_note(v, r, note);
+	return json_add(o, "state", json_text(view_state(r))) && json_add(o, "since", json_time(life->since_real_ns)) &&
+		json_add(o, "reason", json_text(note[0] ? note : pt_reason_sentence(life->reason))) &&
+		json_add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
+		json_add(o, "health_error", json_text(r->row.health.error[0] ? r->row.health.error : NULL)) &&
+		json_add(o, "brake_reason", json_text(v->monitor.brake_since_real_ns ? v->monitor.brake_reason : NULL)) &&
+		json_add(o, "next", json_text(story_next(v, r, next)));
+}
+
+/* All events that are still there. */
+static bool add_events(cJSON *o, const struct pt *pt, const char *name, size_t *ret_n)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "events");
+	struct eventlog log;
+	struct pt_event *ev = NULL;
+	size_t n = 0;
+	bool ok;
+
+	eventlog_oldest(&log, pt);
+	ok = list && eventlog_read(&log, pt, &ev, &n) == 0;
+	for (size_t i = 0; ok && i < n; i++)
+		if (is_about(&ev[i], name)) {
+			cJSON *item = eventjson(&ev[i]);
+
+			ok = item && cJSON_AddItemToArray(list, item);
+			if (!ok)
+				cJSON_Delete(item);
+			++*ret_n;
+		}
+	free(ev);
+	return ok;
+}
+
+static int tell_json(const struct instance *in, const char *name)
+{
+	cJSON *o = cJSON_CreateObject();
+	struct view v = { 0 };
+	const struct view_row *r;
+	size_t known = 0;
+	bool ok;
+
+	if (view_load(in, &v) < 0) {
+		cJSON_Delete(o);
+		return out_fail("out of memory");
+	}
+	r = view_find(&v, name);
+	ok = json_add(o, "name", json_text(name)) && (!r || add_story(o, &v, r)) && add_events(o, in->pt, name, &known);
+	if (ok && !r && !known)
+		pick_unknown(&v, name);
+	view_done(&v);
+	if (ok && (r || known))
+		return json_print(o);
+	cJSON_Delete(o);
+	return ok ? EXIT_FAIL : out_fail("out of memory");
+}
+
 static int tell(const struct instance *in, const char *name)
 {
 	char note[STORY_MAX], next[STORY_MAX], span[CLOCK_TEXT_MAX];
@@ -92,16 +155,22 @@ static int tell(const struct instance *in, const char *name)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { 0 } };
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
-	int opt = opts_next(self, argc, argv, options), status;
+	bool json = false;
+	int opt, status;
 
+	while ((opt = opts_next(self, argc, argv, options)) >= 0)
+		json = true;
 	if (opt != OPT_END)
 		return opts_status(opt);
 	if (!opts_operands(argc, 1, "NAME"))
 		return EXIT_MISUSE;
-	status = instance_open(&in, PT_READER, &f) < 0 ? out_fail("%s", f.text) : tell(&in, argv[optind]);
+	if (instance_open(&in, PT_READER, &f) < 0)
+		status = out_fail("%s", f.text);
+	else
+		status = json ? tell_json(&in, argv[optind]) : tell(&in, argv[optind]);
 	instance_close(&in);
 	return status;
 }
@@ -109,8 +178,12 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_why = {
 	.name = "why",
 	.summary = "why a process is as it is, and what will happen next",
-	.usage = "NAME",
-	.help = "Examples:\n"
+	.usage = "NAME [--json]",
+	.help = "Its last transitions and who or what caused them.\n"
+		"\n"
+		"  --json  one JSON object, with all events that are still there\n"
+		"\n"
+		"Examples:\n"
 		"  tend why web\n",
 	.run = run,
 };

@@ -116,6 +116,21 @@ static void print_log(const struct view *v, const struct pt_row *row)
 	putchar('\n');
 }
 
+static void print_group(const char *name)
+{
+	struct home h = HOME_INIT;
+	char file[NAME_MAX_BYTES + 8];
+	struct spec s = { 0 };
+
+	spec_file_name(name, file);
+	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && h.specs_fd >= 0 && spec_load(h.specs_fd, file, &s, NULL) == 0) {
+		if (s.group[0])
+			printf(KEY "%s\n", "group", s.group);
+		spec_done(&s);
+	}
+	home_close(&h);
+}
+
 void detail_print(const struct view *v, const struct view_row *r)
 {
 	const struct pt_row *row = &r->row;
@@ -125,6 +140,7 @@ void detail_print(const struct view *v, const struct view_row *r)
 	printf(KEY "%s\n", "name", row->ident.name);
 	printf(KEY "%s, since %s", "state", view_state(r), clock_rfc3339(row->life.since_real_ns, when));
 	printf(" (%s)\n", pt_reason_sentence(row->life.reason));
+	print_group(row->ident.name);
 	if (story_note(v, r, note)[0])
 		printf(KEY "%s\n", "why", note);
 	print_run(v, r);

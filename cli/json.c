@@ -96,6 +96,14 @@ static int print_text(char *text)
 	return EXIT_OK;
 }
 
+bool json_add(cJSON *to, const char *key, cJSON *item)
+{
+	if (item && cJSON_AddItemToObject(to, key, item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
 int json_print(cJSON *tree)
 {
 	char *text = tree ? cJSON_Print(tree) : NULL;

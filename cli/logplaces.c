@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "cli/group.h"
 #include "cli/instance.h"
 #include "cli/like.h"
 #include "cli/out.h"
@@ -112,6 +113,28 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 	return found;
 }
 
+/* Members that have written nothing are none. False: nobody is in it (said). */
+static bool take_group(struct logplaces *p, const struct logplaces *all, const char *operand)
+{
+	struct home home = HOME_INIT;
+	struct fault f = { "" };
+	char **names = NULL;
+	size_t n = 0;
+	int r = home_open(NULL, HOME_READ, &home, &f);
+
+	if (r == 0)
+		r = group_members(&home, operand, &names, &n, &f);
+	home_close(&home);
+	for (size_t i = 0; i < n; i++)
+		(void)take_name(p, all, names[i]);
+	group_free(names, n);
+	if (r < 0)
+		out_fail("%s", f.text);
+	else if (n == 0)
+		group_empty(operand);
+	return n > 0;
+}
+
 static void say_unknown(const struct logplaces *all, const char *name)
 {
 	struct like like = LIKE(name);
@@ -150,7 +173,9 @@ bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces
 	memcpy(all.folder, ret->folder, sizeof(all.folder));
 	add_all(&all, true);
 	for (size_t i = 0; i < n; i++)
-		if (!take_name(ret, &all, names[i])) {
+		if (group_is(names[i])) {
+			*ret_status = take_group(ret, &all, names[i]) ? *ret_status : EXIT_FAIL;
+		} else if (!take_name(ret, &all, names[i])) {
 			say_unknown(&all, names[i]);
 			*ret_status = EXIT_FAIL;
 		}

@@ -2,6 +2,7 @@
  * tend - the command line. It keeps no state: a command reads the process table or posts a request into it, prints,
  * and ends.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cmd.h"
@@ -67,12 +68,30 @@ void command_usage(const struct command *c, FILE *to)
 	}
 }
 
+/* The options that every command has stand behind its own, in front of the examples. */
 void command_page(const struct command *c)
 {
+	static const char common[] = "  -h, --help   this page\n"
+				     "  -q, --quiet  print nothing but errors\n";
+	const char *examples = strstr(c->help, "Examples:\n");
+	size_t len = examples ? (size_t)(examples - c->help) : strlen(c->help);
+	char *own;
+
+	while (len && c->help[len - 1] == '\n')
+		len--;
+	own = strndup(c->help, len);
+	if (!own)
+		return;
 	printf("%s %s: %s\n\n", out_program(), c->name, c->summary);
 	command_usage(c, stdout);
 	putchar('\n');
-	out_text(stdout, c->help);
+	out_text(stdout, own);
+	printf("%s%s", len ? "\n\n" : "", common);
+	if (examples) {
+		putchar('\n');
+		out_text(stdout, examples);
+	}
+	free(own);
 }
 
 void command_overview(void)
@@ -81,7 +100,7 @@ void command_overview(void)
 			 "them, keeps their output.\n\n"
 			 "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
 	for (const struct command *const *c = commands; *c; c++)
-		printf("  %-14s %s\n", (*c)->name, (*c)->summary);
+		printf("  %-16s %s\n", (*c)->name, (*c)->summary);
 	out_text(stdout, "\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
 }
 
@@ -116,7 +135,7 @@ int main(int argc, char **argv)
 		command_overview();
 		return out_finish(EXIT_OK);
 	}
-	c = is_option(argv[1], "--version") ? &cmd_version : command_find(argv[1]);
+	c = is_option(argv[1], "--version") ? &cmd_version : strcmp(argv[1], cmd_complete.name) == 0 ? &cmd_complete : command_find(argv[1]);
 	if (!c)
 		return out_finish(unknown(argv[1]));
 	out_command(c);

@@ -10,6 +10,13 @@
 
 #define MAX_OPTIONS 64
 
+/* Options of every command; their values are none that a command uses. */
+enum { HELP = 0x10000, QUIET };
+
+/* While a command is asked for its options instead of being run. */
+static bool listing;
+static struct option listed[MAX_OPTIONS + 3];
+
 /* The option that was perhaps meant, or NULL. */
 static const char *option_like(const char *name, size_t len, const struct option *options)
 {
@@ -55,24 +62,36 @@ static void explain_bad(const char *arg, const struct option *options)
 
 int opts_next(const struct command *c, int argc, char **argv, const struct option *options)
 {
-	return opts_next_short(c, argc, argv, options, ":h");
+	return opts_next_short(c, argc, argv, options, ":hq");
 }
 
 int opts_next_short(const struct command *c, int argc, char **argv, const struct option *options, const char *letters)
 {
-	struct option all[MAX_OPTIONS + 2] = { 0 };
+	struct option all[MAX_OPTIONS + 3] = { 0 };
+	static bool quiet;
 	int n = 0, opt;
 
 	while (n < MAX_OPTIONS && options[n].name) {
 		all[n] = options[n];
 		n++;
 	}
-	all[n] = (struct option){ "help", no_argument, NULL, 'h' };
+	all[n++] = (struct option){ "help", no_argument, NULL, HELP };
+	all[n] = (struct option){ "quiet", no_argument, NULL, QUIET };
+	if (listing) {
+		memcpy(listed, all, sizeof(all));
+		return OPT_HELP;
+	}
 	opterr = 0;
-	opt = getopt_long(argc, argv, letters, all, NULL);
+	do {
+		opt = getopt_long(argc, argv, letters, all, NULL);
+		quiet = quiet || opt == QUIET || opt == 'q';
+	} while (opt == QUIET || opt == 'q');
 	switch (opt) {
 	case -1:
+		if (quiet)
+			out_quiet();
 		return OPT_END;
+	case HELP:
 	case 'h':
 		command_page(c);
 		return OPT_HELP;
@@ -85,6 +104,19 @@ int opts_next_short(const struct command *c, int argc, char **argv, const struct
 	default:
 		return opt;
 	}
+}
+
+const struct option *opts_of(const struct command *c)
+{
+	char name[32];
+	char *argv[] = { name, NULL };
+
+	listing = true;
+	memset(listed, 0, sizeof(listed));
+	(void)str_copy(name, sizeof(name), c->name);
+	(void)c->run(c, 1, argv);
+	listing = false;
+	return listed;
 }
 
 int opts_status(int opt)

@@ -17,8 +17,10 @@ enum { OPT_END = -1, OPT_BAD = -2, OPT_HELP = -3, OPT_FAILED = -4 };
  * (shown; exit with EXIT_OK).
  * options ends with an all-zero entry; long options may be cut to a unique beginning. */
 int opts_next(const struct command *c, int argc, char **argv, const struct option *options);
-/* The same for a command that has options of one letter: letters as for getopt(3), with ":h" in front. */
+/* The same for a command that has options of one letter: letters as for getopt(3), with ":hq" in front. */
 int opts_next_short(const struct command *c, int argc, char **argv, const struct option *options, const char *letters);
+/* All long options of a command, ending with an all-zero entry; valid until the next call. Every command reads its options before it does anything. */
+const struct option *opts_of(const struct command *c);
 /* The exit status for those that end a command; OPT_FAILED (said; no misuse) is for the callers' own use. */
 int opts_status(int opt);
 

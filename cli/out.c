@@ -20,6 +20,7 @@
 static const struct command *current;
 static char progress[256]; /* the line of progress, "" = none */
 static pthread_mutex_t speaking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static bool is_quiet;
 static int lost; /* errno of the first output that could not be written */
 
 void out_init(void)
@@ -39,6 +40,17 @@ void out_init(void)
 	}
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	setvbuf(stderr, NULL, _IOLBF, TEXT_MAX); /* a line in one write, so that those of several commands don't mix */
+}
+
+void out_quiet(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && fflush(stdout) == 0)
+		(void)dup2(fd, STDOUT_FILENO);
+	if (fd >= 0)
+		close(fd);
+	is_quiet = true;
 }
 
 void out_command(const struct command *c)
@@ -190,7 +202,7 @@ void out_waiting(uint64_t since_boot_ns, const char *fmt, ...)
 void out_progress(const char *text)
 {
 	pthread_mutex_lock(&speaking);
-	if ((text || progress[0]) && term_is_tty(STDERR_FILENO)) {
+	if ((text || progress[0]) && !is_quiet && term_is_tty(STDERR_FILENO)) {
 		(void)str_copy(progress, sizeof(progress), text ? text : "");
 		draw(progress);
 	}

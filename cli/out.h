@@ -30,6 +30,9 @@ void out_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same with the usage behind it. Returns EXIT_MISUSE. */
 int out_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* From here on nothing but complaints is said: stdout goes nowhere, and there is no line of progress. */
+void out_quiet(void);
+
 /* Hand what was printed to the kernel. False: no one can read it any more (the reader left, or the disk is full), so
  * go home. */
 bool out_flush(void);

@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "cli/group.h"
 #include "cli/like.h"
 #include "cli/out.h"
 
@@ -35,7 +36,7 @@ static bool has(struct view_row *const *rows, size_t n, const struct view_row *r
 
 bool pick_is_pattern(const char *name)
 {
-	return strpbrk(name, "*?[") != NULL;
+	return group_is(name) || strpbrk(name, "*?[") != NULL;
 }
 
 size_t pick_room(const struct view *v, size_t n)
@@ -43,17 +44,24 @@ size_t pick_room(const struct view *v, size_t n)
 	return (n > v->n ? n : v->n) + 1;
 }
 
+/* pattern: as the shell's, or "@GROUP". */
 static size_t add_matching(const struct view *v, const char *pattern, struct view_row **ret, size_t *found)
 {
+	struct home h = HOME_INIT;
 	size_t matches = 0;
 
+	if (group_is(pattern))
+		(void)home_open(NULL, HOME_READ, &h, NULL);
 	for (size_t i = 0; i < v->n; i++) {
-		if (fnmatch(pattern, v->row[i].row.ident.name, 0) != 0)
+		const char *name = v->row[i].row.ident.name;
+
+		if (group_is(pattern) ? !group_holds(&h, pattern, name) : fnmatch(pattern, name, 0) != 0)
 			continue;
 		matches++;
 		if (!has(ret, *found, &v->row[i]))
 			ret[(*found)++] = &v->row[i];
 	}
+	home_close(&h);
 	return matches;
 }
 
@@ -66,7 +74,10 @@ size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view
 
 		if (pick_is_pattern(names[i])) {
 			if (add_matching(v, names[i], ret, &found) == 0) {
-				out_fail("no process matches %s; \"tend status\" lists them", names[i]);
+				if (group_is(names[i]))
+					group_empty(names[i]);
+				else
+					out_fail("no process matches %s; \"tend status\" lists them", names[i]);
 				unknown++;
 			}
 		} else if (!r) {

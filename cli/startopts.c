@@ -145,6 +145,17 @@ static bool read_name(struct startopts *o, const char *text)
 	return false;
 }
 
+static bool read_group(struct startopts *o, const char *text)
+{
+	struct fault f;
+
+	if (name_check(text, &f) < 0) {
+		out_misuse("--group: %s", f.text);
+		return false;
+	}
+	return str_copy(o->base.group, sizeof(o->base.group), text);
+}
+
 static bool read_cwd(struct startopts *o, const char *text)
 {
 	struct stat st;
@@ -160,7 +171,7 @@ static bool read_cwd(struct startopts *o, const char *text)
 
 
 enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, SEPARATE_STDERR, LOG_SIZE, LOG_AGE,
-	LOG_KEEP, LOG_KEEP_AGE, LOG_KEEP_BYTES, HEALTH,
+	LOG_KEEP, LOG_KEEP_AGE, LOG_KEEP_BYTES, HEALTH, GROUP,
 	REGISTRY_ONLY, NO_REGISTRY, CONFIG /* + enum conf_key; the last */ };
 
 static bool read_seconds(const char *what, const char *text, uint32_t *ret)
@@ -262,6 +273,8 @@ static bool take(struct startopts *o, int opt, char *value)
 		return read_ms("--restart-delay", value, &o->base.restart_delay_ms);
 	case MAX_DELAY:
 		return read_ms("--restart-max-delay", value, &o->base.restart_max_delay_ms);
+	case GROUP:
+		return read_group(o, value);
 	case HEALTH:
 		return read_health(o, value);
 	case LIMIT:
@@ -301,6 +314,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		{ "restart-delay", required_argument, NULL, DELAY },
 		{ "restart-max-delay", required_argument, NULL, MAX_DELAY },
 		{ "restart-limit", required_argument, NULL, LIMIT },
+		{ "group", required_argument, NULL, GROUP },
 		{ "health", required_argument, NULL, HEALTH },
 		{ "stable", required_argument, NULL, STABLE },
 		{ "separate-stderr", no_argument, NULL, SEPARATE_STDERR },

@@ -19,14 +19,6 @@ struct totals {
 };
 
 /* cJSON's adding functions take over nothing on failure. */
-static bool add(cJSON *to, const char *key, cJSON *item)
-{
-	if (item && cJSON_AddItemToObject(to, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
 /* Address and database of the registry that we run: from what was written down, and from its specification. */
 static bool add_address(cJSON *o, const struct home *h)
 {
@@ -46,8 +38,8 @@ static bool add_address(cJSON *o, const struct home *h)
 	for (char **e = s.env; known && *e; e++)
 		if (strncmp(*e, key, sizeof(key) - 1) == 0)
 			db = *e + sizeof(key) - 1;
-	ok = add(o, "host", json_text(host[0] ? host : NULL)) && add(o, "port", port ? cJSON_CreateNumber((double)port) : cJSON_CreateNull()) &&
-		add(o, "url", json_text(text[0] ? text : NULL)) && add(o, "database_path", json_text(db));
+	ok = json_add(o, "host", json_text(host[0] ? host : NULL)) && json_add(o, "port", port ? cJSON_CreateNumber((double)port) : cJSON_CreateNull()) &&
+		json_add(o, "url", json_text(text[0] ? text : NULL)) && json_add(o, "database_path", json_text(db));
 	if (known)
 		spec_done(&s);
 	return ok;
@@ -61,25 +53,25 @@ static bool add_registry(cJSON *doc, const struct home *h, const struct view *v)
 	for (size_t i = 0; i < v->n; i++)
 		if (v->row[i].row.ident.service == PT_SERVICE_REGISTRY)
 			reg = &v->row[i];
-	if (!o || !add(o, "url", json_text(v->monitor.registry_url[0] ? v->monitor.registry_url : NULL)) ||
-		!add(o, "answers", json_text(pt_registry_label(v->monitor.registry_state))) ||
-		!add(o, "error", json_text(v->monitor.registry_error[0] ? v->monitor.registry_error : NULL)))
+	if (!o || !json_add(o, "url", json_text(v->monitor.registry_url[0] ? v->monitor.registry_url : NULL)) ||
+		!json_add(o, "answers", json_text(pt_registry_label(v->monitor.registry_state))) ||
+		!json_add(o, "error", json_text(v->monitor.registry_error[0] ? v->monitor.registry_error : NULL)))
 		return false;
 	if (!reg && v->monitor.registry_state == PT_REGISTRY_REACHABLE) /* one that tend does not supervise */
-		return add(o, "status", json_text("running")) && add(o, "health", json_text("healthy")) &&
-			add(o, "message", json_text("Registry answers"));
+		return json_add(o, "status", json_text("running")) && json_add(o, "health", json_text("healthy")) &&
+			json_add(o, "message", json_text("Registry answers"));
 	if (!reg) {
 		database = cJSON_AddObjectToObject(o, "database");
-		return add(o, "status", json_text("not_running")) && add(o, "health", json_text("unknown")) &&
-			add(o, "message", json_text("Registry is not running")) && database &&
-			add(database, "status", json_text("unknown")) &&
-			add(database, "message", json_text("Registry is not running"));
+		return json_add(o, "status", json_text("not_running")) && json_add(o, "health", json_text("unknown")) &&
+			json_add(o, "message", json_text("Registry is not running")) && database &&
+			json_add(database, "status", json_text("unknown")) &&
+			json_add(database, "message", json_text("Registry is not running"));
 	}
-	return add(o, "status", json_text(view_is_up(reg) ? "running" : "stopped")) &&
-		add(o, "pid", view_is_up(reg) ? cJSON_CreateNumber(reg->row.life.pid) : cJSON_CreateNull()) &&
-		add(o, "uptime", json_seconds(view_uptime_ns(v, reg))) && add_address(o, h) &&
-		add(o, "health", json_text(pt_health_label(reg->row.health.verdict))) &&
-		add(o, "message", json_text(view_is_up(reg) ? "Registry is running" : "Registry is stopped"));
+	return json_add(o, "status", json_text(view_is_up(reg) ? "running" : "stopped")) &&
+		json_add(o, "pid", view_is_up(reg) ? cJSON_CreateNumber(reg->row.life.pid) : cJSON_CreateNull()) &&
+		json_add(o, "uptime", json_seconds(view_uptime_ns(v, reg))) && add_address(o, h) &&
+		json_add(o, "health", json_text(pt_health_label(reg->row.health.verdict))) &&
+		json_add(o, "message", json_text(view_is_up(reg) ? "Registry is running" : "Registry is stopped"));
 }
 
 static const char *registry_url(const struct spec *s)
@@ -101,9 +93,10 @@ static bool add_from_spec(cJSON *o, const struct home *h, const char *name)
 
 	spec_file_name(name, file);
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
-	ok = add(o, "agent_file", json_text(known ? s.file : NULL)) &&
-		add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
-		add(o, "registry_url", json_text(known ? registry_url(&s) : NULL));
+	ok = json_add(o, "agent_file", json_text(known ? s.file : NULL)) &&
+		json_add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
+		json_add(o, "registry_url", json_text(known ? registry_url(&s) : NULL)) &&
+		json_add(o, "group", json_text(known && s.group[0] ? s.group : NULL));
 	if (known)
 		spec_done(&s);
 	return ok;
@@ -120,12 +113,12 @@ static bool add_agent(
 	t->running += up;
 	t->healthy += up && healthy;
 	t->registered += registered;
-	return o && add(o, "status", json_text(up ? "running" : "stopped")) &&
-		add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
-		add(o, "uptime", json_seconds(view_uptime_ns(v, r))) && add_from_spec(o, h, r->row.ident.name) &&
-		add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
-		add(o, "registered", cJSON_CreateBool(registered)) &&
-		add(o, "message", json_text(up ? "Agent is running" : "Agent is not running"));
+	return o && json_add(o, "status", json_text(up ? "running" : "stopped")) &&
+		json_add(o, "pid", up && r->row.life.pid > 0 ? cJSON_CreateNumber(r->row.life.pid) : cJSON_CreateNull()) &&
+		json_add(o, "uptime", json_seconds(view_uptime_ns(v, r))) && add_from_spec(o, h, r->row.ident.name) &&
+		json_add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
+		json_add(o, "registered", cJSON_CreateBool(registered)) &&
+		json_add(o, "message", json_text(up ? "Agent is running" : "Agent is not running"));
 }
 
 static bool add_daemons(cJSON *doc, const struct view *v)
@@ -136,10 +129,10 @@ static bool add_daemons(cJSON *doc, const struct view *v)
 		const struct view_daemon *d = &v->daemon[role];
 		cJSON *o = cJSON_AddObjectToObject(daemons, role_name(role));
 
-		if (!o || !add(o, "pid", view_daemon_lives(d) ? cJSON_CreateNumber(d->rec.pid) : cJSON_CreateNull()) ||
-			!add(o, "state", json_text(view_daemon_state(d))) ||
-			!add(o, "since", json_time(d->rec.since_real_ns)) ||
-			!add(o, "restarts", cJSON_CreateNumber(d->rec.restarts)))
+		if (!o || !json_add(o, "pid", view_daemon_lives(d) ? cJSON_CreateNumber(d->rec.pid) : cJSON_CreateNull()) ||
+			!json_add(o, "state", json_text(view_daemon_state(d))) ||
+			!json_add(o, "since", json_time(d->rec.since_real_ns)) ||
+			!json_add(o, "restarts", cJSON_CreateNumber(d->rec.restarts)))
 			return false;
 	}
 	return daemons != NULL;
@@ -149,10 +142,10 @@ static bool add_system(cJSON *doc, const struct totals *t)
 {
 	cJSON *o = cJSON_AddObjectToObject(doc, "system");
 
-	return o && add(o, "total_agents", cJSON_CreateNumber(t->agents)) &&
-		add(o, "running_agents", cJSON_CreateNumber(t->running)) &&
-		add(o, "registered_agents", cJSON_CreateNumber(t->registered)) &&
-		add(o, "healthy_agents", cJSON_CreateNumber(t->healthy));
+	return o && json_add(o, "total_agents", cJSON_CreateNumber(t->agents)) &&
+		json_add(o, "running_agents", cJSON_CreateNumber(t->running)) &&
+		json_add(o, "registered_agents", cJSON_CreateNumber(t->registered)) &&
+		json_add(o, "healthy_agents", cJSON_CreateNumber(t->healthy));
 }
 
 static bool add_monitor(cJSON *doc, const struct view *v)
@@ -160,16 +153,16 @@ static bool add_monitor(cJSON *doc, const struct view *v)
 	const struct pt_monitor *m = &v->monitor;
 	cJSON *o = cJSON_AddObjectToObject(doc, "monitor");
 
-	return o && add(o, "cycles", cJSON_CreateNumber((double)m->cycles)) &&
-		add(o, "requests", cJSON_CreateNumber((double)m->requests)) &&
-		add(o, "cycle_cpu_ns", cJSON_CreateNumber((double)m->cycle_cpu_ns)) &&
-		add(o, "registry_agents", cJSON_CreateNumber(m->registry_agents)) &&
-		add(o, "configuration_error", json_text(m->conf_error[0] ? m->conf_error : NULL)) &&
-		add(o, "brake_since", json_time(m->brake_since_real_ns)) &&
-		add(o, "brake_reason", json_text(m->brake_reason[0] ? m->brake_reason : NULL)) &&
-		add(o, "alerts_sent", cJSON_CreateNumber((double)m->alerts_sent)) &&
-		add(o, "alerts_lost", cJSON_CreateNumber((double)m->alerts_lost)) &&
-		add(o, "alerts_queued", cJSON_CreateNumber(m->alerts_queued));
+	return o && json_add(o, "cycles", cJSON_CreateNumber((double)m->cycles)) &&
+		json_add(o, "requests", cJSON_CreateNumber((double)m->requests)) &&
+		json_add(o, "cycle_cpu_ns", cJSON_CreateNumber((double)m->cycle_cpu_ns)) &&
+		json_add(o, "registry_agents", cJSON_CreateNumber(m->registry_agents)) &&
+		json_add(o, "configuration_error", json_text(m->conf_error[0] ? m->conf_error : NULL)) &&
+		json_add(o, "brake_since", json_time(m->brake_since_real_ns)) &&
+		json_add(o, "brake_reason", json_text(m->brake_reason[0] ? m->brake_reason : NULL)) &&
+		json_add(o, "alerts_sent", cJSON_CreateNumber((double)m->alerts_sent)) &&
+		json_add(o, "alerts_lost", cJSON_CreateNumber((double)m->alerts_lost)) &&
+		json_add(o, "alerts_queued", cJSON_CreateNumber(m->alerts_queued));
 }
 
 static bool add_processes(cJSON *doc, const struct view *v, struct view_row *const *rows, size_t n)
@@ -201,8 +194,8 @@ static bool build(cJSON *doc, const struct home *h, const struct view *v, struct
 			return false;
 	}
 	return add_system(doc, &t) && add_monitor(doc, v) && add_processes(doc, v, rows, n) && add_daemons(doc, v) &&
-		add(doc, "table_written", json_time(v->written_real_ns)) &&
-		add(doc, "supervised", cJSON_CreateBool(v->supervised));
+		json_add(doc, "table_written", json_time(v->written_real_ns)) &&
+		json_add(doc, "supervised", cJSON_CreateBool(v->supervised));
 }
 
 int statusjson_print(const struct view *v, struct view_row *const *rows, size_t n)

@@ -190,7 +190,7 @@ static int get_health(const cJSON *doc, struct spec *s, struct fault *f)
 
 static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 {
-	char *name = NULL;
+	char *name = NULL, *group = NULL;
 	int r = get_text(doc, "name", 1, &name, f);
 
 	if (r == 0)
@@ -198,6 +198,9 @@ static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 	if (r < 0)
 		return r;
 	str_copy(s->name, sizeof(s->name), name);
+	if ((r = get_text(doc, "group", 0, &group, f)) < 0 || (group && (r = name_check(group, f)) < 0))
+		return r;
+	str_copy(s->group, sizeof(s->group), group ? group : "");
 	if ((r = get_text(doc, "exe", 1, &s->exe, f)) < 0 || (r = get_text(doc, "cwd", 1, &s->cwd, f)) < 0 ||
 	    (r = get_text(doc, "file", 0, &s->file, f)) < 0 || (r = get_vector(doc, "argv", &s->argv, f)) < 0 ||
 	    (r = get_vector(doc, "env", &s->env, f)) < 0)
@@ -281,7 +284,7 @@ char *spec_print(const struct spec *s)
 	     cJSON_AddStringToObject(doc, "service_type", service_words[s->service]);
 	log = ok ? cJSON_AddObjectToObject(doc, "log") : NULL;
 	ok = log && cJSON_AddBoolToObject(log, "separate_stderr", s->separate_stderr);
-	ok = ok && (!s->health || cJSON_AddRawToObject(doc, "health", s->health));
+	ok = ok && (!s->group[0] || cJSON_AddStringToObject(doc, "group", s->group)) && (!s->health || cJSON_AddRawToObject(doc, "health", s->health));
 	for (size_t i = 0; ok && i < NUMBERS; i++)
 		ok = cJSON_AddNumberToObject(numbers[i].log ? log : doc, numbers[i].key, get_number(s, &numbers[i])) != NULL;
 	if (ok && cJSON_AddItemToObject(doc, "argv", argv)) {

@@ -28,6 +28,7 @@
 
 struct spec {
 	char name[NAME_MAX_BYTES];
+	char group[NAME_MAX_BYTES]; /* "" = none; for the CLI alone */
 	char *exe;	/* absolute path of the program */
 	char **argv;	/* NULL-terminated, at least one; argv[0] as typed */
 	char **env;	/* "KEY=VALUE", NULL-terminated */

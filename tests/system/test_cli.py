@@ -258,7 +258,6 @@ def test_help(tend):
         (["wait", "a", "--for", "rich"], "running, stopped or healthy"),
         (["wait", "--for", "running"], "NAME missing"),
         (["wait", "a", "--for", "running", "--timeout", "x"], "not a duration"),
-        (["list", "x"], "takes no operands"),
         (["snapshot", "x"], "takes no operands"),
         (["version", "x"], "takes no operands"),
         (["doctor", "x"], "takes no operands"),

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import TOP
+from harness import TEND_BIN, TOP
 
 FOLDERS = "base shm config guardian spawner monitor logger cli tests tools docs examples".split()
 TEXTS = sorted([TOP / "README.md", *TOP.glob("*/*.md")])
@@ -25,20 +25,37 @@ def options_of(tend, command):
     return set(re.findall(r"--[a-z][a-z-]+", usage_and_help.split("Examples:")[0]))
 
 
-def man(path):
-    """A page as plain text, its font changes and escaped hyphens taken away."""
-    return re.sub(r"\\f[BIRP]", "", text(path)).replace("\\-", "-")
+def plain(roff):
+    """A manual page as plain text, its font changes and escaped hyphens taken away."""
+    return re.sub(r"\\f[BIRP]", "", roff).replace("\\-", "-")
+
+
+def page_of(command):
+    """The manual page of a command, as make builds it."""
+    return subprocess.run([TOP / "tools/manpage.sh", TEND_BIN / "tend", command, "1.2.3"], capture_output=True, text=True, check=True).stdout
+
+
+def offered(tend, *words):
+    """What the completion offers for the last word."""
+    lines = tend.run("complete", len(words), "tend", *words).stdout.splitlines()
+    return {line.split("\t")[0] for line in lines}
 
 
 def test_every_command_and_option_is_documented(tend):
-    page, readme = man("docs/man/tend.1"), text("README.md")
+    """Help, manual page, completion and README know the same commands and options, and the programs take them."""
+    page, readme = plain(text("docs/man/tend.1")), text("README.md")
     commands = commands_of(tend)
     assert {"start", "stop", "status", "help"} <= set(commands)
+    assert offered(tend, "") == set(commands)
     for command in commands:
         assert re.search(rf"tend {command}\b", page), f"tend {command} is not in tend.1"
         assert re.search(rf"^\| .*`{command}\b", readme, re.M), f"{command} is not in the README's table of commands"
-        for option in options_of(tend, command):
-            assert option in page, f"{command} {option} is not in tend.1"
+        explained = options_of(tend, command)
+        listed = set(re.findall(r"--[a-z][a-z-]+", " ".join(re.findall(r'^\.B "(.*)"$', plain(page_of(command)), re.M))))
+        taken = offered(tend, command, "--")
+        assert explained - {"--version"} == taken, f"{command}: help and what it takes"
+        assert listed == taken, f"{command}: manual page and what it takes"
+        for option in explained:
             assert option in readme, f"{command} {option} is not in the README"
 
 
@@ -46,7 +63,7 @@ def test_defaults_are_those_of_the_code(tend):
     """The README's table of options, the help text, and config/spec.h."""
     header = text("config/spec.h")
     number = {key: int(value) for key, value in re.findall(r"#define SPEC_(\w+) (\d+)u", header)}
-    help_text, readme, page = tend.run("help", "start").stdout, text("README.md"), man("docs/man/tend.1")
+    help_text, readme, page = tend.run("help", "start").stdout, text("README.md"), plain(page_of("start"))
 
     def span(ms):
         return f"{ms}ms" if ms < 1000 else f"{ms // 1000}s"
@@ -62,7 +79,7 @@ def test_defaults_are_those_of_the_code(tend):
         about = " ".join(re.search(rf"^  {option} (.*(?:\n {{8,}}.*)*)", help_text, re.M)[1].split())  # however it is wrapped
         assert re.search(rf"\(default {re.escape(default)}[);:]", about), f"help of {option}: {default}"
         assert re.search(rf"^\| `{option} \S+` \| {re.escape(default)} \|", readme, re.M), f"README, {option}: {default}"
-        assert re.search(rf"{option} [^.]+\n(.*\n)?.*Default {re.escape(default)}[.;]", page), f"tend.1, {option}: {default}"
+        assert re.search(rf'^\.B "{option} .*"\n[^.]*\(default\s{re.escape(default)}[);:]', page, re.M), f"tend-start.1, {option}: {default}"
 
 
 def test_limits_are_those_of_the_code():
@@ -97,10 +114,17 @@ def test_the_files_that_folder_readmes_name_exist():
                     assert list(path.parent.glob(name)) or list(path.parent.glob(f"{name}.[ch]")), f"{path.relative_to(TOP)}: {name}"
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in (TOP / "docs/man").iterdir()))
-def test_man_pages_have_no_warnings(page):
+PAGES = [path for path in (TOP / "docs/man").iterdir() if path.is_file()]
+
+
+@pytest.mark.parametrize("page", [*sorted(path.name for path in PAGES), "start", "logs", "config", "version", "status"])
+def test_man_pages_have_no_warnings(page, tmp_path):
     if not shutil.which("man") or not shutil.which("groff"):
         pytest.skip("man or groff is not installed")
-    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", TOP / "docs/man" / page], capture_output=True, text=True,
+    path = TOP / "docs/man" / page
+    if not path.exists():
+        path = tmp_path / f"tend-{page}.1"
+        path.write_text(page_of(page))
+    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", path], capture_output=True, text=True,
                           env={"MANWIDTH": "100", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}, timeout=60)  # fmt: skip
     assert done.returncode == 0 and done.stderr == ""

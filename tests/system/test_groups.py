@@ -1,0 +1,91 @@
+"""Groups (@NAME), patterns, any number of names, and --quiet."""
+
+import re
+
+from common import one_line, start
+from harness import helper
+
+
+def web(tend, *names, group="web"):
+    for name in names:
+        start(tend, name, helper("sleeper"), options=("--group", group))
+
+
+def up(tend):
+    return {row["name"] for row in tend.status()["processes"] if row["status"] == "running"}
+
+
+def test_a_group_is_all_that_was_put_there(tend):
+    web(tend, "a", "b")
+    web(tend, "c", group="db")
+    start(tend, "loner", helper("sleeper"))
+    assert re.findall(r"^([a-z]\w*) ", tend.run("list", "@web").stdout, re.M) == ["a", "b"]
+    assert set(tend.json("list", "@web", "loner")) == {"a", "b", "loner"}
+    assert {row["name"] for row in tend.json("status", "@db")["processes"]} == {"c"}
+    assert re.search(r"^group +web$", tend.run("status", "a").stdout, re.M)
+    assert tend.run("stop", "@web", "c").stdout == "a: stopped\nb: stopped\nc: stopped\n"
+    assert up(tend) == {"loner"}
+    out = tend.run("start", "@web", "--background").stdout
+    assert re.fullmatch(r"a: started \(pid \d+\)\nb: started \(pid \d+\)\n", out), out
+    assert up(tend) == {"a", "b", "loner"}
+    before = tend.pid("a"), tend.pid("loner")
+    tend.run("restart", "@web")
+    assert tend.pid("a") != before[0] and tend.pid("loner") == before[1]
+
+
+def test_the_logs_of_a_group(tend):
+    for name, group in (("a", "web"), ("b", "web"), ("c", "db")):
+        start(tend, name, "sh", "-c", f"echo line of {name}; exec sleep 1000", options=("--group", group))
+        tend.wait_log(name, "line of")
+    out = tend.run("logs", "@web").stdout
+    assert sorted(out.splitlines()) == ["a | line of a", "b | line of b"]
+
+
+def test_nobody_is_in_it(tend):
+    start(tend, "a", helper("sleeper"))
+    for command in (["stop"], ["status"], ["list"], ["restart"], ["logs"], ["start"], ["remove"]):
+        done = tend.run(*command, "@nosuch", check=False)
+        assert done.returncode == 1, command
+        assert "no process is in the group nosuch" in one_line(done.stderr)
+    assert tend.status("a")["status"] == "running"
+
+
+def test_a_group_is_kept_and_can_be_changed(tend):
+    web(tend, "a")
+    tend.run("stop")
+    assert "a: started" in tend.run("start", "@web", "--background").stdout
+    tend.run("stop", "a")
+    web(tend, "a", group="other")
+    assert tend.run("status", "@web", check=False).returncode == 1
+    assert {row["name"] for row in tend.json("status", "@other")["processes"]} == {"a"}
+
+
+def test_what_is_no_group(tend):
+    for bad in ("", "@web", "a b", "-x", ".x", "x" * 64, "a/b"):
+        done = tend.run("start", f"--group={bad}", "--name", "a", "--background", "--", helper("sleeper"), check=False)
+        assert (done.returncode, done.stdout) == (2, ""), bad
+        assert "--group" in done.stderr.splitlines()[0]
+
+
+def test_hundreds_of_names(tend):
+    """Known and unknown, patterns and repetitions: each process once, each unknown said."""
+    web(tend, "a", "b")
+    done = tend.run("status", "--json", *(["a", "b", "*", "@web"] * 100), *(f"no{i}" for i in range(100)), check=False)
+    assert done.returncode == 1
+    assert done.stdout.count('"service_type"') == 2
+    assert len(done.stderr.splitlines()) == 100
+
+
+def test_quiet(tend):
+    """Nothing on standard output, the same exit status, complaints as ever."""
+    done = tend.run("start", "--quiet", "--name", "a", "--background", "--", helper("sleeper"))
+    assert (done.stdout, done.stderr) == ("", "")
+    assert tend.run("status", "-q", "a").stdout == ""
+    for command in (["restart", "a"], ["signal", "a", "WINCH"], ["stop", "a"]):
+        assert tend.run(*command, "--quiet").stdout == ""
+    done = tend.run("status", "-q", "a", check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+    done = tend.run("stop", "-q", "nosuch", check=False)
+    assert (done.returncode, done.stdout) == (1, "") and "nosuch" in one_line(done.stderr)
+    assert tend.run("remove", "a", "-q").stdout == ""
+    assert tend.run("stop", "-q").stdout == ""

@@ -1,0 +1,90 @@
+"""What --json prints is what docs/tend.schema.json describes, all of it: a key that the schema does not know is a failure here, although programs must bear it."""
+
+import copy
+import json
+
+import jsonschema
+import pytest
+
+from common import start
+from harness import TOP, helper
+
+SCHEMA = json.loads((TOP / "docs/tend.schema.json").read_text())
+
+# Command, definition, and whether each line is a document of its own.
+COMMANDS = [
+    (["status"], "status", False),
+    (["status", "a", "dead"], "status", False),
+    (["list"], "list", False),
+    (["monitor"], "monitor", False),
+    (["monitor", "--verbose"], "monitor", False),
+    (["stats"], "stats", False),
+    (["stats", "--system"], "stats", False),
+    (["why", "a"], "why", False),
+    (["why", "gone"], "why", False),
+    (["doctor"], "doctor", False),
+    (["version"], "version", False),
+    (["config", "show"], "config", False),
+    (["orphans"], "orphans", False),
+    (["snapshot"], "snapshot", False),
+    (["events"], "event", True),
+    (["events", "a"], "event", True),
+    (["logs"], "log", True),
+    (["logs", "size"], "log_size", True),
+    (["logs", "--verify"], "log_verify", True),
+]
+
+
+def closed(schema):
+    """The same, but objects whose keys are listed may have no others."""
+    if isinstance(schema, dict):
+        schema = {key: closed(value) for key, value in schema.items()}
+        if "properties" in schema and "additionalProperties" not in schema:
+            schema["additionalProperties"] = False
+    elif isinstance(schema, list):
+        schema = [closed(value) for value in schema]
+    return schema
+
+
+def validator(name):
+    schema = closed(copy.deepcopy(SCHEMA))
+    schema["$ref"] = f"#/$defs/{name}"
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        validator("version").validate({"name": "tend", "version": 1})
+    with pytest.raises(jsonschema.ValidationError):
+        validator("version").validate({"name": "tend", "version": "1", "more": 1})
+
+
+def test_output_is_as_described(tend):
+    agent = tend.work / "a.py"
+    agent.write_text("import time\nprint('2026-01-01 10:00:00 - a - ERROR - x', flush=True)\ntime.sleep(1000)\n")
+    tend.run("start", agent, "--background", "--group", "g")
+    start(tend, "dead", helper("crasher"), "0", "3", options=("--restart", "no"))
+    start(tend, "gone", "true", options=("--restart", "no"))
+    for name in ("dead", "gone"):
+        tend.wait(name, "stopped")
+    tend.run("remove", "gone")
+    tend.wait_log("a", "ERROR")
+    for command, name, lines in COMMANDS:
+        text = tend.run(*command, "--json", check=False).stdout
+        documents = [json.loads(line) for line in text.splitlines()] if lines else [json.loads(text)]
+        assert documents, command
+        for document in documents:
+            validator(name).validate(document)
+    text = tend.run("logs-aggregator", "--stats", "--format", "json").stdout
+    for line in text.splitlines():
+        validator("log_stats").validate(json.loads(line))
+    assert json.loads(tend.run("status", "--json").stdout)["agents"]["a"]["group"] == "g"
+
+
+def test_every_command_that_knows_json_is_described(tend):
+    described = {command[0] for command, _, _ in COMMANDS}
+    for line in tend.run("complete", 1, "tend", "").stdout.splitlines():
+        command = line.split("\t")[0]
+        options = {line.split("\t")[0] for line in tend.run("complete", 2, "tend", command, "--").stdout.splitlines()}
+        assert ("--json" in options) == (command in described), command
