@@ -141,8 +141,7 @@ def test_the_interval_of_the_checks_is_the_configurations(quick):
     policy = {"restart_on_failure": True, "restart_cooldown": 1, "max_restart_attempts": 1000}
     (quick.home / "monitor.json").write_text(json.dumps({"policy": policy, "brake": {"least": 1000}, "budget": {"restarts": 1000}}))
     start(quick, health=liveness("false"))
-    pid = quick.pid("svc")
-    quick.wait_pid("svc", not_pid=pid)  # the edge: nothing forbids it yet
+    wait_until(lambda: quick.status("svc")["restarts"] == 1, 20, "a restart")  # the edge: nothing forbids it yet
     wait_health(quick, "unhealthy")
     pid = quick.pid("svc")
     cycles = quick.json("status", "--json")["monitor"]["cycles"]
