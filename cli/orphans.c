@@ -19,6 +19,7 @@
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/str.h"
+#include "config/redact.h"
 
 #define ENV_BYTES_MAX (4u << 20) /* the kernel's limit for arguments and environment is about 2 MB */
 
@@ -141,13 +142,23 @@ static void read_command(int proc_fd, char buf[static PT_COMMAND_TEXT])
 	char raw[PT_COMMAND_TEXT];
 	int fd = io_open(proc_fd, "cmdline", O_RDONLY, 0);
 	ssize_t n = fd < 0 ? 0 : read(fd, raw, sizeof(raw) - 1);
+	const char *before = NULL, *arg = raw;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
 
 	io_close(&fd);
 	raw[n > 0 ? n : 0] = 0;
-	for (ssize_t i = 0; i + 1 < n; i++)
-		if (raw[i] == 0)
-			raw[i] = ' ';
-	(void)str_copy(buf, PT_COMMAND_TEXT, raw);
+	for (; out && arg < raw + n; before = arg, arg += strlen(arg) + 1) {
+		if (before)
+			fputc(' ', out);
+		redact_argument(out, before, arg);
+	}
+	if (!out || fclose(out) != 0 || !text)
+		buf[0] = 0;
+	else
+		(void)str_copy(buf, PT_COMMAND_TEXT, text);
+	free(text);
 }
 
 static int add(struct search *s, int proc_fd, const struct procfs_stat *st, const struct marks *m, const char *why)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "config/redact.h"
 
 static const char *const policy_words[] = { "no", "on-failure", "always" };
 static const char *const service_words[] = { "agent", "service", "registry" };
@@ -313,16 +314,21 @@ uint64_t spec_hash(const struct spec *s)
 int spec_command_text(const struct spec *s, char *buf, size_t size)
 {
 	size_t total = 0;
-	char *all, *at;
+	char *all = NULL;
+	FILE *out = open_memstream(&all, &total);
 	bool whole;
 
-	for (char **a = s->argv; *a; a++)
-		total += strlen(*a) + 1;
-	all = at = calloc(1, total + 1);
-	if (!all)
+	if (!out)
 		return !str_copy(buf, size, s->argv[0]);
-	for (char **a = s->argv; *a; a++)
-		at += sprintf(at, "%s%s", a == s->argv ? "" : " ", *a);
+	for (char **a = s->argv; *a; a++) {
+		if (a != s->argv)
+			fputc(' ', out);
+		redact_argument(out, a == s->argv ? NULL : a[-1], *a);
+	}
+	if (fclose(out) != 0 || !all) {
+		free(all);
+		return !str_copy(buf, size, s->argv[0]);
+	}
 	whole = str_copy(buf, size, all);
 	free(all);
 	return !whole;

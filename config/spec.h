@@ -70,7 +70,7 @@ char *spec_print(const struct spec *s);
 /* Of argv and cwd: equal for the same command. */
 uint64_t spec_hash(const struct spec *s);
 
-/* argv joined by blanks, cut to size at a character. Returns 1 if it was cut. */
+/* argv joined by blanks, secrets masked (config/redact.h), cut to size at a character. Returns 1 if it was cut. */
 int spec_command_text(const struct spec *s, char *buf, size_t size);
 
 /* "NAME.json" */

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "base/daemon.h"
 #include "base/io.h"
 #include "base/loop.h"
+#include "base/privilege.h"
 #include "base/role.h"
 #include "base/say.h"
 #include "base/str.h"
@@ -31,6 +33,7 @@
 #define EXIT_USAGE  2
 #define EXIT_TAKEN  3
 #define REATTACH_NS NS_PER_SEC
+#define DATA_MAX    (1ull << 30) /* own memory; a few MB are used: whatever makes it grow must not take the machine's */
 
 struct daemon {
 	struct logger lg;
@@ -184,6 +187,7 @@ static int serve(struct daemon *d)
 		return r == -EPROTO ? DAEMON_EXIT_LAYOUT : EXIT_FAILURE;
 	}
 	take_total(&d->lg);
+	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX); /* the capability: pipes beyond the user's budget of pages */
 	shelf_begin(&d->lg);
 	own_begin(&d->lg);
 	look(d);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "base/daemon.h"
 #include "base/io.h"
 #include "base/loop.h"
+#include "base/privilege.h"
 #include "base/role.h"
 #include "base/say.h"
 #include "base/str.h"
@@ -151,6 +153,8 @@ static int serve(struct daemon *d)
 	}
 	(void)pt_read_monitor(d->mo.pt, &d->mo.state); /* the counts of an earlier monitor go on */
 	care_shared_begin(&d->mo);
+	/* It looks at processes of any user and ends probes that may have become another user. Its programs (probes, alerts) get all rights anew. */
+	privilege_drop(PRIVILEGE_EXECUTES | PRIVILEGE_NETWORK, 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_KILL, 0);
 	alerts_begin(d->mo.alerts);
 	look(d);
 	r = loop_run(d->mo.loop);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +18,13 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/loop.h"
+#include "base/privilege.h"
 #include "base/say.h"
 #include "base/str.h"
 #include "registry/http.h"
 #include "registry/writer.h"
+
+#define DATA_MAX (1ull << 30) /* own memory, whatever its clients send */
 
 #define TELL_NS	   (1 * NS_PER_SEC)  /* registrations within this time are one line */
 #define FLUSH_NS   (10 * NS_PER_SEC) /* heartbeats are stored this late: all that is lost by it is a time that is shown */
@@ -315,8 +319,11 @@ int main(int argc, char **argv)
 	s.api.started_boot_ns = s.api.now_boot_ns;
 	s.api.started_real_ns = s.api.now_real_ns;
 	r = start(&s, &o, &f);
-	if (r == 0)
+	if (r == 0) {
+		/* The capability: the database may lie in the folder of a user for whom root runs this. */
+		privilege_drop(PRIVILEGE_NETWORK, 1ull << CAP_DAC_OVERRIDE, DATA_MAX);
 		r = loop_run(s.loop);
+	}
 	else
 		say(SAY_ERROR, "%s", f.text);
 	http_stop(s.http);

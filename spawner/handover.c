@@ -120,18 +120,35 @@ static int print_rows(struct spawner *sp, FILE *out)
 	return 0;
 }
 
-static void print_events(const struct spawner *sp, FILE *out)
+static int by_time(const void *a, const void *b)
 {
-	uint64_t head = pt_event_head(sp->pt, ROLE_SPAWNER);
-	struct pt_event ev;
+	const struct pt_event *x = a, *y = b;
 
-	for (uint64_t pos = pt_event_tail(sp->pt, ROLE_SPAWNER); pos < head; pos++) {
-		if (pt_event_read(sp->pt, ROLE_SPAWNER, pos, &ev) < 0)
-			continue;
-		fprintf(out, "event %s", ev.name[0] ? ev.name : "-");
-		print(out, &ev, event_fields, COUNT(event_fields));
+	return x->boot_ns != y->boot_ns ? (x->boot_ns > y->boot_ns) - (x->boot_ns < y->boot_ns) : (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+/* Of all four rings, the oldest first: the new spawner has one ring to put them into, and readers merge the rings anyway. */
+static int print_events(const struct spawner *sp, FILE *out)
+{
+	struct pt_event *ev;
+	size_t most = 1, n = 0;
+
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		most += (size_t)(pt_event_head(sp->pt, role) - pt_event_tail(sp->pt, role));
+	ev = calloc(most, sizeof(*ev));
+	if (!ev)
+		return -ENOMEM;
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		for (uint64_t pos = pt_event_tail(sp->pt, role); pos < pt_event_head(sp->pt, role) && n < most; pos++)
+			n += pt_event_read(sp->pt, role, pos, &ev[n]) == 0;
+	qsort(ev, n, sizeof(*ev), by_time);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(out, "event %s", ev[i].name[0] ? ev[i].name : "-");
+		print(out, &ev[i], event_fields, COUNT(event_fields));
 		fputc('\n', out);
 	}
+	free(ev);
+	return 0;
 }
 
 /* The guardian's notes are in this table only, so none may be left unread; and what became of a child that we can still reap is ours to tell. */
@@ -161,7 +178,8 @@ void handover_write(struct spawner *sp)
 	}
 	fprintf(out, "boot %s\n", sp->boot_id);
 	r = print_rows(sp, out);
-	print_events(sp, out);
+	if (r == 0)
+		r = print_events(sp, out);
 	fputs("end\n", out);
 	if (fclose(out) != 0 && r == 0)
 		r = -ENOMEM;

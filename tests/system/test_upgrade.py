@@ -93,7 +93,8 @@ def test_there_and_back_under_load(tend, kind):
         check_lines(tend.log(name))
     check_ends(tend, "c", file)
     assert tend.status("c")["restarts"] in (len(runs(file)) - 1, len(runs(file)))
-    assert tend.events("done") == history  # what was told before is still told
+    told = tend.events("done")
+    assert [event for event in history if event not in told] == []  # what was told before is still told
     assert tend.status("done")["state"] == "completed"
     works(tend)
     tend.stop_all()
