@@ -272,9 +272,9 @@ JSON(policy)
 
 const struct column columns[] = {
 	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST, false, text_name, json_name, NULL },
-	{ "service_type", "TYPE", COLUMN_LIST, false, text_service, json_service, NULL },
 	{ "state", "STATE", COLUMN_STATUS, false, text_state, json_state, colour_state },
 	{ "status", "STATUS", COLUMN_LIST, false, text_word, json_word, colour_state },
+	{ "service_type", "TYPE", COLUMN_LIST, false, text_service, json_service, NULL },
 	{ "pid", "PID", COLUMN_STATUS | COLUMN_LIST, true, text_pid, json_pid, NULL },
 	{ "uptime", "UPTIME", COLUMN_STATUS | COLUMN_LIST, true, text_uptime, json_uptime, NULL },
 	{ "restarts", "RESTARTS", COLUMN_STATUS, true, text_restarts, json_restarts, NULL },

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -134,6 +135,17 @@ int out_misuse(const char *fmt, ...)
 	return EXIT_MISUSE;
 }
 
+/* stdio drops what it could not write, and unless we were flushing it keeps the reason to itself. What was printed is not whole any more, so that one
+ * more character does no harm. */
+static int reason_of_loss(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO };
+
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLERR))
+		return EPIPE;
+	return write(STDOUT_FILENO, "\n", 1) < 0 ? errno : EIO;
+}
+
 bool out_flush(void)
 {
 	bool fine;
@@ -142,7 +154,7 @@ bool out_flush(void)
 	errno = 0;
 	fine = fflush(stdout) == 0 && !ferror(stdout);
 	if (!fine && !lost)
-		lost = errno ? errno : EIO; /* stdio drops what it could not write: only the first failure knows why */
+		lost = errno ? errno : reason_of_loss();
 	pthread_mutex_unlock(&speaking);
 	return fine;
 }

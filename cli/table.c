@@ -11,6 +11,9 @@
 
 #define GAP	   2u
 #define FIRST_SIZE 65536u
+#define LAST_MIN   8u /* a last column cut to less is left out */
+#define FIRST_MIN  20u /* and the first one is cut to this before that */
+#define LEAST_OF_FIRST 4u
 
 /* In front of each cell's text. */
 struct cell {
@@ -141,8 +144,8 @@ static void pad(struct line *l, size_t n)
 	l->len += n;
 }
 
-/* The last column: as it is, or cut to what is left of the line. */
-static void put_last(struct line *l, const char *text, const struct cell *c, size_t room)
+/* Cut to so many columns, with an ellipsis where something is missing; 0 = as it is. */
+static void put_cut(struct line *l, const char *text, const struct cell *c, size_t room)
 {
 	if (room == 0 || c->columns <= room) {
 		put(l, text, c->bytes);
@@ -152,21 +155,56 @@ static void put_last(struct line *l, const char *text, const struct cell *c, siz
 	put(l, "\xe2\x80\xa6", 3);
 }
 
-static void put_cell(
-	struct line *l, const struct table *t, const struct cell *c, const char *text, size_t column, size_t room)
+/* What of a table is shown on a line, and how wide. */
+struct layout {
+	size_t shown;			 /* columns; the others are left out */
+	size_t room[TABLE_COLUMNS_MAX]; /* of each */
+};
+
+static size_t total_width(const struct layout *y, size_t columns)
 {
-	size_t fill = t->width[column] - c->columns;
+	size_t sum = 0;
+
+	for (size_t i = 0; i < columns; i++)
+		sum += y->room[i] + (i ? GAP : 0);
+	return sum;
+}
+
+/* Both the first and the last column may be cut, the last one further; where that is not enough, columns are left out from the right, but for the first
+ * two. */
+static void lay_out(const struct table *t, unsigned width, struct layout *ret)
+{
+	size_t last = t->per_row - 1, others, first = t->width[0] < FIRST_MIN ? t->width[0] : FIRST_MIN, least;
+
+	ret->shown = t->per_row;
+	memcpy(ret->room, t->width, sizeof(ret->room));
+	if (width == 0 || total_width(ret, ret->shown) <= width)
+		return;
+	if (last && ret->room[last] > LAST_MIN)
+		ret->room[last] = LAST_MIN;
+	for (;;) {
+		others = total_width(ret, ret->shown) - ret->room[0];
+		if (others + first <= width || ret->shown <= 2)
+			break;
+		ret->shown--;
+	}
+	least = width > others + LEAST_OF_FIRST ? width - others : LEAST_OF_FIRST;
+	ret->room[0] = least < t->width[0] ? least : t->width[0];
+	if (ret->shown == t->per_row && last && others + ret->room[0] < width)
+		ret->room[last] += width - others - ret->room[0];
+}
+
+static void put_cell(struct line *l, const struct layout *y, const struct cell *c, const char *text, size_t column)
+{
+	size_t room = y->room[column], columns = c->columns < room ? c->columns : room, fill = room - columns;
 	const char *on = c->colour != TERM_PLAIN ? term_colour((enum term_colour)c->colour) : "";
-	bool last = column + 1 == t->per_row;
+	bool last = column + 1 == y->shown;
 
 	if (c->right)
 		pad(l, fill);
 	if (*on)
 		put(l, on, strlen(on));
-	if (last)
-		put_last(l, text, c, room);
-	else
-		put(l, text, c->bytes);
+	put_cut(l, text, c, room);
 	if (*on)
 		put(l, term_colour(TERM_PLAIN), strlen(term_colour(TERM_PLAIN)));
 	if (!last)
@@ -175,22 +213,19 @@ static void put_cell(
 
 void table_print(const struct table *t, unsigned width)
 {
-	size_t before = 0, room = 0;
+	struct layout y;
 	struct line l;
 
-	for (size_t i = 0; i + 1 < t->per_row; i++)
-		before += t->width[i] + GAP;
-	if (width)
-		room = width > before + 8 ? width - before : 8;
+	lay_out(t, width, &y);
 	for (size_t i = 0; i < t->rows; i++) {
 		const char *at = t->text + t->row[i];
 
 		l.len = 0;
-		for (size_t column = 0; column < t->per_row; column++) {
+		for (size_t column = 0; column < y.shown; column++) {
 			struct cell c;
 
 			memcpy(&c, at, sizeof(c));
-			put_cell(&l, t, &c, at + sizeof(c), column, room);
+			put_cell(&l, &y, &c, at + sizeof(c), column);
 			at += sizeof(c) + c.bytes + 1;
 		}
 		l.buf[l.len++] = '\n';

@@ -335,33 +335,6 @@ def test_ctrl_c_while_waiting(tend):
 
 # ---- outputs that don't take it
 
-READERS = (["status"], ["status", "--json"], ["status", "a"], ["list"], ["list", "--json"], ["events"], ["events", "--json"], ["why", "a"],
-           ["snapshot"], ["snapshot", "--json"], ["doctor"], ["version"], ["help"], ["start", "--help"])  # fmt: skip
-
-
-def test_a_reader_that_leaves(tend):
-    """tend status | head -1: nobody wants to hear of it."""
-    start(tend, "a", helper("sleeper"))
-    for args in READERS:
-        read, write = os.pipe()
-        os.close(read)
-        done = subprocess.run(tend.argv(*args), env=tend.env, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, text=True)
-        os.close(write)
-        assert done.stderr == "", args
-        assert done.returncode == 0, args
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", '"$0" status | head -1', *tend.argv()], env=tend.env, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "HEALTHY: 1 process, 1 running\n", "")
-
-
-def test_a_full_disk(tend):
-    start(tend, "a", helper("sleeper"))
-    for args in READERS:
-        with open("/dev/full", "w") as full:
-            done = subprocess.run(tend.argv(*args), env=tend.env, stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True)
-        assert done.returncode == 1, args
-        assert "No space left on device" in one_line(done.stderr)
-
-
 def test_no_standard_output_at_all(tend):
     start(tend, "a", helper("sleeper"))
     for args in (["status"], ["start", "--name", "b", "--background", "--", helper("sleeper")]):
