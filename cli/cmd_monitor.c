@@ -256,7 +256,7 @@ static int show(struct monitor *m, bool tty)
 	struct view v = { 0 };
 	struct fault f = { "" };
 	char span[CLOCK_TEXT_MAX];
-	unsigned height = tty ? term_height() : 0;
+	unsigned height = tty ? term_height() : 0, around = m->verbose ? 10 : 8; /* lines that are no rows */
 	int status = EXIT_OK;
 
 	if (view_take(&v, &f) < 0) {
@@ -269,7 +269,7 @@ static int show(struct monitor *m, bool tty)
 			show_title();
 			rule('=', term_width());
 		}
-		show_table(m, &v, height > 10 ? height - 8 : 0);
+		show_table(m, &v, !tty ? 0 : height > around ? height - around : 1);
 		if (m->continuous) {
 			screen_line();
 			printf("Refreshing every %s. Press %sCtrl+C to exit.", clock_span(m->interval_ns, span), tty ? "q or " : "");

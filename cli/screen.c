@@ -17,8 +17,9 @@
 #include "cli/term.h"
 #include "shm/table.h"
 
-#define ENTER "\033[?1049h\033[?25l"
-#define LEAVE "\033[?25h\033[?1049l"
+/* What is wider than the terminal is cut, not wrapped: a picture has as many lines as it was made of. */
+#define ENTER "\033[?1049h\033[?7l\033[?25l"
+#define LEAVE "\033[?7h\033[?25h\033[?1049l"
 
 static struct {
 	bool tty, keys;

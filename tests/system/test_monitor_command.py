@@ -120,6 +120,20 @@ def test_on_a_terminal(ran):
     assert screen.end() == 0
 
 
+def test_a_small_terminal(ran):
+    """Lines are cut, rows are left out, and it says so: nothing scrolls."""
+    screen = Terminal(ran, "monitor", "--continuous", "--interval", "300", columns=40, lines=9)
+    screen.wait_for("Refreshing")
+    screen.resize(40, 9)
+    screen.text = ""
+    os.kill(screen.child, signal.SIGWINCH)
+    picture = screen.wait_for(r"\x1b\[H.*and 2 more.*Refreshing[^\n]*\n")[0]
+    assert picture.count("\n") <= 8 and "\x1b[?7l" not in picture
+    os.write(screen.fd, b"q")
+    screen.wait_for(r"\x1b\[\?7h\x1b\[\?25h")
+    assert screen.end() == 0
+
+
 @pytest.mark.parametrize("signo", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_terminal_is_as_it_was(ran, signo):
     screen = Terminal(ran, "monitor", "--continuous")
