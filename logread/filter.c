@@ -55,7 +55,7 @@ uint64_t filter_word(const unsigned char page[static FILTER_PAGE_BYTES], unsigne
 	uint64_t word = 0;
 
 	if (pages < 8)
-		return page[bit / 8] >> bit % 8 & ((1u << pages) - 1);
+		return (uint32_t)page[bit / 8] >> bit % 8 & ((1u << pages) - 1);
 	memcpy(&word, page + bit / 8, pages / 8);
 	return le64toh(word);
 }
