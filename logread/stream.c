@@ -61,34 +61,27 @@ bool stream_matches(const struct log_query *q, const struct log_entry *e)
 	return !q->regex || regexec(q->regex, e->text, 0, &m, REG_STARTEND) == 0;
 }
 
-static bool wanted(const struct log_query *q, const struct tidx_entry *e)
-{
-	return (!q->since_ns || e->real_ns >= q->since_ns) && (!q->until_ns || e->real_ns <= q->until_ns) && (!q->life || e->life == q->life);
-}
-
-/* The raw offsets between which lines can match. False: none can. */
+/* The raw offsets between which lines can match. False: none can. Clocks may step back: what counts is the first entry that is late enough, and the last that is
+ * early enough. */
 static bool bounds(const struct stream *s, const struct segment *g, uint64_t *low, uint64_t *high)
 {
 	const struct log_query *q = s->q;
-	size_t n = g->times.n, first = 0, last;
+	const struct tidx_entry *e = g->times.entries;
+	size_t n = g->times.n, first = 0, last = n;
 
 	*low = 0;
 	*high = g->bytes;
-	if (!q->since_ns && !q->until_ns && !q->life)
-		return true;
 	if (n == 0)
 		return q->life == 0;
-	while (first < n && !wanted(q, &g->times.entries[first]))
+	while (first < n && (e[first].real_ns < q->since_ns || (q->life && e[first].life != q->life)))
 		first++;
-	if (first == n)
-		return q->life == 0 && g->times.entries[0].offset > 0;
-	for (last = n; !wanted(q, &g->times.entries[last - 1]); last--)
-		continue;
+	while (last > 0 && ((q->until_ns && e[last - 1].real_ns > q->until_ns) || (q->life && e[last - 1].life != q->life)))
+		last--;
 	if (first > 0 || q->life)
-		*low = g->times.entries[first].offset;
+		*low = first < n ? e[first].offset : g->bytes;
 	if (last < n)
-		*high = g->times.entries[last].offset;
-	return true;
+		*high = e[last].offset;
+	return *low < *high;
 }
 
 static struct segment *current(struct stream *s)
@@ -236,6 +229,14 @@ static void arrived(const struct stream *s, const struct segment *g, const char 
 	*life = t ? t->life : 0;
 }
 
+/* A chunk of a raw file may reach further than the bounds; in which direction it was read must make no difference. */
+static bool in_bounds(const struct stream *s, const struct segment *g, const char *p)
+{
+	uint64_t at = s->chunk.offset + (uint64_t)(p - s->chunk.buf);
+
+	return g->indexed || (at >= s->low && at < s->high);
+}
+
 /* Which byte of the text is rarest at the chunk's beginning: memchr() for that is several times as fast as memmem() for the whole. */
 static size_t rarest(const struct chunk *c, const char *text, size_t len)
 {
@@ -300,7 +301,7 @@ static int note_lines(struct stream *s, const struct segment *g)
 			find_entry(s, g, p, &state);
 		e.level = state.level;
 		e.time_ns = state.time_ns ? state.time_ns : e.arrival_ns;
-		if ((!q->life || life == q->life) && stream_matches(q, &e))
+		if (in_bounds(s, g, p) && (!q->life || life == q->life) && stream_matches(q, &e))
 			r = add_ref(s, &(struct ref){ .at = (uint32_t)(p - s->chunk.buf), .len = (uint32_t)e.len, .level = e.level,
 							    .time_ns = e.time_ns, .arrival_ns = e.arrival_ns });
 	}
