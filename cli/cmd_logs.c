@@ -210,7 +210,7 @@ const struct command cmd_logs = {
 		 "size [NAME...]\n"
 		 "rotate [NAME...]",
 	.help = "Without names: of all processes, merged by time. Current and archived files are one.\n"
-		"A line without a level belongs to the entry above it.\n"
+		"A line without a level belongs to the entry above it. NAME may be a pattern: 'api-*'.\n"
 		"\n"
 		"  --agent NAME      the same as NAME\n"
 		"  -f, --follow      go on until Ctrl-C\n"
@@ -227,7 +227,7 @@ const struct command cmd_logs = {
 		"  --verify          compare the files with what was captured; says what is missing\n"
 		"\n"
 		"export writes all lines exactly as they are, to FILE or stdout. size shows what the files\n"
-		"take. rotate begins new files.\n"
+		"take, ARCHIVED before and PACKED after compression. rotate begins new files.\n"
 		"\n"
 		"Examples:\n"
 		"  tend logs web --since 10m --level WARNING\n"

@@ -11,6 +11,8 @@
 #include "cli/logprint.h"
 #include "cli/logshow.h"
 #include "cli/out.h"
+#include "cli/story.h"
+#include "cli/table.h"
 #include "logread/unpack.h"
 
 bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
@@ -67,35 +69,73 @@ static void member(cJSON *o, const char *key, cJSON *item)
 		cJSON_Delete(item);
 }
 
+static void json_sizes(const char *name, const struct log_sizes *z)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	member(o, "name", json_text(name));
+	member(o, "current_bytes", json_u64(z->current));
+	member(o, "rotated_bytes", json_u64(z->rotated));
+	member(o, "archived_bytes", json_u64(z->archived));
+	member(o, "archive_file_bytes", json_u64(z->archive_files));
+	member(o, "disk_bytes", json_u64(z->current + z->rotated + z->archive_files));
+	member(o, "files", json_u64(z->files));
+	json_print_line(o);
+}
+
+static void row(struct table *t, const char *name, const struct log_sizes *z)
+{
+	const uint64_t bytes[] = { z->current, z->rotated, z->archived, z->archive_files, z->current + z->rotated + z->archive_files };
+	char text[24];
+
+	table_cell(t, name, false, TERM_BOLD);
+	for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
+		table_cell(t, story_bytes(bytes[i], text), true, TERM_PLAIN);
+	snprintf(text, sizeof(text), "%u", z->files);
+	table_cell(t, text, true, TERM_PLAIN);
+}
+
+static struct table *size_table(void)
+{
+	static const char *const titles[] = { "NAME", "CURRENT", "ROTATED", "ARCHIVED", "PACKED", "ON DISK", "FILES" };
+	struct table *t = table_new(sizeof(titles) / sizeof(titles[0]));
+
+	for (unsigned i = 0; t && i < sizeof(titles) / sizeof(titles[0]); i++)
+		table_cell(t, titles[i], i > 0, TERM_BOLD);
+	return t;
+}
+
 int logfiles_size(struct logplaces *p, bool json)
 {
-	bool bad = false;
+	struct table *t = json ? NULL : size_table();
+	struct log_sizes sum = { 0 };
+	bool bad = false, whole;
+	unsigned n = 0;
 
-	if (!json)
-		printf("%-20s %14s %14s %14s %14s %6s\n", "NAME", "CURRENT", "ROTATED", "ARCHIVED RAW", "ON DISK", "FILES");
-	for (size_t i = 0; i < p->n;) {
+	for (size_t i = 0; i < p->n; n++) {
 		struct log_sizes z;
 		char name[256];
-		uint64_t disk;
 
 		measure_process(p, &i, name, &z);
-		disk = z.current + z.rotated + z.archive_files;
 		bad = bad || z.counted_bad;
-		if (json) {
-			cJSON *o = cJSON_CreateObject();
-
-			member(o, "name", json_text(name));
-			member(o, "current_bytes", json_u64(z.current));
-			member(o, "rotated_bytes", json_u64(z.rotated));
-			member(o, "archived_bytes", json_u64(z.archived));
-			member(o, "archive_file_bytes", json_u64(z.archive_files));
-			member(o, "disk_bytes", json_u64(disk));
-			member(o, "files", json_u64(z.files));
-			json_print_line(o);
-		} else {
-			printf("%-20s %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 " %6u\n", name, z.current, z.rotated, z.archived, disk, z.files);
-		}
+		sum.current += z.current;
+		sum.rotated += z.rotated;
+		sum.archived += z.archived;
+		sum.archive_files += z.archive_files;
+		sum.files += z.files;
+		if (json)
+			json_sizes(name, &z);
+		else if (t)
+			row(t, name, &z);
 	}
+	if (!json && n > 1 && t)
+		row(t, "(all)", &sum);
+	whole = json || (t && table_whole(t));
+	if (t && whole)
+		table_print(t, term_width());
+	table_free(t);
+	if (!whole)
+		return out_fail("out of memory");
 	return bad ? EXIT_FAIL : EXIT_OK;
 }
 
@@ -151,7 +191,7 @@ static bool say_verdict(const char *name, const struct verdict *v, bool json)
 		cJSON *o = cJSON_CreateObject();
 
 		member(o, "name", json_text(name));
-		member(o, "complete", cJSON_CreateBool(good && v->accounted));
+		member(o, "complete", good && !v->accounted ? cJSON_CreateNull() : cJSON_CreateBool(good));
 		member(o, "accounted", cJSON_CreateBool(v->accounted));
 		member(o, "expected_bytes", v->accounted ? json_u64(v->expected) : cJSON_CreateNull());
 		member(o, "found_bytes", json_u64(v->found));
@@ -162,7 +202,8 @@ static bool say_verdict(const char *name, const struct verdict *v, bool json)
 		return good;
 	}
 	if (!v->accounted)
-		printf("%s: %" PRIu64 " bytes are there%s; no table says how many were captured\n", name, v->found, v->lost ? ", partly damaged" : "");
+		printf("%s: %" PRIu64 " bytes are there%s; %s\n", name, v->found, v->lost ? ", partly damaged" : ", all of them readable",
+			strcmp(name, "tend") == 0 ? "what tend says itself is not counted" : "no process of that name is known, so how many there should be is not");
 	else if (v->expected > v->found)
 		printf("%s: %" PRIu64 " bytes are MISSING: %" PRIu64 " expected, %" PRIu64 " there\n", name, v->expected - v->found, v->expected, v->found);
 	else if (v->expected < v->found)

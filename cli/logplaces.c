@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,7 +16,9 @@
 #include "cli/group.h"
 #include "cli/instance.h"
 #include "cli/like.h"
+#include "cli/logprint.h"
 #include "cli/out.h"
+#include "cli/pick.h"
 #include "logread/format.h"
 
 static bool known(const struct logplaces *p, const char *stem)
@@ -92,20 +95,22 @@ static bool in_table(const char *name)
 	return found;
 }
 
-/* Which of all has it: first the home. */
+/* Which of all has it, or matches it as a pattern: first the home. */
 static bool take_name(struct logplaces *p, const struct logplaces *all, const char *name)
 {
-	char err[300];
-	bool found = false;
+	bool pattern = pick_is_pattern(name), found = false;
 
-	snprintf(err, sizeof(err), "%s" LOG_ERR_MARK, name);
-	for (size_t i = 0; i < all->n; i++)
-		if (strcmp(all->list[i].stem, name) == 0 || strcmp(all->list[i].stem, err) == 0) {
+	for (size_t i = 0; i < all->n; i++) {
+		char process[256];
+
+		(void)logprint_name(all->list[i].stem, process);
+		if (pattern ? fnmatch(name, process, 0) == 0 : strcmp(name, process) == 0) {
 			found = true;
 			if (!known(p, all->list[i].stem))
 				(void)add(p, all->list[i].dirfd, all->list[i].stem);
 		}
-	if (!found && p->folder[0] >= 0 && in_table(name)) {
+	}
+	if (!found && !pattern && p->folder[0] >= 0 && in_table(name)) {
 		found = true; /* it has written nothing so far */
 		if (!known(p, name))
 			(void)add(p, p->folder[0], name);
@@ -148,6 +153,8 @@ static void say_unknown(const struct logplaces *all, const char *name)
 	}
 	if (all->n == 0)
 		out_fail("there is no log of %s, nor any other", name);
+	else if (pick_is_pattern(name))
+		out_fail("no log's name matches %s; there are: %s", name, list);
 	else if (like.best)
 		out_fail("there is no log of %s; did you mean %s? There are: %s", name, like.best, list);
 	else

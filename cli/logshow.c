@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -99,7 +100,16 @@ static bool later(const struct logshow *s, const struct log_entry *e)
 	return s->follow && !e->has_end;
 }
 
-static int show_newest(const struct logshow *s, struct merge *m, int width, struct fault *f)
+/* A terminal that stays empty leaves its user in doubt. */
+static void say_nothing(const struct logshow *s)
+{
+	if (s->query.min_level > LOG_LEVEL_DEBUG)
+		out_warn("nothing to show of %s and above; --level DEBUG shows all", parse_level_label(s->query.min_level));
+	else
+		out_warn("nothing to show");
+}
+
+static int show_newest(const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
 {
 	struct kept *kept = NULL;
 	struct log_entry e;
@@ -125,6 +135,7 @@ static int show_newest(const struct logshow *s, struct merge *m, int width, stru
 		}
 		n++;
 	}
+	*ret_shown = n;
 	for (size_t i = n; i-- > 0;) {
 		logprint(s->form, &kept[i].e, width);
 		free(kept[i].copy);
@@ -133,16 +144,16 @@ static int show_newest(const struct logshow *s, struct merge *m, int width, stru
 	return r < 0 ? r : 0;
 }
 
-static int show_all(const struct logshow *s, struct merge *m, int width, struct fault *f)
+static int show_all(const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
 {
 	struct log_entry e;
-	unsigned n = 0;
 	int r = 0;
 
 	while (term_caught() == 0 && (r = merge_read(m, &e, f)) == 1) {
-		if (!later(s, &e))
-			logprint(s->form, &e, width);
-		if (++n % FLUSH_LINES == 0 && !out_flush())
+		if (later(s, &e))
+			continue;
+		logprint(s->form, &e, width);
+		if (++*ret_shown % FLUSH_LINES == 0 && !out_flush())
 			return 0;
 	}
 	return r;
@@ -210,6 +221,7 @@ int logshow(const struct logshow *s, struct logplaces *p)
 	int width = width_of(p), r;
 	struct merge *m = NULL;
 	struct fault f = { "" };
+	uint64_t shown = 0;
 
 	(void)io_raise_nofile();
 	if (s->follow)
@@ -217,7 +229,9 @@ int logshow(const struct logshow *s, struct logplaces *p)
 	logprint_head(s->form);
 	r = merge_open(p->list, p->n, way, &s->query, &logshow_complain, &m, &f);
 	if (r == 0)
-		r = s->lines ? show_newest(s, m, width, &f) : show_all(s, m, width, &f);
+		r = s->lines ? show_newest(s, m, width, &shown, &f) : show_all(s, m, width, &shown, &f);
+	if (r == 0 && shown == 0 && p->n > 0 && !s->follow && term_is_tty(STDOUT_FILENO))
+		say_nothing(s);
 	if (r == 0 && s->follow && out_flush())
 		r = follow_on(s, p, m, width, &f);
 	merge_close(m);

@@ -111,6 +111,33 @@ def test_merges_by_time(tend, logs):
     assert found == "[03:04:57] INFO     b: b57\n[03:04:59] INFO     b: b59\n"
 
 
+def test_patterns(tend, logs):
+    for name in ("api-one", "api-two@err", "web"):
+        (logs / f"{name}.log").write_text(f"INFO of {name}\n")
+    assert sorted(lines_of(tend, "api-*")) == ["api-one | INFO of api-one", "api-two | INFO of api-two@err"]
+    assert lines_of(tend, "[v-x]eb", "web") == ["INFO of web"]
+    done = tend.run("logs", "none*", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("tend logs: no log's name matches none*; there are: api-one, ")
+
+
+def test_size_for_people(tend, logs):
+    (logs / "a.log").write_bytes(b"INFO x\n" * 100000)
+    pack(logs / "a.log.000000001", b"INFO y\n" * 300000)
+    (logs / "bb.log").write_text("INFO b\n")
+    rows = [x.split() for x in lines_of(tend, "size")]
+    assert rows[0] == ["NAME", "CURRENT", "ROTATED", "ARCHIVED", "PACKED", "ON", "DISK", "FILES"]
+    assert rows[1][:4] == ["a", "683K", "0B", "2.0M"] and rows[1][-1] == "2"
+    assert rows[2] == ["bb", "7B", "0B", "0B", "0B", "7B", "1"]
+    assert rows[3][0] == "(all)" and rows[3][-1] == "3"
+
+
+def test_an_empty_answer_is_explained_on_a_terminal(tend, logs):
+    (logs / "a.log").write_text("DEBUG x\n")
+    assert b"nothing to show of INFO and above; --level DEBUG shows all" in on_a_terminal(tend, "logs", "a")
+    assert b"nothing to show" in on_a_terminal(tend, "logs", "a", "--level", "DEBUG", "--filter", "y")
+    assert tend.run("logs", "a").stderr == ""
+
+
 def test_the_aggregator(tend, logs):
     other = tend.work / "logs"
     other.mkdir()
