@@ -210,7 +210,7 @@ const struct command cmd_logs = {
 		 "size [NAME...]\n"
 		 "rotate [NAME...]",
 	.help = "Without names: of all processes, merged by time. Current and archived files are one.\n"
-		"A line without a level belongs to the entry above it. NAME may be a pattern: 'api-*'.\n"
+		"A line without a level belongs to the entry above it. NAME may also be 'api-*' or @GROUP.\n"
 		"\n"
 		"  --agent NAME      the same as NAME\n"
 		"  -f, --follow      go on until Ctrl-C\n"
