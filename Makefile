@@ -4,6 +4,7 @@
 #   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
 #   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
+#   make chaos            a fault at every system call
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
 # Sources are found by folder: a new .c file needs no line here.
@@ -106,10 +107,11 @@ TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
 TEST_FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_FUZZ      := $(TEST_FUZZ_SRC:%.c=$(B)/%)
 TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
+TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
-.PHONY: all deps check check-run model fuzz demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
+.PHONY: all deps check check-run model fuzz chaos chaos-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
 	system system-run test-programs other-layout need-build FORCE
 
 all: need-build $(BINARIES) $(COMMAND_PAGES)
@@ -181,6 +183,12 @@ $(B)/man/tend-%.1: $(BIN)/tend tools/manpage.sh $(wildcard docs/man/commands/*.r
 
 $(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS)
+$(B)/tests/chaos/inject: $(B)/tests/chaos/inject.o
+	$(link)
+# Preloaded into the daemons: position-independent, and no sanitizer's own.
+$(B)/tests/chaos/failmalloc.so: tests/chaos/failmalloc.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -fno-builtin -fPIC -shared -o $@ $<
 $(TEST_FUZZ): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS)
 $(TEST_UNIT): $(B)/%: $(B)/%.o $(ALL_LIBS)
@@ -190,7 +198,7 @@ $(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) $(TEST_FUZZ_SR
 	@mkdir -p $(@D)
 	@awk -v build=$(B) -f tools/links.awk /dev/null $(filter %.c,$^) > $@
 
-test-programs: $(TEST_BIN)
+test-programs: $(TEST_BIN) $(TEST_CHAOS)
 
 # A second build of the programs, for the tests of upgrades.
 other-layout:
@@ -229,6 +237,13 @@ fuzz:
 	@tools/deps.sh install build fuzz
 	@tools/fuzz.sh long $(T)
 
+# A fault at every system call and allocation; T="--role spawner --kind kill" for a part.
+chaos:
+	@tools/deps.sh install build check
+	@$(MAKE) --no-print-directory $(PARALLEL) chaos-run
+chaos-run: all test-programs
+	@$(TEST_ENV) $(PYTHON) tests/chaos/chaos.py $(T)
+
 demo:
 	@tools/deps.sh install build demo
 	@$(MAKE) --no-print-directory $(PARALLEL) demo-run
@@ -243,7 +258,7 @@ bench-run: all test-programs $(TEST_BENCH)
 
 # ---- looking after the sources
 
-C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench tests/fuzz,$(f)/*.[ch]))
+C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench tests/fuzz tests/chaos,$(f)/*.[ch]))
 
 fmt:
 	@tools/deps.sh need lint

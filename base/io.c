@@ -7,9 +7,11 @@
 #define _GNU_SOURCE 1
 #include "base/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -154,8 +156,8 @@ int io_write_all(int fd, const void *buf, size_t bytes)
 	return 0;
 }
 
-/* Make a file beside name that nobody else uses. Hidden and random: whoever lists the folder skips it, and what a
- * killed writer leaves behind is in no one's way. */
+/* Make a file beside name that nobody else uses. Hidden: whoever lists the folder skips it. Its name tells the writer, so that what a killed one leaves
+ * behind can be known for what it is (io_sweep()). */
 static int make_temp(int dirfd, const char *name, char *temp, size_t size)
 {
 	for (int i = 0; i < TEMP_TRIES; i++) {
@@ -163,12 +165,49 @@ static int make_temp(int dirfd, const char *name, char *temp, size_t size)
 
 		if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
 			return -EAGAIN;
-		(void)snprintf(temp, size, ".%.200s.%08x.tmp", name, random);
+		(void)snprintf(temp, size, ".%.200s.%d-%08x.tmp", name, (int)getpid(), random);
 		int fd = io_open(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL, 0600);
 		if (fd != -EEXIST)
 			return fd;
 	}
 	return -EEXIST;
+}
+
+bool io_is_leftover(const char *name)
+{
+	size_t len = strlen(name);
+	const char *at = name;
+	int pid = 0, end = 0;
+
+	if (strncmp(name, ".new-", 5) == 0) {
+		at += 5;
+	} else {
+		if (name[0] != '.' || len < 4 || strcmp(name + len - 4, ".tmp") != 0)
+			return false;
+		at = memrchr(name, '.', len - 4);
+		at++;
+	}
+	if (sscanf(at, "%d-%n", &pid, &end) != 1 || end == 0 || pid <= 0)
+		return false;
+	return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+unsigned io_sweep(int dirfd, bool (*keep)(void *arg, const char *name), void *arg)
+{
+	int fd = io_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	unsigned n = 0;
+
+	if (!dir) {
+		io_close(&fd);
+		return 0;
+	}
+	while ((e = readdir(dir)))
+		if (e->d_name[0] == '.' && io_is_leftover(e->d_name) && !(keep && keep(arg, e->d_name)))
+			n += unlinkat(dirfd, e->d_name, 0) == 0;
+	closedir(dir);
+	return n;
 }
 
 static int fill_temp(int fd, const void *buf, size_t bytes, enum io_sync sync)

@@ -5,6 +5,7 @@
 #ifndef BASE_IO_H
 #define BASE_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Read a whole regular file of at most max bytes. *ret is malloc'ed, NUL-terminated behind the last byte, the caller's.
@@ -21,6 +22,13 @@ int io_write_all(int fd, const void *buf, size_t bytes);
  * failure the old file is untouched and nothing is left over. */
 enum io_sync { IO_NO_SYNC, IO_SYNC };
 int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync);
+
+/* Is this the name of a temporary file whose writer is gone? Such names begin with a dot and hold the writer's pid: ".NAME.PID-RANDOM.tmp" of
+ * io_replace(), ".new-PID-N.json" of a specification that is handed over. A pid that someone else has by now counts as alive. */
+bool io_is_leftover(const char *name);
+
+/* Remove what killed writers left in the folder. keep (may be NULL) is asked about each, after its writer was found dead. Returns how many went. */
+unsigned io_sweep(int dirfd, bool (*keep)(void *arg, const char *name), void *arg);
 
 /* open(2) with O_CLOEXEC and O_NOFOLLOW added; a descriptor or -errno. */
 int io_open(int dirfd, const char *path, int flags, unsigned mode);

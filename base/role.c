@@ -18,6 +18,8 @@
 #include "base/procfs.h"
 #include "base/str.h"
 
+#define SIGN_TRIES 3 /* an error of the moment must not leave a daemon unknown for its life */
+
 const char *role_name(unsigned role)
 {
 	static const char *const names[ROLE_MAX] = {
@@ -53,9 +55,9 @@ int role_lock(int run_fd, enum role role, int *ret_fd)
 		io_close(&fd);
 		return r;
 	}
-	/* Sign at once, else the last holder's text would speak for us. If that fails (a full disk) the text is empty
-	 * and the holder unknown, but the lock is what counts. */
-	(void)role_sign(fd);
+	/* Sign at once, else the last holder's text would speak for us. If that fails (a full disk) the holder is unknown, but the lock is what counts. */
+	for (int i = 0; i < SIGN_TRIES && role_sign(fd) < 0; i++)
+		;
 	*ret_fd = fd;
 	return 0;
 }
@@ -66,14 +68,14 @@ int role_sign(int lock_fd)
 	uint64_t start = procfs_own_start();
 	int n = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)getpid(), start);
 
-	if (ftruncate(lock_fd, 0) < 0)
-		return -errno;
-	if (start == 0)
-		return -ESRCH; /* no /proc: leave it empty rather than half true */
+	if (start == 0) /* no /proc: leave it empty rather than half true */
+		return ftruncate(lock_fd, 0) < 0 ? -errno : -ESRCH;
+	/* Written over the last holder's text and cut then: the block that the file has is not given back to a disk that may be full. */
 	ssize_t written = pwrite(lock_fd, text, (size_t)n, 0);
-	if (written < 0)
-		return -errno;
-	return written == n ? 0 : -ENOSPC;
+	if (written == n)
+		return ftruncate(lock_fd, n) < 0 ? -errno : 0;
+	int r = written < 0 ? -errno : -ENOSPC;
+	return ftruncate(lock_fd, 0) < 0 ? -errno : r;
 }
 
 /* "PID START_TICKS\n", whole or not at all: a reader may come between truncation and writing. */

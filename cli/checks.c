@@ -216,13 +216,10 @@ static bool is_orphaned_fifo(const char *file, const struct view *v)
 	return name_check(name, NULL) == 0 && !view_find(v, name);
 }
 
-/* ".new-PID-N.json" of a CLI that is gone. */
 static bool is_orphaned_spec(const char *file, const struct view *v)
 {
-	int pid;
-
 	(void)v;
-	return sscanf(file, ".new-%d-", &pid) == 1 && pid > 0 && !pid_alive(pid, 0);
+	return io_is_leftover(file);
 }
 
 static size_t count_files(

@@ -79,6 +79,7 @@ static const struct field row_fields[] = {
 	NUMBER(pt_row, life, reason),
 	NUMBER(pt_row, life, exit_kind),
 	NUMBER(pt_row, life, killed),
+	NUMBER(pt_row, life, asked),
 	NUMBER(pt_row, life, launch_stage),
 	NUMBER(pt_row, life, desired),
 	NUMBER(pt_row, life, pipe_left),

@@ -19,6 +19,7 @@
 
 #define READY_FD	  3
 #define ROLES_WAIT_NS	  (1 * NS_PER_SEC) /* three daemons are there within milliseconds, or something is wrong that status shows */
+#define TABLE_WAIT_NS	  (5 * NS_PER_SEC) /* a guardian makes it, or removes it and ends, within milliseconds */
 #define PROMOTION_WAIT_NS (1 * NS_PER_SEC) /* an execve and an attach take some milliseconds */
 
 /* In the grandchild, which nobody waits for: become the guardian. What fails here is told through the pipe, as the
@@ -181,13 +182,13 @@ int daemons_turn(const struct home *h, struct fault *f)
 	return fd;
 }
 
-int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
+static int ensure_guardian(const struct home *h, bool *ret_started, struct fault *f)
 {
 	bool started = false;
 	int fd, r = 0;
 
 	if (daemons_guarded(h))
-		goto out;
+		return 0;
 	fd = daemons_turn(h, f);
 	if (fd < 0)
 		return fd;
@@ -198,7 +199,19 @@ int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
 			await_roles(h);
 	}
 	io_close(&fd);
-out:
+	*ret_started |= started;
+	return r;
+}
+
+/* A guardian without a table is one that begins, and may die before it has made it, or one that ends. */
+int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
+{
+	uint64_t until = clock_boot_ns() + TABLE_WAIT_NS;
+	bool started = false;
+	int r;
+
+	while ((r = ensure_guardian(h, &started, f)) == 0 && !instance_has_table(h) && clock_boot_ns() < until)
+		instance_nap(10);
 	if (r == 0 && ret_started)
 		*ret_started = started;
 	return r;

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "shm/owner.h"
 #include "shm/wake.h"
 
 #define REMAKE_WAIT_NS (1 * NS_PER_SEC) /* the guardian makes a table in milliseconds; a busy machine may take longer */
@@ -25,6 +27,14 @@ bool instance_role_held(const struct home *h, enum role role)
 	uint64_t start;
 
 	return h->run_fd >= 0 && role_holder(h->run_fd, role, &pid, &start) == 0;
+}
+
+bool instance_has_table(const struct home *h)
+{
+	char path[PT_PATH_MAX];
+
+	pt_path(h, path);
+	return access(path, F_OK) == 0;
 }
 
 /* The spawner counts too: without a guardian it becomes one. */

@@ -35,6 +35,8 @@ int instance_attach(struct instance *in, struct fault *f);
 /* Does the attachment still show what the daemons write? False: instance_attach() again. */
 bool instance_current(const struct instance *in);
 
+/* Does the table have its name? It is made before a guardian says that it is ready, and removed last. */
+bool instance_has_table(const struct home *h);
 /* Does someone hold the lock of this role? */
 bool instance_role_held(const struct home *h, enum role role);
 

@@ -11,6 +11,8 @@
 #include "cli/out.h"
 #include "cli/term.h"
 
+#define END_TRIES 3u /* guardians that die while they end */
+
 /* Wait for the end of the process behind a pidfd. -ETIMEDOUT, -EINTR. */
 static int wait_end(int pidfd, int timeout_ms)
 {
@@ -33,7 +35,7 @@ static int find_guardian(const struct home *h, struct pidref *ret)
 	return pid ? pidref_open(pid, start, ret) : -EAGAIN;
 }
 
-int shutdown_all(struct instance *in, struct fault *f)
+static int end_guardians(struct instance *in, struct fault *f)
 {
 	struct ask ask = { .req = { .kind = PT_COMMAND_SHUTDOWN } };
 	int seen = term_caught();
@@ -68,6 +70,20 @@ int shutdown_all(struct instance *in, struct fault *f)
 			return fault_set(f, r, "interrupted; the daemons go on ending");
 		if (r < 0)
 			return r;
+	}
+	return r;
+}
+
+int shutdown_all(struct instance *in, struct fault *f)
+{
+	int r = end_guardians(in, f);
+
+	/* Removing the table is the last thing that a guardian does. One that died before that, with no spawner left to take its place, left other daemons,
+	 * or what lies in the pipes: another guardian ends it all in order. */
+	for (unsigned tries = 0; r == 0 && tries < END_TRIES && instance_has_table(&in->home); tries++) {
+		r = daemons_ensure(&in->home, NULL, f);
+		if (r == 0)
+			r = end_guardians(in, f);
 	}
 	return r;
 }

@@ -21,6 +21,8 @@
 #include "shm/ring.h"
 #include "shm/wake.h"
 
+#define SPAWNER_TRIES 3u /* crashes in a row at the end of an instance */
+
 static struct {
 	const char *home;
 	int ready_fd, lock_fd, segment_fd;
@@ -111,8 +113,7 @@ static int begin(struct guardian *g, struct fault *f)
 		fcntl(options.lock_fd, F_SETFD, FD_CLOEXEC);
 		role_sign(options.lock_fd);
 		say_follow(g->start.home.logs_fd, "tend.log");
-		if (options.upgrade)
-			upgrade_inherit(g);
+		upgrade_inherit(g);
 		return 0;
 	}
 	r = home_open(options.home, HOME_CREATE, &g->start.home, f);
@@ -151,10 +152,20 @@ static bool everything_rests(const struct guardian *g)
 	return true;
 }
 
+/* The spawner ends in order once everything has stopped, is saved and tidied up. Before that its end is a crash, and it is started again; one that crashes
+ * again and again, or can't be started, doesn't keep the instance from ending once everything rests. */
+static bool spawner_is_done(const struct guardian *g)
+{
+	const struct guarded_role *r = &g->role[ROLE_SPAWNER];
+	const struct pt_daemon *d = &g->record[ROLE_SPAWNER];
+	bool in_order = d->exit_kind == PT_EXIT_KNOWN && d->wait_status == 0;
+
+	return r->child == 0 && r->other.pid == 0 && (in_order || r->failed || r->quick >= SPAWNER_TRIES) && everything_rests(g);
+}
+
 void guardian_step_down(struct guardian *g)
 {
-	/* The spawner ends once everything has stopped; before that its end is a crash, and it is started again. */
-	if (g->shutting == 1 && g->role[ROLE_SPAWNER].child == 0 && g->role[ROLE_SPAWNER].other.pid == 0 && everything_rests(g)) {
+	if (g->shutting == 1 && spawner_is_done(g)) {
 		g->shutting = 2;
 		roles_end(g);
 	}

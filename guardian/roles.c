@@ -27,6 +27,7 @@
 #define ROLE_RETRY_NS (100 * NS_PER_MS)
 #define ROLE_RETRY_DOUBLINGS 6u /* 100 ms << 6 = 6.4 s, cut to 5 s */
 #define ROLE_RETRY_MAX_NS (5 * NS_PER_SEC)
+#define ROLE_LAST_TRIES 3u /* of a logger that drains at the end of the instance */
 
 static void note_start(struct guarded_role *r, pid_t pid, uint64_t start_ticks, bool restarted)
 {
@@ -54,7 +55,7 @@ static int spawn(struct guarded_role *r, int ready, pid_t *ret)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t a;
-	sigset_t none, all;
+	sigset_t blocked, all;
 	int e;
 
 	e = posix_spawnattr_init(&a);
@@ -67,9 +68,11 @@ static int spawn(struct guarded_role *r, int ready, pid_t *ret)
 		posix_spawnattr_destroy(&a);
 		return -e;
 	}
-	sigemptyset(&none);
+	sigemptyset(&blocked);
+	if (r->g->shutting > 1)
+		sigaddset(&blocked, SIGTERM); /* it is sent at once, and waits until the daemon can end in order */
 	sigfillset(&all);
-	posix_spawnattr_setsigmask(&a, &none);
+	posix_spawnattr_setsigmask(&a, &blocked);
 	posix_spawnattr_setsigdefault(&a, &all);
 	posix_spawnattr_setflags(&a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	e = posix_spawn(ret, r->program, &files, &a, r->argv, environ);
@@ -164,6 +167,7 @@ static void start(struct guarded_role *r, bool again)
 			say(SAY_ERROR, "%s; trying again every %d s", f.text, (int)(ROLE_RETRY_MAX_NS / NS_PER_SEC));
 		r->failed = true;
 		retry_later(r, ROLE_RETRY_MAX_NS);
+		guardian_step_down(r->g);
 		return;
 	}
 	if (r->role == ROLE_SPAWNER)
@@ -172,6 +176,37 @@ static void start(struct guarded_role *r, bool again)
 	procfs_stat(pid, &st);
 	r->child = pid;
 	note_start(r, pid, st.start_ticks, again);
+}
+
+static bool ended_in_order(const struct guarded_role *r)
+{
+	const struct pt_daemon *d = &r->g->record[r->role];
+
+	return d->exit_kind == PT_EXIT_KNOWN && d->wait_status == 0;
+}
+
+/* One that drains what still lies in the pipes, and ends. */
+static void start_last(struct guarded_role *r)
+{
+	start(r, true);
+	if (r->child)
+		kill(r->child, SIGTERM);
+}
+
+/* While the instance ends: who is started again? The spawner until it has ended in order (guardian_step_down() knows), the logger until all is drained. */
+static bool is_needed(struct guarded_role *r)
+{
+	struct guardian *g = r->g;
+
+	if (!g->shutting)
+		return true;
+	if (g->shutting > 1 && r->role == ROLE_LOGGER && !ended_in_order(r) && r->quick < ROLE_LAST_TRIES) {
+		say(SAY_WARNING, "the logger ended before all was drained; starting another");
+		start_last(r);
+		return false;
+	}
+	guardian_step_down(g);
+	return g->shutting == 1 && r->role != ROLE_MONITOR;
 }
 
 static void ended(struct guarded_role *r, int exit_kind, int wait_status)
@@ -183,14 +218,12 @@ static void ended(struct guarded_role *r, int exit_kind, int wait_status)
 	d->exit_kind = (uint8_t)exit_kind;
 	d->wait_status = wait_status;
 	table_record(r->g, r->role);
-	if (r->role == ROLE_SPAWNER && r->g->ready_fd >= 0)
-		on_ready(r->g, 0); /* it may have said so and ended, and we heard of the end first */
-	if (r->g->shutting) {
-		guardian_step_down(r->g);
-		if (r->g->shutting > 1 || r->role != ROLE_SPAWNER)
-			return;
+	if (r->role == ROLE_SPAWNER) {
+		if (r->g->ready_fd >= 0)
+			on_ready(r->g, 0); /* it may have said so and ended, and we heard of the end first */
+		fifos_hold(r->g); /* what it launched and had not announced yet has nobody else to hold its output */
 	}
-	if (r->outdated) {
+	if (r->outdated && !r->g->shutting) {
 		r->outdated = false;
 		say(SAY_INFO, "starting the new %s", role_name(r->role));
 		start(r, false);
@@ -199,6 +232,8 @@ static void ended(struct guarded_role *r, int exit_kind, int wait_status)
 		return;
 	}
 	r->quick = lived < ROLE_STABLE_NS ? r->quick + 1 : 0;
+	if (!is_needed(r))
+		return;
 	if (r->quick < 2) {
 		say(SAY_WARNING, "the %s ended; starting it again", role_name(r->role));
 		start(r, true);
@@ -245,7 +280,7 @@ static void on_retry(void *arg)
 {
 	struct guarded_role *r = arg;
 
-	if (r->g->shutting && r->role != ROLE_SPAWNER)
+	if (r->g->shutting > 1 || (r->g->shutting && r->role == ROLE_MONITOR))
 		return;
 	if (r->child == 0 && r->other.pid == 0 && !watch_holder(r))
 		start(r, r->g->record[r->role].pid != 0);
@@ -338,5 +373,7 @@ void roles_end(struct guardian *g)
 			kill(g->role[i].child, SIGTERM); /* our own unreaped child: the pid can't be another's */
 		else if (g->role[i].other.pid)
 			pidref_signal(&g->role[i].other, SIGTERM);
+		else if (i == ROLE_LOGGER)
+			start_last(&g->role[i]); /* it has crashed, and was to be started later */
 	}
 }

@@ -315,6 +315,7 @@ static int by_number(const void *x, const void *y)
 /* What an earlier monitor did not deliver. */
 static void find_waiting(struct alerts *a)
 {
+	(void)io_sweep(a->dir, NULL, NULL);
 	int fd = io_open(a->dir, ".", O_RDONLY | O_DIRECTORY, 0);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;

@@ -155,6 +155,7 @@ static int serve(struct daemon *d)
 	care_shared_begin(&d->mo);
 	/* It looks at processes of any user and ends probes that may have become another user. Its programs (probes, alerts) get all rights anew. */
 	privilege_drop(PRIVILEGE_EXECUTES | PRIVILEGE_NETWORK, 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_KILL, 0);
+	(void)io_sweep(d->mo.home.run_fd, NULL, NULL); /* a half-written answer of the registry */
 	alerts_begin(d->mo.alerts);
 	look(d);
 	r = loop_run(d->mo.loop);

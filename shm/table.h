@@ -127,7 +127,7 @@ struct pt_life {	       /* how it is; writer: spawner */
 	uint8_t killed;		/* 1 = the last stop took SIGKILL */
 	uint8_t launch_stage;	/* enum pt_stage, with launch_errno */
 	uint8_t desired;	/* 1 = should be up after the next start of the instance, too; differs from want while the instance is shut down */
-	uint8_t pad;
+	uint8_t asked;		/* 1 = the stop signal of the stop in progress was sent to the whole tree */
 	uint32_t pipe_left;	/* bytes of earlier runs that still lay in its output FIFO when the current run began */
 	uint32_t pipe_left_err; /* the same of the FIFO for standard error, where that is separate */
 };

@@ -88,8 +88,8 @@ static void resume(struct proc *p)
 		loop_timer_set(p->sp->loop, &p->timer, l->next_boot_ns);
 		if (l->pid)
 			adopt_process(p);
-		else
-			stop_look_again(p);
+		if (l->state == PT_STATE_STOPPING)
+			stop_resume(p); /* the earlier spawner may have died before it had asked them all to end */
 		break;
 	case PT_STATE_BACKOFF:
 		loop_timer_set(p->sp->loop, &p->timer, l->next_boot_ns);
@@ -121,8 +121,6 @@ static int load_row(struct spawner *sp, uint32_t slot)
 		return -ENOMEM;
 	p->life = row.life;
 	p->spec_dirty = true; /* whether it reached the disk died with the last spawner */
-	if (row.exit.held != row.gen)
-		sp->pids_changed = true;
 	return 1;
 }
 
@@ -203,6 +201,8 @@ int adopt_all(struct spawner *sp)
 	unsigned n = 0;
 	bool whole;
 
+	/* What the last spawner published and did not live to announce: rows that are new, and rows that are gone. */
+	sp->changed = sp->pids_changed = true;
 	for (uint32_t i = 0; i < high; i++) {
 		int r = load_row(sp, i);
 

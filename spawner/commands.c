@@ -18,6 +18,9 @@
 #include "spawner/rows.h"
 
 #define LOCK_RETRY_NS (10 * NS_PER_MS)
+#define SWEEP_NS (1 * NS_PER_SEC) /* leftover files are nobody's hurry: once for all starts of this time */
+
+enum { SIGNAL_BEING_SENT = 1, SIGNAL_SENT = 2 }; /* the progress of a SIGNAL */
 
 static struct cause cause_of(const struct pt_command *c)
 {
@@ -276,8 +279,13 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 		refuse_unknown(sp, c);
 		return;
 	}
-	if (c->progress) { /* sent by an earlier spawner */
+	if (c->progress == SIGNAL_SENT) {
 		answer(sp, c->ticket, 0, p, "%s", "");
+		return;
+	}
+	if (c->progress) { /* neither twice nor silently not at all */
+		answer(sp, c->ticket, -EINTR, p, "the spawner died at the moment of sending; whether %s got the signal is not known",
+		       p->ident->name);
 		return;
 	}
 	if (!p->ref.pid) {
@@ -285,10 +293,12 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 		return;
 	}
 	pt_command_accept(sp->pt, c->ticket);
-	pt_command_note(sp->pt, c->ticket, 1);
 	r = pidref_open(p->ref.pid, p->ref.start_ticks, &target);
-	if (r == 0)
+	if (r == 0) {
+		pt_command_note(sp->pt, c->ticket, SIGNAL_BEING_SENT);
 		r = pidref_signal(&target, c->req.signo);
+		pt_command_note(sp->pt, c->ticket, SIGNAL_SENT);
+	}
 	pidref_done(&target);
 	ev.slot = p->slot;
 	ev.gen = p->gen;
@@ -320,10 +330,11 @@ static int forget(struct spawner *sp, const struct pt_command *c)
 		return 0;
 	}
 	pt_command_accept(sp->pt, c->ticket);
+	/* The spec first: a new spawner that finds it, and no row, takes the process for one that a lost table held. */
+	row_unlink_spec(sp, c->req.name);
 	r = row_drop(p, &why);
 	if (r == -EBUSY)
 		return r;
-	row_unlink_spec(sp, c->req.name);
 	save_now(sp);
 	answer(sp, c->ticket, r, NULL, "%s", r < 0 ? strerror(-r) : "");
 	return 0;
@@ -345,12 +356,16 @@ static int carry_out(struct spawner *sp, const struct pt_command *c)
 void commands_scan(struct spawner *sp)
 {
 	struct pt_command c;
+	bool with_files = false;
 
 	while (pt_command_next(sp->pt, sp->last_ticket, &c) == 0) {
+		with_files |= c.req.spec[0] != 0;
 		if (carry_out(sp, &c) == -EBUSY) {
 			loop_timer_set(sp->loop, &sp->commands_retry, clock_boot_ns() + LOCK_RETRY_NS);
 			return;
 		}
 		sp->last_ticket = c.ticket.number;
 	}
+	if (with_files && !sp->sweep_timer.at_boot_ns) /* clients that died before their command was posted may have left some */
+		loop_timer_set(sp->loop, &sp->sweep_timer, clock_boot_ns() + SWEEP_NS);
 }

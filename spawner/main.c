@@ -21,6 +21,7 @@
 #include "shm/wake.h"
 #include "spawner/handover.h"
 #include "spawner/proc.h"
+#include "spawner/rows.h"
 
 #define GUARDIAN_WAIT_NS (100 * NS_PER_MS)
 
@@ -145,6 +146,11 @@ static void on_commands_retry(void *arg)
 	commands_scan(sp);
 }
 
+static void on_sweep(void *arg)
+{
+	rows_sweep(arg);
+}
+
 static void on_signal(void *arg, uint32_t events)
 {
 	struct spawner *sp = arg;
@@ -173,6 +179,19 @@ static void after_batch(void *arg)
 	sp->changed = sp->pids_changed = false;
 }
 
+/* The read ends that only we hold outlive our execve, until the guardian that we become has opened its own (guardian/upgrade.c finds them). */
+static void keep_keepers(const struct spawner *sp, int flags)
+{
+	for (uint32_t i = 0; i < sp->capacity; i++) {
+		const struct proc *p = sp->slot[i];
+
+		if (p && p->keeper_fd >= 0)
+			fcntl(p->keeper_fd, F_SETFD, flags);
+		if (p && p->keeper_err_fd >= 0)
+			fcntl(p->keeper_err_fd, F_SETFD, flags);
+	}
+}
+
 /*
  * The guardian died. Take its place: same pid, so our children stay ours, and the subreaper bit survives the execve. Someone else
  * may have been quicker (a CLI that found no guardian); then that one is watched.
@@ -199,8 +218,10 @@ static void promote(struct spawner *sp)
 	snprintf(segment, sizeof(segment), "%d", segment_fd);
 	snprintf(capacity, sizeof(capacity), "%u", sp->capacity);
 	handover_write(sp); /* what is installed by now may be a build that can't read this table */
+	keep_keepers(sp, 0);
 	execv(program, argv);
 	say(SAY_ERROR, "cannot execute %s: %s", program, strerror(errno));
+	keep_keepers(sp, FD_CLOEXEC);
 	fcntl(segment_fd, F_SETFD, FD_CLOEXEC);
 	io_close(&lock_fd);
 }
@@ -264,6 +285,7 @@ static int begin(struct spawner *sp, struct fault *f)
 	if (!sp->slot || loop_new(&sp->loop) < 0)
 		return fault_errno(f, -ENOMEM, "cannot start the spawner");
 	loop_timer_init(&sp->commands_retry, on_commands_retry, sp);
+	loop_timer_init(&sp->sweep_timer, on_sweep, sp);
 	loop_timer_init(&guardian_retry, on_guardian_retry, sp);
 	loop_after_batch(sp->loop, after_batch, sp);
 	sp->signals = loop_signalfd(wanted, 2);
@@ -312,6 +334,7 @@ int main(int argc, char **argv)
 	}
 	check_shutdown(&sp);
 	commands_scan(&sp);
+	rows_sweep(&sp);
 	after_batch(&sp);
 	if (ready_fd >= 0) {
 		(void)io_write_all(ready_fd, "ok\n", 3);
@@ -321,6 +344,7 @@ int main(int argc, char **argv)
 	if (r == 0 && !sp.shutting)
 		handover_write(&sp);
 	if (r == 0 && sp.shutting) {
+		rows_sweep(&sp);
 		for (uint32_t i = 0; i < sp.capacity; i++)
 			if (sp.slot[i])
 				cgroup_remove(&sp.cgroup, sp.slot[i]->ident->name);

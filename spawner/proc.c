@@ -257,8 +257,10 @@ void proc_event(struct proc *p, enum machine_event ev, const struct cause *why)
 		count_run(p, ev == EV_TIMEOUT || ev == EV_GONE_AGAIN);
 	note_wishes(p, step);
 	p->life.next_boot_ns = deadline_of(p, step, why);
-	if (step.action & ACT_TERM)
+	if (step.action & ACT_TERM) {
 		p->life.stop_timeout_ms = why->timeout_ms;
+		p->life.asked = 0;
+	}
 	if (p->life.next_boot_ns)
 		loop_timer_set(sp->loop, &p->timer, p->life.next_boot_ns);
 	else

@@ -65,6 +65,7 @@ struct spawner {
 	uint32_t next_order;
 	uint64_t last_ticket;
 	struct loop_timer commands_retry; /* the table lock was busy */
+	struct loop_timer sweep_timer; /* look for leftover files */
 	bool lock_stuck;	     /* the last attempt to take the lock failed */
 	struct cgroup cgroup;
 	bool changed;		     /* something was published in this turn: bump the counter */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/say.h"
 #include "config/spec.h"
 #include "shm/lock.h"
@@ -103,6 +104,8 @@ static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_lif
 	pt_claim(sp->pt, slot); /* only the spawner adds rows: the slot is still free */
 	pt_unlock(sp->pt);
 	sp->changed = sp->pids_changed = true;
+	/* Before it runs and not at the end of this turn: should we die before that, the guardian has the output of what we launched. */
+	bell_ring_kept(&sp->start.home, ROLE_GUARDIAN, &sp->guardian_bell);
 	*ret = p;
 	return 0;
 }
@@ -133,16 +136,18 @@ int row_withdraw(struct proc *p, const struct cause *why)
 {
 	struct spawner *sp = p->sp;
 	struct pt_event ev = { .kind = PT_EVENT_REMOVED, .slot = p->slot, .gen = p->gen, .by_pid = why->by_pid, .by_uid = why->by_uid };
-	int r = lock(sp);
+	int r;
 
+	/* First what only the row tells of: a new spawner must find it. If the row has to wait for the lock and is started again, all this is made anew. */
+	launch_remove_fifos(p);
+	cgroup_remove(&sp->cgroup, p->ident->name);
+	r = lock(sp);
 	if (r < 0)
 		return r;
 	pt_release(sp->pt, p->slot);
 	pt_unlock(sp->pt);
 	memcpy(ev.name, p->ident->name, sizeof(ev.name));
 	pt_event_add(sp->pt, &ev);
-	launch_remove_fifos(p);
-	cgroup_remove(&sp->cgroup, p->ident->name);
 	sp->changed = sp->pids_changed = true;
 	p->withdrawn = true;
 	return 0;
@@ -163,4 +168,26 @@ void row_unlink_spec(struct spawner *sp, const char *name)
 
 	spec_file_name(name, file);
 	unlinkat(sp->start.home.specs_fd, file, 0);
+}
+
+/* A command whose client died may still wait to be carried out: its specification is needed. */
+static bool is_awaited(void *arg, const char *file)
+{
+	struct spawner *sp = arg;
+	struct pt_command c;
+	uint64_t after = 0;
+
+	while (pt_command_next(sp->pt, after, &c) == 0) {
+		after = c.ticket.number;
+		if (strcmp(c.req.spec, file) == 0)
+			return true;
+	}
+	return false;
+}
+
+void rows_sweep(struct spawner *sp)
+{
+	io_sweep(sp->start.home.fd, NULL, NULL);
+	io_sweep(sp->start.home.run_fd, NULL, NULL);
+	io_sweep(sp->start.home.specs_fd, is_awaited, sp);
 }

@@ -24,6 +24,9 @@ int row_drop(struct proc *p, const struct cause *why);
 /* The same, but p stays, for whoever holds it still and then calls proc_free(). */
 int row_withdraw(struct proc *p, const struct cause *why);
 
+/* Remove what writers that were killed left in the home: half-written files, specifications of commands that were never posted. */
+void rows_sweep(struct spawner *sp);
+
 /* Remove the stored spec. */
 void row_unlink_spec(struct spawner *sp, const char *name);
 

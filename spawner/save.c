@@ -128,6 +128,7 @@ bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
 			say(SAY_WARNING, "cannot write %s/%s; trying again", sp->start.home.path, DESIRED_FILE);
 		sp->save_failed = true;
 		sp->save_wanted = true;
+		(void)io_sweep(sp->start.home.fd, NULL, NULL); /* it may have been killed */
 		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_AGAIN_NS);
 		return true;
 	}

@@ -107,9 +107,19 @@ void stop_begin(struct proc *p, uint32_t timeout_ms)
 	if (tree_find(p, &t) == 0) {
 		tree_signal(&t, p->ident->stop_signal);
 		tree_signal(&t, SIGCONT); /* a stopped process can't obey */
+		p->life.asked = 1;
+		proc_publish(p);
 	}
 	tree_done(&t);
 	stop_look_again(p);
+}
+
+void stop_resume(struct proc *p)
+{
+	if (!p->life.asked && !p->life.killed)
+		stop_begin(p, p->life.stop_timeout_ms);
+	else
+		stop_look_again(p);
 }
 
 void stop_forget(struct proc *p)

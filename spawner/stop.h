@@ -15,6 +15,8 @@ void stop_begin(struct proc *p, uint32_t timeout_ms);
 void stop_kill(struct proc *p);
 /* Something of the tree has ended: is it all? Watches one of the rest otherwise. */
 void stop_look_again(struct proc *p);
+/* A new spawner finds a stop in progress: ask again where the earlier one may have died before it had asked all of them. */
+void stop_resume(struct proc *p);
 /* The stop is over. */
 void stop_forget(struct proc *p);
 

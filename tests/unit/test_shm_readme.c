@@ -125,7 +125,7 @@ static const struct field fields[] = {
 	F(pt_life, killed),
 	F(pt_life, launch_stage),
 	F(pt_life, desired),
-	F(pt_life, pad),
+	F(pt_life, asked),
 	F(pt_life, pipe_left),
 	F(pt_life, pipe_left_err),
 	F(pt_health, sampled_boot_ns),

@@ -1,0 +1,446 @@
+/*
+ * tests/chaos/inject.c - runs a command and everything of tend that comes of it under ptrace, and lets one system call of one role go wrong.
+ *
+ *   inject --role ROLE --at N (--kill | --error ERRNO-NAME | --count) [--call NAME] [--report FILE] -- COMMAND [ARGUMENT...]
+ *
+ * ROLE: tend, tend-guardian, tend-spawner, tend-monitor, tend-logger (all threads and all incarnations, counted together), or one of these with
+ * "-child" behind it: what it has forked, until that executes another program. Counted are the system calls that the role begins: with --kill all of
+ * them, with --error those that can fail with this errno; with --call only those of this name. At number N the whole process gets SIGKILL before the call is carried out, or the call is not
+ * carried out and fails. Then everything is let go, and the rest runs untraced. Programs that are none of tend's are let go when they are executed.
+ *
+ * Once it is over one line is appended to FILE: "done CALL PID UP", where UP is 1 if the process had waited for events before, so that its start was
+ * over; or "none COUNT" if the role made no more than COUNT such calls until all ended. Exit status: that of COMMAND, 128 + N for signal N; 99 if this
+ * program itself fails. SIGTERM: report and let everything go.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TASKS_MAX 4096
+#define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+
+/* What a call can fail with: one bit for each errno that is tried. */
+enum { NOSPC = 1, IO = 2, MFILE = 4, NFILE = 8, NOMEM = 16, INTR = 32, AGAIN = 64, ACCES = 128 };
+
+static const struct {
+	const char *name;
+	int number, bit;
+} errors[] = {
+	{ "ENOSPC", ENOSPC, NOSPC }, { "EIO", EIO, IO },       { "EMFILE", EMFILE, MFILE }, { "ENFILE", ENFILE, NFILE },
+	{ "ENOMEM", ENOMEM, NOMEM }, { "EINTR", EINTR, INTR }, { "EAGAIN", EAGAIN, AGAIN }, { "EACCES", EACCES, ACCES },
+};
+
+/* EINTR and EAGAIN are left out where the descriptor is a file on a disk, which never says so. */
+static const struct {
+	const char *name;
+	long number;
+	int can;
+} calls[] = {
+#define CALL(name, can) { #name, SYS_##name, can },
+	CALL(openat, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(read, IO | NOMEM | INTR | AGAIN) CALL(pread64, IO | NOMEM)
+	CALL(write, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(pwrite64, NOSPC | IO) CALL(writev, NOSPC | IO | INTR | AGAIN)
+	CALL(splice, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(tee, NOMEM | INTR | AGAIN) CALL(copy_file_range, NOSPC | IO | NOMEM | INTR)
+	CALL(ftruncate, NOSPC | IO | INTR) CALL(fallocate, NOSPC | IO | INTR) CALL(fsync, NOSPC | IO) CALL(fdatasync, NOSPC | IO)
+	CALL(mkdirat, NOSPC | IO | NOMEM | ACCES) CALL(mknodat, NOSPC | IO | NOMEM | ACCES) CALL(renameat, NOSPC | IO | NOMEM | ACCES)
+	CALL(renameat2, NOSPC | IO | NOMEM | ACCES) CALL(unlinkat, IO | NOMEM | ACCES) CALL(linkat, NOSPC | IO | NOMEM | ACCES)
+	CALL(faccessat, IO | NOMEM | ACCES) CALL(faccessat2, IO | NOMEM | ACCES) CALL(newfstatat, IO | NOMEM | ACCES) CALL(fstat, IO | NOMEM)
+	CALL(statx, IO | NOMEM | ACCES) CALL(readlinkat, IO | NOMEM | ACCES) CALL(getdents64, IO | NOMEM) CALL(lseek, 0) CALL(close, 0)
+	CALL(fchmod, IO | ACCES) CALL(fchmodat, IO | NOMEM | ACCES) CALL(chdir, IO | NOMEM | ACCES) CALL(fchdir, IO | ACCES)
+	CALL(pipe2, MFILE | NFILE | NOMEM) CALL(dup, MFILE) CALL(dup3, MFILE | INTR) CALL(fcntl, MFILE | INTR | AGAIN) CALL(flock, INTR | AGAIN)
+	CALL(ioctl, IO) CALL(epoll_create1, MFILE | NFILE | NOMEM) CALL(epoll_ctl, NOMEM | NOSPC) CALL(epoll_pwait, INTR) CALL(ppoll, INTR | NOMEM)
+	CALL(timerfd_create, MFILE | NFILE | NOMEM) CALL(timerfd_settime, NOMEM) CALL(signalfd4, MFILE | NFILE | NOMEM)
+	CALL(eventfd2, MFILE | NFILE | NOMEM) CALL(inotify_init1, MFILE | NFILE | NOMEM) CALL(inotify_add_watch, NOSPC | NOMEM | ACCES)
+	CALL(pidfd_open, MFILE | NFILE | NOMEM) CALL(pidfd_send_signal, 0) CALL(kill, 0) CALL(waitid, INTR) CALL(wait4, INTR)
+	CALL(mmap, NOMEM | AGAIN) CALL(munmap, NOMEM) CALL(mremap, NOMEM) CALL(mprotect, NOMEM) CALL(madvise, NOMEM) CALL(brk, NOMEM)
+	CALL(clone, NOMEM | AGAIN) CALL(clone3, NOMEM | AGAIN) CALL(execve, IO | MFILE | NFILE | NOMEM | AGAIN | ACCES) CALL(close_range, NOMEM)
+	CALL(setrlimit, 0) CALL(prlimit64, 0) CALL(futex, INTR | AGAIN) CALL(clock_nanosleep, INTR) CALL(setsid, 0)
+	CALL(socket, MFILE | NFILE | NOMEM | ACCES) CALL(connect, INTR | AGAIN | ACCES) CALL(sendto, IO | NOMEM | INTR | AGAIN)
+	CALL(recvfrom, NOMEM | INTR | AGAIN) CALL(memfd_create, MFILE | NFILE | NOMEM) CALL(rt_sigprocmask, 0) CALL(rt_sigaction, 0)
+	CALL(exit_group, 0) CALL(getpid, 0) CALL(getuid, 0) CALL(geteuid, 0) CALL(umask, 0) CALL(prctl, 0) CALL(set_robust_list, 0)
+	CALL(get_robust_list, 0) CALL(rt_sigpending, 0) CALL(getrandom, INTR | AGAIN) CALL(sched_setscheduler, 0) CALL(ioprio_set, 0)
+	CALL(statfs, IO | NOMEM | ACCES) CALL(fstatfs, IO | NOMEM) CALL(sync_file_range, IO | NOMEM | NOSPC)
+#ifdef __x86_64__
+	CALL(open, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(access, IO | NOMEM | ACCES) CALL(stat, IO | NOMEM | ACCES)
+	CALL(lstat, IO | NOMEM | ACCES) CALL(readlink, IO | NOMEM | ACCES) CALL(rename, NOSPC | IO | NOMEM | ACCES)
+	CALL(unlink, IO | NOMEM | ACCES) CALL(mkdir, NOSPC | IO | NOMEM | ACCES) CALL(rmdir, IO | NOMEM | ACCES) CALL(poll, INTR | NOMEM)
+	CALL(epoll_wait, INTR) CALL(dup2, INTR) CALL(pipe, MFILE | NFILE) CALL(vfork, NOMEM | AGAIN) CALL(fork, NOMEM | AGAIN)
+	CALL(mknod, NOSPC | IO | NOMEM | ACCES) CALL(chmod, IO | NOMEM | ACCES) CALL(arch_prctl, 0)
+#endif
+};
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
+
+struct task {
+	pid_t tid, tgid;
+	char role[32];
+	bool up; /* of a process: kept in its first thread */
+};
+
+static struct task tasks[TASKS_MAX];
+static size_t n_tasks;
+static const char *wanted_role, *wanted_call, *report_path;
+static long at, counted, n_traced;
+static int error_number, error_bit;
+static bool killing, over;
+static pid_t failing; /* the thread whose call is to fail, between its entry and its exit */
+static char what[128];
+static volatile sig_atomic_t told_to_end;
+
+static _Noreturn void fail(const char *text)
+{
+	fprintf(stderr, "inject: %s: %s\n", text, strerror(errno));
+	exit(99);
+}
+
+static void read_proc(pid_t tid, const char *file, char *buf, size_t size)
+{
+	char path[64];
+	int fd;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)tid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, size - 1);
+	buf[n < 0 ? 0 : n] = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+static struct task *find(pid_t tid)
+{
+	for (size_t i = 0; i < n_tasks; i++)
+		if (tasks[i].tid == tid)
+			return &tasks[i];
+	return NULL;
+}
+
+static void forget(pid_t tid)
+{
+	struct task *t = find(tid);
+
+	if (t)
+		*t = tasks[--n_tasks];
+}
+
+static bool is_of_tend(const char *role)
+{
+	return strcmp(role, "tend") == 0 || strncmp(role, "tend-", 5) == 0;
+}
+
+static void name_by_program(struct task *t, const char *suffix)
+{
+	char comm[32], *end;
+
+	read_proc(t->tgid, "comm", comm, sizeof(comm));
+	end = strchr(comm, '\n');
+	if (end)
+		*end = 0;
+	snprintf(t->role, sizeof(t->role), "%.20s%s", comm, suffix);
+}
+
+/* A thread has the role of its process; a new process is a child of its parent until it executes a program. */
+static struct task *learn(pid_t tid)
+{
+	char status[2048];
+	const char *at_tgid;
+	struct task *t, *leader;
+
+	if (n_tasks == TASKS_MAX) {
+		errno = ENOSPC;
+		fail("too many tasks");
+	}
+	read_proc(tid, "status", status, sizeof(status));
+	at_tgid = strstr(status, "\nTgid:");
+	t = &tasks[n_tasks++];
+	*t = (struct task){ .tid = tid, .tgid = at_tgid ? atoi(at_tgid + 6) : tid };
+	leader = t->tgid != tid ? find(t->tgid) : NULL;
+	if (leader)
+		memcpy(t->role, leader->role, sizeof(t->role));
+	else
+		name_by_program(t, "-child");
+	return t;
+}
+
+static bool is_disk_file(pid_t tid, uint64_t fd)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)tid, (int)fd);
+	return stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+}
+
+static int index_of_call(uint64_t nr)
+{
+	for (size_t i = 0; i < COUNT_OF(calls); i++)
+		if ((uint64_t)calls[i].number == nr)
+			return (int)i;
+	return -1;
+}
+
+static bool can_fail(pid_t tid, uint64_t nr, uint64_t first_argument)
+{
+	int i = index_of_call(nr);
+
+	if (i < 0 || !(calls[i].can & error_bit))
+		return false;
+	if ((error_bit == INTR || error_bit == AGAIN) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, first_argument))
+		return false;
+	return true;
+}
+
+#if defined(__x86_64__)
+static void change_call(pid_t tid, bool exit_stop)
+{
+	struct user_regs_struct r;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &r) < 0)
+		return;
+	if (exit_stop)
+		r.rax = (unsigned long long)-(long long)error_number;
+	else
+		r.orig_rax = (unsigned long long)-1;
+	ptrace(PTRACE_SETREGS, tid, NULL, &r);
+}
+#elif defined(__aarch64__)
+#define NT_PRSTATUS_SET 1
+#define NT_SYSTEM_CALL 0x404
+static void change_call(pid_t tid, bool exit_stop)
+{
+	struct user_regs_struct r;
+	int none = -1;
+	struct iovec regs = { &r, sizeof(r) }, call = { &none, sizeof(none) };
+
+	if (!exit_stop) {
+		ptrace(PTRACE_SETREGSET, tid, NT_SYSTEM_CALL, &call);
+		return;
+	}
+	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS_SET, &regs) < 0)
+		return;
+	r.regs[0] = (unsigned long long)-(long long)error_number;
+	ptrace(PTRACE_SETREGSET, tid, NT_PRSTATUS_SET, &regs);
+}
+#else
+#error "inject.c knows x86-64 and aarch64"
+#endif
+
+static void note(const struct task *t, uint64_t nr)
+{
+	const struct task *leader = find(t->tgid);
+	int i = index_of_call(nr);
+
+	snprintf(what, sizeof(what), "done %s %d %d", i < 0 ? "another" : calls[i].name, (int)t->tgid, leader && leader->up);
+}
+
+static bool waits_for_events(uint64_t nr)
+{
+#ifdef __x86_64__
+	if (nr == SYS_epoll_wait)
+		return true;
+#endif
+	return nr == SYS_epoll_pwait;
+}
+
+/* One begins or ends. */
+static void on_call(struct task *t)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
+		return;
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+		if (failing == t->tid) {
+			change_call(t->tid, true);
+			over = true;
+		}
+		return;
+	}
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || failing)
+		return;
+	if (waits_for_events(info.entry.nr) && find(t->tgid))
+		find(t->tgid)->up = true;
+	if (error_bit && !can_fail(t->tid, info.entry.nr, info.entry.args[0]))
+		return;
+	if (wanted_call && (index_of_call(info.entry.nr) < 0 || strcmp(calls[index_of_call(info.entry.nr)].name, wanted_call) != 0))
+		return;
+	if (++counted != at)
+		return;
+	note(t, info.entry.nr);
+	if (killing) {
+		kill(t->tgid, SIGKILL);
+		over = true;
+	} else if (error_bit) {
+		failing = t->tid;
+		change_call(t->tid, false);
+	}
+}
+
+static void go_on(const struct task *t, int signo)
+{
+	ptrace(!over && strcmp(t->role, wanted_role) == 0 ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, NULL, (void *)(intptr_t)signo);
+}
+
+static void on_exec(struct task *t)
+{
+	t->tgid = t->tid;
+	t->up = false;
+	name_by_program(t, "");
+	if (is_of_tend(t->role))
+		return;
+	ptrace(PTRACE_DETACH, t->tid, NULL, NULL);
+	forget(t->tid);
+	n_traced--;
+}
+
+static void on_stop(pid_t tid, int status)
+{
+	struct task *t = find(tid);
+	int signo = WSTOPSIG(status), event = status >> 16;
+
+	if (!t) {
+		t = learn(tid);
+		n_traced++;
+	}
+	if (signo == (SIGTRAP | 0x80)) {
+		on_call(t);
+		signo = 0;
+	} else if (event == PTRACE_EVENT_EXEC) {
+		on_exec(t);
+		t = find(tid);
+		signo = 0;
+	} else if (event == PTRACE_EVENT_STOP && signo != SIGTRAP) {
+		ptrace(PTRACE_LISTEN, tid, NULL, NULL); /* a stop by job control goes on */
+		return;
+	} else if (event) {
+		signo = 0;
+	}
+	if (t)
+		go_on(t, signo);
+}
+
+static pid_t begin(char **argv)
+{
+	int go[2];
+	char byte = 0;
+	pid_t pid;
+
+	if (pipe2(go, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		fail("cannot start");
+	if (pid == 0) {
+		close(go[1]); /* or it would wait for itself, should we die */
+		if (read(go[0], &byte, 1) != 1)
+			_exit(99);
+		execv(argv[0], argv);
+		fprintf(stderr, "inject: %s: %s\n", argv[0], strerror(errno));
+		_exit(99);
+	}
+	close(go[0]);
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(intptr_t)OPTIONS) < 0)
+		fail("cannot trace");
+	learn(pid);
+	n_traced = 1;
+	if (write(go[1], &byte, 1) != 1)
+		fail("cannot start");
+	close(go[1]);
+	return pid;
+}
+
+static void report(void)
+{
+	int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : 2;
+	size_t n;
+
+	if (!what[0])
+		snprintf(what, sizeof(what), "none %ld", counted);
+	n = strlen(what);
+	what[n++] = '\n';
+	if (fd < 0 || write(fd, what, n) != (ssize_t)n)
+		fail("cannot report");
+}
+
+/* Reads the options; what is left is the command. */
+static char **parse(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "role", required_argument, NULL, 'r' },  { "at", required_argument, NULL, 'n' },     { "kill", no_argument, NULL, 'k' },
+		{ "error", required_argument, NULL, 'e' }, { "report", required_argument, NULL, 'f' }, { "count", no_argument, NULL, 'c' },
+		{ "call", required_argument, NULL, 'w' },  { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
+		switch (c) {
+		case 'r': wanted_role = optarg; break;
+		case 'n': at = atol(optarg); break;
+		case 'k': killing = true; break;
+		case 'c': break;
+		case 'w': wanted_call = optarg; break;
+		case 'f': report_path = optarg; break;
+		case 'e':
+			for (size_t i = 0; i < COUNT_OF(errors); i++)
+				if (strcmp(errors[i].name, optarg) == 0)
+					error_number = errors[i].number, error_bit = errors[i].bit;
+			break;
+		default: exit(99);
+		}
+	}
+	if (!wanted_role || optind == argc) {
+		fputs("usage: inject --role ROLE --at N (--kill | --error ERRNO | --count) [--report FILE] -- COMMAND [ARGUMENT...]\n", stderr);
+		exit(99);
+	}
+	return argv + optind;
+}
+
+static void on_term(int signo)
+{
+	(void)signo;
+	told_to_end = 1;
+}
+
+static int code_of(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+	const struct sigaction term = { .sa_handler = on_term };
+	char **command = parse(argc, argv);
+	int status, code = 0;
+	bool ended = false, is_cli;
+	pid_t root, pid;
+
+	sigaction(SIGTERM, &term, NULL);
+	root = begin(command);
+	is_cli = strcmp(basename(command[0]), "tend") == 0;
+	/* Our end lets everything go. Before that, the exit status of a command is ours to tell. */
+	while (n_traced > 0 && !told_to_end && !(over && (ended || !is_cli))) {
+		pid = waitpid(-1, &status, __WALL);
+		if (pid < 0)
+			continue;
+		if (WIFSTOPPED(status)) {
+			on_stop(pid, status);
+			continue;
+		}
+		if (pid == root)
+			ended = true, code = code_of(status);
+		if (find(pid))
+			n_traced--;
+		forget(pid);
+	}
+	report();
+	return ended ? code : 0;
+}
