@@ -123,10 +123,17 @@ size_t str_visible(char *dst, size_t size, const char *src)
 	while (*s) {
 		uint32_t cp = *s;
 		char text[8];
-		size_t seq = utf8_decode(s, &cp);
-		bool plain = seq > 0 && !is_hidden(cp);
-		size_t n = plain ? seq : escape(text, seq, cp);
+		size_t seq, n;
+		bool plain;
 
+		if (cp >= 0x20 && cp < 0x7f && size - len > 1) { /* most texts are nothing else */
+			dst[len++] = (char)cp;
+			s++;
+			continue;
+		}
+		seq = utf8_decode(s, &cp);
+		plain = seq > 0 && !is_hidden(cp);
+		n = plain ? seq : escape(text, seq, cp);
 		if (n >= size - len) /* never a part of a sequence or of an escape */
 			break;
 		memcpy(dst + len, plain ? (const char *)s : text, n);

@@ -4,16 +4,15 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/io.h"
+#include "base/str.h"
 #include "cli/columns.h"
 #include "cli/json.h"
+#include "cli/listed.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/view.h"
 #include "config/spec.h"
-
-#define LISTED_BYTES_MAX (64u * 1024 * 1024)
 
 struct list {
 	bool json, agents, services;
@@ -44,11 +43,6 @@ static bool is_wanted(const struct list *l, const struct view_row *r)
 		regexec(&l->regex, view_word(r), 0, NULL, 0) == 0;
 }
 
-static bool is_listed(const struct view_row *r)
-{
-	return view_is_up(r) && r->row.health.listing == PT_LISTING_LISTED;
-}
-
 static cJSON *uptime_text(const struct view *v, const struct view_row *r)
 {
 	uint64_t ns = view_uptime_ns(v, r);
@@ -66,40 +60,45 @@ static cJSON *uptime_text(const struct view *v, const struct view_row *r)
 	return cJSON_CreateString(text);
 }
 
-/* What the monitor wrote down of the registry's last answer: capabilities and dependencies are not in the table. NULL: nothing. */
-static cJSON *load_listed(const struct home *h)
+/* A list of an entry, or an empty one. */
+static cJSON *list_of(const cJSON *entry, const char *key)
 {
-	char *text = NULL;
-	cJSON *doc = NULL;
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(entry, key);
 
-	if (h->run_fd >= 0 && io_read_file(h->run_fd, "agents.json", LISTED_BYTES_MAX, &text, NULL) == 0)
-		doc = cJSON_Parse(text);
-	free(text);
-	return doc;
+	return cJSON_IsArray(list) ? cJSON_Duplicate(list, 1) : cJSON_CreateArray();
 }
 
-/* A list of the registry's entry for this process, or an empty one. */
-static cJSON *from_listed(const cJSON *listed, const struct view_row *r, const char *key)
+/* Those of them that are asked for: by the filter, and without names, which are of processes. */
+static bool is_wanted_foreign(const struct list *l, const struct view *v, const cJSON *entry)
 {
-	const cJSON *entry, *list, *id;
+	if (l->rows || (l->services && !l->agents) || !listed_is_foreign(entry, v))
+		return false;
+	return !l->filter || regexec(&l->regex, listed_text(entry, "name"), 0, NULL, 0) == 0 || regexec(&l->regex, "registered", 0, NULL, 0) == 0;
+}
 
-	cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(listed, "agents")) {
-		id = cJSON_GetObjectItemCaseSensitive(entry, "id");
-		list = cJSON_GetObjectItemCaseSensitive(entry, key);
-		if (is_listed(r) && cJSON_IsString(id) && cJSON_IsArray(list) && strcmp(id->valuestring, r->row.health.registry_id) == 0)
-			return cJSON_Duplicate(list, 1);
-	}
-	return cJSON_CreateArray();
+/* An agent that only the registry knows: as in the reference by its id, and without file and folder. */
+static bool add_foreign(cJSON *doc, const cJSON *entry)
+{
+	const char *endpoint = listed_text(entry, "endpoint"), *seen = listed_text(entry, "last_seen");
+	cJSON *o = cJSON_AddObjectToObject(doc, listed_text(entry, "id"));
+
+	return o && json_add(o, "name", json_text(listed_text(entry, "name"))) && json_add(o, "status", json_text("registered")) &&
+		json_add(o, "registered", cJSON_CreateBool(1)) && json_add(o, "health", json_text(listed_health(entry))) &&
+		json_add(o, "capabilities", list_of(entry, "capabilities")) && json_add(o, "dependencies", list_of(entry, "dependencies")) &&
+		json_add(o, "endpoint", json_text(endpoint[0] ? endpoint : NULL)) && json_add(o, "last_seen", json_text(seen[0] ? seen : NULL)) &&
+		json_add(o, "uptime", json_text("unknown")) && json_add(o, "pid", cJSON_CreateNull()) &&
+		json_add(o, "process_status", json_text("unknown")) && json_add(o, "service_type", json_text("agent"));
 }
 
 /* Keys as in the reference; what only a registry could tell is empty where none told it. */
 static bool add_row(cJSON *doc, const struct home *h, const cJSON *listed, const struct view *v, const struct view_row *r)
 {
-	const char *endpoint = is_listed(r) && r->row.health.registry_endpoint[0] ? r->row.health.registry_endpoint : NULL;
+	const char *endpoint = listed_has(r) && r->row.health.registry_endpoint[0] ? r->row.health.registry_endpoint : NULL;
 	const char *name = r->row.ident.name;
 	bool up = view_is_up(r), known, ok;
 	cJSON *o = cJSON_AddObjectToObject(doc, name);
 	char file[NAME_MAX_BYTES + 8];
+	const cJSON *entry = listed_entry(listed, r);
 	struct spec s = { 0 };
 
 	if (!o)
@@ -107,11 +106,11 @@ static bool add_row(cJSON *doc, const struct home *h, const cJSON *listed, const
 	spec_file_name(name, file);
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
 	ok = json_add(o, "name", json_text(name)) &&
-		json_add(o, "status", json_text(is_listed(r) ? "registered" : up ? "running_unregistered" : view_word(r))) &&
-		json_add(o, "registered", cJSON_CreateBool(is_listed(r))) &&
+		json_add(o, "status", json_text(listed_has(r) ? "registered" : up ? "running_unregistered" : view_word(r))) &&
+		json_add(o, "registered", cJSON_CreateBool(listed_has(r))) &&
 		json_add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
-		json_add(o, "capabilities", from_listed(listed, r, "capabilities")) &&
-		json_add(o, "dependencies", from_listed(listed, r, "dependencies")) &&
+		json_add(o, "capabilities", list_of(entry, "capabilities")) &&
+		json_add(o, "dependencies", list_of(entry, "dependencies")) &&
 		json_add(o, "endpoint", json_text(endpoint)) &&
 		json_add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) &&
 		json_add(o, "uptime", uptime_text(v, r)) &&
@@ -129,13 +128,17 @@ static int print_json(const struct list *l, const struct view *v)
 {
 	struct home h = HOME_INIT;
 	cJSON *doc = cJSON_CreateObject(), *listed;
+	const cJSON *entry;
 	bool ok = doc != NULL;
 
 	(void)home_open(NULL, HOME_READ, &h, NULL);
-	listed = load_listed(&h);
+	listed = listed_load(&h, v);
 	for (size_t i = 0; ok && i < v->n; i++)
 		if (is_wanted(l, &v->row[i]))
 			ok = add_row(doc, &h, listed, v, &v->row[i]);
+	cJSON_ArrayForEach(entry, listed)
+		if (ok && is_wanted_foreign(l, v, entry))
+			ok = add_foreign(doc, entry);
 	cJSON_Delete(listed);
 	home_close(&h);
 	if (ok)
@@ -144,10 +147,38 @@ static int print_json(const struct list *l, const struct view *v)
 	return out_fail("out of memory");
 }
 
+/* NAME, STATUS, TYPE, PID, UPTIME, HEALTH, and the address in the place of the command. Returns how many there are. */
+static size_t add_foreign_rows(const struct list *l, struct table *t, const struct view *v)
+{
+	struct home h = HOME_INIT;
+	const cJSON *entry;
+	cJSON *listed;
+	size_t n = 0;
+
+	(void)home_open(NULL, HOME_READ, &h, NULL);
+	listed = listed_load(&h, v);
+	home_close(&h);
+	cJSON_ArrayForEach(entry, listed) {
+		const char *cells[] = { listed_text(entry, "name"), "registered", "agent", "-", "-", listed_health(entry), listed_text(entry, "endpoint") };
+
+		if (!is_wanted_foreign(l, v, entry))
+			continue;
+		for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+			char text[COLUMN_TEXT_MAX];
+
+			str_visible(text, sizeof(text), cells[i]);
+			table_cell(t, text, i == 3 || i == 4, i == 1 ? TERM_DIM : TERM_PLAIN);
+		}
+		n++;
+	}
+	cJSON_Delete(listed);
+	return n;
+}
+
 static int print_text(const struct list *l, const struct view *v)
 {
 	struct table *t = columns_table(COLUMN_LIST);
-	size_t n = 0, running[2] = { 0 }, total[2] = { 0 };
+	size_t n = 0, foreign = 0, running[2] = { 0 }, total[2] = { 0 };
 	bool ok = t != NULL;
 
 	for (size_t i = 0; ok && i < v->n; i++) {
@@ -160,11 +191,16 @@ static int print_text(const struct list *l, const struct view *v)
 		columns_add(t, v, &v->row[i], COLUMN_LIST);
 		n++;
 	}
+	if (ok && v->monitor.registry_state == PT_REGISTRY_REACHABLE)
+		foreign = add_foreign_rows(l, t, v);
 	ok = ok && table_whole(t);
 	if (ok)
-		printf("agents: %zu/%zu running; services: %zu/%zu running\n", running[0], total[0], running[1],
-			total[1]);
-	if (ok && n)
+		printf("agents: %zu/%zu running; services: %zu/%zu running", running[0], total[0], running[1], total[1]);
+	if (ok && foreign)
+		printf("; registered, but not run by tend: %zu", foreign);
+	if (ok)
+		putchar('\n');
+	if (ok && n + foreign)
 		table_print(t, term_width());
 	table_free(t);
 	return ok ? EXIT_OK : out_fail("out of memory");

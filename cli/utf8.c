@@ -107,13 +107,17 @@ size_t utf8_columns(const char *s)
 {
 	size_t n = 0;
 
-	while (*s) {
-		size_t len = (unsigned char)*s < 0x80 ? 1 : utf8_length(s);
+	for (;;) {
+		size_t len;
 
+		for (; (signed char)*s > 0; s++) /* ASCII, which most texts are, is quick */
+			n++;
+		if (!*s)
+			return n;
+		len = utf8_length(s);
 		n += columns_of(s, len);
 		s += len ? len : 1;
 	}
-	return n;
 }
 
 size_t utf8_bytes(const char *s, size_t columns)

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from common import Follower, one_line, script, start, stop_everything, suspend, transitions
-from harness import ROLES, TOP, alive, helper, identity, proc_stat, wait_gone, wait_until
+from harness import ROLES, TEND_BIN, TOP, alive, helper, identity, proc_stat, wait_gone, wait_until
 
 COMMANDS = ("start", "stop", "restart", "restart-agent", "signal", "remove", "status", "list", "events", "why", "snapshot", "wait",
             "resurrect", "doctor", "version", "help")  # fmt: skip
@@ -200,6 +200,13 @@ def test_version(tend):
     for args in (["version"], ["--version"]):
         done = tend.run(*args)
         assert (done.stdout, done.stderr) == (f"tend {version}\n", "")
+
+
+def test_no_library_that_only_daemons_need(tend):
+    """No command speaks HTTP or TLS: what would cost each of them its start is not linked."""
+    linked = subprocess.run(["ldd", TEND_BIN / "tend"], capture_output=True, text=True, check=True).stdout
+    for library in ("curl", "ssl", "crypto", "gnutls", "microhttpd", "sqlite"):
+        assert f"lib{library}" not in linked
 
 
 def test_help(tend):

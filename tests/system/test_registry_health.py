@@ -214,3 +214,24 @@ def test_refused_is_unknown(tend, registry):
     start_agent(tend)
     wait_until(lambda: "no answer" in tend.run("status", "web").stdout, 20)
     assert health(tend) == "unknown"
+
+
+def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
+    """As in the reference: by their id, with what the registry says of them; not when it does not answer."""
+    use(tend, registry)
+    registry.agents = [entry("web", seen=now(1)), entry("else", seen=now(1)), entry("gone", status="unhealthy", seen=now(1))]
+    start_agent(tend)
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+    listed = wait_until(lambda: (found := tend.json("list")) and len(found) == 3 and found, 20, "three agents")
+    foreign = {agent["name"]: agent for key, agent in listed.items() if agent["name"] != "web"}
+    assert set(foreign) == {"else", "gone"}
+    assert foreign["else"]["status"] == "registered" and foreign["else"]["process_status"] == "unknown"
+    assert foreign["else"]["pid"] is None and "agent_file" not in foreign["else"]
+    assert (foreign["else"]["health"], foreign["gone"]["health"]) == ("healthy", "unhealthy")
+    text = tend.run("list").stdout
+    assert text.startswith("agents: 1/1 running; services: 0/0 running; registered, but not run by tend: 2\n")
+    assert "\nelse " in text and "\ngone " in text
+    assert set(tend.json("list", "--filter", "^els")) < set(listed)
+    assert "else" not in tend.run("list", "--services").stdout and "else" not in tend.run("list", "web").stdout
+    registry.mode = "close"
+    wait_until(lambda: len(tend.json("list")) == 1, 20, "only what tend runs")

@@ -1,0 +1,5 @@
+/* tests/bench/empty.c - the floor of any program. */
+int main(void)
+{
+	return 0;
+}
