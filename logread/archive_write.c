@@ -217,7 +217,7 @@ static uint32_t count_times(struct job *j, int tidx_fd, const struct stat *st)
 	uint32_t n = 0;
 
 	(void)j;
-	if (!tidx_begin(&c, tidx_fd, st, NULL))
+	if (tidx_begin(&c, tidx_fd, st, NULL) < 0)
 		return 0;
 	while (n < (16u << 20) && tidx_next(&c, &e))
 		n++;

@@ -132,23 +132,31 @@ static char *name_of(const char *stem, const struct found *f)
 	return n < 0 ? NULL : name;
 }
 
-/* The index of a raw file. Between the two renames of a rotation it has the current file's name still. */
-static void load_times(int dirfd, const char *stem, struct segment *s)
+/* An index of another file is no damage: it may be the next one's already. */
+static bool load_index(int dirfd, const char *name, struct segment *s, const struct log_complain *c)
 {
 	const struct stat st = { .st_ino = s->inode, .st_size = (off_t)s->bytes };
-	char *own = NULL, *current = NULL;
-	int fd = -1;
+	struct fault f = { "" };
+	int fd = io_open(dirfd, name, O_RDONLY | O_NONBLOCK, 0), r = fd < 0 ? fd : tidx_load(&s->times, fd, &st, &f);
 
-	if (asprintf(&own, "%s.idx", s->name) >= 0 && asprintf(&current, "%s" LOG_SUFFIX ".idx", stem) >= 0) {
-		fd = io_open(dirfd, own, O_RDONLY | O_NONBLOCK, 0);
-		if (fd < 0 || tidx_load(&s->times, fd, &st, NULL) < 0) {
-			io_close(&fd);
-			fd = io_open(dirfd, current, O_RDONLY | O_NONBLOCK, 0);
-			if (fd >= 0)
-				(void)tidx_load(&s->times, fd, &st, NULL);
-		}
-	}
 	io_close(&fd);
+	if (r == -EBADMSG)
+		log_complain(c, name, &f);
+	if (r == 0 && s->times.damaged_at) {
+		fault_set(&f, -EBADMSG, "damaged at offset %llu: when later lines arrived is not known", (unsigned long long)s->times.damaged_at);
+		log_complain(c, name, &f);
+	}
+	return r == 0;
+}
+
+/* The index of a raw file. Between the two renames of a rotation it has the current file's name still. */
+static void load_times(int dirfd, const char *stem, struct segment *s, const struct log_complain *c)
+{
+	char *own = NULL, *current = NULL;
+
+	if (asprintf(&own, "%s.idx", s->name) >= 0 && asprintf(&current, "%s" LOG_SUFFIX ".idx", stem) >= 0 && !load_index(dirfd, own, s, c) &&
+		strcmp(own, current) != 0)
+		(void)load_index(dirfd, current, s, NULL);
 	free(own);
 	free(current);
 }
@@ -227,7 +235,7 @@ uint64_t segment_last_ns(struct segment *s)
 	struct archive_block b;
 
 	if (!s->archive || s->indexed)
-		return s->times.n ? s->times.entries[s->times.n - 1].real_ns : 0;
+		return s->times.n && !s->times.damaged_at ? s->times.entries[s->times.n - 1].real_ns : 0;
 	if ((s->fd < 0 && open_file(s) < 0) || archive_index_head(s->fd, &x, NULL) < 0 || x.head.blocks == 0 ||
 		piece_read(s->fd, &b, sizeof(b), x.frame_offset + 8 + sizeof(x.head) + (x.head.blocks - 1) * sizeof(b)) < 0)
 		return 0;
@@ -246,7 +254,7 @@ static int open_one(int dirfd, const char *stem, const struct found *found, enum
 	if (!s->archive || how == SEGMENTS_OPEN)
 		r = open_file(s);
 	if (r == 0 && !s->archive)
-		load_times(dirfd, stem, s);
+		load_times(dirfd, stem, s, c);
 	if (r < 0 && r != -ENOENT)
 		complain_errno(c, s->name, r);
 	return r;

@@ -78,7 +78,7 @@ static bool bounds(const struct stream *s, const struct segment *g, uint64_t *lo
 	while (last > 0 && ((q->until_ns && e[last - 1].real_ns > q->until_ns) || (q->life && e[last - 1].life != q->life)))
 		last--;
 	if (first > 0 || q->life)
-		*low = first < n ? e[first].offset : g->bytes;
+		*low = first < n ? e[first].offset : g->times.damaged_at ? e[n - 1].offset : g->bytes;
 	if (last < n)
 		*high = e[last].offset;
 	return *low < *high;

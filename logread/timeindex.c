@@ -15,31 +15,29 @@ bool tidx_good(const struct tidx_entry *e, uint64_t last_offset, uint64_t limit)
 	return e->offset >= last_offset && e->offset <= limit && e->real_ns != 0 && e->flags == 0;
 }
 
-bool tidx_begin(struct tidx_cursor *c, int fd, const struct stat *log, struct fault *f)
+int tidx_begin(struct tidx_cursor *c, int fd, const struct stat *log, struct fault *f)
 {
 	struct tidx_head head;
+	ssize_t n;
 
 	*c = (struct tidx_cursor){ .fd = -1 };
 	if (fd < 0)
-		return true;
-	if (piece_read(fd, &head, sizeof(head), 0) < 0) {
-		fault_set(f, -EBADMSG, "the time index is cut short in its head");
-		return false;
-	}
-	if (head.magic != TIDX_MAGIC) {
-		fault_set(f, -EBADMSG, "this is no time index (magic at offset 0)");
-		return false;
-	}
+		return 0;
+	n = piece_read_some(fd, &head, sizeof(head), 0);
+	if (n == 0)
+		return 0; /* just made */
+	if (n != sizeof(head))
+		return fault_set(f, -EBADMSG, "the time index is cut short in its head");
+	if (head.magic != TIDX_MAGIC)
+		return fault_set(f, -EBADMSG, "this is no time index (magic at offset 0)");
 	/* The device's number may change with a reboot; the inode does not. */
-	if (head.inode != log->st_ino) {
-		fault_set(f, -EBADMSG, "the time index belongs to another file (inode %llu)", (unsigned long long)head.inode);
-		return false;
-	}
+	if (head.inode != log->st_ino)
+		return fault_set(f, -ESTALE, "the time index belongs to another file (inode %llu)", (unsigned long long)head.inode);
 	c->fd = fd;
 	c->position = sizeof(head);
 	c->start_bytes = head.start_bytes;
 	c->limit = (uint64_t)log->st_size;
-	return true;
+	return 0;
 }
 
 static bool refill(struct tidx_cursor *c)
@@ -64,6 +62,8 @@ bool tidx_next(struct tidx_cursor *c, struct tidx_entry *ret)
 	if (c->at == c->have && !refill(c))
 		return false;
 	if (!tidx_good(&c->buf[c->at], c->last_offset, c->limit)) {
+		if (c->buf[c->at].offset <= c->limit)
+			c->damaged_at = c->position - (c->have - c->at) * sizeof(c->buf[0]);
 		c->fd = -1;
 		c->at = c->have = 0;
 		return false;
@@ -78,10 +78,12 @@ int tidx_load(struct tidx *t, int fd, const struct stat *log, struct fault *f)
 	struct tidx_cursor c;
 	struct tidx_entry e;
 	size_t room = 0;
+	int r;
 
 	*t = (struct tidx){ 0 };
-	if (!tidx_begin(&c, fd, log, f))
-		return -EBADMSG;
+	r = tidx_begin(&c, fd, log, f);
+	if (r < 0)
+		return r;
 	t->start_bytes = c.start_bytes;
 	while (t->n < MAX_ENTRIES && tidx_next(&c, &e)) {
 		if (t->n == room) {
@@ -95,6 +97,7 @@ int tidx_load(struct tidx *t, int fd, const struct stat *log, struct fault *f)
 		}
 		t->entries[t->n++] = e;
 	}
+	t->damaged_at = c.damaged_at;
 	return 0;
 }
 
@@ -116,5 +119,7 @@ const struct tidx_entry *tidx_at(const struct tidx *t, uint64_t offset)
 		else
 			high = mid;
 	}
-	return low > 0 ? &t->entries[low - 1] : NULL;
+	if (low == 0 || (t->damaged_at && low == t->n && offset > t->entries[low - 1].offset))
+		return NULL;
+	return &t->entries[low - 1];
 }

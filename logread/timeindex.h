@@ -20,14 +20,15 @@ struct tidx_cursor {
 	uint64_t position;	/* in the index file */
 	uint64_t start_bytes;
 	uint64_t limit;		/* size of the log: entries beyond are damage */
-	uint64_t last_offset, last_real;
+	uint64_t last_offset;
+	uint64_t damaged_at;	/* where in the index file the entry stands that ended the walk; 0: none did */
 	struct tidx_entry buf[64];
 	unsigned at, have;
 };
 
-/* fd may be -1. An index that is none, or belongs to another file than log, reads as empty; f (may be NULL) then says why and the result is false. */
-bool tidx_begin(struct tidx_cursor *c, int fd, const struct stat *log, struct fault *f);
-/* The next good entry; false = end. */
+/* fd may be -1. An index that is none (-EBADMSG), or belongs to another file than log (-ESTALE), reads as empty; f (may be NULL) then says why. */
+int tidx_begin(struct tidx_cursor *c, int fd, const struct stat *log, struct fault *f);
+/* The next good entry; false = end. An entry behind the end of the log is only newer than what we know of it. */
 bool tidx_next(struct tidx_cursor *c, struct tidx_entry *ret);
 
 /* The whole of it in memory. */
@@ -35,6 +36,7 @@ struct tidx {
 	struct tidx_entry *entries; /* malloc'ed */
 	size_t n;
 	uint64_t start_bytes;
+	uint64_t damaged_at;	/* as above: nothing is known of bytes behind the last entry */
 };
 int tidx_load(struct tidx *t, int fd, const struct stat *log, struct fault *f);
 void tidx_free(struct tidx *t);
@@ -42,6 +44,6 @@ void tidx_free(struct tidx *t);
 /* Is e a possible follower of an entry with last_offset in a log of limit bytes? */
 bool tidx_good(const struct tidx_entry *e, uint64_t last_offset, uint64_t limit);
 
-/* The entry that covers offset, or NULL: its bytes have no arrival time. */
+/* The entry that covers offset, or NULL: it is not known when that arrived. */
 const struct tidx_entry *tidx_at(const struct tidx *t, uint64_t offset);
 #endif

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import struct
 import subprocess
 import time
 
@@ -343,13 +344,57 @@ def test_a_line_longer_than_reading_takes_comes_in_parts(tend, logs):
     assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
 
 
-def test_damage_of_an_index(tend, logs):
-    """A time index that is none, one that is cut short, one of another file: its times are gone, no line is."""
-    (logs / "a.log").write_text("INFO 1\nINFO 2\n")
-    for index in (b"", b"\x00" * 10, b"\xff" * 500, b"TNDTIDX1" + b"\x01" * 64):
+def time_index(log, entries):
+    """entries: (offset, seconds since 1970). logread/format.h has the form."""
+    head = struct.pack("<8s3Q", b"TNDTIDX1", log.stat().st_ino, 0, 0)
+    return head + b"".join(struct.pack("<QQII", offset, second * 10**9, 1, 0) for offset, second in entries)
+
+
+def test_damage_of_a_time_index_is_named(tend, logs):
+    """One that is none, one cut short, one with a damaged entry: times are gone, no line is. One of another file is what a rotation leaves for a moment."""
+    log = logs / "a.log"
+    log.write_text("INFO 1\nINFO 2\nINFO 3\n")
+    good = time_index(log, [(0, 1000), (7, 2000), (14, 3000)])
+    other = good[:8] + struct.pack("<Q", 1) + good[16:]
+    for index, told, arrived in (
+        (good, "", [1000, 2000, 3000]),
+        (good[:-5], "", [1000, 2000, 2000]),
+        (other, "", [None] * 3),
+        (b"", "", [None] * 3),
+        (good[:10], "a.log.idx: the time index is cut short in its head\n", [None] * 3),
+        (b"\xff" * 500, "a.log.idx: this is no time index (magic at offset 0)\n", [None] * 3),
+        (good[:56] + b"\xff" * 24 + good[80:], "", [1000, 1000, 1000]),  # beyond the end: as if the log were read a moment too early
+        (good[:64] + bytes(8) + good[72:], "a.log.idx: damaged at offset 56: when later lines arrived is not known\n", [1000, None, None]),
+    ):
         (logs / "a.log.idx").write_bytes(index)
         done = tend.run("logs", "a")
-        assert (done.stdout, done.stderr) == ("INFO 1\nINFO 2\n", "")
+        assert (done.stdout, done.stderr.removeprefix("tend logs: ")) == (log.read_text(), told)
+        times = [json.loads(x)["arrived"] for x in lines_of(tend, "a", "--json")]
+        assert times == [x and time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(x)) for x in arrived]
+
+
+def test_damage_of_an_archive_index_is_named(tend):
+    """An archive whose index is damaged is read as any LZ4 file; a damaged block is left out; each is said with file and offset."""
+    start(tend, "p", "seq", "-f", "INFO line %06g", "1", "60000")
+    wait_until(lambda: (tend.home / "logs/p.log").exists() and (tend.home / "logs/p.log").read_bytes().endswith(b"INFO line 060000\n"))
+    tend.run("logs", "rotate", "p")
+    path = tend.home / "logs/p.log.000000001.lz4"
+    wait_until(path.exists)
+    expected = [f"INFO line {i:06}" for i in range(1, 60001)]
+    whole = path.read_bytes()
+    assert lines_of(tend, "p", "-n", "0") == expected
+    path.write_bytes(whole[:-5] + b"\x00" + whole[-4:])
+    assert lines_of(tend, "p", "-n", "0") == expected  # no magic at the end: a foreign file, which is no damage
+    path.write_bytes(whole[:-20] + b"\x00" + whole[-19:])
+    done = tend.run("logs", "p", "-n", "0")
+    assert done.stdout.splitlines() == expected and "p.log.000000001.lz4: damaged at offset " in done.stderr and "checksum of the index" in done.stderr
+    path.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    done = tend.run("logs", "p", "-n", "0")
+    shown = done.stdout.splitlines()
+    assert 40000 < len(shown) < 60000 and shown == expected[-len(shown) :]
+    assert "p.log.000000001.lz4: damaged at offset 0: the checksum of the block" in done.stderr
+    done = tend.run("logs", "p", "--verify", check=False)
+    assert done.returncode == 1 and "can't be read: their archive is damaged" in done.stdout
 
 
 def test_foreign_files_in_the_folder(tend, logs):
