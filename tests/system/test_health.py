@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import socket
 import threading
 import time
@@ -67,7 +68,8 @@ def web():
 def start(tend, health, *command, name="svc"):
     path = tend.work / f"{name}.health.json"
     path.write_text(json.dumps(health))
-    tend.run("start", "--name", name, "--background", "--health", path, "--", *(command or ("sleep", "1000")))
+    done = tend.run("start", "--name", name, "--background", "--health", path, "--", *(command or ("sleep", "1000")))
+    return int(re.search(r"\(pid (\d+)\)", done.stdout)[1])  # not tend.pid(): it may be restarted before that looks
 
 
 def probes(liveness, **more):
@@ -187,7 +189,8 @@ POLICY = {"restart_on_failure": True, "max_restart_attempts": 1, "restart_cooldo
 def test_an_unhealthy_process_is_restarted_and_given_up_after_the_attempts(quick, web):
     (quick.home).mkdir(exist_ok=True, mode=0o700)
     (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"url": web.url + "/alerts"}}))
-    start(quick, probes({"exec": ["false"]}, policy=POLICY))
+    pid = start(quick, probes({"exec": ["false"]}, policy=POLICY))
+    quick.wait_pid("svc", not_pid=pid)
     wait_until(lambda: any(p["alert"] == "gave_up" for p in web.posts), 30)
     kinds = [p["alert"] for p in web.posts]
     assert kinds[:2] == ["process_failed", "process_restarted"] and kinds.count("process_restarted") == 1
@@ -198,8 +201,8 @@ def test_an_unhealthy_process_is_restarted_and_given_up_after_the_attempts(quick
 
 
 def test_a_memory_limit_restarts(quick):
-    start(quick, {"limits": {"memory_bytes": 1, "action": "restart"}})
-    wait_until(lambda: quick.status("svc")["restarts"] > 0, 20, "a restart")
+    pid = start(quick, {"limits": {"memory_bytes": 1, "action": "restart"}})
+    quick.wait_pid("svc", not_pid=pid)
     assert any(e["reason"] == "over-limit" for e in quick.events("svc"))
 
 

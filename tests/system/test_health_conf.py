@@ -138,7 +138,7 @@ def test_the_interval_of_the_checks_is_the_configurations(quick):
     """health_check_interval is how often the policy looks at a process that stays unhealthy: each check but the first asks for a restart that the
     cooldown allows. With a day between checks there is only the one on the edge, which the cooldown forbids."""
     quick.run("config", "set", "health_check_interval", "86400")
-    policy = {"restart_on_failure": True, "restart_cooldown": 1, "max_restart_attempts": 1000}
+    policy = {"restart_on_failure": True, "restart_cooldown": 5, "max_restart_attempts": 1000}
     (quick.home / "monitor.json").write_text(json.dumps({"policy": policy, "brake": {"least": 1000}, "budget": {"restarts": 1000}}))
     start(quick, health=liveness("false"))
     wait_until(lambda: quick.status("svc")["restarts"] == 1, 20, "a restart")  # the edge: nothing forbids it yet

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 
 import pytest
@@ -33,8 +34,8 @@ def alerts_to(tend):
 def start(tend, name, health, *command):
     path = tend.work / f"{name}.health.json"
     path.write_text(json.dumps(health))
-    tend.run("start", "--name", name, "--background", "--health", path, "--", *(command or ("sleep", "1000")))
-    return tend.pid(name)
+    done = tend.run("start", "--name", name, "--background", "--health", path, "--", *(command or ("sleep", "1000")))
+    return int(re.search(r"\(pid (\d+)\)", done.stdout)[1])  # not tend.pid(): it may be restarted before that looks
 
 
 def over_limit(tend, name):
