@@ -157,6 +157,43 @@ static void ask_restart(struct care *c, uint8_t flag, const char *why)
 	post(c);
 }
 
+/* --- the brake --- */
+
+/* Those that should be up, whether they are just now or not. */
+static unsigned count_wanted(const struct monitor *mo)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < mo->slots; i++)
+		n += mo->by_slot[i] && mo->by_slot[i]->life.want;
+	return n;
+}
+
+/* Each cycle, and whenever one turns unhealthy: many may do so within one cycle. */
+static void check_brake(struct care_shared *s, uint64_t now)
+{
+	struct pt_monitor *state = &s->mo->state;
+	struct pt_event ev = { .kind = PT_EVENT_BRAKE };
+	bool before = s->brake.on;
+	unsigned count, processes = count_wanted(s->mo);
+
+	if (brake_holds(&s->brake, &s->conf.health, processes, now, &count) == before && !before == !state->brake_since_real_ns)
+		return;
+	ev.to = s->brake.on;
+	ev.from = !s->brake.on;
+	(void)str_copy(ev.name, sizeof(ev.name), "tend");
+	state->brake_since_real_ns = s->brake.on ? clock_real_ns() : 0;
+	state->brake_reason[0] = 0;
+	if (s->brake.on)
+		(void)snprintf(state->brake_reason, sizeof(state->brake_reason), "%u of %u processes turned unhealthy within %u s", count,
+			processes, s->conf.health.brake_window_s);
+	say(SAY_WARNING, s->brake.on ? "restarts of unhealthy processes are held back: %s" : "restarts of unhealthy processes go on%s",
+		state->brake_reason);
+	pt_event_add(s->mo->pt, &ev);
+	(void)pt_put_monitor(s->mo->pt, state);
+	pt_changed(s->mo->pt);
+}
+
 /* --- checks --- */
 
 /* 1 healthy, 0 not, -1 nothing to say: it is on the way somewhere, or rests on purpose. */
@@ -205,8 +242,10 @@ void care_check(struct watch *w)
 	if (!c || healthy < 0 || c->asked || c->flag)
 		return;
 	c->checked_ns = now;
-	if (!healthy && c->policy.status != POLICY_UNHEALTHY)
+	if (!healthy && c->policy.status != POLICY_UNHEALTHY) {
 		brake_note(&w->mo->shared->brake, now);
+		check_brake(w->mo->shared, now);
+	}
 	actions = policy_check(policy_of(c), &c->policy, now, healthy);
 	if (w->health.gave_up != c->policy.gave_up) {
 		w->health.gave_up = c->policy.gave_up;
@@ -430,29 +469,6 @@ static void refresh_conf(struct care_shared *s)
 		say(SAY_INFO, "the configuration of health was read");
 }
 
-static void check_brake(struct care_shared *s, unsigned processes, uint64_t now)
-{
-	struct pt_monitor *state = &s->mo->state;
-	struct pt_event ev = { .kind = PT_EVENT_BRAKE };
-	bool before = s->brake.on;
-	unsigned count;
-
-	if (brake_holds(&s->brake, &s->conf.health, processes, now, &count) == before && !before == !state->brake_since_real_ns)
-		return;
-	ev.to = s->brake.on;
-	ev.from = !s->brake.on;
-	(void)str_copy(ev.name, sizeof(ev.name), "tend");
-	state->brake_since_real_ns = s->brake.on ? clock_real_ns() : 0;
-	state->brake_reason[0] = 0;
-	if (s->brake.on)
-		(void)snprintf(state->brake_reason, sizeof(state->brake_reason), "%u of %u processes turned unhealthy within %u s", count,
-			processes, s->conf.health.brake_window_s);
-	say(SAY_WARNING, s->brake.on ? "restarts of unhealthy processes are held back: %s" : "restarts of unhealthy processes go on%s",
-		state->brake_reason);
-	pt_event_add(s->mo->pt, &ev);
-	pt_changed(s->mo->pt);
-}
-
 static void check_daemons(struct care_shared *s)
 {
 	char details[64];
@@ -494,14 +510,11 @@ void care_cycle(struct monitor *mo)
 	uint64_t now = clock_boot_ns();
 	bool alerts;
 	bool specs = conf_stamp_take(mo->home.fd, "specs", &s->specs);
-	unsigned up = 0;
 
 	refresh_conf(s);
 	alerts = s->conf.health.alert_argv || s->conf.health.alert_url[0];
 	check_daemons(s);
-	for (uint32_t i = 0; i < mo->slots; i++)
-		up += mo->by_slot[i] && mo->by_slot[i]->alive == VERDICT_ALIVE;
-	check_brake(s, up, now);
+	check_brake(s, now);
 	mo->state.restart_tokens = budget_left(&s->budget, &s->conf.health, now);
 	for (uint32_t i = 0; i < mo->slots; i++) {
 		struct watch *w = mo->by_slot[i];
