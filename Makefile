@@ -4,7 +4,7 @@
 #   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
 #   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
-#   make chaos            a fault at every system call
+#   make chaos            a fault at every call    make soak             random storms of kills, stops, full disks
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
 # Sources are found by folder: a new .c file needs no line here.
@@ -111,7 +111,7 @@ TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
-.PHONY: all deps check check-run model fuzz chaos chaos-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
+.PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
 	system system-run test-programs other-layout need-build FORCE
 
 all: need-build $(BINARIES) $(COMMAND_PAGES)
@@ -237,12 +237,12 @@ fuzz:
 	@tools/deps.sh install build fuzz
 	@tools/fuzz.sh long $(T)
 
-# A fault at every system call and allocation; T="--role spawner --kind kill" for a part.
-chaos:
+# A fault at every system call and allocation; T="--role spawner --kind kill" for a part. Random storms; T="--seed N" repeats one.
+chaos soak:
 	@tools/deps.sh install build check
-	@$(MAKE) --no-print-directory $(PARALLEL) chaos-run
-chaos-run: all test-programs
-	@$(TEST_ENV) $(PYTHON) tests/chaos/chaos.py $(T)
+	@$(MAKE) --no-print-directory $(PARALLEL) $@-run
+chaos-run soak-run: all test-programs
+	@$(TEST_ENV) $(PYTHON) tests/chaos/$(@:-run=).py $(T)
 
 demo:
 	@tools/deps.sh install build demo

@@ -6,7 +6,7 @@
  * Run number RUN (from 0) appends "RUN PID START_TICKS" to FOLDER/NAME.runs and writes lines "NAME RUN LINE" (from 0) to standard output, GAP_US apart. How many
  * of them it has written lies as a u64 at RUN * 8 in FOLDER/NAME.lines: after each write, so of a run that was killed one more may have been written.
  * One of the first CRASHES runs ends after LINES lines, by itself; later ones write LINES lines and then one each 50 x GAP_US for as long as they live, and end
- * at SIGUSR1. Right before it ends a run appends "RUN STATUS" to FOLDER/NAME.ends, and exits with it: 10 + RUN % 100. A run that finds another one alive
+ * at SIGUSR1. Right before it ends a run appends "RUN STATUS BOOT_NS" to FOLDER/NAME.ends, and exits with it: 10 + RUN % 100. A run that finds another one alive
  * appends "double PID 0" to NAME.runs and exits with 99.
  *
  * The lock that shows this is taken as early as possible and kept to the end: no two runs of a process may ever overlap.
@@ -111,6 +111,7 @@ int main(int argc, char **argv)
 {
 	unsigned long crashes, lines, gap, run;
 	char path[4096];
+	struct timespec now;
 	sigset_t usr1;
 	int runs_fd;
 
@@ -143,6 +144,7 @@ int main(int argc, char **argv)
 		say(run, line);
 		nap(line < lines ? gap : gap * 50, &usr1);
 	}
-	append(open_in_folder("ends"), "%lu %lu\n", run, 10 + run % 100);
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	append(open_in_folder("ends"), "%lu %lu %lld\n", run, 10 + run % 100, (long long)now.tv_sec * 1000000000 + now.tv_nsec);
 	return (int)(10 + run % 100);
 }

@@ -124,18 +124,16 @@ class Instance(Tend):
                 return
             self.wait(lambda: not checker.is_alive(pid), f"the end of {role} {pid}")
 
-    def wait_settled(self, timeout=30):
+    def is_settled(self):
         """All four run, as the table says. The table alone is looked at."""
+        try:
+            records = checker.Table(self.home).daemons()
+        except (OSError, SystemExit):
+            return False
+        return all(records[role]["pid"] == self.daemon_pid(role) for role in checker.ROLES) and len({r["pid"] for r in records.values()}) == 4
 
-        def settled():
-            try:
-                records = checker.Table(self.home).daemons()
-            except (OSError, SystemExit):
-                return False
-            return all(records[role]["pid"] == self.daemon_pid(role) for role in checker.ROLES) and len(
-                {r["pid"] for r in records.values()}) == 4  # fmt: skip
-
-        self.wait(settled, "all four daemons run", timeout)
+    def wait_settled(self, timeout=30):
+        self.wait(self.is_settled, "all four daemons run", timeout)
 
     # -- the verdict
 

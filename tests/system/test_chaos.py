@@ -37,12 +37,28 @@ def test_found_by_chaos(role, scenario, kind, errno, call, at, harm):
     assert did[0] == "done", f"no such call: {did}"
 
 
+def run_tool(name, *args):
+    """One of the programs that make chaos and make soak run; what it printed."""
+    done = subprocess.run([sys.executable, CHAOS / name, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ), timeout=220)
+    print(done.stdout)
+    assert done.returncode == 0
+    return done.stdout
+
+
 @pytest.mark.timeout(240)
 def test_faults_at_random():
     """A few dozen of all there are. The seed is printed: make chaos T="--sample 40 --seed N" repeats them."""
-    done = subprocess.run([sys.executable, CHAOS / "chaos.py", "--sample", "40", "--jobs", "2", "--seconds", "40"], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, env=dict(os.environ), timeout=200)  # fmt: skip
-    print(done.stdout)
-    assert done.returncode == 0
-    faults = re.search(r"^(\d+) faults in", done.stdout, re.M)
+    out = run_tool("chaos.py", "--sample", "40", "--jobs", "2", "--seconds", "40")
+    faults = re.search(r"^(\d+) faults in", out, re.M)
     assert faults and int(faults[1]) > 0
+
+
+@pytest.mark.timeout(240)
+def test_a_random_storm():
+    """Printed: the seed, with the command that repeats it."""
+    assert "kill_one" in run_tool("soak.py", "--seconds", "15", "--processes", "16")
+
+
+@pytest.mark.timeout(240)
+def test_all_four_killed_again_and_again():
+    assert "kill_all 20" in run_tool("soak.py", "--all-four", "20", "--processes", "16")
