@@ -1,0 +1,271 @@
+/* monitor/act.c - what is done about a process: restarts for health, the brake over them, checks by the policy, limits. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/say.h"
+#include "base/str.h"
+#include "monitor/alert.h"
+#include "monitor/care_own.h"
+#include "monitor/publish.h"
+#include "shm/events.h"
+#include "shm/owner.h"
+#include "shm/wake.h"
+
+#define RETRY_NS (200 * NS_PER_MS) /* a command that could not be posted, an answer that is not there yet */
+
+static const struct health_policy *policy_of(const struct care *c)
+{
+	return c->own && c->own->conf.has_policy ? &c->own->conf.policy : &c->w->mo->shared->conf.health.policy;
+}
+
+static const struct health_limits *limits_of(const struct care *c)
+{
+	return c->own && c->own->conf.has_limits ? &c->own->conf.limits : &c->w->mo->shared->conf.health.limits;
+}
+
+uint64_t act_check_interval_ns(const struct care *c)
+{
+	uint32_t s = policy_of(c)->check_interval_s;
+
+	return (s ? s : c->w->mo->shared->conf.check_interval_s) * NS_PER_SEC;
+}
+
+/* --- restarts --- */
+
+static void try_again(struct care *c)
+{
+	if (loop_timer_set(c->w->mo->loop, &c->retry, clock_boot_ns() + RETRY_NS))
+		say(SAY_ERROR, "%s: no memory for a timer", c->w->name);
+}
+
+static void post(struct care *c)
+{
+	struct monitor *mo = c->w->mo;
+	struct pt_request req = { .kind = PT_COMMAND_RESTART, .flags = c->flag };
+	int r;
+
+	if (policy_of(c)->health_check_timeout_s) {
+		req.flags |= PT_FLAG_TIMEOUT;
+		req.timeout_ms = policy_of(c)->health_check_timeout_s * 1000;
+	}
+	(void)str_copy(req.name, sizeof(req.name), c->w->name);
+	r = pt_post(mo->pt, &req, 1, 1, &c->ticket);
+	if (r > 0) {
+		c->asked = true;
+		c->flag = 0;
+		(void)bell_ring(&mo->home, ROLE_SPAWNER);
+	}
+	try_again(c);
+}
+
+static void finish(struct care *c, bool worked, const char *text)
+{
+	struct watch *w = c->w;
+	char details[128];
+
+	c->asked = false;
+	policy_restarted(&c->policy, clock_boot_ns(), worked);
+	if (worked) {
+		w->health.health_restarts++;
+		w->health.restarted_real_ns = clock_real_ns();
+		(void)snprintf(details, sizeof(details), ",\"new_pid\":%d,\"restart_count\":%u", (int)w->life.pid, c->policy.restarts);
+	} else {
+		say(SAY_WARNING, "%s: the restart failed: %s", w->name, text);
+		(void)snprintf(details, sizeof(details), ",\"restart_count\":%u", c->policy.restarts);
+	}
+	publish_put(w);
+	alert_tell(w->mo, worked ? "process_restarted" : "process_restart_failed", w->name, details);
+}
+
+static void on_retry(void *arg)
+{
+	struct care *c = arg;
+	struct pt_answer answer;
+	int r;
+
+	if (c->flag) {
+		post(c);
+		return;
+	}
+	if (!c->asked)
+		return;
+	r = pt_await(c->w->mo->pt, c->ticket, 0, &answer);
+	if (r == -ETIMEDOUT || r == -EINTR) {
+		try_again(c);
+		return;
+	}
+	finish(c, r == 0 && answer.code == 0, r == 0 ? answer.text : strerror(-r));
+}
+
+void act_init(struct care *c)
+{
+	loop_timer_init(&c->retry, on_retry, c);
+}
+
+/* Unless it is on its way already, or all are held back. */
+static void ask_restart(struct care *c, uint8_t flag, const char *why)
+{
+	struct care_shared *s = c->w->mo->shared;
+
+	if (c->asked || c->flag || s->brake.on)
+		return;
+	if (!budget_take(&s->budget, &s->conf.health, clock_boot_ns())) {
+		say(SAY_WARNING, "%s: not restarted: too many restarts of unhealthy processes", c->w->name);
+		return;
+	}
+	say(SAY_WARNING, "%s: restarting it: %s", c->w->name, why);
+	c->flag = flag;
+	post(c);
+}
+
+/* --- the brake --- */
+
+/* Those that should be up, whether they are just now or not. */
+static unsigned count_wanted(const struct monitor *mo)
+{
+	unsigned n = 0;
+
+	for (uint32_t i = 0; i < mo->slots; i++)
+		n += mo->by_slot[i] && mo->by_slot[i]->life.want;
+	return n;
+}
+
+void act_brake(struct care_shared *s, uint64_t now)
+{
+	struct pt_monitor *state = &s->mo->state;
+	struct pt_event ev = { .kind = PT_EVENT_BRAKE };
+	bool before = s->brake.on;
+	unsigned count, processes = count_wanted(s->mo);
+
+	if (brake_holds(&s->brake, &s->conf.health, processes, now, &count) == before && !before == !state->brake_since_real_ns)
+		return;
+	ev.to = s->brake.on;
+	ev.from = !s->brake.on;
+	(void)str_copy(ev.name, sizeof(ev.name), "tend");
+	state->brake_since_real_ns = s->brake.on ? clock_real_ns() : 0;
+	state->brake_reason[0] = 0;
+	if (s->brake.on)
+		(void)snprintf(state->brake_reason, sizeof(state->brake_reason), "%u of %u processes turned unhealthy within %u s", count,
+			processes, s->conf.health.brake_window_s);
+	say(SAY_WARNING, s->brake.on ? "restarts of unhealthy processes are held back: %s" : "restarts of unhealthy processes go on%s",
+		state->brake_reason);
+	pt_event_add(s->mo->pt, &ev);
+	(void)pt_put_monitor(s->mo->pt, state);
+	pt_changed(s->mo->pt);
+}
+
+/* --- checks --- */
+
+/* 1 healthy, 0 not, -1 nothing to say: it is on the way somewhere, or rests on purpose. */
+static int is_healthy(const struct watch *w)
+{
+	const struct pt_health *h = &w->health;
+
+	if (w->life.state == PT_STATE_FAILED || w->life.state == PT_STATE_BACKOFF)
+		return 0;
+	if (w->life.state != PT_STATE_RUNNING || w->alive != VERDICT_ALIVE)
+		return -1;
+	if (h->startup == PT_PROBE_FAILING || h->liveness == PT_PROBE_FAILING)
+		return 0;
+	return h->startup == PT_PROBE_PENDING || h->liveness == PT_PROBE_PENDING ? -1 : 1;
+}
+
+static void act(struct care *c, unsigned actions)
+{
+	struct watch *w = c->w;
+	char error[200], details[320];
+
+	alert_quote(w->health.error, error, sizeof(error));
+	if (actions & POLICY_TELL_FAILED) {
+		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"consecutive_failures\":%u", error, c->policy.failures);
+		alert_tell(w->mo, "process_failed", w->name, details);
+	}
+	if (actions & POLICY_TELL_RECOVERED) {
+		(void)snprintf(details, sizeof(details), ",\"previous_failures\":%u", c->policy.previous);
+		alert_tell(w->mo, "process_recovered", w->name, details);
+	}
+	if (actions & POLICY_TELL_GAVE_UP) {
+		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"restart_count\":%u", error, c->policy.restarts);
+		alert_tell(w->mo, "gave_up", w->name, details);
+	}
+	if ((actions & POLICY_RESTART) && w->life.state != PT_STATE_BACKOFF)
+		ask_restart(c, PT_FLAG_UNHEALTHY, w->health.error);
+}
+
+void care_check(struct watch *w)
+{
+	struct care *c = w->care;
+	uint64_t now = clock_boot_ns();
+	int healthy = is_healthy(w);
+	unsigned actions;
+
+	if (!c || healthy < 0 || c->asked || c->flag)
+		return;
+	c->checked_ns = now;
+	if (!healthy && c->policy.status != POLICY_UNHEALTHY) {
+		brake_note(&w->mo->shared->brake, now);
+		act_brake(w->mo->shared, now);
+	}
+	actions = policy_check(policy_of(c), &c->policy, now, healthy);
+	if (w->health.gave_up != c->policy.gave_up) {
+		w->health.gave_up = c->policy.gave_up;
+		publish_put(w);
+	}
+	act(c, actions);
+}
+
+/* --- limits --- */
+
+static bool is_over(struct care *c, uint64_t now, char why[static 80])
+{
+	const struct health_limits *l = limits_of(c);
+	const struct pt_health *h = &c->w->health;
+	bool cpu = l->cpu_percent && h->cpu_permille > l->cpu_percent * 10ull;
+
+	if (!cpu)
+		c->cpu_over_ns = 0;
+	else if (!c->cpu_over_ns)
+		c->cpu_over_ns = now;
+	if (l->memory_bytes && h->memory_bytes > l->memory_bytes)
+		(void)snprintf(why, 80, "it uses %llu bytes of memory", (unsigned long long)h->memory_bytes);
+	else if (cpu && now - c->cpu_over_ns >= l->cpu_for_s * NS_PER_SEC)
+		(void)snprintf(why, 80, "it uses %u.%u%% CPU", h->cpu_permille / 10, h->cpu_permille % 10);
+	else if (l->open_files && h->files > l->open_files)
+		(void)snprintf(why, 80, "it has %u open files", h->files);
+	else if (l->age_s && c->age_due_ns && now >= c->age_due_ns)
+		(void)snprintf(why, 80, "it has run for %u s", l->age_s);
+	else
+		return false;
+	return true;
+}
+
+void act_on_limits(struct care *c, uint64_t now)
+{
+	struct watch *w = c->w;
+	char why[80], details[128];
+
+	if (w->alive != VERDICT_ALIVE || w->life.state != PT_STATE_RUNNING || !is_over(c, now, why)) {
+		c->limit_told = false;
+		return;
+	}
+	if (!c->limit_told) {
+		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"limit\":true", why);
+		alert_tell(w->mo, "process_failed", w->name, details);
+		say(SAY_WARNING, "%s: over its limit: %s", w->name, why);
+	}
+	c->limit_told = true;
+	if (limits_of(c)->restart)
+		ask_restart(c, PT_FLAG_LIMIT, why);
+}
+
+/* Some later than others, so that what was started together does not end together. */
+uint64_t act_age_due(const struct care *c)
+{
+	const struct health_limits *l = limits_of(c);
+	uint64_t seed = str_hash(c->w->life.start_boot_ns, c->w->name, strlen(c->w->name));
+	uint64_t jitter = l->age_jitter_s ? seed % (l->age_jitter_s * 1000ull) : 0;
+
+	return c->w->life.start_boot_ns + l->age_s * NS_PER_SEC + jitter * NS_PER_MS;
+}

@@ -1,0 +1,53 @@
+/*
+ * monitor/care_own.h - what care.c (which processes are cared for, and by which description) and act.c (what is done about them) share.
+ *
+ * INCLUDED BY monitor/care.c and monitor/act.c only.
+ */
+#ifndef MONITOR_CARE_OWN_H
+#define MONITOR_CARE_OWN_H
+
+#include "monitor/care.h"
+#include "monitor/conf.h"
+#include "monitor/probe.h"
+#include "shm/ring.h"
+
+struct care_shared {
+	struct monitor *mo;
+	struct conf_all conf;
+	struct conf_stamp specs; /* of the folder */
+	struct brake brake;
+	struct budget budget;
+	uint32_t daemon_restarts[ROLE_MAX];
+	bool daemons_seen;
+};
+
+struct checks { /* what its spec says of its health */
+	struct health_conf conf;
+	struct probe probe[HEALTH_PROBES];
+};
+
+struct care {
+	struct watch *w;
+	struct checks *own; /* NULL: nothing, as for most */
+	struct policy_state policy;
+	struct conf_stamp spec;
+	uint64_t health_hash; /* of what the spec says of its health */
+	bool probing, asked, limit_told;
+	struct pt_ticket ticket; /* of the restart that was asked for */
+	uint8_t flag;		 /* PT_FLAG_ of the restart that is to be posted; 0 = none */
+	struct loop_timer retry;
+	uint64_t checked_ns, cpu_over_ns, age_due_ns;
+};
+
+/* Prepare what lies in c of act.c. */
+void act_init(struct care *c);
+/* How long after a check of it the next one is due. */
+uint64_t act_check_interval_ns(const struct care *c);
+/* Is it over a limit? Tell, and restart it if that is asked for. */
+void act_on_limits(struct care *c, uint64_t now);
+/* When its run has its greatest age, with the jitter. */
+uint64_t act_age_due(const struct care *c);
+/* Bring the brake up to date: each cycle, and whenever one turns unhealthy, for many may do so within one cycle. */
+void act_brake(struct care_shared *s, uint64_t now);
+
+#endif
