@@ -143,12 +143,14 @@ static int tell(const struct instance *in, const char *name)
 		tell_health(&v, r);
 	}
 	known = print_events(in->pt, name);
-	if (r)
-		printf("Next: %s\n", story_next(&v, r, next));
-	else if (known)
+	if (r) {
+		printf("Next: ");
+		out_paragraph(story_next(&v, r, next), 6);
+	} else if (known) {
 		printf("%s is no longer in the table.\n", name);
-	else
+	} else {
 		pick_unknown(&v, name);
+	}
 	view_done(&v);
 	return r || known ? EXIT_OK : EXIT_FAIL;
 }

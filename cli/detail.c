@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/home.h"
 #include "base/str.h"
+#include "cli/out.h"
 #include "cli/story.h"
 #include "config/spec.h"
 
@@ -148,5 +149,6 @@ void detail_print(const struct view *v, const struct view_row *r)
 	print_policy(&row->ident);
 	printf(KEY "%s%s\n", "command", command, row->ident.command_cut ? "\xe2\x80\xa6" : "");
 	print_log(v, row);
-	printf(KEY "%s\n", "next", story_next(v, r, next));
+	printf(KEY, "next");
+	out_paragraph(story_next(v, r, next), 13);
 }

@@ -18,6 +18,9 @@ const char *out_program(void);
 /* Print a text of our own in which commands are quoted or stand as examples ("tend status"), under the name of the program. */
 void out_text(FILE *to, const char *text);
 
+/* Print the rest of a paragraph on stdout, behind as many columns as indent, which the lines that follow keep free: on a terminal it is broken at blanks. */
+void out_paragraph(const char *text, unsigned indent);
+
 /* Make sure that descriptors 0 to 2 exist, so that no file of ours becomes "stdout"; set the buffer. */
 void out_init(void);
 /* The command whose name stands in front of complaints; NULL for none. */

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 import pytest
 
@@ -128,3 +129,21 @@ def test_man_pages_have_no_warnings(page, tmp_path):
     done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", path], capture_output=True, text=True,
                           env={"MANWIDTH": "100", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}, timeout=60)  # fmt: skip
     assert done.returncode == 0 and done.stderr == ""
+
+
+def test_pictures_show_what_was_captured():
+    """tools/picture.py: each piece of text with its colour, at its column; and the pictures that are there are whole."""
+    capture = "\x1b[1mNAME\x1b[0m  x\n\x1b[36mweb |\x1b[39m <&> \x1b[31mred\n and on\x1b[0m 日本 z\n\n"
+    made = subprocess.run([TOP / "tools/picture.py", "a <title>"], input=capture, capture_output=True, text=True, check=True).stdout
+    root = ElementTree.fromstring(made)
+    texts = [(e.text, e.get("fill"), e.get("font-weight"), e.get("x"), e.get("y")) for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    by_text = {text.strip(): (fill, weight, float(x), int(y)) for text, fill, weight, x, y in texts}
+    assert list(by_text) == ["NAME", "x", "web |", "<&>", "red", "and on", "日本 z"]
+    assert by_text["NAME"][1] == "bold" and by_text["x"][1] is None
+    assert by_text["red"][0] == by_text["and on"][0] != by_text["日本 z"][0] and by_text["web |"][0] != by_text["<&>"][0]
+    assert by_text["NAME"][2] == by_text["web |"][2] and by_text["NAME"][3] < by_text["red"][3] < by_text["and on"][3]
+    pictures = list((TOP / "docs/pictures").glob("*.svg"))
+    assert pictures
+    for picture in pictures:
+        assert f"docs/pictures/{picture.name}" in text("README.md"), picture
+        assert any("tend" in (e.text or "") or "web" in (e.text or "") for e in ElementTree.parse(picture).iter())
