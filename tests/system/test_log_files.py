@@ -216,28 +216,3 @@ def test_tends_own_log_is_rotated_without_losing_a_line(tend):
     os.kill(tend.wait_daemon("logger"), signal.SIGKILL)
     wait_until(lambda: own.exists() and own.stat().st_size > 0, what="the guardian writes to the new file")
     assert everything(tend, "tend").startswith(before)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
-def test_a_full_disk(tend):
-    """The process waits while the disk is full, its state says so, and nothing is lost."""
-    logs = tend.home / "logs"
-    logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", logs], capture_output=True)
-    if done.returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        (logs / "ballast").write_bytes(b"b" * 7800 * 1024)
-        write_lines(tend, "a", 60000, "--log-size", "256KiB", "--log-keep", "0")
-        wait_until(lambda: log_block(tend, "a")["full"] == 1, timeout=60, what="the process waits")
-        log = log_block(tend, "a")
-        assert log["state"] == 2 and log["error"] == errno.ENOSPC and log["full_boot_ns"] > 0
-        assert any(e["event"] == "log" for e in tend.events("a"))
-        (logs / "ballast").unlink()
-        ended(tend, "a")
-        wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=90, what="everything is archived")
-        check(everything(tend, "a"), 60000)
-        assert is_balanced(log_block(tend, "a")) and log_block(tend, "a")["stall_max_ns"] > 0
-        tend.stop_all()
-    finally:
-        subprocess.run(["umount", "-l", logs], check=False)
