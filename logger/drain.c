@@ -46,12 +46,13 @@ static uint32_t waiting(const struct stream *st)
 /* The file refused splice(2), a regular file with nothing else wrong: its file system can't. Copy from now on. */
 static int begin_copying(struct stream *st)
 {
-	int r = st->copy ? 0 : copy_open(st->lg->home.run_fd, st->stem, &st->copy);
+	char stem[STREAM_FILE_MAX];
+	int r = st->copy ? 0 : copy_open(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy);
 
 	if (r)
 		return r;
 	st->copying = true;
-	say(SAY_INFO, "%s: the file system of logs/%s.log can't splice; its output is copied", st->name, st->stem);
+	say(SAY_INFO, "%s: the file system of logs/%s can't splice; its output is copied", st->name, st->shelf.base);
 	return 0;
 }
 

@@ -68,6 +68,7 @@ void publish_all(struct logger *lg)
 /* The event comes first: a logger killed between the two tells it once more, rather than never. */
 static void tell(struct stream *st, enum pt_log_state from, enum pt_log_state to, int error)
 {
+	char pipe[STREAM_FILE_MAX];
 	struct pt_event ev = {
 		.kind = PT_EVENT_LOG, .slot = st->slot, .gen = st->main->log.gen, .from = (uint8_t)from, .to = (uint8_t)to
 	};
@@ -76,15 +77,15 @@ static void tell(struct stream *st, enum pt_log_state from, enum pt_log_state to
 	(void)str_copy(ev.name, sizeof(ev.name), st->name);
 	pt_event_add(st->lg->pt, &ev);
 	if (!error)
-		say(SAY_INFO, "%s: its output is written to logs/%s.log again", st->name, st->stem);
+		say(SAY_INFO, "%s: its output is written to logs/%s again", st->name, st->shelf.base);
 	else if (st->fifo < 0)
-		say(SAY_ERROR, "%s: its output pipe run/%s.out can't be used, tried again every second: %s", st->name,
-			st->stem, strerror(-error));
+		say(SAY_ERROR, "%s: its output pipe run/%s can't be used, tried again every second: %s", st->name,
+			stream_file_name(st, ".out", pipe), strerror(-error));
 	else
 		say(SAY_ERROR,
-			"%s: its output waits in the pipe, for logs/%s.log can't be written, tried again every "
+			"%s: its output waits in the pipe, for logs/%s can't be written, tried again every "
 			"second: %s%s",
-			st->name, st->stem, strerror(-error),
+			st->name, st->shelf.base, strerror(-error),
 			error == -EINVAL ? " (not a regular file)" : "");
 }
 
@@ -104,6 +105,7 @@ void publish_state(struct stream *st, enum pt_log_state state, int error)
 
 void publish_full(struct stream *st, int error)
 {
+	char pipe[STREAM_FILE_MAX];
 	struct pt_event ev = { .kind = PT_EVENT_LOG,
 			       .slot = st->slot,
 			       .gen = st->main->log.gen,
@@ -113,8 +115,8 @@ void publish_full(struct stream *st, int error)
 
 	(void)str_copy(ev.name, sizeof(ev.name), st->name);
 	pt_event_add(st->lg->pt, &ev);
-	say(SAY_WARNING, "%s: the pipe run/%s.out is full and the process waits when it writes, for logs/%s.log can't be written: %s",
-	    st->name, st->stem, st->stem, strerror(-error));
+	say(SAY_WARNING, "%s: the pipe run/%s is full and the process waits when it writes, for logs/%s can't be written: %s",
+	    st->name, stream_file_name(st, ".out", pipe), st->shelf.base, strerror(-error));
 	pt_changed(st->lg->pt);
 }
 

@@ -44,13 +44,34 @@ static bool need_index(struct stream *st, uint64_t at)
 	return true;
 }
 
+static bool need_trail(struct stream *st)
+{
+	if (!st->trail)
+		st->trail = calloc(1, sizeof(*st->trail));
+	return st->trail != NULL;
+}
+
+/* The next run whose first byte is still to come, or NULL. */
+static const struct bound *next_bound(const struct stream *st)
+{
+	return st->trail && st->trail->bounds_n ? &st->trail->bounds[0] : NULL;
+}
+
+static void pass_bound(struct stream *st)
+{
+	struct trail *t = st->trail;
+
+	st->life = t->bounds[0].life;
+	memmove(t->bounds, t->bounds + 1, --t->bounds_n * sizeof(t->bounds[0]));
+}
+
 static void remember(struct stream *st, uint64_t before)
 {
 	struct moved *m;
 
-	if (!st->moves && !(st->moves = calloc(STREAM_MOVES, sizeof(*st->moves))))
+	if (!need_trail(st))
 		return; /* a run's beginning may then be told a drain too early */
-	m = &st->moves[st->moves_n++ % STREAM_MOVES];
+	m = &st->trail->moves[st->trail->moves_n++ % STREAM_MOVES];
 	m->end_boot_ns = clock_boot_ns();
 	m->before = before;
 }
@@ -63,17 +84,17 @@ void runs_moved(struct stream *st, uint64_t at, uint64_t bytes)
 	remember(st, before);
 	st->moved += bytes;
 	bool index = need_index(st, at);
-	while (st->bounds_n && st->bounds[0].at <= before) {
-		st->life = st->bounds[0].life;
-		memmove(st->bounds, st->bounds + 1, --st->bounds_n * sizeof(st->bounds[0]));
-	}
+	const struct bound *next;
+	while ((next = next_bound(st)) && next->at <= before)
+		pass_bound(st);
 	if (index)
 		r = tidx_note(&st->tidx, at, now, st->life);
-	while (st->bounds_n && st->bounds[0].at < st->moved) {
-		st->life = st->bounds[0].life;
+	while ((next = next_bound(st)) && next->at < st->moved) {
+		uint64_t behind = next->at - before;
+
+		pass_bound(st);
 		if (index && !r)
-			r = tidx_note(&st->tidx, at + (st->bounds[0].at - before), now, st->life);
-		memmove(st->bounds, st->bounds + 1, --st->bounds_n * sizeof(st->bounds[0]));
+			r = tidx_note(&st->tidx, at + behind, now, st->life);
 	}
 	if (r)
 		index_failed(st, r);
@@ -83,10 +104,11 @@ void runs_moved(struct stream *st, uint64_t at, uint64_t bytes)
 static uint64_t moved_by(const struct stream *st, uint64_t boot_ns)
 {
 	uint64_t ret = st->moved;
-	uint32_t n = st->moves_n < STREAM_MOVES ? st->moves_n : STREAM_MOVES;
+	const struct trail *t = st->trail;
+	uint32_t n = !t ? 0 : t->moves_n < STREAM_MOVES ? t->moves_n : STREAM_MOVES;
 
 	for (uint32_t i = 1; i <= n; i++) {
-		const struct moved *m = &st->moves[(st->moves_n - i) % STREAM_MOVES];
+		const struct moved *m = &t->moves[(t->moves_n - i) % STREAM_MOVES];
 
 		if (m->end_boot_ns <= boot_ns)
 			break;
@@ -110,19 +132,27 @@ static void relabel(struct stream *st, uint64_t back, uint32_t life)
 
 void runs_begin(struct stream *st, const struct pt_life *life, bool resumed)
 {
+	struct trail *t = st->trail;
+	bool waiting = t && t->bounds_n;
 	uint64_t at;
 
-	if (life->life == st->life || (st->bounds_n && st->bounds[st->bounds_n - 1].life == life->life))
+	if (life->life == st->life || (waiting && t->bounds[t->bounds_n - 1].life == life->life))
 		return;
 	at = moved_by(st, life->start_boot_ns) + (st->main == st ? life->pipe_left : life->pipe_left_err);
 	if (resumed && st->main->log.last_real_ns > life->start_real_ns)
 		at = st->moved; /* an earlier logger moved bytes of this run, or perhaps of the one before: from here on it is this one */
-	if (at < st->moved && !st->bounds_n) {
+	if (at <= st->moved && !waiting) { /* it is the next byte's run; nothing is allocated for a process that never writes */
 		st->life = life->life;
-		relabel(st, st->moved - at, life->life);
+		if (at < st->moved)
+			relabel(st, st->moved - at, life->life);
 		return;
 	}
-	if (st->bounds_n == STREAM_BOUNDS)
-		st->bounds_n--;
-	st->bounds[st->bounds_n++] = (struct bound){ .at = at, .life = life->life };
+	if (!need_trail(st)) {
+		st->life = life->life;
+		return;
+	}
+	t = st->trail;
+	if (t->bounds_n == STREAM_BOUNDS)
+		t->bounds_n--;
+	t->bounds[t->bounds_n++] = (struct bound){ .at = at, .life = life->life };
 }

@@ -25,7 +25,7 @@ void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const ch
 	memset(sh, 0, sizeof(*sh));
 	sh->lg = lg;
 	sh->st = st;
-	(void)str_copy(sh->base, sizeof(sh->base), base);
+	sh->base = base;
 }
 
 void shelf_free(struct shelf *sh)
@@ -50,6 +50,8 @@ static struct shelf *shelf_at(struct logger *lg, size_t i)
 
 	if (i == 0)
 		return &lg->own;
+	if (i > 2 * (size_t)lg->slots)
+		return lg->orphans[i - 1 - 2 * (size_t)lg->slots];
 	st = lg->by_slot[(i - 1) / 2];
 	if (!st || (i - 1) % 2 == 0)
 		return st ? &st->shelf : NULL;
@@ -58,7 +60,7 @@ static struct shelf *shelf_at(struct logger *lg, size_t i)
 
 static size_t shelf_count(const struct logger *lg)
 {
-	return 1 + 2 * (size_t)lg->slots;
+	return 1 + 2 * (size_t)lg->slots + lg->orphans_n;
 }
 
 static struct shelf_file *find(struct shelf *sh, uint32_t number)

@@ -33,10 +33,10 @@ struct shelf_file {
 
 struct shelf {
 	struct logger *lg;
-	struct stream *st; /* NULL: tend.log */
-	char base[LOG_NAME_MAX];
+	struct stream *st; /* NULL: tend.log, or the log of a process that was removed */
+	const char *base; /* "NAME.log"; it lives as long as the shelf */
 	struct shelf_file *files; /* by number, rising */
-	size_t n, room;
+	uint32_t n, room;
 	uint32_t last_number; /* the highest ever seen */
 	uint64_t keep_bytes;  /* 0 = no limit, as the next two */
 	uint32_t keep_files, keep_age_s;
@@ -54,6 +54,7 @@ struct catalog {
 int catalog_read(int dirfd, struct catalog *ret);
 void catalog_free(struct catalog *c);
 
+/* base stays the caller's, and must live as long as the shelf. */
 void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const char *base);
 /* *ret_marked: bytes in files that retention has marked, which may or may not have been counted. */
 void shelf_load(struct shelf *sh, const struct catalog *c, uint64_t *ret_marked);

@@ -98,7 +98,7 @@ struct shelf_file *shelf_add(struct shelf *sh, uint32_t number)
 	if (sh->n && sh->files[sh->n - 1].number == number)
 		return &sh->files[sh->n - 1];
 	if (sh->n == sh->room) {
-		size_t room = sh->room ? sh->room * 2 : 4;
+		uint32_t room = sh->room ? sh->room * 2 : 4;
 		struct shelf_file *more = reallocarray(sh->files, room, sizeof(*more));
 
 		if (!more)

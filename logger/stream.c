@@ -24,13 +24,14 @@
 #include "base/str.h"
 #include "logger/copy.h"
 #include "logger/drain.h"
+#include "logger/orphans.h"
 #include "logger/publish.h"
 #include "shm/owner.h"
 
 
 const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
 {
-	(void)snprintf(buf, STREAM_FILE_MAX, "%s%s", st->stem, suffix);
+	(void)snprintf(buf, STREAM_FILE_MAX, "%s%s%s", st->name, st->main == st ? "" : LOG_ERR_MARK, suffix);
 	return buf;
 }
 
@@ -191,8 +192,8 @@ static void take_limits(struct stream *st, const struct pt_ident *ident)
 /* main NULL: the stream of standard output. Reads what lies on the disk. */
 static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row *row, struct stream *main, uint64_t *marked)
 {
-	struct stream *st = calloc(1, sizeof(*st));
-	char base[STREAM_FILE_MAX];
+	size_t name_room = strlen(row->ident.name) + 1, base_room = name_room + sizeof(LOG_ERR_MARK ".log");
+	struct stream *st = calloc(1, sizeof(*st) + name_room + base_room);
 
 	if (!st) {
 		say(SAY_ERROR, "%s: no memory to capture its output", row->ident.name);
@@ -201,15 +202,16 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	st->lg = lg;
 	st->slot = slot;
 	st->main = main ? main : st;
-	(void)str_copy(st->name, sizeof(st->name), row->ident.name);
-	(void)snprintf(st->stem, sizeof(st->stem), "%s%s", st->name, main ? LOG_ERR_MARK : "");
+	st->name = memcpy(st->texts, row->ident.name, name_room);
 	st->fifo = st->file = st->tidx.fd = -1;
 	st->unnoted = UINT64_MAX;
 	st->log.gen = row->gen;
 	loop_timer_init(&st->timer, on_timer, st);
 	loop_timer_init(&st->age, on_age, st);
 	st->size = file_size(st);
-	shelf_init(&st->shelf, lg, st, stream_file_name(st, ".log", base));
+	(void)snprintf(st->texts + name_room, base_room, "%s%s.log", st->name, main ? LOG_ERR_MARK : "");
+	orphans_claim(lg, st->texts + name_room);
+	shelf_init(&st->shelf, lg, st, st->texts + name_room);
 	shelf_load(&st->shelf, catalog(lg), marked);
 	take_limits(st, &row->ident);
 	return st;
@@ -221,7 +223,9 @@ static void recover(struct stream *st)
 	off_t size;
 	ssize_t n;
 
-	if (copy_find(st->lg->home.run_fd, st->stem, &st->copy) < 0 || !copy_pending(st->copy))
+	char stem[STREAM_FILE_MAX];
+
+	if (copy_find(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy) < 0 || !copy_pending(st->copy))
 		return;
 	if (stream_need_file(st, &size) < 0 || (n = copy_finish(st->copy, st->file, size)) < 0)
 		return; /* tried again before anything else is read */
@@ -296,14 +300,16 @@ static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, ui
 static void end_one(struct stream *st)
 {
 	struct logger *lg = st->lg;
+	char stem[STREAM_FILE_MAX];
 
 	drain_rest(st);
 	loop_timer_clear(lg->loop, &st->timer);
 	loop_timer_clear(lg->loop, &st->age);
 	close_fifo(st);
 	stream_close_file(st);
-	copy_close(lg->home.run_fd, st->stem, st->copy);
+	copy_close(lg->home.run_fd, stream_file_name(st, "", stem), st->copy);
 	shelf_free(&st->shelf);
+	free(st->trail);
 }
 
 /* Its row is gone, or this logger ends. */
@@ -317,8 +323,8 @@ static void end(struct logger *lg, uint32_t slot)
 		st->err = NULL;
 	}
 	end_one(st);
+	lg->orphans_due = true;
 	lg->by_slot[slot] = NULL;
-	free(st->moves);
 	free(st);
 }
 
@@ -418,6 +424,9 @@ void stream_scan(struct logger *lg)
 	}
 	for (uint32_t i = 0; i < high; i++)
 		look_at(lg, i);
+	if (lg->orphans_due && lg->total_bytes)
+		orphans_find(lg, catalog(lg));
+	lg->orphans_due = false;
 	if (lg->catalog_read) {
 		catalog_free(&lg->catalog);
 		lg->catalog_read = false;

@@ -35,6 +35,9 @@ struct logger {
 	struct stream **by_slot; /* NULL where the row is free or not readable */
 	uint32_t slots;
 	struct shelf own;	   /* of tend.log */
+	struct shelf **orphans;	   /* of processes that were removed; orphans_n of them */
+	size_t orphans_n;
+	bool orphans_due;	   /* the folder is to be looked through for more */
 	struct catalog catalog;	   /* of the log folder, during a scan */
 	bool catalog_read;
 	struct worker archiver, remover;
@@ -57,13 +60,19 @@ struct moved {
 	uint64_t end_boot_ns, before; /* bytes moved before it */
 };
 
+/* What a stream needs once bytes flow. */
+struct trail {
+	struct moved moves[STREAM_MOVES]; /* a ring; moves_n in all */
+	struct bound bounds[STREAM_BOUNDS];
+	uint32_t moves_n, bounds_n;
+};
+
 struct stream {
 	struct logger *lg;
 	uint32_t slot;
 	struct stream *main; /* itself, or the stream of standard output */
 	struct stream *err;  /* of a main stream: that of standard error, or NULL */
-	char name[PT_NAME_MAX];
-	char stem[PT_NAME_MAX + 8]; /* "NAME" or "NAME@err" */
+	const char *name;    /* in texts; "NAME.log" or "NAME@err.log" follows it there, for the shelf */
 	uint64_t life_version;	  /* of the row's life block when it was last looked at */
 	int fifo, file;		  /* -1 = not open */
 	uint64_t checked_boot_ns; /* the file's name was last compared with the open file */
@@ -89,14 +98,12 @@ struct stream {
 	uint64_t unnoted;	/* resumed: the file holds bytes from here on that an earlier logger may not have noted; UINT64_MAX = none */
 	uint32_t life;		/* the run whose bytes come now */
 	uint64_t moved;		/* bytes moved by this logger */
-	struct moved *moves;	/* STREAM_MOVES of them; NULL before the first byte */
-	uint32_t moves_n;
-	struct bound bounds[STREAM_BOUNDS];
-	uint32_t bounds_n;
+	struct trail *trail;	/* NULL before the first byte */
 	/* fallback */
 	bool copying;		/* this file refuses splice(2) */
 	struct copy *copy;
 	struct pt_log log; /* of a main stream: the private truth; the block in the segment is a copy */
+	char texts[];
 };
 
 /* Compare the streams with the table: end those whose row is gone, begin those whose row is new, look again at

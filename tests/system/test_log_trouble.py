@@ -132,6 +132,32 @@ def test_retention_by_bytes(tend):
     assert int(data[:10]) == log["deleted_lines"], "the oldest went"
 
 
+def test_removed_processes_count_for_the_limit_over_all(tend):
+    """Their files are the oldest, and go first; what other programs put into the folder stays."""
+    tend.env["TEND_LOG_TOTAL_BYTES"] = "1MiB"
+    write_lines(tend, "old", 10000, "--log-size", "128KiB", "--log-keep", "0")
+    ended(tend, "old")
+    wait_until(lambda: tend.status("old")["state"] == "completed", timeout=20, what="it has ended")
+    tend.run("remove", "old")
+    foreign = [tend.home / "logs" / name for name in ("other.log", "other.log.1", "x.lz4")]
+    for path in foreign:
+        path.write_text("not tend's\n")
+    logs = tend.home / "logs"
+    wait_until(lambda: numbered(tend, "old") and not (logs / "old.log").exists(), timeout=30, what="its last file is rotated")
+    wait_until(lambda: all(path.suffix == ".lz4" for path in numbered(tend, "old")), timeout=60, what="its files are archived")
+    assert b"".join(content(path) for path in numbered(tend, "old")).endswith(b"end\n")
+    tend.run("stop", "--force")  # the next logger finds them by itself
+    write_lines(tend, "new", 120000, "--log-size", "128KiB", "--log-keep", "0")
+    ended(tend, "new")
+    wait_until(lambda: not numbered(tend, "old"), timeout=90, what="the oldest files went")
+    wait_until(lambda: log_block(tend, "new")["rotated_bytes"] == 0, timeout=90, what="everything is archived")
+    assert is_balanced(log_block(tend, "new"))
+    assert [path.read_text() for path in foreign] == ["not tend's\n"] * 3
+    write_lines(tend, "old", 1, "--log-keep", "0")  # its name is free again, and so is its number
+    ended(tend, "old")
+    assert is_balanced(log_block(tend, "old"))
+
+
 def test_a_removed_file_begins_anew(tend):
     ask = asked(tend, "a")
     file = tend.home / "logs" / "a.log"

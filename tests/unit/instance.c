@@ -26,11 +26,16 @@
 #include "shm/owner.h"
 #include "shm/wake.h"
 
+void instance_pause_us(unsigned us)
+{
+	struct timespec ts = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000l };
+
+	(void)nanosleep(&ts, NULL);
+}
+
 void instance_pause_ms(unsigned ms)
 {
-	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000L };
-
-	nanosleep(&ts, NULL);
+	instance_pause_us(ms * 1000);
 }
 
 void instance_make(struct instance *in, uint32_t capacity)

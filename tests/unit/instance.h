@@ -45,5 +45,6 @@ int instance_end(pid_t pid, int signo);
 		ck_assert_msg(cond, "still not so after 10 s: %s", #cond); \
 	} while (0)
 void instance_pause_ms(unsigned ms);
+void instance_pause_us(unsigned us);
 
 #endif

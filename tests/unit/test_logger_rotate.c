@@ -154,7 +154,7 @@ static struct text whole(const char *name, unsigned *files)
 }
 
 struct tally {
-	_Atomic uint64_t lines;
+	_Atomic uint64_t lines, bytes;
 	_Atomic bool stop;
 };
 
@@ -179,6 +179,7 @@ static pid_t start_writer(const char *fifo, struct tally **ret)
 		if (write(fd, line, (size_t)n) != n)
 			_exit(1);
 		t->lines = i + 1;
+		t->bytes += (uint64_t)n;
 	}
 	_exit(0);
 }
@@ -209,18 +210,20 @@ static void await_archives(uint32_t slot, unsigned more_than)
 	INSTANCE_AWAIT(block(slot).rotated_bytes == 0 && block(slot).archives > more_than);
 }
 
-static void kill_often(unsigned kills, const char *disable)
+/* At random instants, until it was so often and the writer has written so much. */
+static void kill_often(unsigned kills, unsigned megabytes, const char *disable)
 {
 	struct tally *t;
-	uint32_t slot = add("talker", ROTATE_BYTES, 0, 0);
+	uint32_t slot = add("talker", ROTATE_BYTES + megabytes * 4096ull, 0, 0); /* some 250 files, else a logger does little but count them */
 	pid_t logger, writer = start_writer("talker.out", &t);
-	unsigned files;
+	unsigned files, done = 0;
 	int status;
 
 	ck_assert_int_eq(setenv("TEND_DISABLE", disable, 1), 0);
-	for (unsigned i = 0; i < kills; i++) {
+	srandom((unsigned)clock_boot_ns());
+	for (; done < kills || t->bytes < (uint64_t)megabytes * 1000000; done++) {
 		logger = instance_daemon(&in, ROLE_LOGGER, true);
-		instance_pause_ms(2 + i * 7 % 13);
+		instance_pause_us((unsigned)random() % 20000);
 		status = instance_end(logger, SIGKILL);
 		ck_assert(WIFSIGNALED(status));
 	}
@@ -238,18 +241,28 @@ static void kill_often(unsigned kills, const char *disable)
 	ck_assert_uint_eq(block(slot).captured_bytes, all.n);
 	ck_assert_uint_eq(block(slot).gone_bytes, 0);
 	ck_assert(!exists("../run/talker.journal"));
+	printf("logger killed %u times while %llu bytes were written: %llu lines, in %u rotated files\n", done, (unsigned long long)all.n,
+	       (unsigned long long)t->lines, files);
 	free(all.bytes);
+}
+
+/* By hand, at full size: CK_RUN_CASE=kills KILLS=500 KILLS_MB=1000 TEND_BIN=build/bin build/plain/tests/unit/test_logger_rotate */
+static unsigned from_environment(const char *name, unsigned otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned)atoi(text) : otherwise;
 }
 
 START_TEST(killed_often_while_it_rotates)
 {
-	kill_often(300, "");
+	kill_often(from_environment("KILLS", 300), from_environment("KILLS_MB", 0), "");
 }
 END_TEST
 
 START_TEST(killed_often_without_splice)
 {
-	kill_often(150, "splice");
+	kill_often(150, 0, "splice");
 }
 END_TEST
 
@@ -520,13 +533,16 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("logger_rotate");
-	TCase *t = tcase_create("daemon");
+	TCase *t = tcase_create("daemon"), *kills = tcase_create("kills");
 	SRunner *sr = srunner_create(s);
 
+	tcase_set_timeout(kills, getenv("KILLS") ? 3600 : 180);
+	tcase_add_checked_fixture(kills, setup, teardown);
+	tcase_add_test(kills, killed_often_while_it_rotates);
+	tcase_add_test(kills, killed_often_without_splice);
+	suite_add_tcase(s, kills);
 	tcase_set_timeout(t, 180);
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_test(t, killed_often_while_it_rotates);
-	tcase_add_test(t, killed_often_without_splice);
 	tcase_add_test(t, a_long_line_stays_whole);
 	tcase_add_test(t, half_done_work_is_finished);
 	tcase_add_test(t, rotates_on_request);

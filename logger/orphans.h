@@ -1,0 +1,13 @@
+/* logger/orphans.h - logs of processes that were removed: they count where all logs together have a limit. */
+#ifndef LOGGER_ORPHANS_H
+#define LOGGER_ORPHANS_H
+
+#include "logger/stream.h"
+
+/* Take over what lies in the folder and is no stream's. Only where there is a limit over all. */
+void orphans_find(struct logger *lg, const struct catalog *c);
+/* A process of this name is there again: its stream looks after the files from now on. */
+void orphans_claim(struct logger *lg, const char *base);
+void orphans_free(struct logger *lg);
+
+#endif
