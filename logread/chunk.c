@@ -12,14 +12,21 @@ static int room_for(struct chunk *c, size_t bytes)
 {
 	char *more;
 
-	if (c->room >= bytes)
+	if (c->room > bytes)
 		return 0;
-	more = realloc(c->buf, bytes);
+	more = realloc(c->buf, bytes + 1);
 	if (!more)
 		return -ENOMEM;
 	c->buf = more;
-	c->room = bytes;
+	c->room = bytes + 1;
 	return 0;
+}
+
+/* Whole: a NUL goes behind it. */
+static int done(struct chunk *c)
+{
+	c->buf[c->len] = 0;
+	return 1;
 }
 
 uint32_t chunk_block_at(const struct segment *s, uint64_t at)
@@ -47,7 +54,7 @@ static int block_chunk(const struct segment *s, uint32_t block, struct chunk *re
 	ret->offset = b->raw_offset;
 	ret->len = b->raw_bytes;
 	r = unpack_block(s->fd, b, &ret->buf, &ret->room, f);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : done(ret);
 }
 
 int chunk_forward(const struct segment *s, uint64_t at, size_t want, struct chunk *ret, struct fault *f)
@@ -71,7 +78,7 @@ int chunk_forward(const struct segment *s, uint64_t at, size_t want, struct chun
 		cut = (uint64_t)n < left ? memrchr(ret->buf, '\n', (size_t)n) : NULL;
 		ret->len = cut ? (size_t)(cut - ret->buf) + 1 : (size_t)n;
 		if (cut || (uint64_t)n == left || (size_t)n < take || want >= CHUNK_MAX)
-			return 1;
+			return done(ret);
 	}
 }
 
@@ -95,13 +102,13 @@ int chunk_backward(const struct segment *s, uint64_t at, size_t want, struct chu
 		ret->len = take;
 		cut = take < at ? memchr(ret->buf, '\n', take - 1) : NULL;
 		if (take == at || want >= CHUNK_MAX)
-			return 1;
+			return done(ret);
 		if (!cut)
 			continue;
 		ret->len = (size_t)(ret->buf + take - cut) - 1;
 		memmove(ret->buf, cut + 1, ret->len);
 		ret->offset = at - ret->len;
-		return 1;
+		return done(ret);
 	}
 }
 

@@ -9,7 +9,7 @@
 #define CHUNK_MAX ARCHIVE_BLOCK_MAX /* a longer line comes in parts */
 
 struct chunk {
-	char *buf;	/* the caller frees it */
+	char *buf;	/* the caller frees it; a NUL stands behind what is in it, for who looks for one */
 	size_t room, len;
 	uint64_t offset; /* of its first byte in the raw segment */
 	uint32_t block;	/* of an archive */

@@ -53,7 +53,7 @@ int unpack_block(int fd, const struct archive_block *b, char **buf, size_t *room
 
 	if (b->raw_bytes / RATIO_MAX > b->file_bytes)
 		return broken(f, b->file_offset, "a block can't be that large");
-	if ((!lz4 && LZ4F_isError(LZ4F_createDecompressionContext(&lz4, LZ4F_VERSION))) || room_for(buf, room, out < ARCHIVE_BLOCK_BYTES ? ARCHIVE_BLOCK_BYTES : out) < 0 ||
+	if ((!lz4 && LZ4F_isError(LZ4F_createDecompressionContext(&lz4, LZ4F_VERSION))) || room_for(buf, room, (out < ARCHIVE_BLOCK_BYTES ? ARCHIVE_BLOCK_BYTES : out) + 1) < 0 ||
 		room_for(&packed, &packed_room, in) < 0)
 		return fault_errno(f, -ENOMEM, "reading the block at offset %llu", (unsigned long long)b->file_offset);
 	r = piece_read(fd, packed, in, b->file_offset);
@@ -63,7 +63,7 @@ int unpack_block(int fd, const struct archive_block *b, char **buf, size_t *room
 		return broken(f, b->file_offset, "the checksum of the block");
 	LZ4F_resetDecompressionContext(lz4);
 	while (hint != 0 && at < in) {
-		size_t src = in - at, dst = *room - done; /* room for a whole LZ4 block: with less it would be decoded elsewhere and copied */
+		size_t src = in - at, dst = *room - 1 - done; /* room for a whole LZ4 block: with less it would be decoded elsewhere and copied */
 
 		hint = LZ4F_decompress(lz4, *buf + done, &dst, packed + at, &src, &options);
 		if (LZ4F_isError(hint))

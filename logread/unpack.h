@@ -6,7 +6,7 @@
 
 #include "logread/segments.h"
 
-/* One block of an archive. *buf grows as needed (*room) and stays the caller's. -EBADMSG: damaged, f names the offset. */
+/* One block of an archive. *buf grows as needed (*room), by a byte more than that, and stays the caller's. -EBADMSG: damaged, f names the offset. */
 int unpack_block(int fd, const struct archive_block *b, char **buf, size_t *room, struct fault *f);
 
 /* The whole of an LZ4 file without an index into a file that has no name. Damage is complained of, and reading goes on with the next frame.
