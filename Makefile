@@ -114,7 +114,7 @@ TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 .PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
 	system system-run test-programs other-layout need-build FORCE
 
-all: need-build $(BINARIES) $(COMMAND_PAGES)
+all: need-build $(BINARIES) $(if $(filter build/plain,$(B)),$(COMMAND_PAGES))
 
 # ---- what must be installed; nothing is compiled before this has passed
 
@@ -296,7 +296,7 @@ $(INSTALLED_PC): tools/tendshm.pc.in VERSION FORCE
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
-install: all $(INSTALLED_LIB) $(INSTALLED_PC)
+install: all $(COMMAND_PAGES) $(INSTALLED_LIB) $(INSTALLED_PC)
 	install -d "$(D)/bin" "$(D)/libexec/tend" "$(D)/lib/pkgconfig" "$(D)/include/tend/shm" "$(D)/include/tend/base"
 	install -m 755 $(BIN)/tend "$(D)/bin/"
 	ln -sf tend "$(D)/bin/mcp_mesh_dev"

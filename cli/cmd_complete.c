@@ -179,7 +179,7 @@ static void offer_config(const struct place *p)
 static void offer_operands(const struct place *p)
 {
 	static const char *const log_verbs[] = { "export", "size", "rotate", NULL };
-	static const char many[] = " stop restart status list remove logs ", one[] = " restart-agent why wait events signal ";
+	static const char many[] = " stop restart status list remove logs wait ", one[] = " restart-agent why events signal ";
 	const char *name = p->c->name;
 	char mark[40];
 

@@ -1,5 +1,6 @@
 /* tend wait - sleep on the table's change counter until a process is as wanted. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -88,6 +89,33 @@ static int wait_for(struct instance *in, const char *name, enum goal goal, const
 	}
 }
 
+/* One after the other, all within the same time: the last one is the slowest in any case. Patterns and groups mean what is there at the beginning. */
+static int wait_for_all(struct instance *in, char *const *names, size_t n, enum goal goal, const char *word, uint64_t timeout_ns)
+{
+	uint64_t begin = clock_boot_ns();
+	struct view_row **rows;
+	struct view v = { 0 };
+	size_t found = 0;
+	int status = EXIT_OK;
+
+	if (n == 1 && !pick_is_pattern(names[0]))
+		return wait_for(in, names[0], goal, word, timeout_ns);
+	if (view_load(in, &v) < 0 || !(rows = calloc(pick_room(&v, n), sizeof(struct view_row *)))) {
+		view_done(&v);
+		return out_fail("out of memory");
+	}
+	if (pick_rows(&v, names, n, rows, &found) > 0)
+		status = EXIT_FAIL;
+	for (size_t i = 0; status == EXIT_OK && i < found; i++) {
+		uint64_t passed = clock_boot_ns() - begin;
+
+		status = wait_for(in, rows[i]->row.ident.name, goal, word, timeout_ns == UINT64_MAX ? timeout_ns : passed < timeout_ns ? timeout_ns - passed : 0);
+	}
+	free(rows);
+	view_done(&v);
+	return status;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "for", required_argument, NULL, 'f' },
@@ -107,8 +135,8 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (opt != OPT_END)
 		return opts_status(opt);
-	if (!opts_operands(argc, 1, "NAME"))
-		return EXIT_MISUSE;
+	if (optind == argc)
+		return out_misuse("NAME missing");
 	if (!word)
 		return out_misuse("--for running, stopped or healthy is missing");
 	goal = goal_of(word);
@@ -117,16 +145,16 @@ static int run(const struct command *self, int argc, char **argv)
 	if (instance_open(&in, PT_READER, &f) < 0)
 		status = out_fail("%s", f.text);
 	else
-		status = wait_for(&in, argv[optind], goal, word, ms == UINT64_MAX ? ms : ms * NS_PER_MS);
+		status = wait_for_all(&in, argv + optind, (size_t)(argc - optind), goal, word, ms == UINT64_MAX ? ms : ms * NS_PER_MS);
 	instance_close(&in);
 	return status;
 }
 
 const struct command cmd_wait = {
 	.name = "wait",
-	.summary = "wait until a process is running, stopped or healthy",
-	.usage = "NAME --for running|stopped|healthy [--timeout TIME]",
-	.help = "Exit status 1 if it is not so within TIME.\n"
+	.summary = "wait until processes are running, stopped or healthy",
+	.usage = "NAME... --for running|stopped|healthy [--timeout TIME]",
+	.help = "Exit status 1 if it is not so of all of them within TIME.\n"
 		"\n"
 		"  --for WHAT      running, stopped (whatever rests: stopped, failed or completed) or\n"
 		"                  healthy\n"

@@ -89,3 +89,15 @@ def test_quiet(tend):
     assert (done.returncode, done.stdout) == (1, "") and "nosuch" in one_line(done.stderr)
     assert tend.run("remove", "a", "-q").stdout == ""
     assert tend.run("stop", "-q").stdout == ""
+
+
+def test_waiting_for_several(tend):
+    web(tend, "a", "b")
+    start(tend, "late", helper("sleeper"))
+    tend.run("wait", "@web", "late", "--for", "running", "--timeout", "20")
+    tend.run("stop", "late")
+    tend.run("wait", "lat*", "--for", "stopped", "--timeout", "20")
+    done = tend.run("wait", "a", "late", "--for", "running", "--timeout", "0.2", check=False)
+    assert done.returncode == 1 and "late is not running" in one_line(done.stderr)
+    done = tend.run("wait", "a", "nosuch", "--for", "running", check=False)
+    assert done.returncode == 1 and "nosuch" in one_line(done.stderr)
