@@ -270,6 +270,12 @@ JSON(policy)
 	return cJSON_CreateString(pt_policy_label(r->row.ident.policy));
 }
 
+JSON(log_blocked)
+{
+	UNUSED(v);
+	return cJSON_CreateBool(r->log_blocked);
+}
+
 const struct column columns[] = {
 	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST, false, text_name, json_name, NULL },
 	{ "state", "STATE", COLUMN_STATUS, false, text_state, json_state, colour_state },
@@ -287,6 +293,7 @@ const struct column columns[] = {
 	{ "exit_signal", NULL, 0, false, NULL, json_exit_signal, NULL },
 	{ "reason", NULL, 0, false, NULL, json_reason, NULL },
 	{ "next_at", NULL, 0, false, NULL, json_next_at, NULL },
+	{ "log_blocked", NULL, 0, false, NULL, json_log_blocked, NULL },
 	{ "restart_policy", NULL, 0, false, NULL, json_policy, NULL },
 	{ "command", "COMMAND", COLUMN_STATUS | COLUMN_LIST, false, text_command, json_command,
 		NULL }, /* last: the one that is cut */

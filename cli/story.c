@@ -110,6 +110,11 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 		(void)str_copy(buf, STORY_MAX, r->row.health.error[0] ? r->row.health.error : pt_health_label(r->row.health.verdict));
 		return buf;
 	}
+	if (r->log_blocked) {
+		snprintf(buf, STORY_MAX, "log_blocked: its output pipe is full, and it waits when it writes, for %s",
+			r->row.log.error ? strerror(r->row.log.error) : "the logger does not run");
+		return buf;
+	}
 	if (!r->gone && l->state != PT_STATE_FAILED && l->state != PT_STATE_BACKOFF && l->state != PT_STATE_STOPPING)
 		return buf;
 	how_it_ended(l, how);

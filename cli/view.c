@@ -2,13 +2,18 @@
 #include "cli/view.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/pidref.h"
 #include "base/procfs.h"
+#include "logread/format.h"
 
 static int by_name(const void *a, const void *b)
 {
@@ -50,6 +55,30 @@ static void load_daemons(const struct instance *in, struct view *v)
 	}
 }
 
+/* A full pipe shows at the writer's end: bytes are no measure, for it is full when its pages are used. */
+static bool is_full(const struct home *h, const char *name, const char *mark)
+{
+	char fifo[PT_NAME_MAX + 16];
+
+	(void)snprintf(fifo, sizeof(fifo), "%s%s.out", name, mark);
+	int fd = h->run_fd < 0 ? -1 : io_open(h->run_fd, fifo, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	bool full = fd >= 0 && poll(&p, 1, 0) >= 0 && p.revents == 0;
+
+	io_close(&fd);
+	return full;
+}
+
+/* The logger tells of pipes that it can't empty. While it doesn't run itself, nobody empties any. */
+static bool is_log_blocked(const struct instance *in, const struct view *v, const struct view_row *r)
+{
+	const struct pt_ident *id = &r->row.ident;
+
+	if (!view_is_up(r))
+		return false;
+	return r->row.log.full || (!v->captures && (is_full(&in->home, id->name, "") || (id->separate_stderr && is_full(&in->home, id->name, LOG_ERR_MARK))));
+}
+
 int view_read(const struct instance *in, struct view *v, uint32_t slot, struct view_row *ret)
 {
 	const struct pt_life *l = &ret->row.life;
@@ -60,6 +89,7 @@ int view_read(const struct instance *in, struct view *v, uint32_t slot, struct v
 	if (r < 0)
 		return r;
 	ret->gone = !v->supervised && l->pid > 0 && !(v->same_boot && pid_alive(l->pid, l->start_ticks));
+	ret->log_blocked = is_log_blocked(in, v, ret);
 	v->written_real_ns = later(v->written_real_ns, later(l->since_real_ns, ret->row.health.sampled_real_ns));
 	return 0;
 }
@@ -87,6 +117,7 @@ void view_begin(const struct instance *in, struct view *ret)
 			strncmp(boot_id, v.info.boot_id, sizeof(v.info.boot_id)) == 0;
 		load_daemons(in, &v);
 		v.supervised = strcmp(view_daemon_state(&v.daemon[ROLE_SPAWNER]), "running") == 0;
+		v.captures = strcmp(view_daemon_state(&v.daemon[ROLE_LOGGER]), "running") == 0;
 	}
 	*ret = v;
 }

@@ -20,6 +20,7 @@
 struct view_row {
 	struct pt_row row;
 	bool gone; /* the table says that it has a process, but there is none */
+	bool log_blocked; /* it runs, its output pipe is full, and nobody empties it: it waits when it writes */
 };
 
 struct view_daemon {
@@ -31,6 +32,7 @@ struct view {
 	bool present; /* false: there is no table; everything else is empty */
 	bool same_boot;
 	bool supervised; /* the spawner lives and runs */
+	bool captures;	 /* the logger lives and runs */
 	struct pt_info info;
 	struct pt_monitor monitor; /* all zero: none has said anything */
 	struct view_daemon daemon[ROLE_MAX];

@@ -4,6 +4,7 @@ needed, which goes with them: nothing stays behind when a test is killed."""
 import errno
 import mmap
 import os
+import re
 import shutil
 import signal
 import struct
@@ -78,7 +79,8 @@ def blocked_then_whole(tend, read, error, cure):
     log = log_block(tend, "a")
     assert log["state"] == 2 and log["error"] == error and log["full_boot_ns"] > 0
     assert any(e["event"] == "log" for e in tend.events("a"))
-    assert tend.status("a")["state"] == "running"
+    status = tend.status("a")
+    assert status["state"] == "running" and status["log_blocked"] is True and os.strerror(error) in status["reason"]
     cure()
     wait_until(lambda: tend.status("a")["state"] == "completed", timeout=60, what="the process has ended")
     wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0 and log_block(tend, "a")["state"] != 2, timeout=90, what="everything is archived")
@@ -316,9 +318,12 @@ def test_a_stopped_logger_loses_nothing(tend):
 
         if os.access(f"/proc/{pid}/syscall", os.R_OK) and os.uname().machine == "x86_64":
             wait_until(waits, timeout=20, what="it waits in write(2)")
-        assert tend.status("a")["state"] == "running"
+        status = tend.status("a")
+        assert status["state"] == "running" and status["log_blocked"] is True
+        assert re.search(r"^why +log_blocked: .*the logger does not run$", tend.run("status", "a").stdout, re.M)
     finally:
         os.kill(logger, signal.SIGCONT)
     ended(tend, "a")
     check(everything(tend, "a"), 20000)
+    assert tend.status("a")["log_blocked"] is False
     assert is_balanced(log_block(tend, "a"))
