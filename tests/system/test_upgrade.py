@@ -136,7 +136,8 @@ def test_an_end_without_any_spawner_is_known_after_the_upgrade(tend):
     file = tend.work / "c.runs"
     pid = start(tend, "c", helper("counter"), file, 3600, 10, 10, options=EAGER)
     kept = sleepers(tend)
-    wait_until(lambda: f'"pid": {pid}' in (tend.home / "processes.json").read_text(), what="processes.json is written")
+    saved = tend.home / "processes.json"
+    wait_until(lambda: saved.exists() and f'"pid": {pid}' in saved.read_text(), what="processes.json is written")
     spawner = tend.kill_daemon("spawner", signal.SIGSTOP)
     # What tend upgrade does, which itself refuses to begin while a daemon is stopped.
     (tend.home / "run" / "upgrade").write_text(f"{OTHER_BIN}/tend-guardian\n")
