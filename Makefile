@@ -5,6 +5,7 @@
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
 #   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
 #   make chaos            a fault at every call    make soak             random storms of kills, stops, full disks
+#   make memcheck         the daemons under valgrind
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
 # Sources are found by folder: a new .c file needs no line here.
@@ -112,7 +113,7 @@ TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
 .PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
-	system system-run test-programs other-layout need-build FORCE
+	system system-run test-programs other-layout memcheck memcheck-run need-build FORCE
 
 all: need-build $(BINARIES) $(if $(filter build/plain,$(B)),$(COMMAND_PAGES))
 
@@ -243,6 +244,13 @@ chaos soak:
 	@$(MAKE) --no-print-directory $(PARALLEL) $@-run
 chaos-run soak-run: all test-programs
 	@$(TEST_ENV) $(PYTHON) tests/chaos/$(@:-run=).py $(T)
+
+# The daemons under valgrind.
+memcheck:
+	@tools/deps.sh install build check memcheck
+	@$(MAKE) --no-print-directory $(PARALLEL) memcheck-run
+memcheck-run: all test-programs
+	@$(TEST_ENV) $(PYTHON) tests/memcheck/memcheck.py
 
 demo:
 	@tools/deps.sh install build demo

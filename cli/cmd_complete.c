@@ -26,6 +26,7 @@ struct place {
 	const struct command *c; /* NULL: none yet */
 	const char *typed;	 /* of the word, up to the cursor */
 	const char *before;	 /* stands in front of each candidate: "--level=" */
+	char prefix[80];	 /* before, where it is no literal */
 	size_t operands;	 /* complete ones behind the command */
 	char *const *operand;
 };
@@ -218,7 +219,6 @@ static void complete_word(struct place *p, char **word, size_t index)
 {
 	const struct option *options = opts_of(p->c);
 	const char *option = value_of(word[index - 1], options), *equals = strchr(p->typed, '=');
-	char before[80];
 
 	/* bash makes words of "--level", "=" and "WA". */
 	if (!option && strcmp(word[index - 1], "=") == 0 && index > 2)
@@ -226,10 +226,10 @@ static void complete_word(struct place *p, char **word, size_t index)
 	if (!option && strcmp(p->typed, "=") == 0 && (option = value_of(word[index - 1], options)))
 		p->typed = "";
 	if (!option && strncmp(p->typed, "--", 2) == 0 && equals) {
-		snprintf(before, sizeof(before), "%.*s", (int)(equals - p->typed), p->typed);
-		option = value_of(before, options);
-		snprintf(before, sizeof(before), "%.*s", (int)(equals - p->typed + 1), p->typed);
-		p->before = before;
+		snprintf(p->prefix, sizeof(p->prefix), "%.*s", (int)(equals - p->typed), p->typed);
+		option = value_of(p->prefix, options);
+		snprintf(p->prefix, sizeof(p->prefix), "%.*s", (int)(equals - p->typed + 1), p->typed);
+		p->before = p->prefix;
 		p->typed = equals + 1;
 	}
 	for (size_t i = 2; i < index; i++) {

@@ -46,13 +46,17 @@ static void plan_done(struct plan *p)
 /* Room for so many more. */
 static bool plan_grow(struct plan *p, size_t more)
 {
-	struct ask *ask = realloc(p->ask, (p->n + more) * sizeof(*ask));
+	struct ask *ask = reallocarray(p->ask, p->n + more, sizeof(*ask));
 	char **file;
 
-	p->ask = ask ? ask : p->ask;
-	file = realloc(p->file, (p->n + more) * sizeof(*file));
-	p->file = file ? file : p->file;
-	return ask && file;
+	if (!ask)
+		return false;
+	p->ask = ask;
+	file = reallocarray(p->file, p->n + more, sizeof(*file));
+	if (!file)
+		return false;
+	p->file = file;
+	return true;
 }
 
 /* text is taken over. */

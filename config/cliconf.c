@@ -116,8 +116,10 @@ int conf_convert(enum conf_key key, const char *text, struct conf_value *ret, st
 		return e == -ERANGE ? fault_set(f, -EINVAL, "%s must be from %lld to %lld, not %s", r->name, (long long)r->min,
 						(long long)r->max, shown)
 				    : fault_set(f, -EINVAL, "%s must be a whole number, not \"%s\"", r->name, shown);
-	if (r->type == CONF_TEXT && !(v.text = strdup(text)))
-		return fault_errno(f, -ENOMEM, "%s", r->name);
+	if (r->type == CONF_TEXT && !(v.text = strdup(text))) {
+		fault_errno(f, -ENOMEM, "%s", r->name);
+		return -ENOMEM;
+	}
 	e = conf_check(key, &v, f);
 	if (e < 0) {
 		free(v.text);
@@ -131,7 +133,7 @@ bool conf_is_default(enum conf_key key, const struct conf_value *v)
 {
 	const struct conf_rule *r = &conf_rules[key];
 
-	return r->type == CONF_TEXT ? strcmp(v->text, r->text) == 0 : v->number == r->number;
+	return r->type == CONF_TEXT ? v->text && strcmp(v->text, r->text) == 0 : v->number == r->number;
 }
 
 void conf_put(struct cliconf *c, enum conf_key key, struct conf_value v, enum conf_from from)
@@ -241,7 +243,7 @@ int cliconf_option(struct cliconf *c, enum conf_key key, const char *text, struc
 
 int cliconf_set(struct cliconf *c, enum conf_key key, const char *text, struct fault *f)
 {
-	struct conf_value v;
+	struct conf_value v = { .text = NULL };
 	struct conf_errors e = { "", 0 };
 	int r = conf_convert(key, text, &v, f);
 

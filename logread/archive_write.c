@@ -100,7 +100,7 @@ static int block_length(struct job *j, uint64_t offset, uint64_t *ret)
 		ssize_t n = piece_read_some(j->raw, more, left - length < sizeof(more) ? left - length : sizeof(more), offset + length);
 
 		if (n <= 0)
-			return fault_errno(j->f, n < 0 ? (int)n : -EIO, "reading the log at offset %llu", (unsigned long long)(offset + length));
+			return fault_errno(j->f, n < 0 ? (int)n : -EIO, "reading the log at offset %llu", 0ull + offset + length);
 		cut = memchr(more, '\n', (size_t)n);
 		length += cut ? (uint64_t)(cut - more) + 1 : (uint64_t)n;
 		if (cut)
@@ -279,8 +279,12 @@ static int write_group(struct job *j, uint32_t first, uint64_t *words, uint64_t 
 static int write_filters(struct job *j)
 {
 	uint64_t pages = filter_pages_of_all(j->n), *words = malloc(FILTER_BITS * sizeof(*words)), *sums = malloc(pages * sizeof(*sums) + 1);
-	int r = words && sums ? 0 : fault_errno(j->f, -ENOMEM, "archiving");
+	int r = 0;
 
+	if (!words || !sums) {
+		fault_errno(j->f, -ENOMEM, "archiving");
+		r = -ENOMEM;
+	}
 	for (uint32_t first = 0; r == 0 && first < j->n; first += FILTER_BLOCKS)
 		r = write_group(j, first, words, sums + first); /* all groups in front have a page for each block */
 	if (r == 0)

@@ -223,9 +223,7 @@ static void walk(struct head *h)
 		h->p = skip(h->p, h->end);
 		if (h->p == h->end)
 			break;
-		if (h->line->real_ns && !h->line->level_named && !h->line->source && take_dashed(h))
-			closed = false;
-		else if (take_time(h) || take_level(h) || take_source(h))
+		if ((h->line->real_ns && !h->line->level_named && !h->line->source && take_dashed(h)) || take_time(h) || take_level(h) || take_source(h))
 			closed = false;
 		else if (!closed && take_separator(h))
 			closed = true;

@@ -270,7 +270,7 @@ static void close_one(struct segment *s)
 
 void segments_close(struct segments *s)
 {
-	for (size_t i = 0; i < s->n; i++)
+	for (size_t i = 0; s->list && i < s->n; i++)
 		close_one(&s->list[i]);
 	free(s->list);
 	*s = (struct segments){ 0 };

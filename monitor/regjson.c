@@ -88,9 +88,7 @@ static uint16_t count_of(const cJSON *o, const char *key, const char *number_key
 
 	if (cJSON_IsArray(item))
 		n = cJSON_GetArraySize(item);
-	else if (cJSON_IsNumber(item))
-		n = item->valuedouble;
-	else if (number_key && cJSON_IsNumber(item = cJSON_GetObjectItemCaseSensitive(o, number_key)))
+	else if (cJSON_IsNumber(item) || (number_key && cJSON_IsNumber(item = cJSON_GetObjectItemCaseSensitive(o, number_key))))
 		n = item->valuedouble;
 	if (!(n > 0))
 		return 0;

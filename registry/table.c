@@ -70,7 +70,7 @@ int table_put(struct table *t, struct agent *a, uint64_t now_boot_ns, uint64_t n
 		return -ENOSPC;
 	if (!old && !make_room(t))
 		return -ENOMEM;
-	a->updated_real_ns = same ? old->updated_real_ns : now_real_ns;
+	a->updated_real_ns = old && same ? old->updated_real_ns : now_real_ns;
 	a->created_real_ns = now_real_ns;
 	a->seen_real_ns = now_real_ns;
 	a->seen_boot_ns = now_boot_ns;

@@ -31,7 +31,7 @@ int launch_make_fifos(struct proc *p, struct fault *f)
 	static const char *const suffixes[] = { ".in", ".out", "@err.out" };
 	int run_fd = p->sp->start.home.run_fd;
 	struct stat st;
-	char name[80];
+	char name[80] = "";
 
 	for (unsigned i = 0; i < 2u + p->ident->separate_stderr; i++) {
 		fifo_name(p, suffixes[i], name);

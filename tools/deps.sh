@@ -2,7 +2,7 @@
 # The Debian packages that tend needs, in one place.
 #   tools/deps.sh need SET...      name what is missing and how to get it; exit 1 if anything is
 #   tools/deps.sh install SET...   install what is missing, as root or by sudo; silent when nothing is
-# SET: build check model fuzz demo bench lint
+# SET: build check model fuzz demo bench memcheck lint
 set -u
 
 declare -A packages=(
@@ -12,6 +12,7 @@ declare -A packages=(
 	[model]="gcc spin"
 	[demo]="python3"
 	[bench]="python3 strace"
+	[memcheck]="valgrind"
 	[lint]="clang-format clang-tidy cppcheck shellcheck"
 )
 

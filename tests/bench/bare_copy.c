@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 	char path[512];
 
 	if (!n || !p || !w)
-		return 2;
+		exit(2);
 	folder = argv[2];
 	for (unsigned i = 0; i < n; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%u.fifo", folder, i);

@@ -70,6 +70,6 @@ int main(int argc, char **argv)
 		(void)unlink(to);
 	}
 	snprintf(path, sizeof(path), "%s/%s.log", argv[1], argv[2]);
-	fd = make(path, 16u << 20, &idx);
+	(void)make(path, 16u << 20, &idx);
 	return 0;
 }

@@ -25,10 +25,11 @@ int main(int argc, char **argv)
 	size_t piece = argc == 5 ? (size_t)atoll(argv[4]) : 0;
 	uint64_t left = argc == 5 ? strtoull(argv[3], NULL, 10) : 0, began, took;
 	char *buf = piece ? malloc(piece + LINE) : NULL;
-	int gate, report;
+	int report;
 
-	if (write(1, "ready\n", 6) != 6 || !buf || (gate = open(argv[1], O_RDONLY)) < 0 || (report = open(argv[2], O_WRONLY)) < 0)
-		return 2;
+	/* Opening the gate for reading waits until all writers are let go. */
+	if (write(1, "ready\n", 6) != 6 || !buf || open(argv[1], O_RDONLY) < 0 || (report = open(argv[2], O_WRONLY)) < 0)
+		exit(2);
 	for (size_t at = 0; at < piece; at += LINE) {
 		char line[LINE + 32];
 		int n = snprintf(line, sizeof(line), "2026-11-24T10:00:00.000Z INFO [bench] request %08zu took 12.5 ms", at % 100000000);

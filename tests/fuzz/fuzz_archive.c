@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const names[] = { "a.log.000000001.lz4", NULL };
 	const struct log_query all = { .min_level = LOG_LEVEL_DEBUG }, some = { .min_level = LOG_LEVEL_WARNING, .text = "needle", .text_len = 6 };
-	struct logfolder l;
+	struct logfolder l = { .fd = -1 };
 	uint8_t *copy;
 	int fd;
 

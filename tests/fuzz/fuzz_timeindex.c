@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint64_t second = 1000000000ull;
 	struct log_query q = { .min_level = LOG_LEVEL_DEBUG };
 	struct tidx_head head;
-	struct logfolder l;
+	struct logfolder l = { .fd = -1 };
 	struct stat st;
 	int log, idx;
 
