@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import shutil
 import socket
 import threading
 import time
@@ -99,6 +100,27 @@ def test_a_hanging_probe_delays_no_other(quick, web):
     start(quick, probes({"exec": ["true"]}))
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
     wait_health(quick, "unhealthy", "hung")
+
+
+HOSTILE = {"hang": "imed out", "dribble": "imed out", "half": "", "close": "mpty reply", "huge": "larger", "headers": "larger", "binary": "",
+           "500 Oops": "status 500"}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", HOSTILE)
+def test_a_process_that_answers_badly_is_unhealthy_and_recovers(quick, mode):
+    server = FakeRegistry()  # it answers any path
+    try:
+        start(quick, probes({"http": server.url + "/live"}))
+        start(quick, probes({"exec": ["true"]}), name="other")
+        quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+        server.mode = mode
+        wait_health(quick, "unhealthy")
+        assert HOSTILE[mode] in quick.run("status", "svc").stdout
+        assert quick.status("other")["health_check"] == "healthy"
+        server.mode = "ok"
+        wait_health(quick, "healthy")
+    finally:
+        server.close()
 
 
 def test_tcp(quick):
@@ -198,6 +220,21 @@ def test_an_unhealthy_process_is_restarted_and_given_up_after_the_attempts(quick
     assert web.posts[1]["restart_count"] == 1
     assert any(e["reason"] == "unhealthy" for e in quick.events("svc"))
     assert "attempts are used up" in quick.run("status", "svc").stdout
+
+
+def test_a_restart_that_fails_is_told(quick, web):
+    """Its program is gone when it is to be started again."""
+    quick.home.mkdir(exist_ok=True, mode=0o700)
+    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"url": web.url}}))
+    flag, program = quick.work / "bad", quick.work / "program"
+    shutil.copy("/bin/sleep", program)
+    start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy=POLICY), str(program), "1000")
+    wait_health(quick, "healthy")
+    program.unlink()
+    flag.write_text("")
+    wait_until(lambda: any(p["alert"] == "process_restart_failed" for p in web.posts), 30)
+    kinds = [p["alert"] for p in web.posts]
+    assert kinds[0] == "process_failed" and "process_restarted" not in kinds
 
 
 def test_a_memory_limit_restarts(quick):
