@@ -15,7 +15,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/system"))
-from fake_registry import FakeRegistry, entry, now  # noqa: E402
+from fake_registry import FakeRegistry, entry  # noqa: E402
 
 TEND_BIN = Path(os.environ.get("TEND_BIN", TOP / "build/bin"))
 BENCH_BIN = Path(os.environ.get("BENCH_BIN", TOP / "build/plain/tests/bench"))
@@ -48,7 +48,7 @@ def on_cpu_ns(pid):
 
 def bench_cycle():
     registry = FakeRegistry()
-    registry.agents = [entry(f"s{i:05}", seen=now(3600), tools=["x"] * 3) for i in range(N)]
+    registry.agents = [entry(f"s{i:05}", tools=["x"] * 3) for i in range(N)]
     folder = tempfile.mkdtemp(prefix="sleepers-", dir=BENCH_BIN)  # hard links need the file system of the program
     tend = Instance(registry, 5000)
     try:
@@ -106,11 +106,11 @@ def bench_wait():
         shutil.copy(BENCH_BIN / "sleeper", path)
         tend.run("start", "--background", path)
         for _ in range(ROUNDS):
-            registry.agents = [entry("web", "unhealthy", now(3600))]
+            registry.agents = [entry("web", "unhealthy")]
             while tend.json("status", "web")["processes"][0]["health_check"] != "unhealthy":
                 time.sleep(0.02)
             child = subprocess.Popen([TEND_BIN / "tend", "wait", "web", "--for", "healthy"], env=tend.env, stdout=subprocess.DEVNULL)
-            ended = exit_after(child, lambda: setattr(registry, "agents", [entry("web", "healthy", now(3600))]))
+            ended = exit_after(child, lambda: setattr(registry, "agents", [entry("web")]))
             delays.append((ended - tend.json("snapshot")["rows"][0]["health"]["since_real_ns"]) / 1e6)
             child = subprocess.Popen(["sleep", "1000"])
             killed = []

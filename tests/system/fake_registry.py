@@ -12,8 +12,9 @@ def now(offset=0):
 
 
 def entry(name, status="healthy", seen=None, **more):
+    """As a registry lists it. seen None: just now, whenever it is asked; a time that is told may be before a slow start of the agent."""
     return {"id": f"{name}-12345678", "name": name, "status": status, "endpoint": "http://localhost:1",
-            "last_seen": seen or now(), "capabilities": [{"name": "greet"}], "dependencies": [], **more}
+            "last_seen": seen, "capabilities": [{"name": "greet"}], "dependencies": [], **more}
 
 
 class FakeRegistry:
@@ -91,7 +92,8 @@ class FakeRegistry:
         return True
 
     def answer(self, peer, head):
-        listing = json.dumps({"agents": self.agents, "count": len(self.agents), "timestamp": now()})
+        agents = [{**agent, "last_seen": agent["last_seen"] or now()} for agent in self.agents]
+        listing = json.dumps({"agents": agents, "count": len(agents), "timestamp": now()})
         mode = self.mode
         if mode == "ok":
             return self.send(peer, listing)

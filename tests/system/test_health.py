@@ -11,7 +11,6 @@ import time
 import pytest
 
 from fake_registry import FakeRegistry, entry
-from fake_registry import now as stamp
 from harness import alive, wait_until
 
 SECOND = {"interval": 0.1, "timeout": 0.5, "failure_threshold": 2}
@@ -195,7 +194,7 @@ def test_mesh_probes(quick, web):
 def test_mesh_probes_go_to_the_endpoint_that_the_registry_lists(tend, web):
     registry = FakeRegistry()
     tend.env.update(TEND_MONITOR_INTERVAL_MS="150", MCP_MESH_REGISTRY_URL=registry.url)
-    registry.agents = [entry("web", endpoint=web.url, seen=stamp(1))]
+    registry.agents = [entry("web", endpoint=web.url)]
     path = tend.work / "web.sh"
     path.write_text("#!/bin/sh\nexec sleep 1000\n")
     path.chmod(0o755)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_registry import FakeRegistry, entry, now
+from fake_registry import FakeRegistry, entry
 from harness import TEND_BIN, wait_until
 
 INTERVAL_MS = 150
@@ -53,7 +53,7 @@ def test_listed_and_alive_is_healthy(tend, registry):
     use(tend, registry)
     registry.agents = [entry("web")]
     start_agent(tend)
-    registry.agents = [entry("web", seen=now(1))]
+    registry.agents = [entry("web")]
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     agents = tend.json("status", "--json")["agents"]
     assert agents["web"]["registered"] is True and agents["web"]["health"] == "healthy"
@@ -64,18 +64,18 @@ def test_listed_and_alive_is_healthy(tend, registry):
 
 def test_unhealthy_when_the_heartbeat_stops_while_the_process_runs(tend, registry):
     use(tend, registry)
-    registry.agents = [entry("web", seen=now(1))]
+    registry.agents = [entry("web")]
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     pid = tend.pid("web")
-    registry.agents = [entry("web", status="unhealthy", seen=now(1))]
+    registry.agents = [entry("web", status="unhealthy")]
     wait_health(tend, "unhealthy")
-    registry.agents = [entry("web", status="degraded", seen=now(1))]
+    registry.agents = [entry("web", status="degraded")]
     wait_health(tend, "degraded")
     registry.agents = []
     wait_health(tend, "unhealthy")
     assert tend.pid("web") == pid and tend.status("web")["restarts"] == 0  # shown, never acted on
-    registry.agents = [entry("web", seen=now(1))]
+    registry.agents = [entry("web")]
     wait_health(tend, "healthy")
 
 
@@ -89,7 +89,7 @@ def test_never_listed_is_unknown_and_says_where_it_was_looked_for(tend, registry
 
 def test_connection_is_kept_and_answers_are_conditional(tend, registry):
     use(tend, registry)
-    registry.mode, registry.agents = "etag", [entry("web", seen=now(1))]
+    registry.mode, registry.agents = "etag", [entry("web")]
     start_agent(tend)
     registry.wait_requests(5)
     assert registry.connections == 1
@@ -113,7 +113,7 @@ def test_nobody_is_asked_while_no_agent_is_up(tend, registry):
 def test_a_proxy_is_not_used_for_loopback(tend, registry):
     use(tend, registry)
     tend.env.update(http_proxy="http://127.0.0.1:1", ALL_PROXY="http://127.0.0.1:1")
-    registry.agents = [entry("web", seen=now(1))]
+    registry.agents = [entry("web")]
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
 
@@ -124,7 +124,7 @@ def test_ipv6_literal(tend):
     except OSError:
         pytest.skip("no IPv6 loopback here")
     use(tend, server)
-    server.agents = [entry("web", seen=now(1))]
+    server.agents = [entry("web")]
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     server.close()
@@ -154,7 +154,7 @@ def test_https(tend, case):
         use(tend, server)
         if case != "no CA":
             tend.env["MCP_MESH_REGISTRY_CA"] = str(ca)
-        server.agents = [entry("web", seen=now(1))]
+        server.agents = [entry("web")]
         start_agent(tend)
         if case == "good":
             tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
@@ -176,7 +176,7 @@ def test_a_ca_file_that_is_not_there(tend):
 
 def test_the_address_that_start_wrote_down_wins(tend, registry):
     use(tend, None, "http://127.0.0.1:1")
-    registry.agents = [entry("web", seen=now(1))]
+    registry.agents = [entry("web")]
     start_agent(tend)
     wait_until(lambda: "127.0.0.1" in tend.run("status", "web").stdout)
     (tend.home / "run" / "registry.url").write_text(registry.url + "/\n")
@@ -193,7 +193,7 @@ BAD = {
 @pytest.mark.parametrize("mode", BAD)
 def test_bad_answer_is_unknown_with_a_reason_and_the_next_cycle_works(tend, registry, mode):
     use(tend, registry)
-    registry.agents = [entry("web", seen=now(1))]
+    registry.agents = [entry("web")]
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     registry.mode = mode
@@ -217,7 +217,7 @@ def test_refused_is_unknown(tend, registry):
 def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
     """As in the reference: by their id, with what the registry says of them; not when it does not answer."""
     use(tend, registry)
-    registry.agents = [entry("web", seen=now(1)), entry("else", seen=now(1)), entry("gone", status="unhealthy", seen=now(1))]
+    registry.agents = [entry("web"), entry("else"), entry("gone", status="unhealthy")]
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     listed = wait_until(lambda: (found := tend.json("list")) and len(found) == 3 and found, 20, "three agents")
