@@ -23,6 +23,7 @@
 #include "spawner/stop.h"
 #include "spawner/tree.h"
 
+#define LOOK_AGAIN_NS (200 * NS_PER_MS)
 #define LEFTOVER_TIMEOUT_MS 5000u /* for what a crashed process left behind: its restart waits for them */
 
 void exits_tree_gone(struct proc *p)
@@ -118,15 +119,39 @@ static bool take_zombie(struct proc *p, const struct procfs_stat *st)
 	return true;
 }
 
+/* Too few descriptors, too little memory: whether it lives can't be told now, or not be watched. It is not taken for dead: that would start it twice. */
+static void look_later(struct proc *p)
+{
+	loop_unwatch(p->sp->loop, p->watch);
+	p->watch = NULL;
+	if (!p->sp->look_timer.at_boot_ns)
+		loop_timer_set(p->sp->loop, &p->sp->look_timer, clock_boot_ns() + LOOK_AGAIN_NS);
+}
+
+void exits_watch_again(struct spawner *sp)
+{
+	for (uint32_t i = 0; i < sp->capacity; i++) {
+		struct proc *p = sp->slot[i];
+
+		if (p && p->ref.pid && !p->child && !p->watch && !p->ended_unseen)
+			exits_watch(p);
+	}
+}
+
 /* It has ended. How is known from the guardian's note, else from the zombie, else from the kernel (Linux 6.15), else it is lost. */
 void exits_look_at(struct proc *p)
 {
 	struct procfs_stat st;
-	int wait_status = 0;
+	int wait_status = 0, r;
 
 	if (take_note(p))
 		return;
-	if (procfs_stat(p->ref.pid, &st) == 0 && st.start_ticks == p->ref.start_ticks) {
+	r = procfs_stat(p->ref.pid, &st);
+	if ((r < 0 && r != -ESRCH) || (r == 0 && st.start_ticks == p->ref.start_ticks && procfs_stat_alive(&st))) {
+		look_later(p);
+		return;
+	}
+	if (r == 0 && st.start_ticks == p->ref.start_ticks) {
 		if (take_zombie(p, &st))
 			return;
 		if (!p->ended_unseen)
@@ -152,8 +177,12 @@ static void on_pidfd(void *arg, uint32_t events)
 
 void exits_watch(struct proc *p)
 {
+	struct pidref again;
+
+	if (p->ref.fd < 0 && pidref_open(p->ref.pid, p->ref.start_ticks, &again) == 0)
+		p->ref = again;
 	if (p->ref.fd < 0 || loop_watch(p->sp->loop, p->ref.fd, EPOLLIN, on_pidfd, p, &p->watch) < 0)
-		exits_look_at(p); /* it is gone */
+		exits_look_at(p); /* it is gone, or something fails */
 }
 
 void exits_look(struct spawner *sp)

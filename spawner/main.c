@@ -146,6 +146,11 @@ static void on_commands_retry(void *arg)
 	commands_scan(sp);
 }
 
+static void on_look(void *arg)
+{
+	exits_watch_again(arg);
+}
+
 static void on_sweep(void *arg)
 {
 	rows_sweep(arg);
@@ -285,6 +290,7 @@ static int begin(struct spawner *sp, struct fault *f)
 	if (!sp->slot || loop_new(&sp->loop) < 0)
 		return fault_errno(f, -ENOMEM, "cannot start the spawner");
 	loop_timer_init(&sp->commands_retry, on_commands_retry, sp);
+	loop_timer_init(&sp->look_timer, on_look, sp);
 	loop_timer_init(&sp->sweep_timer, on_sweep, sp);
 	loop_timer_init(&guardian_retry, on_guardian_retry, sp);
 	loop_after_batch(sp->loop, after_batch, sp);

@@ -48,6 +48,12 @@ struct proc *proc_of_pid(struct spawner *sp, pid_t pid)
 static void on_timer(void *arg)
 {
 	struct proc *p = arg;
+
+	if (p->life.state == PT_STATE_STOPPING && clock_boot_ns() < p->life.next_boot_ns) { /* stop.c wants to try again what an error prevented */
+		loop_timer_set(p->sp->loop, &p->timer, p->life.next_boot_ns);
+		stop_resume(p);
+		return;
+	}
 	struct cause why = { .reason = p->life.state == PT_STATE_STOPPING ? PT_REASON_TIMEOUT : PT_REASON_TIMER };
 
 	proc_event(p, EV_TIMEOUT, &why);

@@ -65,6 +65,7 @@ struct spawner {
 	uint32_t next_order;
 	uint64_t last_ticket;
 	struct loop_timer commands_retry; /* the table lock was busy */
+	struct loop_timer look_timer;  /* watch again what could not be watched (exits.c) */
 	struct loop_timer sweep_timer; /* look for leftover files */
 	bool lock_stuck;	     /* the last attempt to take the lock failed */
 	struct cgroup cgroup;
@@ -118,6 +119,7 @@ void launch_remove_fifos(struct proc *p);
 /* exits.c: how processes end. */
 void exits_reap(struct spawner *sp);
 void exits_watch(struct proc *p);   /* a process that is not our child */
+void exits_watch_again(struct spawner *sp); /* those that could not be watched */
 void exits_look_at(struct proc *p); /* it has ended: how? */
 void exits_look(struct spawner *sp); /* has the guardian noted the exits that we wait for? */
 void exits_tree_gone(struct proc *p); /* the tree is empty: judge */

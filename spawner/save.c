@@ -77,6 +77,8 @@ static void begin(struct spawner *sp)
 
 	loop_timer_clear(sp->loop, &sp->save_timer);
 	sp->save_wanted = false;
+	if (sp->save_failed) /* the last one may have been killed, and is reaped by now */
+		(void)io_sweep(sp->start.home.fd, NULL, NULL);
 	pid = fork();
 	if (pid == 0) {
 		int lock_fd = sp->start.lock_fd;
@@ -128,7 +130,6 @@ bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
 			say(SAY_WARNING, "cannot write %s/%s; trying again", sp->start.home.path, DESIRED_FILE);
 		sp->save_failed = true;
 		sp->save_wanted = true;
-		(void)io_sweep(sp->start.home.fd, NULL, NULL); /* it may have been killed */
 		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_AGAIN_NS);
 		return true;
 	}

@@ -11,6 +11,7 @@
 #include "spawner/tree.h"
 
 #define STOP_KILL_AGAIN_MS 1000u /* what SIGKILL does not end sleeps in the kernel; look again now and then */
+#define STOP_TRY_AGAIN_MS 100u	 /* an error prevented a look */
 #define STOP_SETTLE_ROUNDS 16	 /* a tree that keeps forking is caught when all of it is stopped */
 #define STOP_SAY_AFTER 3	 /* kill rounds before it is said that something survives them */
 
@@ -41,6 +42,15 @@ static bool watch_one(struct proc *p, const struct tree *t)
 	return false;
 }
 
+/* Too few descriptors or too little memory for a moment, or a member that went while we looked: soon again, but not after the deadline. */
+static void try_again(struct proc *p)
+{
+	uint64_t soon = clock_boot_ns() + STOP_TRY_AGAIN_MS * NS_PER_MS;
+
+	if (p->life.state == PT_STATE_STOPPING && soon < p->life.next_boot_ns)
+		loop_timer_set(p->sp->loop, &p->timer, soon);
+}
+
 void stop_look_again(struct proc *p)
 {
 	struct tree t = { 0 };
@@ -52,7 +62,8 @@ void stop_look_again(struct proc *p)
 		exits_tree_gone(p);
 		return;
 	}
-	watch_one(p, &t); /* if that failed, the stop's deadline looks again */
+	if (!watch_one(p, &t))
+		try_again(p);
 	tree_done(&t);
 }
 
@@ -109,6 +120,8 @@ void stop_begin(struct proc *p, uint32_t timeout_ms)
 		tree_signal(&t, SIGCONT); /* a stopped process can't obey */
 		p->life.asked = 1;
 		proc_publish(p);
+	} else {
+		try_again(p);
 	}
 	tree_done(&t);
 	stop_look_again(p);

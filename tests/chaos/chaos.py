@@ -19,6 +19,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
+import commands
 from chaoskit import CHAOS_BIN, TEND_BIN, TEST_BIN, Failure, Instance, checker
 
 ERRNOS = ("ENOSPC", "EIO", "EMFILE", "ENFILE", "ENOMEM", "EINTR", "EAGAIN", "EACCES")
@@ -245,10 +246,30 @@ class Tally:
         print(f"{sum(self.done.values())} faults in {sum(self.runs.values())} runs, {len(self.failures)} failures, slowest status {self.slowest:.2f} s, {seconds:.0f} s")
 
 
+def all_of_command(name, kind, errno, first, step):
+    """Every place of one command, one after the other on one instance."""
+    results = []
+    for at, did, complaint in commands.run_command(name, lambda at: Fault("tend", kind, at, errno), verdict_of, first, step):
+        results.append((("tend", name, kind, errno, at), (did, complaint, 0.0, [])))
+    return results
+
+
+def fire_at_commands(pool, a, tally):
+    chance = random.Random(a.seed)
+    wanted = [name for name in a.scenario or commands.COMMANDS if name in commands.COMMANDS]
+    runs = [(name, kind, errno) for name in wanted for kind in a.kind or ("kill", "error") for errno in ((a.errno or ERRNOS) if kind == "error" else (None,))
+            if kind != "malloc"]  # fmt: skip
+    chance.shuffle(runs)
+    pending = [pool.submit(all_of_command, *run, a.at or 1 + a.offset, a.every) for run in runs]
+    for future in as_completed(pending):
+        for key, result in future.result():
+            tally.add(key, result)
+
+
 def combinations(a):
-    roles = [f"tend-{role}" if role != "tend" else role for role in a.role] or [*DAEMONS, "tend-spawner-child", "tend-guardian-child"]
+    roles = [f"tend-{role}" for role in a.role if role != "tend"] or [*DAEMONS, "tend-spawner-child", "tend-guardian-child"]
     for role in roles:
-        for scenario in a.scenario or SCENARIOS:
+        for scenario in [s for s in a.scenario if s in SCENARIOS] or SCENARIOS:
             if scenario == "registry" and role != "tend-monitor":
                 continue
             for kind in a.kind or ("kill", "error", "malloc"):
@@ -296,8 +317,8 @@ def sample(pool, a):
 
 def arguments():
     parser = argparse.ArgumentParser(description="a fault at every system call and allocation")
-    parser.add_argument("--role", action="append", default=[], help="guardian, spawner, monitor, logger, spawner-child, guardian-child")
-    parser.add_argument("--scenario", action="append", default=[], choices=SCENARIOS)
+    parser.add_argument("--role", action="append", default=[], help="guardian, spawner, monitor, logger, spawner-child, guardian-child, tend")
+    parser.add_argument("--scenario", action="append", default=[], choices=(*SCENARIOS, *commands.COMMANDS))
     parser.add_argument("--kind", action="append", default=[], choices=("kill", "error", "malloc"))
     parser.add_argument("--errno", action="append", default=[], choices=ERRNOS)
     parser.add_argument("--at", type=int, default=0)
@@ -318,7 +339,9 @@ def main():
     tally = Tally()
     assert (TEST_BIN / "witness").exists(), "make test-programs"
     with ProcessPoolExecutor(a.jobs) as pool:
-        runs = plan(pool, a)
+        if "tend" in a.role or not (a.role or a.sample or a.at):
+            fire_at_commands(pool, a, tally)
+        runs = plan(pool, a) if a.role != ["tend"] else []
         print(f"{len(runs)} runs, seed {a.seed}", flush=True)
         waiting, todo = set(), iter(runs)
         more = True
