@@ -62,7 +62,7 @@ static const struct {
 	CALL(fchmod, IO | ACCES) CALL(fchmodat, IO | NOMEM | ACCES) CALL(chdir, IO | NOMEM | ACCES) CALL(fchdir, IO | ACCES)
 	CALL(pipe2, MFILE | NFILE | NOMEM) CALL(dup, MFILE) CALL(dup3, MFILE | INTR) CALL(fcntl, MFILE | INTR | AGAIN) CALL(flock, INTR | AGAIN)
 	CALL(ioctl, IO) CALL(epoll_create1, MFILE | NFILE | NOMEM) CALL(epoll_ctl, NOMEM | NOSPC) CALL(epoll_pwait, INTR) CALL(ppoll, INTR | NOMEM)
-	CALL(timerfd_create, MFILE | NFILE | NOMEM) CALL(timerfd_settime, NOMEM) CALL(signalfd4, MFILE | NFILE | NOMEM)
+	CALL(timerfd_create, MFILE | NFILE | NOMEM) CALL(timerfd_settime, 0) CALL(signalfd4, MFILE | NFILE | NOMEM)
 	CALL(eventfd2, MFILE | NFILE | NOMEM) CALL(inotify_init1, MFILE | NFILE | NOMEM) CALL(inotify_add_watch, NOSPC | NOMEM | ACCES)
 	CALL(pidfd_open, MFILE | NFILE | NOMEM) CALL(pidfd_send_signal, 0) CALL(kill, 0) CALL(waitid, INTR) CALL(wait4, INTR)
 	CALL(mmap, NOMEM | AGAIN) CALL(munmap, NOMEM) CALL(mremap, NOMEM) CALL(mprotect, NOMEM) CALL(madvise, NOMEM) CALL(brk, NOMEM)

@@ -58,7 +58,7 @@ class Storm:
     def populate(self):
         t, chance = self.t, self.chance
         for name in self.crashers:
-            t.witness(name, crashes=10**9, lines=chance.randint(10, 60), gap_us=chance.randint(8000, 30000), options=("--log-size", "20KiB"))
+            t.witness(name, crashes=10**9, lines=chance.randint(10, 60), gap_us=chance.randint(8000, 30000), options=("--log-size", "20KiB", "--log-keep", "0"))
             t.expect[name].update(outages=self.outages)
             t.expect[name].pop("runs")
         for name in self.steady:

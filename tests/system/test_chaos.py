@@ -25,6 +25,7 @@ FOUND = [
     ("tend-guardian", "life", "kill", None, "unlink", 1, "tend stop ended well, with table and doorbells still there"),
     ("tend-guardian", "life", "kill", None, "kill", 1, "tend stop ended well, with monitor and logger still running"),
     ("tend-guardian", "life", "kill", None, "ftruncate", 1, "a command met a guardian that died before it had made the table"),
+    ("tend-spawner", "successors", "error", "EMFILE", "pidfd_open", 3, "a process that could not be watched was taken for dead and started again"),
     ("tend-guardian", "life", "kill", None, "futex", 1, "what a process wrote was lost with the spawner's end of the pipe, when that became the guardian"),
 ]
 
