@@ -1,17 +1,14 @@
 /* tests/unit/test_logger_rotate.c - tend-logger alone, on a hand-made segment: rotation, archives, retention, time index, the journaled copy. */
-/* links: tests/unit/instance.c */
+/* links: tests/unit/instance.c tests/unit/talker.c */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lz4frame.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,13 +20,10 @@
 #include "shm/owner.h"
 #include "shm/ring.h"
 #include "shm/wake.h"
-#include "tests/unit/instance.h"
+#include "tests/unit/talker.h"
 
 #define LOG_MAX	     (1u << 30)
 #define ROTATE_BYTES (192u << 10)
-
-static struct instance in;
-static int keeper = -1;
 
 struct text {
 	char *bytes;
@@ -51,13 +45,9 @@ static void append(struct text *t, const char *bytes, size_t n)
 
 static uint32_t add(const char *name, uint64_t rotate_bytes, uint32_t keep_files, uint64_t keep_bytes)
 {
-	uint32_t slot = instance_add(&in, name, PT_SERVICE_SERVICE);
-	char fifo[PT_NAME_MAX + 8];
+	uint32_t slot = talker_add(name);
 	struct pt_row row;
 
-	(void)snprintf(fifo, sizeof(fifo), "%s.out", name);
-	keeper = openat(in.home.run_fd, fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ck_assert_int_ge(keeper, 0);
 	ck_assert_int_eq(pt_read(in.spawner, slot, &row), 0);
 	row.ident.log_rotate_bytes = rotate_bytes;
 	row.ident.log_keep_files = keep_files;
@@ -66,28 +56,9 @@ static uint32_t add(const char *name, uint64_t rotate_bytes, uint32_t keep_files
 	return slot;
 }
 
-static void setup(void)
-{
-	instance_make(&in, 16);
-}
-
-static void teardown(void)
-{
-	io_close(&keeper);
-	instance_remove(&in);
-}
-
-static struct pt_log block(uint32_t slot)
-{
-	struct pt_row row;
-
-	ck_assert_int_eq(pt_read(in.spawner, slot, &row), 0);
-	return row.log;
-}
-
 static bool balanced(uint32_t slot)
 {
-	struct pt_log l = block(slot);
+	struct pt_log l = talker_block(slot);
 
 	return l.base_bytes + l.captured_bytes ==
 	       l.file_bytes + l.err_file_bytes + l.rotated_bytes + l.archived_bytes + l.deleted_bytes + l.gone_bytes;
@@ -154,61 +125,12 @@ static struct text whole(const char *name, unsigned *files)
 	return t;
 }
 
-struct tally {
-	_Atomic uint64_t lines, bytes;
-	_Atomic bool stop;
-};
-
-static pid_t start_writer(const char *fifo, struct tally **ret)
-{
-	struct tally *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid = fork();
-
-	ck_assert(t != MAP_FAILED);
-	ck_assert_int_ge(pid, 0);
-	*ret = t;
-	if (pid > 0)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	int fd = openat(in.home.run_fd, fifo, O_WRONLY);
-	char line[256], dots[97];
-
-	memset(dots, '.', 96);
-	dots[96] = '\0';
-	for (uint64_t i = 0; !t->stop; i++) {
-		int n = snprintf(line, sizeof(line), "%llu %.*s\n", (unsigned long long)i, (int)(i % 97), dots);
-		if (write(fd, line, (size_t)n) != n)
-			_exit(1);
-		t->lines = i + 1;
-		t->bytes += (uint64_t)n;
-	}
-	_exit(0);
-}
-
-/* NULL, or what is wrong. */
-static const char *wrong_line(const char *at, uint64_t lines)
-{
-	static char what[200];
-
-	for (uint64_t i = 0; i < lines; i++) {
-		char *end = strchr(at, '\n'), *blank;
-
-		if (end && strtoull(at, &blank, 10) == i && *blank == ' ' && (uint64_t)(end - blank - 1) == i % 97) {
-			at = end + 1;
-			continue;
-		}
-		(void)snprintf(what, sizeof(what), "line %llu of %llu is: %.100s", (unsigned long long)i, (unsigned long long)lines, at);
-		return what;
-	}
-	return *at ? "there is more than was written" : NULL;
-}
-
 /* Everything that was rotated is compressed: at idle priority, so that a busy machine takes its time. */
 static void await_archives(uint32_t slot, unsigned more_than)
 {
-	for (unsigned tries = 0; block(slot).rotated_bytes != 0 && tries < 30000; tries++)
+	for (unsigned tries = 0; talker_block(slot).rotated_bytes != 0 && tries < 30000; tries++)
 		instance_pause_ms(2);
-	INSTANCE_AWAIT(block(slot).rotated_bytes == 0 && block(slot).archives > more_than);
+	INSTANCE_AWAIT(talker_block(slot).rotated_bytes == 0 && talker_block(slot).archives > more_than);
 }
 
 /* At random instants, until it was so often and the writer has written so much. */
@@ -216,7 +138,7 @@ static void kill_often(unsigned kills, unsigned megabytes, const char *disable)
 {
 	struct tally *t;
 	uint32_t slot = add("talker", ROTATE_BYTES + megabytes * 4096ull, 0, 0); /* some 250 files, else a logger does little but count them */
-	pid_t logger, writer = start_writer("talker.out", &t);
+	pid_t logger, writer = talker_start("talker.out", &t);
 	unsigned files, done = 0;
 	int status;
 
@@ -235,12 +157,12 @@ static void kill_often(unsigned kills, unsigned megabytes, const char *disable)
 	await_archives(slot, 2);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 	struct text all = whole("talker", &files);
-	const char *wrong = wrong_line(all.bytes, t->lines);
+	const char *wrong = talker_wrong(all.bytes, t->lines);
 	ck_assert_msg(!wrong, "%s", wrong);
 	ck_assert_uint_gt(files, 2);
 	ck_assert(balanced(slot));
-	ck_assert_uint_eq(block(slot).captured_bytes, all.n);
-	ck_assert_uint_eq(block(slot).gone_bytes, 0);
+	ck_assert_uint_eq(talker_block(slot).captured_bytes, all.n);
+	ck_assert_uint_eq(talker_block(slot).gone_bytes, 0);
 	ck_assert(!exists("../run/talker.journal"));
 	printf("logger killed %u times while %llu bytes were written: %llu lines, in %u rotated files\n", done, (unsigned long long)all.n,
 	       (unsigned long long)t->lines, files);
@@ -267,35 +189,22 @@ START_TEST(killed_often_without_splice)
 }
 END_TEST
 
-static int open_out(const char *fifo)
-{
-	int fd = openat(in.home.run_fd, fifo, O_WRONLY | O_CLOEXEC);
-
-	ck_assert_int_ge(fd, 0);
-	return fd;
-}
-
-static void put(int fd, const char *text)
-{
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
-
 START_TEST(a_long_line_stays_whole)
 {
 	uint32_t slot = add("long", 1000, 0, 0);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("long.out");
+	int fd = talker_open("long.out");
 	static char block_of_x[50000];
 	struct stat sb;
 
 	memset(block_of_x, 'x', sizeof(block_of_x) - 1);
-	put(fd, "short\n");
+	talker_put(fd, "short\n");
 	for (int i = 0; i < 10; i++)
-		put(fd, block_of_x);
-	put(fd, "\nnext\n");
-	INSTANCE_AWAIT(block(slot).rotations == 1 && block(slot).file_bytes == 5 && block(slot).archives == 1);
-	ck_assert_uint_eq(block(slot).archived_bytes, 6 + 10 * (sizeof(block_of_x) - 1) + 1);
-	ck_assert_uint_eq(block(slot).archived_lines, 2);
+		talker_put(fd, block_of_x);
+	talker_put(fd, "\nnext\n");
+	INSTANCE_AWAIT(talker_block(slot).rotations == 1 && talker_block(slot).file_bytes == 5 && talker_block(slot).archives == 1);
+	ck_assert_uint_eq(talker_block(slot).archived_bytes, 6 + 10 * (sizeof(block_of_x) - 1) + 1);
+	ck_assert_uint_eq(talker_block(slot).archived_lines, 2);
 	ck_assert_int_eq(fstatat(in.home.logs_fd, "long.log", &sb, 0), 0);
 	ck_assert_int_eq(sb.st_size, 5);
 	io_close(&fd);
@@ -335,7 +244,7 @@ START_TEST(half_done_work_is_finished)
 	uint32_t slot = add("h", 0, 0, 0);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
 
-	INSTANCE_AWAIT(block(slot).archives == 3);
+	INSTANCE_AWAIT(talker_block(slot).archives == 3);
 	INSTANCE_AWAIT(!exists("h.log.000000003") && !exists("h.log.000000004") && !exists("h.log.000000005"));
 	INSTANCE_AWAIT(!exists("h.log.000000003.lz4.tmp") && !exists("h.log.000000006.del") && !exists("h.log.000000007.idx"));
 	ck_assert(balanced(slot));
@@ -366,25 +275,25 @@ START_TEST(rotates_on_request)
 {
 	uint32_t slot = add("r", 0, 3, 0);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("r.out");
+	int fd = talker_open("r.out");
 
 	ask_rotate("nobody", -ENOENT);
 	ask_rotate("r", 0); /* nothing to rotate */
-	ck_assert_uint_eq(block(slot).rotations, 0);
+	ck_assert_uint_eq(talker_block(slot).rotations, 0);
 	for (unsigned i = 1; i <= 5; i++) {
-		put(fd, "a line\n");
-		INSTANCE_AWAIT(block(slot).file_bytes == 7);
+		talker_put(fd, "a line\n");
+		INSTANCE_AWAIT(talker_block(slot).file_bytes == 7);
 		ask_rotate(i % 2 ? "" : "r", 0);
-		ck_assert_uint_eq(block(slot).rotations, i);
+		ck_assert_uint_eq(talker_block(slot).rotations, i);
 	}
-	put(fd, "half"); /* a line that is being written ends first */
-	INSTANCE_AWAIT(block(slot).file_bytes == 4);
+	talker_put(fd, "half"); /* a line that is being written ends first */
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 4);
 	ask_rotate("r", 0);
-	ck_assert_uint_eq(block(slot).rotations, 5);
-	put(fd, " and half\n");
-	INSTANCE_AWAIT(block(slot).rotations == 6);
-	INSTANCE_AWAIT(block(slot).archives == 3 && block(slot).deleted_bytes == 21); /* retention by count: three of six */
-	ck_assert_uint_eq(block(slot).deleted_lines, 3);
+	ck_assert_uint_eq(talker_block(slot).rotations, 5);
+	talker_put(fd, " and half\n");
+	INSTANCE_AWAIT(talker_block(slot).rotations == 6);
+	INSTANCE_AWAIT(talker_block(slot).archives == 3 && talker_block(slot).deleted_bytes == 21); /* retention by count: three of six */
+	ck_assert_uint_eq(talker_block(slot).deleted_lines, 3);
 	INSTANCE_AWAIT(!exists("r.log.000000003.del"));
 	ck_assert(!exists("r.log.000000003") && !exists("r.log.000000003.lz4") && exists("r.log.000000004.lz4"));
 	ck_assert(balanced(slot));
@@ -398,13 +307,13 @@ START_TEST(retention_by_bytes)
 	uint32_t slot = add("b", 262144, 0, 100000); /* not so small that the writer is thousands of files ahead */
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
 	struct tally *t;
-	pid_t writer = start_writer("b.out", &t);
+	pid_t writer = talker_start("b.out", &t);
 	int status;
 
-	INSTANCE_AWAIT(block(slot).deleted_bytes > 1000000);
+	INSTANCE_AWAIT(talker_block(slot).deleted_bytes > 1000000);
 	t->stop = true;
 	ck_assert_int_eq(waitpid(writer, &status, 0), writer);
-	INSTANCE_AWAIT(block(slot).rotated_bytes == 0 && block(slot).archive_file_bytes <= 100000);
+	INSTANCE_AWAIT(talker_block(slot).rotated_bytes == 0 && talker_block(slot).archive_file_bytes <= 100000);
 	INSTANCE_AWAIT(balanced(slot));
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
@@ -454,30 +363,30 @@ START_TEST(the_index_knows_where_a_run_begins)
 {
 	uint32_t slot = add("x", 0, 0, 0);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("x.out");
+	int fd = talker_open("x.out");
 
 	begin_run(slot, 1, 0);
-	put(fd, "first run\n");
-	INSTANCE_AWAIT(block(slot).file_bytes == 10);
+	talker_put(fd, "first run\n");
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 10);
 	ck_assert_uint_eq(begin_of("x.log.idx", 1), 0);
 	begin_run(slot, 2, 0);
-	put(fd, "second\n");
-	INSTANCE_AWAIT(block(slot).file_bytes == 17);
+	talker_put(fd, "second\n");
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 17);
 	ck_assert_uint_eq(begin_of("x.log.idx", 2), 10);
 
 	ck_assert_int_eq(instance_end(logger, SIGKILL), SIGKILL); /* what the second leaves in the pipe is not the third's */
-	put(fd, "left over\n");
+	talker_put(fd, "left over\n");
 	begin_run(slot, 3, 10);
-	put(fd, "third\n");
+	talker_put(fd, "third\n");
 	logger = instance_daemon(&in, ROLE_LOGGER, true);
-	INSTANCE_AWAIT(block(slot).file_bytes == 33);
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 33);
 	ck_assert_uint_eq(begin_of("x.log.idx", 3), 27);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 
 	make_file("x.log.idx", "this is no index, but something else altogether");
 	logger = instance_daemon(&in, ROLE_LOGGER, true);
-	put(fd, "more\n");
-	INSTANCE_AWAIT(block(slot).file_bytes == 38);
+	talker_put(fd, "more\n");
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 38);
 	struct tidx_head head;
 	struct tidx_entry e[4];
 	ck_assert_uint_eq(read_index("x.log.idx", &head, e, 4), 1);
@@ -495,10 +404,10 @@ START_TEST(an_index_that_cannot_be_written_stops_nothing)
 
 	ck_assert_int_eq(mkdirat(in.home.logs_fd, "n.log.idx", 0700), 0);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("n.out");
-	put(fd, "one\n");
-	INSTANCE_AWAIT(block(slot).file_bytes == 4);
-	ck_assert_int_eq(block(slot).state, PT_LOG_OPEN);
+	int fd = talker_open("n.out");
+	talker_put(fd, "one\n");
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 4);
+	ck_assert_int_eq(talker_block(slot).state, PT_LOG_OPEN);
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
@@ -509,22 +418,22 @@ START_TEST(what_others_take_is_counted)
 {
 	uint32_t slot = add("g", 0, 0, 0);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("g.out");
+	int fd = talker_open("g.out");
 
-	put(fd, "0123456789\n");
-	INSTANCE_AWAIT(block(slot).file_bytes == 11);
+	talker_put(fd, "0123456789\n");
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 11);
 	int file = io_open(in.home.logs_fd, "g.log", O_WRONLY | O_TRUNC, 0);
 	ck_assert_int_ge(file, 0);
 	io_close(&file);
-	put(fd, "ab\n");
-	INSTANCE_AWAIT(block(slot).file_bytes == 3 && block(slot).gone_bytes == 11);
+	talker_put(fd, "ab\n");
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 3 && talker_block(slot).gone_bytes == 11);
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "g.log", 0), 0);
-	put(fd, "cd\n");
-	INSTANCE_AWAIT(block(slot).captured_bytes == 17 && block(slot).gone_bytes == 14);
+	talker_put(fd, "cd\n");
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 17 && talker_block(slot).gone_bytes == 14);
 	ck_assert_int_eq(instance_end(logger, SIGKILL), SIGKILL);
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "g.log", 0), 0);
 	logger = instance_daemon(&in, ROLE_LOGGER, true);
-	INSTANCE_AWAIT(block(slot).gone_bytes == 17);
+	INSTANCE_AWAIT(talker_block(slot).gone_bytes == 17);
 	ck_assert(balanced(slot));
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
@@ -538,12 +447,12 @@ int main(void)
 	SRunner *sr = srunner_create(s);
 
 	tcase_set_timeout(kills, getenv("KILLS") ? 3600 : 180);
-	tcase_add_checked_fixture(kills, setup, teardown);
+	tcase_add_checked_fixture(kills, talker_setup, talker_teardown);
 	tcase_add_test(kills, killed_often_while_it_rotates);
 	tcase_add_test(kills, killed_often_without_splice);
 	suite_add_tcase(s, kills);
 	tcase_set_timeout(t, 180);
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, talker_setup, talker_teardown);
 	tcase_add_test(t, a_long_line_stays_whole);
 	tcase_add_test(t, half_done_work_is_finished);
 	tcase_add_test(t, rotates_on_request);

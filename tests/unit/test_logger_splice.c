@@ -1,17 +1,14 @@
 /* tests/unit/test_logger_splice.c - tend-logger alone, on a hand-made segment: no byte is lost, repeated or out
  * of order. */
-/* links: tests/unit/instance.c */
+/* links: tests/unit/instance.c tests/unit/talker.c */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,51 +17,10 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "shm/events.h"
-#include "tests/unit/instance.h"
+#include "tests/unit/talker.h"
 
 #define KILLS	50
 #define LOG_MAX (1u << 30)
-
-static struct instance in;
-static int keeper = -1; /* the read end that the guardian holds */
-
-static uint32_t add(const char *name)
-{
-	char fifo[PT_NAME_MAX + 8];
-	uint32_t slot = instance_add(&in, name, PT_SERVICE_SERVICE);
-
-	(void)snprintf(fifo, sizeof(fifo), "%s.out", name);
-	keeper = openat(in.home.run_fd, fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ck_assert_int_ge(keeper, 0);
-	return slot;
-}
-
-static void setup(void)
-{
-	instance_make(&in, 16);
-}
-
-static void teardown(void)
-{
-	io_close(&keeper);
-	instance_remove(&in);
-}
-
-static int open_out(const char *fifo)
-{
-	int fd = openat(in.home.run_fd, fifo, O_WRONLY | O_CLOEXEC);
-
-	ck_assert_int_ge(fd, 0);
-	return fd;
-}
-
-static struct pt_log block(uint32_t slot)
-{
-	struct pt_row row;
-
-	ck_assert_int_eq(pt_read(in.spawner, slot, &row), 0);
-	return row.log;
-}
 
 static char *log_text(const char *name, size_t *ret_len)
 {
@@ -92,72 +48,23 @@ static uint64_t log_size(const char *name)
 	return fstatat(in.home.logs_fd, name, &sb, 0) == 0 ? (uint64_t)sb.st_size : 0;
 }
 
-static void put(int fd, const char *text)
-{
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
-
-struct tally {
-	_Atomic uint64_t lines;
-	_Atomic bool stop;
-};
-
-static struct tally *shared_tally(void)
-{
-	struct tally *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	ck_assert(t != MAP_FAILED);
-	return t;
-}
-
-/* Numbered lines of varying length, until told to stop. */
-static pid_t start_writer(const char *fifo, struct tally *t)
-{
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	if (pid > 0)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	int fd = openat(in.home.run_fd, fifo, O_WRONLY);
-	char line[256], dots[97];
-
-	memset(dots, '.', 96);
-	dots[96] = '\0';
-	for (uint64_t i = 0; !t->stop; i++) {
-		int n = snprintf(line, sizeof(line), "%llu %.*s\n", (unsigned long long)i, (int)(i % 97), dots);
-		if (write(fd, line, (size_t)n) != n)
-			_exit(1);
-		t->lines = i + 1;
-	}
-	_exit(0);
-}
-
 static void check_lines(const char *name, uint64_t lines)
 {
 	size_t len;
-	char *text = log_text(name, &len), *at = text;
+	char *text = log_text(name, &len);
 
 	ck_assert_ptr_nonnull(text);
-	for (uint64_t i = 0; i < lines; i++) {
-		char *end = strchr(at, '\n'), *blank;
-
-		ck_assert_msg(end != NULL, "the log ends before line %llu of %llu", (unsigned long long)i,
-			(unsigned long long)lines);
-		ck_assert_msg(strtoull(at, &blank, 10) == i && *blank == ' ' && (uint64_t)(end - blank - 1) == i % 97,
-			"line %llu is: %.*s", (unsigned long long)i, (int)(end - at), at);
-		at = end + 1;
-	}
-	ck_assert_int_eq(*at, '\0');
-	ck_assert_uint_eq((size_t)(at - text), len);
+	const char *wrong = talker_wrong(text, lines);
+	ck_assert_msg(!wrong, "%s", wrong);
+	ck_assert_uint_eq(strlen(text), len);
 	free(text);
 }
 
 START_TEST(killed_fifty_times)
 {
-	struct tally *t = shared_tally();
-	uint32_t slot = add("talker");
-	pid_t writer = start_writer("talker.out", t);
+	struct tally *t;
+	uint32_t slot = talker_add("talker");
+	pid_t writer = talker_start("talker.out", &t);
 	int status;
 
 	for (unsigned i = 0; i < KILLS; i++) {
@@ -175,20 +82,20 @@ START_TEST(killed_fifty_times)
 	ck_assert_int_eq(status, 0);
 	ck_assert_uint_gt(t->lines, 1000);
 	check_lines("talker.log", t->lines);
-	ck_assert_uint_eq(block(slot).captured_bytes, log_size("talker.log"));
-	ck_assert_uint_eq(block(slot).file_bytes, log_size("talker.log"));
-	ck_assert_int_eq(block(slot).state, PT_LOG_CLOSED);
+	ck_assert_uint_eq(talker_block(slot).captured_bytes, log_size("talker.log"));
+	ck_assert_uint_eq(talker_block(slot).file_bytes, log_size("talker.log"));
+	ck_assert_int_eq(talker_block(slot).state, PT_LOG_CLOSED);
 }
 END_TEST
 
 /* Nobody reads: the process waits, and goes on where the next logger begins. */
 START_TEST(a_stopped_logger_only_delays)
 {
-	struct tally *t = shared_tally();
+	struct tally *t;
 	int status;
 
-	add("talker");
-	pid_t writer = start_writer("talker.out", t);
+	talker_add("talker");
+	pid_t writer = talker_start("talker.out", &t);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
 	INSTANCE_AWAIT(t->lines > 100);
 	ck_assert_int_eq(kill(logger, SIGSTOP), 0);
@@ -221,11 +128,11 @@ static const char *ran(pid_t pid, char text[static 128])
 START_TEST(quiet_streams_cost_nothing)
 {
 	char before[128], after[128];
-	uint32_t slot = add("quiet");
+	uint32_t slot = talker_add("quiet");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("quiet.out");
+	int fd = talker_open("quiet.out");
 
-	put(fd, "one\n");
+	talker_put(fd, "one\n");
 	INSTANCE_AWAIT(log_is("quiet.log", "one\n"));
 	instance_pause_ms(100);
 	ran(logger, before);
@@ -237,13 +144,13 @@ START_TEST(quiet_streams_cost_nothing)
 	instance_pause_ms(300);
 	ck_assert_str_eq(ran(logger, after), before);
 
-	fd = open_out("quiet.out");
-	put(fd, "two\n");
+	fd = talker_open("quiet.out");
+	talker_put(fd, "two\n");
 	INSTANCE_AWAIT(log_is("quiet.log", "one\ntwo\n"));
-	ck_assert_int_eq(block(slot).state, PT_LOG_OPEN);
-	ck_assert_uint_eq(block(slot).captured_bytes, 8);
-	ck_assert_uint_gt(block(slot).pipe_bytes, 0);
-	ck_assert_uint_gt(block(slot).last_real_ns, 0);
+	ck_assert_int_eq(talker_block(slot).state, PT_LOG_OPEN);
+	ck_assert_uint_eq(talker_block(slot).captured_bytes, 8);
+	ck_assert_uint_gt(talker_block(slot).pipe_bytes, 0);
+	ck_assert_uint_gt(talker_block(slot).last_real_ns, 0);
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
@@ -266,16 +173,16 @@ START_TEST(a_file_that_refuses_bytes_loses_none)
 {
 	struct rlimit small = { 8, RLIM_INFINITY }, large = { RLIM_INFINITY, RLIM_INFINITY };
 	struct pt_event ev;
-	uint32_t slot = add("full");
+	uint32_t slot = talker_add("full");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("full.out");
+	int fd = talker_open("full.out");
 
 	ck_assert_int_eq(prlimit(logger, RLIMIT_FSIZE, &small, NULL), 0);
-	put(fd, "0123456789abcdef\n");
-	INSTANCE_AWAIT(block(slot).state == PT_LOG_BLOCKED);
-	ck_assert_int_eq(block(slot).error, EFBIG);
-	ck_assert_uint_eq(block(slot).pipe_fill, 9);
-	ck_assert_uint_eq(block(slot).captured_bytes, 8);
+	talker_put(fd, "0123456789abcdef\n");
+	INSTANCE_AWAIT(talker_block(slot).state == PT_LOG_BLOCKED);
+	ck_assert_int_eq(talker_block(slot).error, EFBIG);
+	ck_assert_uint_eq(talker_block(slot).pipe_fill, 9);
+	ck_assert_uint_eq(talker_block(slot).captured_bytes, 8);
 	ck_assert(log_is("full.log", "01234567"));
 	ck_assert_uint_eq(log_events(&ev), 1);
 	ck_assert_int_eq(ev.to, PT_LOG_BLOCKED);
@@ -283,12 +190,12 @@ START_TEST(a_file_that_refuses_bytes_loses_none)
 	ck_assert_str_eq(ev.name, "full");
 
 	ck_assert_int_eq(prlimit(logger, RLIMIT_FSIZE, &large, NULL), 0);
-	INSTANCE_AWAIT(block(slot).state == PT_LOG_OPEN);
+	INSTANCE_AWAIT(talker_block(slot).state == PT_LOG_OPEN);
 	ck_assert(log_is("full.log", "0123456789abcdef\n"));
-	ck_assert_int_eq(block(slot).error, 0);
+	ck_assert_int_eq(talker_block(slot).error, 0);
 	ck_assert_uint_eq(log_events(&ev), 2);
 	ck_assert_int_eq(ev.to, PT_LOG_OPEN);
-	put(fd, "more\n");
+	talker_put(fd, "more\n");
 	INSTANCE_AWAIT(log_is("full.log", "0123456789abcdef\nmore\n"));
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
@@ -297,14 +204,14 @@ END_TEST
 
 START_TEST(what_is_no_file_is_not_written_to)
 {
-	uint32_t slot = add("linked");
+	uint32_t slot = talker_add("linked");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("linked.out");
+	int fd = talker_open("linked.out");
 
 	ck_assert_int_eq(symlinkat("/dev/null", in.home.logs_fd, "linked.log"), 0);
-	put(fd, "kept\n");
-	INSTANCE_AWAIT(block(slot).state == PT_LOG_BLOCKED);
-	ck_assert_int_eq(block(slot).error, ELOOP);
+	talker_put(fd, "kept\n");
+	INSTANCE_AWAIT(talker_block(slot).state == PT_LOG_BLOCKED);
+	ck_assert_int_eq(talker_block(slot).error, ELOOP);
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "linked.log", 0), 0);
 	INSTANCE_AWAIT(log_is("linked.log", "kept\n"));
 	io_close(&fd);
@@ -314,29 +221,30 @@ END_TEST
 
 START_TEST(a_file_that_goes_away_is_made_again)
 {
-	uint32_t slot = add("moved");
+	uint32_t slot = talker_add("moved");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("moved.out");
+	int fd = talker_open("moved.out");
 
-	put(fd, "one\n");
+	talker_put(fd, "one\n");
 	INSTANCE_AWAIT(log_is("moved.log", "one\n"));
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log", 0), 0);
-	put(fd, "two\n");
+	talker_put(fd, "two\n");
 	INSTANCE_AWAIT(log_is("moved.log", "two\n"));
 
 	ck_assert_int_eq(renameat(in.home.logs_fd, "moved.log", in.home.logs_fd, "moved.old"), 0);
 	instance_pause_ms(1100); /* names are compared once a second */
-	put(fd, "three\n");
+	talker_put(fd, "three\n");
 	INSTANCE_AWAIT(log_is("moved.log", "three\n"));
 	ck_assert(log_is("moved.old", "two\n"));
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 14); /* what is published is in the index, too: nothing is made any more */
 
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log", 0) | unlinkat(in.home.logs_fd, "moved.old", 0), 0);
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log.idx", 0), 0);
 	ck_assert_int_eq(unlinkat(in.home.fd, "logs", AT_REMOVEDIR), 0);
-	put(fd, "four\n");
+	talker_put(fd, "four\n");
 	INSTANCE_AWAIT(faccessat(in.home.fd, "logs/moved.log", F_OK, 0) == 0);
-	INSTANCE_AWAIT(block(slot).captured_bytes == 19);
-	ck_assert_int_eq(block(slot).state, PT_LOG_OPEN);
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 19);
+	ck_assert_int_eq(talker_block(slot).state, PT_LOG_OPEN);
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
@@ -345,15 +253,15 @@ END_TEST
 /* Truncating the file is a way to empty a log; what follows begins at its start, not behind a hole. */
 START_TEST(a_truncated_file_gets_no_hole)
 {
-	add("cut");
+	talker_add("cut");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("cut.out");
+	int fd = talker_open("cut.out");
 
-	put(fd, "one\n");
+	talker_put(fd, "one\n");
 	INSTANCE_AWAIT(log_is("cut.log", "one\n"));
 	int file = openat(in.home.logs_fd, "cut.log", O_WRONLY | O_TRUNC | O_CLOEXEC);
 	io_close(&file);
-	put(fd, "two\n");
+	talker_put(fd, "two\n");
 	INSTANCE_AWAIT(log_is("cut.log", "two\n"));
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
@@ -374,15 +282,15 @@ END_TEST
 
 START_TEST(follows_a_new_segment)
 {
-	uint32_t slot = add("same");
+	uint32_t slot = talker_add("same");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("same.out");
+	int fd = talker_open("same.out");
 
-	put(fd, "one\n");
-	INSTANCE_AWAIT(block(slot).captured_bytes == 4);
+	talker_put(fd, "one\n");
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 4);
 	instance_replace(&in, 32, ROLE_LOGGER);
-	put(fd, "two\n");
-	INSTANCE_AWAIT(block(slot).captured_bytes == 8);
+	talker_put(fd, "two\n");
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 8);
 	ck_assert(log_is("same.log", "one\ntwo\n"));
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
@@ -393,25 +301,25 @@ END_TEST
  * counts is left. */
 START_TEST(a_removed_row_is_drained)
 {
-	uint32_t slot = add("first");
+	uint32_t slot = talker_add("first");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("first.out");
+	int fd = talker_open("first.out");
 
-	put(fd, "one\n");
+	talker_put(fd, "one\n");
 	INSTANCE_AWAIT(log_is("first.log", "one\n"));
 	ck_assert_int_eq(kill(logger, SIGSTOP), 0);
-	put(fd, "last\n");
+	talker_put(fd, "last\n");
 	instance_release(&in, slot);
 	ck_assert_int_eq(unlinkat(in.home.run_fd, "first.out", 0), 0);
-	io_close(&keeper);
-	ck_assert_uint_eq(add("second"), slot);
+	io_close(&talker_keeper);
+	ck_assert_uint_eq(talker_add("second"), slot);
 	ck_assert_int_eq(kill(logger, SIGCONT), 0);
 	INSTANCE_AWAIT(log_is("first.log", "one\nlast\n"));
 	io_close(&fd);
-	fd = open_out("second.out");
-	put(fd, "new\n");
+	fd = talker_open("second.out");
+	talker_put(fd, "new\n");
 	INSTANCE_AWAIT(log_is("second.log", "new\n"));
-	INSTANCE_AWAIT(block(slot).captured_bytes == 4);
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 4);
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
@@ -420,17 +328,17 @@ END_TEST
 /* The spawner had to make the FIFO again: the next run writes to another one. */
 START_TEST(a_new_pipe_is_found)
 {
-	uint32_t slot = add("pipe");
+	uint32_t slot = talker_add("pipe");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("pipe.out");
+	int fd = talker_open("pipe.out");
 
-	put(fd, "one\n");
+	talker_put(fd, "one\n");
 	INSTANCE_AWAIT(log_is("pipe.log", "one\n"));
 	io_close(&fd);
 	ck_assert_int_eq(unlinkat(in.home.run_fd, "pipe.out", 0), 0);
 	ck_assert_int_eq(mkfifoat(in.home.run_fd, "pipe.out", 0600), 0);
 	fd = openat(in.home.run_fd, "pipe.out", O_RDWR | O_CLOEXEC);
-	put(fd, "two\n");
+	talker_put(fd, "two\n");
 	instance_running(&in, slot, getpid());
 	INSTANCE_AWAIT(log_is("pipe.log", "one\ntwo\n"));
 	io_close(&fd);
@@ -461,13 +369,13 @@ START_TEST(descriptors_run_out)
 
 	for (int i = 0; i < 8; i++) {
 		(void)snprintf(file, sizeof(file), "s%d", i);
-		add(file);
+		talker_add(file);
 		(void)snprintf(fifo, sizeof(fifo), "s%d.out", i);
 		fd[i] = openat(in.home.run_fd, fifo, O_RDWR | O_CLOEXEC);
-		io_close(&keeper);
+		io_close(&talker_keeper);
 	}
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	put(fd[0], "first\n");
+	talker_put(fd[0], "first\n");
 	INSTANCE_AWAIT(log_is("s0.log", "first\n"));
 	few.rlim_cur = few.rlim_max = most_descriptors(logger) + 2;
 	ck_assert_int_eq(prlimit(logger, RLIMIT_NOFILE, &few, NULL), 0);
@@ -475,7 +383,7 @@ START_TEST(descriptors_run_out)
 		for (int i = 7; i >= 0; i--) {
 			(void)snprintf(file, sizeof(file), "s%d.log", i);
 			uint64_t before = log_size(file);
-			put(fd[i], "line\n");
+			talker_put(fd[i], "line\n");
 			INSTANCE_AWAIT(log_size(file) == before + 5);
 			instance_pause_ms(20); /* quiet again */
 		}
@@ -491,14 +399,14 @@ END_TEST
  * gets no file. */
 START_TEST(ends_with_empty_pipes)
 {
-	add("mute");
-	io_close(&keeper);
-	add("words");
+	talker_add("mute");
+	io_close(&talker_keeper);
+	talker_add("words");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
-	int fd = open_out("words.out");
+	int fd = talker_open("words.out");
 
 	ck_assert_int_eq(kill(logger, SIGSTOP), 0);
-	put(fd, "last words\n");
+	talker_put(fd, "last words\n");
 	io_close(&fd);
 	ck_assert_int_eq(kill(logger, SIGTERM), 0);
 	ck_assert_int_eq(instance_end(logger, SIGCONT), 0);
@@ -514,7 +422,7 @@ int main(void)
 	SRunner *sr = srunner_create(s);
 
 	tcase_set_timeout(t, 60);
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, talker_setup, talker_teardown);
 	tcase_add_test(t, killed_fifty_times);
 	tcase_add_test(t, a_stopped_logger_only_delays);
 	tcase_add_test(t, quiet_streams_cost_nothing);
