@@ -183,8 +183,8 @@ def test_a_reader_that_leaves(tend, logs):
 class Reader:
     """What a following command prints, as it comes."""
 
-    def __init__(self, tend, *args):
-        self.child = tend.popen("logs", *args, "--follow", text=False)
+    def __init__(self, tend, *args, command="logs"):
+        self.child = tend.popen(command, *args, "--follow", text=False)
         self.seen = b""
 
     def until(self, text, timeout=20):
@@ -231,6 +231,16 @@ def test_follow_finds_new_logs(tend, logs):
     (logs / "newcomer.log").write_text("INFO here\n")
     reader.until("newcomer | INFO here\n")
     reader.end()
+
+
+def test_the_aggregator_follows(tend, logs):
+    (logs / "a.log").write_text("2026-01-02 03:04:05 - db - ERROR - one\n2026-01-02 03:04:06 - db - ERROR - two\n")
+    reader = Reader(tend, "--filter", "o", "--level", "ERROR", command="logs-aggregator")
+    reader.until("[03:04:06] ERROR    db: two\n")
+    with (logs / "new.log").open("a") as f:
+        f.write("2026-01-02 03:04:07 - api - ERROR - four\n2026-01-02 03:04:07 - api - INFO - hello\n2026-01-02 03:04:08 - api - ERROR - so\n")
+    reader.until("so\n")
+    assert reader.end() == [f"[03:04:0{i}] ERROR    {text}" for i, text in ((5, "db: one"), (6, "db: two"), (7, "api: four"), (8, "api: so"))]
 
 
 def test_follow_ends_at_the_first_signal(tend, logs):
