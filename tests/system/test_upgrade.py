@@ -71,7 +71,7 @@ def check_ends(tend, name, file):
 def test_there_and_back_under_load(tend, kind):
     kept = sleepers(tend)
     kept["steady"] = writer(tend, "steady")
-    kept["fast"] = writer(tend, "fast", "0.0001", "200")
+    kept["fast"] = writer(tend, "fast", "0.005", "100")
     file = counter(tend, "c")
     start(tend, "done", "true", restart="no")
     tend.wait("done", "stopped")
