@@ -171,17 +171,17 @@ class Table:
         found = []
         for pos in range(max(0, head - entries), head):
             here = at + stride * (1 + pos % entries)
-            ev = record("pt_event", self.map[here : here + stride], "seq", "pid", "wait_status", "kind", "from", "to", "reason", "exit_kind", "name")
+            ev = record("pt_event", self.map[here : here + stride], "seq", "gen", "pid", "wait_status", "kind", "from", "to", "exit_kind", "name")
             if ev["seq"] == pos + 1 == self.get("Q", self.map, here):
                 found.append(ev)
         return found, head <= entries
 
 
-def told_runs(events, name):
-    """What the events tell of a process: [[pid, end]], end None while it runs, else "exit N", "signal N" or "lost"."""
+def told_runs(events, name, gen):
+    """What the events tell of a process, of this row of it only (None: of all there were): [[pid, end]], end None while it runs, else "exit N", "signal N" or "lost"."""
     runs = []
     for ev in events:
-        if ev["kind"] != EVENT_STATE or ev["name"] != name:
+        if ev["kind"] != EVENT_STATE or ev["name"] != name or (gen is not None and ev["gen"] != gen):
             continue
         if ev["to"] == STATE_RUNNING and ev["from"] != STATE_RUNNING:
             runs.append([ev["pid"], None])
@@ -309,7 +309,7 @@ def check_runs(truth, name, rows, events, complete, expect, earlier):
         yield f"{name}: two runs at once: {w.doubles}"
     if "runs" in expect and len(w.runs) != expect["runs"]:
         yield f"{name}: {len(w.runs)} runs, expected {expect['runs']}"
-    told = told_runs(events, name)
+    told = told_runs(events, name, rows().get(name, {}).get("gen"))
     allowed = {f"signal {int(s)}" for s in expect.get("signals", ())}
     real = {pid for pid, _ in w.runs}
     phantoms = [run for run in told if run[0] not in real and (run[1] in allowed or run[1] == f"signal {int(signal.SIGKILL)}")]

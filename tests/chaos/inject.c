@@ -427,7 +427,7 @@ int main(int argc, char **argv)
 	root = begin(command);
 	is_cli = strcmp(basename(command[0]), "tend") == 0;
 	/* Our end lets everything go. Before that, the exit status of a command is ours to tell. */
-	while (n_traced > 0 && !told_to_end && !(over && (ended || !is_cli))) {
+	while (n_traced > 0 && !told_to_end && !(is_cli ? ended : over)) {
 		pid = waitpid(-1, &status, __WALL);
 		if (pid < 0)
 			continue;
