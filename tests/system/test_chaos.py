@@ -48,8 +48,8 @@ def run_tool(name, *args):
 
 @pytest.mark.timeout(240)
 def test_faults_at_random():
-    """A few dozen of all there are. The seed is printed: make chaos T="--sample 40 --seed N" repeats them."""
-    out = run_tool("chaos.py", "--sample", "40", "--jobs", "2", "--seconds", "40")
+    """A few dozen of all there are. The seed is printed: make chaos T="--sample 24 --seed N" repeats them."""
+    out = run_tool("chaos.py", "--sample", "24", "--jobs", "2", "--seconds", "25")
     faults = re.search(r"^(\d+) faults in", out, re.M)
     assert faults and int(faults[1]) > 0
 
@@ -57,9 +57,9 @@ def test_faults_at_random():
 @pytest.mark.timeout(240)
 def test_a_random_storm():
     """Printed: the seed, with the command that repeats it."""
-    assert "kill_one" in run_tool("soak.py", "--seconds", "15", "--processes", "16")
+    assert "kill_one" in run_tool("soak.py", "--seconds", "10", "--processes", "16")
 
 
 @pytest.mark.timeout(240)
 def test_all_four_killed_again_and_again():
-    assert "kill_all 20" in run_tool("soak.py", "--all-four", "20", "--processes", "16")
+    assert "kill_all 10" in run_tool("soak.py", "--all-four", "10", "--processes", "16")
