@@ -167,7 +167,7 @@ void conf_complain(struct conf_errors *e, const char *where, const char *text)
 static void read_variable(struct cliconf *c, enum conf_key key, struct conf_errors *e)
 {
 	const char *text = getenv(conf_rules[key].variable);
-	struct conf_value v;
+	struct conf_value v = { .text = NULL };
 	struct fault f;
 
 	if (!text)
@@ -233,7 +233,7 @@ const char *cliconf_show(const struct cliconf *c, enum conf_key key, char buf[st
 
 int cliconf_option(struct cliconf *c, enum conf_key key, const char *text, struct fault *f)
 {
-	struct conf_value v;
+	struct conf_value v = { .text = NULL };
 	int r = conf_convert(key, text, &v, f);
 
 	if (r == 0)

@@ -51,7 +51,7 @@ static void take_object(const cJSON *doc, const char *path, struct cliconf *c, s
 
 	cJSON_ArrayForEach(item, doc) {
 		enum conf_key key;
-		struct conf_value v;
+		struct conf_value v = { .text = NULL };
 		struct fault f;
 
 		if (cliconf_find(item->string, &key) < 0)

@@ -33,7 +33,7 @@ int launch_make_fifos(struct proc *p, struct fault *f)
 	struct stat st;
 	char name[80] = "";
 
-	for (unsigned i = 0; i < 2u + p->ident->separate_stderr; i++) {
+	for (unsigned i = 0; i < 2u + (p->ident->separate_stderr != 0); i++) {
 		fifo_name(p, suffixes[i], name);
 		if (mkfifoat(run_fd, name, 0600) == 0)
 			continue;

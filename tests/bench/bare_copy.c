@@ -77,7 +77,7 @@ int main(int argc, char **argv)
 	p[n] = (struct pollfd){ .fd = 0, .events = POLLIN };
 	for (bool any = true; any || !end;) {
 		if (poll(p, n + 1, end ? 0 : -1) < 0)
-			return 1;
+			exit(1);
 		any = false;
 		for (unsigned i = 0; i < n; i++)
 			if (p[i].revents & POLLIN)

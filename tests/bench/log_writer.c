@@ -48,5 +48,6 @@ int main(int argc, char **argv)
 		left -= (uint64_t)n;
 	}
 	took = now_ns() - began;
+	free(buf);
 	return write(report, &took, sizeof(took)) == (ssize_t)sizeof(took) ? 0 : 1;
 }

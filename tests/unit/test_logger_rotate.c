@@ -32,7 +32,7 @@ struct text {
 
 static void append(struct text *t, const char *bytes, size_t n)
 {
-	if (t->n + n + 1 > t->room) {
+	if (!t->bytes || t->n + n + 1 > t->room) {
 		t->room = (t->n + n + 1) * 2;
 		t->bytes = realloc(t->bytes, t->room);
 		if (!t->bytes)
