@@ -36,6 +36,7 @@ struct upgrade {
 	struct home home;
 	struct part part[ROLE_MAX];
 	bool has_table, same_layout;
+	bool started; /* there was no guardian */
 	struct pt_layout found;
 };
 
@@ -239,28 +240,42 @@ static int upgrade(struct upgrade *u)
 
 	if (obstacle(u, &f) < 0)
 		return out_fail("%s", f.text);
-	if (all_current(u)) {
+	if (all_current(u) && !u->started) {
 		printf("the daemons run this build (%s) already\n", TEND_VERSION);
 		return EXIT_OK;
 	}
-	if (ask_guardian(u, &f) < 0)
+	if (!all_current(u) && ask_guardian(u, &f) < 0)
 		return out_fail("%s", f.text);
 	up = count_up();
 	printf("the daemons run version %s now; %zu process%s ran on\n", TEND_VERSION, up, up == 1 ? "" : "es");
 	return EXIT_OK;
 }
 
+/* No guardian, and nobody has stopped the instance: it died, in the middle of an earlier upgrade perhaps. */
+static bool is_orphaned(struct upgrade *u)
+{
+	look(u);
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		if (u->part[role].pid)
+			return true;
+	return u->has_table;
+}
+
 static int carry_out(struct upgrade *u, bool only_check)
 {
 	struct fault f = { "" };
+	bool guarded;
 	int turn, status;
 
 	if (home_open(NULL, HOME_READ, &u->home, &f) < 0 || find_programs(u, &f) < 0)
 		return out_fail("%s", f.text);
-	if (u->home.run_fd < 0 || !daemons_guarded(&u->home)) {
+	guarded = u->home.run_fd >= 0 && daemons_guarded(&u->home);
+	if (!guarded && (u->home.run_fd < 0 || !is_orphaned(u))) {
 		out_fail("nothing is running; the next \"tend start\" uses version %s", TEND_VERSION);
 		return EXIT_NOT_RUNNING;
 	}
+	if (!guarded && !only_check && daemons_ensure(&u->home, &u->started, &f) < 0)
+		return out_fail("%s", f.text);
 	turn = daemons_turn(&u->home, &f);
 	if (turn < 0)
 		return out_fail("%s", f.text);

@@ -186,6 +186,8 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 	if (!take_db(c, &r))
 		return false;
 	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP) && read_url(in, &r)) {
+		if (!wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT))) /* it may have come up with the daemons, just now */
+			return false;
 		printf("registry: already running at %s (pid %d)\n", r.url, row.life.pid);
 		*ret = r;
 		return true;

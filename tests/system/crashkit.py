@@ -1,6 +1,7 @@
 """What the tests of the crash contract share, beyond harness.py."""
 
 import contextlib
+import json
 import os
 import platform
 import re
@@ -50,6 +51,22 @@ def assert_untouched(tend, kept):
         row = tend.status(name)
         assert identity(ident[0]) == ident, f"{name}: process {ident[0]} is gone or another one"
         assert (row["status"], row["pid"]) == ("running", ident[0]), f"{name}: {row}"
+
+
+def saved_entries(tend):
+    """What processes.json holds by now: {name: entry}."""
+    file = tend.home / "processes.json"
+    return json.loads(file.read_text())["processes"] if file.exists() else {}
+
+
+def saved(tend, kept):
+    """Wait until processes.json knows these processes; that is written within a second."""
+
+    def known():
+        entries = saved_entries(tend)
+        return all(entries.get(name, {}).get("pid") == ident[0] for name, ident in kept.items())
+
+    wait_until(known, what="processes.json knows them all")
 
 
 def works(tend, name="proof"):

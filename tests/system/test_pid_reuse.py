@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from crashkit import assert_untouched, ends, kill_all, sleepers, start, works
+from crashkit import assert_untouched, ends, kill_all, saved, sleepers, start, works
 from harness import Tend, alive, helper, identity, proc_stat, wait_gone, wait_until
 
 
@@ -25,16 +25,11 @@ def forge(tend: Tend, name, pid, start_ticks):
     subprocess.run([helper("forge_row"), name, str(pid), str(start_ticks)], env=tend.env, check=True, timeout=10)
 
 
-def saved_pids(tend):
-    return {name: process["pid"] for name, process in json.loads((tend.home / "processes.json").read_text())["processes"].items()}
-
-
 def forged(tend, stranger, **kwargs):
     """An instance without daemons, whose process s is gone and whose row names the stranger's pid."""
     pid = start(tend, "s", helper("sleeper"), **kwargs)
     kept = sleepers(tend, 2)
-    pids = {"s": pid, **{name: ident[0] for name, ident in kept.items()}}
-    wait_until(lambda: saved_pids(tend) == pids, what="the pids are in processes.json, which follows within a second")
+    saved(tend, {**kept, "s": (pid, 0)})
     kill_all(tend)
     os.kill(pid, signal.SIGKILL)
     wait_gone(pid)

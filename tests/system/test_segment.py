@@ -1,6 +1,5 @@
 """The process table lost or damaged under the daemons: they make it again, and no process notices."""
 
-import json
 import os
 import random
 import shutil
@@ -12,23 +11,12 @@ import time
 import pytest
 
 from crashkit import (
-    EAGER, assert_untouched, daemons_of, ends, kill_all, marked, one_line_error, runs, settled, sleepers, start, works,
+    EAGER, assert_untouched, daemons_of, ends, kill_all, marked, one_line_error, runs, saved, saved_entries, settled, sleepers, start, works,
 )  # fmt: skip
 from harness import TEND_BIN, alive, helper, identity, wait_gone, wait_until
 
 HEADER_BYTES = 4096
 ABI_OFFSET = 8
-
-
-def saved(tend, kept):
-    """Wait until processes.json knows these processes; that is written within a second."""
-    file = tend.home / "processes.json"
-
-    def known():
-        entries = json.loads(file.read_text())["processes"] if file.exists() else {}
-        return all(entries.get(name, {}).get("pid") == ident[0] for name, ident in kept.items())
-
-    wait_until(known, what=f"{file} knows them all")
 
 
 def scribble(path, offset, data):
@@ -146,7 +134,7 @@ def test_all_dead_and_the_segment_gone(tend):
     down = start(tend, "down", helper("sleeper"))
     tend.run("stop", "down")
     saved(tend, {**kept, "gone": (gone, 0)})
-    wait_until(lambda: '"down": {' in (tend.home / "processes.json").read_text(), what="all saved")
+    wait_until(lambda: saved_entries(tend).get("down", {}).get("desired") == "down", what="that down is to stay down is saved")
     kill_all(tend)
     tend.segment.unlink()
     os.kill(gone, signal.SIGKILL)

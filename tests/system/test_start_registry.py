@@ -7,6 +7,7 @@ import random
 import signal
 import socket
 import threading
+import urllib.error
 import urllib.request
 
 import pytest
@@ -50,6 +51,18 @@ def url(tend):
 def get(address):
     with urllib.request.urlopen(address, timeout=10) as answer:
         return json.load(answer)
+
+
+def get_soon(address):
+    """Where nobody waited until the registry listens: one that came up with the daemons, because it was up when they ended."""
+
+    def answer():
+        try:
+            return get(address)
+        except urllib.error.URLError:
+            return None
+
+    return wait_until(answer, 20, f"an answer from {address}")
 
 
 def agent(tend, name="plain.py", text=AGENT):
@@ -238,7 +251,7 @@ def test_a_python_without_the_module_is_passed_over(mesh):
         (programs / "python3").write_text(f"#!/bin/sh\n{text}\n")
         (programs / "python3").chmod(0o755)
         mesh.run("start", "--background", timeout=60, env={**mesh.env, "PATH": f"{programs}:{mesh.env['PATH']}"})
-        assert get(url(mesh) + "/health")["status"] == "healthy"  # our own
+        assert get_soon(url(mesh) + "/health")["status"] == "healthy"  # our own
         mesh.run("stop")
 
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from crashkit import (
-    EAGER, assert_untouched, check_lines, ends, one_line_error, runs, settled, sleepers, start, works, writer,
+    EAGER, assert_untouched, check_lines, ends, one_line_error, runs, saved, settled, sleepers, start, works, writer,
 )  # fmt: skip
 from harness import OTHER_BIN, ROLES, TEND_BIN, alive, helper, identity, proc_stat, wait_gone, wait_until
 
@@ -136,8 +136,7 @@ def test_an_end_without_any_spawner_is_known_after_the_upgrade(tend):
     file = tend.work / "c.runs"
     pid = start(tend, "c", helper("counter"), file, 3600, 10, 10, options=EAGER)
     kept = sleepers(tend)
-    saved = tend.home / "processes.json"
-    wait_until(lambda: saved.exists() and f'"pid": {pid}' in saved.read_text(), what="processes.json is written")
+    saved(tend, {**kept, "c": (pid, 0)})
     spawner = tend.kill_daemon("spawner", signal.SIGSTOP)
     # What tend upgrade does, which itself refuses to begin while a daemon is stopped.
     (tend.home / "run" / "upgrade").write_text(f"{OTHER_BIN}/tend-guardian\n")
@@ -152,6 +151,27 @@ def test_an_end_without_any_spawner_is_known_after_the_upgrade(tend):
     assert ends(tend, "c") == ["exit 10"]
     settled(tend)
     assert_untouched(tend, kept)
+    works(tend)
+    tend.stop_all()
+
+
+def test_an_upgrade_goes_on_where_one_died_with_its_guardian(tend):
+    """The new guardian and the old spawner die while one waits for the other: the next upgrade needs no tend start before it."""
+    kept = sleepers(tend)
+    saved(tend, kept)
+    spawner = tend.kill_daemon("spawner", signal.SIGSTOP)
+    (tend.home / "run" / "upgrade").write_text(f"{OTHER_BIN}/tend-guardian\n")
+    guardian = tend.kill_daemon("guardian", signal.SIGHUP)
+    wait_until(lambda: "replacing the spawner" in tend.log("tend"), what="the spawner was asked")
+    for pid in (guardian, spawner):
+        os.kill(pid, signal.SIGKILL)
+        wait_gone(pid)
+    tend.bin = OTHER_BIN
+    assert "does not run; " in tend.run("upgrade", "--check").stdout
+    assert "processes ran on" in tend.run("upgrade").stdout
+    settled(tend)
+    assert_untouched(tend, kept)
+    assert programs_of(tend) == {str(OTHER_BIN / f"tend-{role}") for role in ROLES}
     works(tend)
     tend.stop_all()
 
@@ -256,6 +276,7 @@ def test_a_daemon_that_dies_after_other_programs_were_installed(tend, role):
     kept = sleepers(tend)
     kept["steady"] = writer(tend, "steady")
     file = counter(tend, "c")
+    saved(tend, kept)
     for program in PROGRAMS:
         (installed / program).unlink()
         shutil.copy2(OTHER_BIN / program, installed / program)
