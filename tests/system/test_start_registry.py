@@ -356,6 +356,7 @@ def test_the_registry_dies_under_an_agent(quick):
     agent_pid, pid = quick.pid("mesh_agent"), quick.pid("registry")
     quick.kill(pid)
     quick.wait_pid("registry", not_pid=pid)
+    get_soon(url(quick) + "/health")  # it runs, and may not listen yet
     wait_until(lambda: [e["status"] for e in get(url(quick) + "/agents")["agents"]] == ["healthy"], 30, "it is healthy again")
     quick.wait("mesh_agent", "healthy")
     assert quick.pid("mesh_agent") == agent_pid
