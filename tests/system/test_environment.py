@@ -11,7 +11,7 @@ import time
 import pytest
 
 from common import as_root, in_namespace
-from crashkit import assert_untouched, daemons_of, kill_all, marked, one_line_error, settled, sleepers, start, works
+from crashkit import assert_untouched, daemons_of, kill_all, marked, one_line_error, saved_entries, settled, sleepers, start, works
 from harness import TEND_BIN, alive, helper, identity, proc_stat, wait_gone, wait_until
 
 
@@ -329,7 +329,7 @@ def test_the_guardian_as_pid_1(tend):
     assert container.returncode == 0, out
     assert marked(tend) == []
     # What was desired is still known: the next container does the same.
-    entries = json.loads((tend.home / "processes.json").read_text())["processes"]
+    entries = saved_entries(tend)
     assert {name: entry["desired"] for name, entry in entries.items()} == dict.fromkeys(("s0", "s1", "s2", "forker"), "up")
     assert not tend.segment.exists()
 
@@ -397,6 +397,6 @@ def test_an_end_that_is_interrupted_is_finished(tend, role):
     assert stop.returncode == 0, out + err
     assert not alive(pid) and marked(tend) == []
     wait_until(lambda: not any(daemons_of(tend).values()), what="no daemon")
-    entry = json.loads((tend.home / "processes.json").read_text())["processes"]["stubborn"]
+    entry = saved_entries(tend)["stubborn"]
     assert entry["desired"] == "up"
     tend.must_be_clean = True
