@@ -30,10 +30,10 @@ void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const ch
 
 void shelf_free(struct shelf *sh)
 {
-	if (sh->lg && sh->lg->archiving == sh)
-		sh->lg->archiving = NULL;
-	if (sh->lg && sh->lg->removing == sh)
-		sh->lg->removing = NULL;
+	if (sh->lg && sh->lg->archiver.shelf == sh)
+		sh->lg->archiver.shelf = NULL;
+	if (sh->lg && sh->lg->remover.shelf == sh)
+		sh->lg->remover.shelf = NULL;
 	free(sh->files);
 	sh->files = NULL;
 	sh->n = sh->room = 0;
@@ -201,14 +201,19 @@ static void wake_at(struct logger *lg, uint64_t boot_ns)
 		(void)loop_timer_set(lg->loop, &lg->keep_timer, boot_ns);
 }
 
-static void give(struct worker *w, struct shelf *sh, struct shelf_file *f, enum job_kind kind, struct shelf **who)
+static void give(struct keeper *k, struct shelf *sh, struct shelf_file *f, enum job_kind kind)
 {
-	struct job j = { .kind = kind, .number = f->number, .archived = f->state == SHELF_ARCHIVED };
+	int r = 0;
 
-	(void)str_copy(j.base, sizeof(j.base), sh->base);
-	j.sums.raw_bytes = f->raw_bytes;
-	j.sums.lines = f->lines;
-	int r = worker_give(w, &j, sh->lg->home.logs_fd);
+	k->job = (struct job){ .kind = kind, .number = f->number, .archived = f->state == SHELF_ARCHIVED };
+	(void)str_copy(k->job.base, sizeof(k->job.base), sh->base);
+	k->job.sums.raw_bytes = f->raw_bytes;
+	k->job.sums.lines = f->lines;
+	k->job.dirfd = fcntl(sh->lg->home.logs_fd, F_DUPFD_CLOEXEC, 0); /* the folder may be made again meanwhile */
+	if (k->job.dirfd < 0)
+		r = -errno;
+	else if ((r = worker_go(&k->worker)))
+		io_close(&k->job.dirfd);
 	if (r) {
 		say(SAY_WARNING, "can't work on logs/%s.%09u: %s", sh->base, f->number, strerror(-r));
 		sh->retry_boot_ns = clock_boot_ns() + RETRY_NS;
@@ -216,7 +221,7 @@ static void give(struct worker *w, struct shelf *sh, struct shelf_file *f, enum 
 		return;
 	}
 	f->busy = true;
-	*who = sh;
+	k->shelf = sh;
 }
 
 /* The next file of this shelf to delete, if any. A file that is being compressed is let go first. */
@@ -226,8 +231,8 @@ static bool remove_from(struct logger *lg, struct shelf *sh, bool forced, uint64
 
 	for (size_t i = 0; i < sh->n; i++)
 		if (sh->files[i].state == SHELF_MARKED && !sh->files[i].busy) {
-			give(&lg->remover, sh, &sh->files[i], JOB_UNLINK, &lg->removing);
-			return lg->removing != NULL;
+			give(&lg->remover, sh, &sh->files[i], JOB_UNLINK);
+			return lg->remover.worker.busy;
 		}
 	for (size_t i = 0; i < sh->n && !f; i++)
 		if (sh->files[i].state != SHELF_MARKED)
@@ -235,11 +240,11 @@ static bool remove_from(struct logger *lg, struct shelf *sh, bool forced, uint64
 	if (!f || !(forced || is_due(sh, f, now)))
 		return false;
 	if (f->busy) {
-		atomic_store(&lg->archiver.stop, true);
+		atomic_store(&lg->archiver.worker.stop, true);
 		return false;
 	}
-	give(&lg->remover, sh, f, JOB_MARK, &lg->removing);
-	return lg->removing != NULL;
+	give(&lg->remover, sh, f, JOB_MARK);
+	return lg->remover.worker.busy;
 }
 
 static void pump_remover(struct logger *lg, uint64_t now, uint64_t boot)
@@ -247,7 +252,7 @@ static void pump_remover(struct logger *lg, uint64_t now, uint64_t boot)
 	struct shelf *over;
 	size_t n = shelf_count(lg);
 
-	if (lg->remover.busy)
+	if (lg->remover.worker.busy)
 		return;
 	for (size_t k = 0; k < n; k++) {
 		struct shelf *sh = shelf_at(lg, (lg->remove_next + k) % n);
@@ -269,7 +274,7 @@ static void pump_archiver(struct logger *lg, uint64_t now, uint64_t boot)
 {
 	size_t n = shelf_count(lg);
 
-	if (lg->archiver.busy)
+	if (lg->archiver.worker.busy)
 		return;
 	for (size_t k = 0; k < n; k++) {
 		struct shelf *sh = shelf_at(lg, (lg->archive_next + k) % n);
@@ -279,7 +284,7 @@ static void pump_archiver(struct logger *lg, uint64_t now, uint64_t boot)
 
 			if (f->state != SHELF_RAW || f->busy || (f == oldest(sh) && is_due(sh, f, now)))
 				continue;
-			give(&lg->archiver, sh, f, JOB_ARCHIVE, &lg->archiving);
+			give(&lg->archiver, sh, f, JOB_ARCHIVE);
 			lg->archive_next = (lg->archive_next + k + 1) % n;
 			return;
 		}
@@ -327,13 +332,23 @@ static void failed(struct shelf *sh, struct shelf_file *f, const struct job *j)
 	sh->retry_boot_ns = clock_boot_ns() + RETRY_NS;
 }
 
-static void on_archived(void *arg, const struct job *j)
+/* What the thread has done, and the file, unless its shelf is gone. */
+static struct shelf_file *take_back(struct keeper *k, struct shelf **ret)
 {
-	struct logger *lg = arg;
-	struct shelf *sh = lg->archiving;
-	struct shelf_file *f = sh ? find(sh, j->number) : NULL;
+	*ret = k->shelf;
+	k->shelf = NULL;
+	io_close(&k->job.dirfd);
+	return *ret ? find(*ret, k->job.number) : NULL;
+}
 
-	lg->archiving = NULL;
+static void on_archived(void *arg)
+{
+	struct keeper *k = arg;
+	struct logger *lg = k->lg;
+	const struct job *j = &k->job;
+	struct shelf *sh;
+	struct shelf_file *f = take_back(k, &sh);
+
 	if (f) {
 		f->busy = false;
 		if (j->error) {
@@ -354,13 +369,14 @@ static void on_archived(void *arg, const struct job *j)
 	shelf_pump(lg);
 }
 
-static void on_removed(void *arg, const struct job *j)
+static void on_removed(void *arg)
 {
-	struct logger *lg = arg;
-	struct shelf *sh = lg->removing;
-	struct shelf_file *f = sh ? find(sh, j->number) : NULL;
+	struct keeper *k = arg;
+	struct logger *lg = k->lg;
+	const struct job *j = &k->job;
+	struct shelf *sh;
+	struct shelf_file *f = take_back(k, &sh);
 
-	lg->removing = NULL;
 	if (f) {
 		f->busy = false;
 		if (j->error) {
@@ -383,16 +399,38 @@ static void on_keep_timer(void *arg)
 	shelf_pump(arg);
 }
 
+static void in_thread(void *arg, const _Atomic bool *stop)
+{
+	struct keeper *k = arg;
+
+	job_carry_out(&k->job, stop);
+}
+
+static void keeper_init(struct keeper *k, struct logger *lg, const char *name, worker_done_fn *done)
+{
+	k->lg = lg;
+	k->shelf = NULL;
+	k->job.dirfd = -1;
+	worker_init(&k->worker, lg->loop, name, in_thread, done, k);
+}
+
+static void keeper_end(struct keeper *k)
+{
+	worker_end(&k->worker);
+	io_close(&k->job.dirfd);
+}
+
 void shelf_begin(struct logger *lg)
 {
-	worker_init(&lg->archiver, lg->loop, true, on_archived, lg);
-	worker_init(&lg->remover, lg->loop, false, on_removed, lg);
+	keeper_init(&lg->archiver, lg, "archiver", on_archived);
+	lg->archiver.worker.idle_priority = true;
+	keeper_init(&lg->remover, lg, "remover", on_removed);
 	loop_timer_init(&lg->keep_timer, on_keep_timer, lg);
 }
 
 void shelf_end(struct logger *lg)
 {
-	worker_end(&lg->archiver);
-	worker_end(&lg->remover);
+	keeper_end(&lg->archiver);
+	keeper_end(&lg->remover);
 	loop_timer_clear(lg->loop, &lg->keep_timer);
 }

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "logger/job.h"
 #include "logger/worker.h"
 
 struct logger;
@@ -44,6 +45,14 @@ struct shelf {
 	uint64_t rotated_bytes, archived_bytes, archived_lines, archive_file_bytes;
 	uint64_t deleted_bytes, deleted_lines, gone_bytes; /* since this logger began */
 	uint32_t archives;
+};
+
+/* One of the two threads that work for the shelves, and what it does now. */
+struct keeper {
+	struct logger *lg;
+	struct worker worker;
+	struct job job;
+	struct shelf *shelf; /* that it works for; NULL: it is gone, or nothing */
 };
 
 /* The names in the log folder, sorted; made once for a scan that loads many shelves. */

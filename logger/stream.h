@@ -40,8 +40,7 @@ struct logger {
 	bool orphans_due;	   /* the folder is to be looked through for more */
 	struct catalog catalog;	   /* of the log folder, during a scan */
 	bool catalog_read;
-	struct worker archiver, remover;
-	struct shelf *archiving, *removing; /* what they work for; NULL: it is gone, or nothing */
+	struct keeper archiver, remover;
 	size_t archive_next, remove_next;
 	struct loop_timer keep_timer;
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
