@@ -26,6 +26,7 @@
 #include "base/daemon.h"
 #include "base/say.h"
 #include "logger/copy.h"
+#include "logger/lend.h"
 #include "logger/publish.h"
 
 #define TURN_BYTES_MIN (64u << 10)
@@ -87,6 +88,15 @@ static ssize_t move_once(struct stream *st, off_t size, uint64_t want)
 	return r ? r : copy_move(st->copy, st->fifo, st->file, size, want);
 }
 
+/* Bytes have come into the file. */
+static void landed(struct stream *st, off_t at, uint64_t bytes, uint64_t end_boot_ns)
+{
+	runs_moved(st, (uint64_t)at, bytes, end_boot_ns);
+	if (at == 0)
+		rotate_first_byte(st);
+	st->size = (uint64_t)at + bytes;
+}
+
 /* Move at most limit bytes. 0: there may be more. -EAGAIN: the pipe is empty. Else the file refuses. */
 static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 {
@@ -106,33 +116,34 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 		n = move_once(st, size, want);
 		if (n <= 0)
 			return n == -EINTR ? 0 : n ? (int)n : -EAGAIN;
-		runs_moved(st, (uint64_t)size, (uint64_t)n);
-		if (size == 0)
-			rotate_first_byte(st);
+		landed(st, size, (uint64_t)n, clock_boot_ns());
 		size += n;
 		*moved += (uint64_t)n;
-		st->size = (uint64_t)size;
 		more = (uint64_t)n == want; /* else it was empty at that moment: what came since is worth a call only when there is more */
 	}
 	return r;
 }
 
-static int move_and_note(struct stream *st, uint64_t limit, uint64_t *ret_moved)
+static void count(struct stream *st, uint64_t moved)
 {
-	uint64_t moved = 0;
+	struct pt_log *log = &st->main->log;
+
+	if (moved == 0)
+		return;
+	log->captured_bytes += moved;
+	if (st != st->main)
+		log->err_captured_bytes += moved;
+	log->last_real_ns = clock_real_ns();
+}
+
+static int move_and_count(struct stream *st, uint64_t limit, uint64_t *ret_moved)
+{
 	int r = stream_need_fifo(st);
 
+	*ret_moved = 0;
 	if (!r)
-		r = move(st, limit, &moved);
-	if (moved > 0) {
-		struct pt_log *log = &st->main->log;
-
-		log->captured_bytes += moved;
-		if (st != st->main)
-			log->err_captured_bytes += moved;
-		log->last_real_ns = clock_real_ns();
-	}
-	*ret_moved = moved;
+		r = move(st, limit, ret_moved);
+	count(st, *ret_moved);
 	return r;
 }
 
@@ -199,16 +210,15 @@ static void enlarge(struct stream *st)
 		st->log.pipe_bytes = st->pipe_bytes;
 }
 
-void drain_now(struct stream *st)
+/* What comes after a drain: when is the next? */
+static void go_on(struct stream *st, int r, uint64_t moved)
 {
-	uint64_t moved;
-	int r = move_and_note(st, st->lg->turn_bytes, &moved);
-
 	if (r == -ENOENT && st->fifo < 0) { /* the next change of the row says that it is there */
 		publish_state(st, PT_LOG_CLOSED, 0);
 		return;
 	}
 	if (r && r != -EAGAIN) {
+		lend_note_busy(st, false);
 		blocked(st, r);
 		return;
 	}
@@ -216,6 +226,7 @@ void drain_now(struct stream *st)
 	unblocked(st);
 	publish_state(st, PT_LOG_OPEN, 0);
 	if (moved == 0 && r == -EAGAIN) {
+		lend_note_busy(st, false);
 		loop_timer_clear(st->lg->loop, &st->timer);
 		stream_arm(st, true);
 		return;
@@ -224,6 +235,7 @@ void drain_now(struct stream *st)
 	if (st->nap_ns == 0)
 		enlarge(st);
 	bool wait_for_bytes = st->nap_ns == 0 && moved < st->pipe_bytes / 2; /* few and large writes: each is worth a wake-up */
+	lend_note_busy(st, st->nap_ns == 0 && !wait_for_bytes);
 	stream_arm(st, wait_for_bytes);
 	if (wait_for_bytes)
 		loop_timer_clear(st->lg->loop, &st->timer);
@@ -231,13 +243,48 @@ void drain_now(struct stream *st)
 		stream_wake_in(st, st->nap_ns);
 }
 
+bool drain_may_splice(const struct stream *st)
+{
+	return !st->copying && !st->copy && !no_splice();
+}
+
+void drain_lent(struct stream *st, const struct loan *l)
+{
+	uint64_t moved = l->moved > 0 ? (uint64_t)l->moved : 0;
+	int r = l->moved > 0 || l->moved == -EINTR || l->moved == -EINVAL ? 0 : l->moved == 0 ? -EAGAIN : (int)l->moved;
+
+	if (moved > 0)
+		landed(st, l->at, moved, l->end_boot_ns);
+	count(st, moved);
+	if (r == 0 && moved == 0) { /* the loop's own try finds out why */
+		lend_note_busy(st, false);
+		stream_wake_in(st, 0);
+		return;
+	}
+	go_on(st, r, moved);
+}
+
+void drain_now(struct stream *st)
+{
+	uint64_t moved;
+	int r;
+
+	lend_settle(st);
+	if (lend(st))
+		return;
+	r = move_and_count(st, st->lg->turn_bytes, &moved);
+	go_on(st, r, moved);
+}
+
 void drain_rest(struct stream *st)
 {
 	uint64_t moved = 1, sum = 0;
 	int r = st->fifo < 0 ? -ENOENT : 0;
 
+	lend_settle(st);
+	lend_note_busy(st, false);
 	while (!r && moved > 0 && sum < REST_BYTES) {
-		r = move_and_note(st, st->lg->turn_bytes, &moved);
+		r = move_and_count(st, st->lg->turn_bytes, &moved);
 		sum += moved;
 	}
 	st->pipe_fill = waiting(st);

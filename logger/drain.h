@@ -18,6 +18,10 @@ void drain_now(struct stream *st);
 /* The same without a next time: the stream ends. What the file refuses stays in the pipe. */
 void drain_rest(struct stream *st);
 
+/* For lend.c: can its bytes be spliced, as far as is known? And: the mover has done its part. */
+bool drain_may_splice(const struct stream *st);
+void drain_lent(struct stream *st, const struct loan *l);
+
 /* How long to let the pipe fill after a drain that moved some bytes out of a pipe of pipe_bytes. Pure. */
 uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes);
 

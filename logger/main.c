@@ -24,6 +24,7 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "logger/drain.h"
+#include "logger/lend.h"
 #include "logger/orphans.h"
 #include "logger/publish.h"
 #include "logger/stream.h"
@@ -190,12 +191,14 @@ static int serve(struct daemon *d)
 	take_total(&d->lg);
 	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX); /* the capability: pipes beyond the user's budget of pages */
 	shelf_begin(&d->lg);
+	lend_begin(&d->lg);
 	own_begin(&d->lg);
 	d->lg.orphans_due = true;
 	look(d);
 	r = loop_run(d->lg.loop);
 	shelf_end(&d->lg);
 	stream_end_all(&d->lg);
+	lend_end(&d->lg);
 	orphans_free(&d->lg);
 	shelf_free(&d->lg.own);
 	if (r < 0)

@@ -65,23 +65,23 @@ static void pass_bound(struct stream *st)
 	memmove(t->bounds, t->bounds + 1, --t->bounds_n * sizeof(t->bounds[0]));
 }
 
-static void remember(struct stream *st, uint64_t before)
+static void remember(struct stream *st, uint64_t before, uint64_t end_boot_ns)
 {
 	struct moved *m;
 
 	if (!need_trail(st))
 		return; /* a run's beginning may then be told a drain too early */
 	m = &st->trail->moves[st->trail->moves_n++ % STREAM_MOVES];
-	m->end_boot_ns = clock_boot_ns();
+	m->end_boot_ns = end_boot_ns;
 	m->before = before;
 }
 
-void runs_moved(struct stream *st, uint64_t at, uint64_t bytes)
+void runs_moved(struct stream *st, uint64_t at, uint64_t bytes, uint64_t end_boot_ns)
 {
 	uint64_t before = st->moved, now = clock_real_ns();
 	int r = 0;
 
-	remember(st, before);
+	remember(st, before, end_boot_ns);
 	st->moved += bytes;
 	bool index = need_index(st, at);
 	const struct bound *next;

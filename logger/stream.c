@@ -24,6 +24,7 @@
 #include "base/str.h"
 #include "logger/copy.h"
 #include "logger/drain.h"
+#include "logger/lend.h"
 #include "logger/orphans.h"
 #include "logger/publish.h"
 #include "shm/owner.h"
@@ -358,6 +359,8 @@ static void look_again(struct stream *st, const struct pt_row *row, uint64_t ver
 		return;
 	}
 	st->life_version = version;
+	for (struct stream *s = st; s; s = s->err)
+		lend_settle(s);
 	take_limits(st, &row->ident);
 	if (row->ident.separate_stderr && !st->err)
 		begin_error(st, row);

@@ -41,6 +41,16 @@ struct logger {
 	struct catalog catalog;	   /* of the log folder, during a scan */
 	bool catalog_read;
 	struct keeper archiver, remover;
+	struct worker mover; /* logger/lend.h */
+	struct loan {
+		struct stream *st;
+		int fifo, file;
+		off_t at;
+		uint64_t want;
+		ssize_t moved; /* or -errno */
+		uint64_t end_boot_ns;
+	} loan; /* what the mover does now */
+	unsigned busy_streams; /* that keep their pipes full */
 	size_t archive_next, remove_next;
 	struct loop_timer keep_timer;
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
@@ -83,6 +93,8 @@ struct stream {
 	int32_t error;
 	uint32_t pipe_fill, pipe_bytes;
 	bool enlarged;		  /* its pipe is as large as it gets */
+	bool busy;		  /* the last drain found the pipe full */
+	bool lent;		  /* the mover has it */
 	uint64_t full_boot_ns;	/* its pipe is full since; 0 = it is not */
 	/* rotation */
 	uint64_t rotate_bytes;
@@ -128,9 +140,9 @@ void rotate_first_byte(struct stream *st); /* the file has one now: its age begi
 /* By command: at the next line end. 1: done; 0: when the line that is being written ends; -ENOENT: the file is empty. */
 int rotate_now(struct stream *st);
 
-/* runs.c. A run began: where do its bytes? And: bytes were moved to offset at. */
+/* runs.c. A run began: where do its bytes? And: bytes were moved to offset at, until end_boot_ns. */
 void runs_begin(struct stream *st, const struct pt_life *life, bool resumed);
-void runs_moved(struct stream *st, uint64_t at, uint64_t bytes);
+void runs_moved(struct stream *st, uint64_t at, uint64_t bytes, uint64_t end_boot_ns);
 
 /* own.c: tend.log. */
 void own_begin(struct logger *lg);

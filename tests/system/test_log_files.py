@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -198,6 +199,40 @@ def test_deaths_of_the_logger_while_it_rotates(tend):
     wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="everything is archived")
     check(everything(tend, "a"), 400000)
     assert is_balanced(log_block(tend, "a"))
+
+
+def threads_of(pid):
+    """Their names."""
+    try:
+        return {task.joinpath("comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir()}
+    except OSError:
+        return set()
+
+
+@pytest.mark.timeout(240)
+def test_deaths_of_a_logger_with_two_movers(tend):
+    """Where several pipes are always full, a second thread of the logger moves bytes, too, if there is a processor for it."""
+    names, lines, gate = [f"f{i}" for i in range(4)], 100000, tend.work / "gate"
+    os.mkfifo(gate)
+    for name in names:
+        start(tend, name, "sh", "-c", f': < "{gate}"; exec "{helper("flooder")}" {lines} 1000', options=("--log-size", "4MiB", "--log-keep", "0"))
+    opened = os.open(gate, os.O_WRONLY)  # and kept so, until the last of them has come by
+    seen = False
+    for _ in range(3):
+        pid = tend.wait_daemon("logger")
+        wait_until(lambda: "mover" in threads_of(pid) or newest(tend, "f0").endswith(b"end %d\n" % lines), what="the second mover, or the end")
+        seen = seen or "mover" in threads_of(pid)
+        os.kill(pid, signal.SIGKILL)
+        tend.wait_daemon("logger", not_pid=pid)
+    assert seen == (len(os.sched_getaffinity(0)) > 1)
+    for name in names:
+        wait_until(lambda name=name: newest(tend, name).endswith(b"end %d\n" % lines), timeout=60, what=f"the end of {name}")
+        wait_until(lambda name=name: log_block(tend, name)["rotated_bytes"] == 0, timeout=60, what="everything is archived")
+        got = everything(tend, name).splitlines()
+        assert got.pop() == b"end %d" % lines and len(got) == lines
+        assert all(len(line) == 999 and int(line[:10]) == n for n, line in enumerate(got))
+        assert is_balanced(log_block(tend, name))
+    os.close(opened)
 
 
 def test_tends_own_log_is_rotated_without_losing_a_line(tend):
