@@ -50,22 +50,23 @@ static bool is_name_char(char c)
 int name_check(const char *name, struct fault *f)
 {
 	char shown[160];
+	const char *p;
 
 	if (!name || !*name)
 		return fault_set(f, -EINVAL, "a process name must not be empty");
+	for (p = name; is_name_char(*p);)
+		p++;
+	if (!*p && p - name < (ptrdiff_t)NAME_MAX_BYTES && name[0] != '.' && name[0] != '-' && strcmp(name, "tend") != 0)
+		return 0;
 	(void)str_visible(shown, sizeof(shown), name);
 	if (strnlen(name, NAME_MAX_BYTES) >= NAME_MAX_BYTES)
 		return fault_set(f, -EINVAL, "process name \"%s\" is longer than %u characters", shown,
 				 NAME_MAX_BYTES - 1);
-	for (const char *p = name; *p; p++)
-		if (!is_name_char(*p))
-			return fault_set(f, -EINVAL,
-					 "process name \"%s\" may hold only letters, digits, '.', '_' and '-'", shown);
+	if (*p)
+		return fault_set(f, -EINVAL, "process name \"%s\" may hold only letters, digits, '.', '_' and '-'", shown);
 	if (name[0] == '.' || name[0] == '-')
 		return fault_set(f, -EINVAL, "process name \"%s\" must not begin with '%c'", shown, name[0]);
-	if (!strcmp(name, "tend"))
-		return fault_set(f, -EINVAL, "process name \"tend\" is reserved: logs/tend.log is tend's own");
-	return 0;
+	return fault_set(f, -EINVAL, "process name \"tend\" is reserved: logs/tend.log is tend's own");
 }
 
 /* Length of the valid UTF-8 sequence at s, and its code point; 0 if there is none. Over-long forms, surrogates and
@@ -113,22 +114,43 @@ static size_t escape(char out[static 8], size_t seq, uint32_t cp)
 	return (size_t)n;
 }
 
+/* How many of so many bytes at s are printable ASCII, up to the first that is not. */
+static size_t plain_length(const unsigned char *s, size_t most)
+{
+	const uint64_t ones = UINT64_MAX / 0xff, tops = ones * 0x80;
+	size_t n = 0;
+
+	for (; n + 8 <= most; n += 8) { /* eight at once: with none above 0x7f, no byte borrows from or carries into the next */
+		uint64_t v;
+
+		memcpy(&v, s + n, sizeof(v));
+		if ((v & tops) || (~((v | tops) - ones * 0x20) & tops) || ((v + ones) & tops))
+			break;
+	}
+	while (n < most && s[n] >= 0x20 && s[n] < 0x7f)
+		n++;
+	return n;
+}
+
 size_t str_visible(char *dst, size_t size, const char *src)
 {
 	const unsigned char *s = (const unsigned char *)src;
+	const unsigned char *end = s + strnlen(src, size); /* what is written is never shorter than what is read */
 	size_t len = 0;
 
 	if (size == 0)
 		return 0;
-	while (*s) {
+	while (s < end) {
 		uint32_t cp = *s;
 		char text[8];
 		size_t seq, n;
 		bool plain;
 
-		if (cp >= 0x20 && cp < 0x7f && size - len > 1) { /* most texts are nothing else */
-			dst[len++] = (char)cp;
-			s++;
+		n = plain_length(s, (size_t)(end - s) < size - len ? (size_t)(end - s) : size - len - 1);
+		if (n) { /* most texts are nothing else */
+			memcpy(dst + len, s, n);
+			len += n;
+			s += n;
 			continue;
 		}
 		seq = utf8_decode(s, &cp);

@@ -1,4 +1,5 @@
 /* tend list - the reference's list: agents first and foremost, filtered by a regular expression. */
+#include <errno.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,38 +176,67 @@ static size_t add_foreign_rows(const struct list *l, struct table *t, const stru
 	return n;
 }
 
-static int print_text(const struct list *l, const struct view *v)
+/* What the text shows, row by row. */
+struct text {
+	struct table *table; /* NULL: no memory */
+	size_t running[2], total[2]; /* agents, services */
+	size_t foreign;
+};
+
+static void add_text(struct text *t, const struct list *l, const struct view *v, const struct view_row *r)
 {
-	struct table *t = columns_table(COLUMN_LIST);
-	size_t n = 0, foreign = 0, running[2] = { 0 }, total[2] = { 0 };
-	bool ok = t != NULL;
+	bool service = r->row.ident.service != PT_SERVICE_AGENT;
 
-	for (size_t i = 0; ok && i < v->n; i++) {
-		bool service = v->row[i].row.ident.service != PT_SERVICE_AGENT;
+	if (!t->table || !is_wanted(l, r))
+		return;
+	t->total[service]++;
+	t->running[service] += view_is_up(r);
+	columns_add(t->table, v, r, COLUMN_LIST);
+}
 
-		if (!is_wanted(l, &v->row[i]))
-			continue;
-		total[service]++;
-		running[service] += view_is_up(&v->row[i]);
-		columns_add(t, v, &v->row[i], COLUMN_LIST);
-		n++;
-	}
-	if (ok && v->monitor.registry_state == PT_REGISTRY_REACHABLE)
-		foreign = add_foreign_rows(l, t, v);
-	ok = ok && table_whole(t);
+static int print_text(struct text *t)
+{
+	bool ok = t->table && table_whole(t->table);
+
 	if (ok)
-		printf("agents: %zu/%zu running; services: %zu/%zu running", running[0], total[0], running[1], total[1]);
-	if (ok && foreign)
-		printf("; registered, but not run by tend: %zu", foreign);
+		printf("agents: %zu/%zu running; services: %zu/%zu running", t->running[0], t->total[0], t->running[1], t->total[1]);
+	if (ok && t->foreign)
+		printf("; registered, but not run by tend: %zu", t->foreign);
 	if (ok)
 		putchar('\n');
-	if (ok && n + foreign)
-		table_print(t, term_width());
-	table_free(t);
+	if (ok && t->total[0] + t->total[1] + t->foreign)
+		table_print(t->table, term_width());
+	table_free(t->table);
 	return ok ? EXIT_OK : out_fail("out of memory");
 }
 
-static int list(struct list *l, const struct view *v, char *const *names, size_t n)
+static int print_view(const struct list *l, const struct view *v)
+{
+	struct text t = { .table = columns_table(COLUMN_LIST) };
+
+	for (size_t i = 0; i < v->n; i++)
+		add_text(&t, l, v, &v->row[i]);
+	if (t.table && v->monitor.registry_state == PT_REGISTRY_REACHABLE)
+		t.foreign = add_foreign_rows(l, t.table, v);
+	return print_text(&t);
+}
+
+/* All rows, straight from the table: a private copy of thousands of them would take as long as all the rest. */
+static int print_rows(const struct list *l, const struct instance *in, struct view *v)
+{
+	struct text t = { .table = columns_table(COLUMN_LIST) };
+	uint32_t high = pt_high(in->pt);
+	struct view_row r;
+
+	for (uint32_t slot = 0; slot < high; slot++)
+		if (view_read(in, v, slot, &r) == 0)
+			add_text(&t, l, v, &r);
+	if (t.table)
+		table_sort(t.table);
+	return print_text(&t);
+}
+
+static int list_picked(struct list *l, const struct view *v, char *const *names, size_t n)
 {
 	size_t unknown = 0;
 	int status;
@@ -219,8 +249,34 @@ static int list(struct list *l, const struct view *v, char *const *names, size_t
 		if (l->n == 0)
 			return EXIT_FAIL;
 	}
-	status = l->json ? print_json(l, v) : print_text(l, v);
+	status = l->json ? print_json(l, v) : print_view(l, v);
 	return unknown ? EXIT_FAIL : status;
+}
+
+static int list(struct list *l, char *const *names, size_t n)
+{
+	struct instance in = INSTANCE_NONE;
+	struct view v = { 0 };
+	struct fault f = { "" };
+	int r = instance_open(&in, PT_READER, &f), status;
+
+	if (r == 0 && !l->json && n == 0) {
+		view_begin(&in, &v);
+		if (v.monitor.registry_state != PT_REGISTRY_REACHABLE) {
+			status = print_rows(l, &in, &v);
+			instance_close(&in);
+			return status;
+		}
+	}
+	if (r < 0 && r != -ENOENT)
+		status = out_fail("%s", f.text);
+	else if (view_load(&in, &v) < 0)
+		status = out_fail("out of memory");
+	else
+		status = list_picked(l, &v, names, n);
+	view_done(&v);
+	instance_close(&in);
+	return status;
 }
 
 static int read_options(const struct command *self, int argc, char **argv, struct list *l)
@@ -243,8 +299,6 @@ static int read_options(const struct command *self, int argc, char **argv, struc
 static int run(const struct command *self, int argc, char **argv)
 {
 	struct list l = { 0 };
-	struct view v = { 0 };
-	struct fault f = { "" };
 	char why[200];
 	int r, opt = read_options(self, argc, argv, &l), status;
 
@@ -254,11 +308,7 @@ static int run(const struct command *self, int argc, char **argv)
 		regerror(r, &l.regex, why, sizeof(why));
 		return out_fail("--filter %s: %s", l.filter, why);
 	}
-	if (view_take(&v, &f) < 0)
-		status = out_fail("%s", f.text);
-	else
-		status = list(&l, &v, argv + optind, (size_t)(argc - optind));
-	view_done(&v);
+	status = list(&l, argv + optind, (size_t)(argc - optind));
 	free(l.rows);
 	if (l.filter)
 		regfree(&l.regex);

@@ -11,33 +11,36 @@
 #include "cli/story.h"
 #include "cli/table.h"
 
-#define TEXT(name) static void text_##name(const struct view *v, const struct view_row *r, char *buf, size_t size)
+#define TEXT(name) static const char *text_##name(const struct view *v, const struct view_row *r, char *buf, size_t size)
 #define JSON(name) static cJSON *json_##name(const struct view *v, const struct view_row *r)
 #define UNUSED(v)  ((void)(v))
+#define NO_BUFFER   ((void)buf, (void)size)
 
 /* A number in decimal, with a unit behind it. snprintf() for three cells of each row would take as long as all the
  * rest of a status. */
-static void put_number(char *buf, size_t size, uint64_t value, const char *unit)
+static const char *put_number(char *buf, size_t size, uint64_t value, const char *unit)
 {
 	char digits[32], *at = story_digits(value, digits + sizeof(digits) - 8);
 
 	memcpy(digits + sizeof(digits) - 8, unit, strnlen(unit, 7) + 1);
 	str_copy(buf, size, at);
+	return buf;
 }
 
 /* A value in tenths, with a unit behind it. */
-static void put_tenths(char *buf, size_t size, uint64_t tenths, const char *unit)
+static const char *put_tenths(char *buf, size_t size, uint64_t tenths, const char *unit)
 {
 	char behind[8] = { '.', (char)('0' + tenths % 10) };
 
 	(void)str_copy(behind + 2, sizeof(behind) - 2, unit);
-	put_number(buf, size, tenths / 10, behind);
+	return put_number(buf, size, tenths / 10, behind);
 }
 
 TEXT(name)
 {
 	UNUSED(v);
-	str_copy(buf, size, r->row.ident.name);
+	NO_BUFFER;
+	return r->row.ident.name;
 }
 
 JSON(name)
@@ -55,16 +58,14 @@ JSON(pid)
 TEXT(pid)
 {
 	UNUSED(v);
-	if (view_is_up(r) && r->row.life.pid > 0)
-		put_number(buf, size, (uint64_t)r->row.life.pid, "");
-	else
-		str_copy(buf, size, "-");
+	return view_is_up(r) && r->row.life.pid > 0 ? put_number(buf, size, (uint64_t)r->row.life.pid, "") : "-";
 }
 
 TEXT(word)
 {
 	UNUSED(v);
-	str_copy(buf, size, view_word(r));
+	NO_BUFFER;
+	return view_word(r);
 }
 
 JSON(word)
@@ -75,9 +76,12 @@ JSON(word)
 
 TEXT(state)
 {
+	const char *word = view_word(r);
+
 	UNUSED(v);
+	NO_BUFFER;
 	/* That a stop took SIGKILL stays visible until the next start. */
-	str_copy(buf, size, strcmp(view_word(r), "killed") == 0 ? "killed" : view_state(r));
+	return strcmp(word, "killed") == 0 ? word : view_state(r);
 }
 
 JSON(state)
@@ -104,7 +108,8 @@ static enum term_colour colour_state(const struct view_row *r)
 TEXT(health)
 {
 	UNUSED(v);
-	str_copy(buf, size, pt_health_label(r->row.health.verdict));
+	NO_BUFFER;
+	return pt_health_label(r->row.health.verdict);
 }
 
 JSON(health)
@@ -128,6 +133,7 @@ TEXT(command)
 	len = str_visible(buf, size, r->row.ident.command);
 	if (r->row.ident.command_cut && len + 4 <= size)
 		memcpy(buf + len, "\xe2\x80\xa6", 4);
+	return buf;
 }
 
 JSON(command)
@@ -149,10 +155,11 @@ TEXT(uptime)
 	static uint64_t span_seconds;
 	uint64_t up = view_uptime_ns(v, r);
 
+	NO_BUFFER;
 	if (up < NS_PER_SEC || up / NS_PER_SEC != span_seconds)
 		clock_span(up, span);
 	span_seconds = up / NS_PER_SEC;
-	str_copy(buf, size, up ? span : "-");
+	return up ? span : "-";
 }
 
 JSON(uptime)
@@ -169,7 +176,7 @@ JSON(last_seen)
 TEXT(restarts)
 {
 	UNUSED(v);
-	put_number(buf, size, r->row.life.restarts, "");
+	return put_number(buf, size, r->row.life.restarts, "");
 }
 
 JSON(restarts)
@@ -202,7 +209,8 @@ JSON(exit_signal)
 TEXT(service)
 {
 	UNUSED(v);
-	str_copy(buf, size, pt_service_label(r->row.ident.service));
+	NO_BUFFER;
+	return pt_service_label(r->row.ident.service);
 }
 
 JSON(service)
@@ -220,10 +228,7 @@ static bool sampled(const struct view_row *r)
 TEXT(cpu)
 {
 	UNUSED(v);
-	if (sampled(r))
-		put_tenths(buf, size, r->row.health.cpu_permille, "%");
-	else
-		str_copy(buf, size, "-");
+	return sampled(r) ? put_tenths(buf, size, r->row.health.cpu_permille, "%") : "-";
 }
 
 JSON(cpu)
@@ -234,10 +239,9 @@ JSON(cpu)
 
 TEXT(memory)
 {
-	char bytes[24];
-
 	UNUSED(v);
-	str_copy(buf, size, sampled(r) ? story_bytes(r->row.health.memory_bytes, bytes) : "-");
+	(void)size; /* COLUMN_TEXT_MAX */
+	return sampled(r) ? story_bytes(r->row.health.memory_bytes, buf) : "-";
 }
 
 JSON(memory)
@@ -337,7 +341,6 @@ void columns_add(struct table *t, const struct view *v, const struct view_row *r
 	for (const struct column *c = columns; c->key; c++) {
 		if (!(c->sets & set))
 			continue;
-		c->text(v, r, text, sizeof(text));
-		table_cell(t, text, c->right, c->colour ? c->colour(r) : TERM_PLAIN);
+		table_cell(t, c->text(v, r, text, sizeof(text)), c->right, c->colour ? c->colour(r) : TERM_PLAIN);
 	}
 }

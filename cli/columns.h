@@ -24,7 +24,8 @@ struct column {
 	const char *title; /* in text, NULL: JSON only */
 	unsigned sets;	   /* text tables that show it */
 	bool right;	   /* numbers line up on the right */
-	void (*text)(const struct view *v, const struct view_row *r, char *buf, size_t size);
+	/* The cell: its own text, or put into buf. */
+	const char *(*text)(const struct view *v, const struct view_row *r, char *buf, size_t size);
 	cJSON *(*json)(const struct view *v, const struct view_row *r); /* NULL: text only */
 	enum term_colour (*colour)(const struct view_row *r);		/* NULL: plain */
 };

@@ -81,7 +81,7 @@ static bool note_row(struct table *t)
 
 bool table_cell(struct table *t, const char *text, bool right, enum term_colour colour)
 {
-	size_t bytes = strnlen(text, UINT16_MAX - 1), columns = utf8_columns(text);
+	size_t bytes = strnlen(text, UINT16_MAX - 1), columns = utf8_columns(text, bytes);
 	size_t *width = &t->width[t->n % t->per_row];
 	struct cell c = { (uint16_t)bytes, (uint16_t)columns, right, (uint8_t)colour };
 

@@ -2,6 +2,7 @@
 #include "cli/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 struct range {
 	uint32_t first, last;
@@ -103,21 +104,24 @@ static size_t columns_of(const char *s, size_t len)
 	return is_in(wide, sizeof(wide) / sizeof(wide[0]), c) ? 2 : 1;
 }
 
-size_t utf8_columns(const char *s)
+size_t utf8_columns(const char *s, size_t bytes)
 {
-	size_t n = 0;
+	size_t i = 0, n = 0;
 
-	for (;;) {
-		size_t len;
-
-		for (; (signed char)*s > 0; s++) /* ASCII, which most texts are, is quick */
-			n++;
-		if (!*s)
-			return n;
-		len = utf8_length(s);
-		n += columns_of(s, len);
-		s += len ? len : 1;
+	for (uint64_t v; i + sizeof(v) <= bytes; i += sizeof(v)) { /* ASCII, which most texts are, is quick */
+		memcpy(&v, s + i, sizeof(v));
+		if (v & UINT64_MAX / 0xff * 0x80)
+			break;
 	}
+	while (i < bytes && (signed char)s[i] > 0)
+		i++;
+	for (n = i; i < bytes;) {
+		size_t len = utf8_length(s + i);
+
+		n += columns_of(s + i, len);
+		i += len ? len : 1;
+	}
+	return n;
 }
 
 size_t utf8_bytes(const char *s, size_t columns)

@@ -82,7 +82,7 @@ static bool is_log_blocked(const struct instance *in, const struct view *v, cons
 int view_read(const struct instance *in, struct view *v, uint32_t slot, struct view_row *ret)
 {
 	const struct pt_life *l = &ret->row.life;
-	int r = pt_read(in->pt, slot, &ret->row);
+	int r = pt_read_blocks(in->pt, slot, PT_BLOCK_HEALTH | PT_BLOCK_LOG, &ret->row);
 
 	if (r < 0 && r != -ENOENT)
 		v->unreadable++;

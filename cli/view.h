@@ -18,7 +18,7 @@
 #include "shm/table.h"
 
 struct view_row {
-	struct pt_row row;
+	struct pt_row row; /* without its exit block, which is the daemons' own */
 	bool gone; /* the table says that it has a process, but there is none */
 	bool log_blocked; /* it runs, its output pipe is full, and nobody empties it: it waits when it writes */
 };

@@ -66,17 +66,19 @@ static bool health_is_sane(const struct pt_health *h, uint32_t gen)
 	       memchr(h->registry_endpoint, 0, sizeof(h->registry_endpoint));
 }
 
-/* The blocks of the other daemons may lag behind the row's incarnation, or be nonsense: then they say nothing yet. */
+/* The blocks of the other daemons may lag behind the row's incarnation, or be nonsense: then they say nothing yet, all zero. So are those that were not
+ * asked for. */
 static void read_others(const struct pt *pt, uint32_t slot, uint32_t gen, unsigned blocks, struct pt_row *row)
 {
-	if ((blocks & PT_BLOCK_HEALTH) && (latch_load(seg_at(pt, SEG_HEALTHS, slot), &row->health, sizeof(row->health)) < 0 ||
-					   !health_is_sane(&row->health, gen)))
+	if (!(blocks & PT_BLOCK_HEALTH) || latch_load(seg_at(pt, SEG_HEALTHS, slot), &row->health, sizeof(row->health)) < 0 ||
+	    !health_is_sane(&row->health, gen))
 		memset(&row->health, 0, sizeof(row->health));
-	if ((blocks & PT_BLOCK_LOG) && (latch_load(seg_at(pt, SEG_LOGS, slot), &row->log, sizeof(row->log)) < 0 || row->log.gen != gen ||
-					row->log.state >= PT_LOG_MAX))
+	if (!(blocks & PT_BLOCK_LOG) || latch_load(seg_at(pt, SEG_LOGS, slot), &row->log, sizeof(row->log)) < 0 || row->log.gen != gen ||
+	    row->log.state >= PT_LOG_MAX)
 		memset(&row->log, 0, sizeof(row->log));
-	if ((blocks & PT_BLOCK_EXIT) && (latch_load(seg_at(pt, SEG_EXITS, slot), &row->exit, sizeof(row->exit)) < 0 ||
-					 row->exit.gen != gen || row->exit.pid < 0)) {
+	if (!(blocks & PT_BLOCK_EXIT) || latch_load(seg_at(pt, SEG_EXITS, slot), &row->exit, sizeof(row->exit)) < 0) {
+		memset(&row->exit, 0, sizeof(row->exit));
+	} else if (row->exit.gen != gen || row->exit.pid < 0) {
 		uint32_t held = row->exit.held;
 
 		memset(&row->exit, 0, sizeof(row->exit));
@@ -93,7 +95,6 @@ int pt_read_blocks(const struct pt *pt, uint32_t slot, unsigned blocks, struct p
 
 		if (!(gen & 1))
 			return -ENOENT;
-		memset(&row, 0, sizeof(row));
 		row.slot = slot;
 		row.gen = gen;
 		if (latch_load(seg_at(pt, SEG_IDENTS, slot), &row.ident, sizeof(row.ident)) < 0 ||

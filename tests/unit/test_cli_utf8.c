@@ -30,7 +30,7 @@ static const struct {
 START_TEST(columns)
 {
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		ck_assert_msg(utf8_columns(texts[i].text) == texts[i].columns, "%zu: \"%s\" takes %zu", i, texts[i].text, utf8_columns(texts[i].text));
+		ck_assert_msg(utf8_columns(texts[i].text, strlen(texts[i].text)) == texts[i].columns, "%zu: \"%s\" takes %zu", i, texts[i].text, utf8_columns(texts[i].text, strlen(texts[i].text)));
 }
 END_TEST
 
