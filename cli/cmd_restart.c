@@ -1,4 +1,5 @@
 /* tend restart, and tend restart-agent for those who know the reference. */
+#include "cli/acts.h"
 #include "cli/conf.h"
 #include "cli/daemons.h"
 #include "cli/opts.h"
@@ -6,18 +7,19 @@
 #include "cli/registry.h"
 #include "cli/request.h"
 
-static int read_options(const struct command *self, int argc, char **argv, struct request *q, bool one, bool *reset)
+static int read_options(const struct command *self, int argc, char **argv, struct request *q, bool one, bool *reset, bool *json)
 {
-	static const struct option options[] = { { "timeout", required_argument, NULL, 't' }, { "reset-config", no_argument, NULL, 'r' }, { 0 } },
-		of_one[] = { { "timeout", required_argument, NULL, 't' }, { 0 } };
+	static const struct option options[] = { { "timeout", required_argument, NULL, 't' }, { "reset-config", no_argument, NULL, 'r' },
+		{ "json", no_argument, NULL, 'j' }, { 0 } },
+		of_one[] = { { "timeout", required_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 	uint64_t ms;
 	int opt;
 
 	while ((opt = opts_next(self, argc, argv, one ? of_one : options)) >= 0) {
-		if (opt == 'r') {
-			*reset = true;
+		*reset = *reset || opt == 'r';
+		*json = *json || opt == 'j';
+		if (opt != 't')
 			continue;
-		}
 		if (!opts_duration("--timeout", optarg, UINT32_MAX, &ms))
 			return OPT_BAD;
 		q->like.flags |= PT_FLAG_TIMEOUT;
@@ -50,17 +52,19 @@ static int restart_registry(bool reset)
 static int restart(const struct command *self, int argc, char **argv, bool one)
 {
 	struct request q = { .like = { .kind = PT_COMMAND_RESTART }, .doing = "restarting", .done = "restarted" };
-	bool reset = false;
-	int opt = read_options(self, argc, argv, &q, one, &reset);
+	bool reset = false, json = false;
+	int opt = read_options(self, argc, argv, &q, one, &reset, &json);
 
 	if (opt != OPT_END)
 		return opts_status(opt);
 	if (one && !opts_operands(argc, 1, "NAME"))
 		return EXIT_MISUSE;
+	if (reset && optind < argc)
+		return out_misuse("--reset-config is for the registry: without names");
+	if (json)
+		acts_begin();
 	if (optind == argc)
 		return restart_registry(reset);
-	if (reset)
-		return out_misuse("--reset-config is for the registry: without names");
 	return request_run(&q, argv + optind, (size_t)(argc - optind));
 }
 
@@ -77,13 +81,14 @@ static int run_agent(const struct command *self, int argc, char **argv)
 const struct command cmd_restart = {
 	.name = "restart",
 	.summary = "stop and start again; without names the registry",
-	.usage = "NAME... [--timeout SECONDS]\n[--reset-config]",
+	.usage = "NAME... [--timeout SECONDS] [--json]\n[--reset-config] [--json]",
 	.help = "A process runs again as it was started: command, environment, folder. One that rests\n"
 		"or waits to be restarted is started now. Without names it is the registry, at the\n"
 		"address and with the database that it had; if none runs, one is started.\n"
 		"\n"
 		"  --timeout SECONDS  how long it may take to end before it is killed\n"
 		"  --reset-config     the registry at what the configuration says now\n"
+		"  --json             one JSON document that tells what became of each\n"
 		"\n"
 		"Examples:\n"
 		"  tend restart web 'api-*'\n",
@@ -93,9 +98,10 @@ const struct command cmd_restart = {
 const struct command cmd_restart_agent = {
 	.name = "restart-agent",
 	.summary = "the same for one process",
-	.usage = "NAME [--timeout SECONDS]",
+	.usage = "NAME [--timeout SECONDS] [--json]",
 	.help = "As tend restart NAME.\n"
 		"\n"
-		"  --timeout SECONDS  how long it may take to end before it is killed\n",
+		"  --timeout SECONDS  how long it may take to end before it is killed\n"
+		"  --json             one JSON document that tells what became of it\n",
 	.run = run_agent,
 };

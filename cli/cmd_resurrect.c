@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/acts.h"
 #include "cli/ask.h"
 #include "cli/daemons.h"
 #include "cli/opts.h"
@@ -70,6 +71,7 @@ static int carry_out(struct instance *in, struct ask **a, size_t n)
 	}
 	if (r < 0)
 		return out_fail("%s", f.text);
+	acts_daemons(started ? "started" : "running");
 	if (started)
 		printf("the daemons are started\n");
 	else
@@ -102,19 +104,28 @@ int resurrect_run(void)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { 0 } };
-	int opt = opts_next(self, argc, argv, options);
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	bool json = false;
+	int opt;
 
+	while ((opt = opts_next(self, argc, argv, options)) >= 0)
+		json = true;
 	if (opt != OPT_END)
 		return opts_status(opt);
-	return opts_operands(argc, 0, "") ? resurrect_run() : EXIT_MISUSE;
+	if (!opts_operands(argc, 0, ""))
+		return EXIT_MISUSE;
+	if (json)
+		acts_begin();
+	return resurrect_run();
 }
 
 const struct command cmd_resurrect = {
 	.name = "resurrect",
 	.summary = "start the daemons, and again what was up when the instance last ran",
-	.usage = "",
+	.usage = "[--json]",
 	.help = "The same as tend start without operands. For the time after a reboot, or after tend\n"
-		"stop without names.\n",
+		"stop without names.\n"
+		"\n"
+		"  --json  one JSON document that tells what became of each\n",
 	.run = run,
 };

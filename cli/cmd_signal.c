@@ -1,16 +1,20 @@
 /* tend signal */
 #include "base/str.h"
+#include "cli/acts.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/request.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { 0 } };
-	struct request q = { .like = { .kind = PT_COMMAND_SIGNAL }, .doing = "signalling" };
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	struct request q = { .like = { .kind = PT_COMMAND_SIGNAL }, .doing = "signalling", .result = "signalled" };
 	char name[24], done[40];
-	int opt = opts_next(self, argc, argv, options), signo;
+	bool json = false;
+	int opt, signo;
 
+	while ((opt = opts_next(self, argc, argv, options)) >= 0)
+		json = true;
 	if (opt != OPT_END)
 		return opts_status(opt);
 	if (!opts_operands(argc, 2, argc - optind == 1 ? "SIGNAL" : "NAME and SIGNAL"))
@@ -20,15 +24,19 @@ static int run(const struct command *self, int argc, char **argv)
 	q.like.signo = (uint8_t)signo;
 	snprintf(done, sizeof(done), "%s sent", str_signal_name(signo, name));
 	q.done = done;
+	if (json)
+		acts_begin();
 	return request_run(&q, argv + optind, 1);
 }
 
 const struct command cmd_signal = {
 	.name = "signal",
 	.summary = "send a signal to a process",
-	.usage = "NAME SIGNAL",
+	.usage = "NAME SIGNAL [--json]",
 	.help = "The process itself gets it, not its children. What the process makes of it is its\n"
 		"own affair: if it ends, its restart policy applies.\n"
+		"\n"
+		"  --json  one JSON document that tells what became of it\n"
 		"\n"
 		"Examples:\n"
 		"  tend signal web HUP\n",

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/acts.h"
 #include "cli/ask.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -121,6 +122,7 @@ static int stop_everything(struct instance *in, const struct view *v, struct sto
 		return status;
 	if (shutdown_all(in, &f) < 0)
 		return out_fail("%s", f.text);
+	acts_daemons("ended");
 	printf("the daemons have ended\n");
 	return EXIT_OK;
 }
@@ -130,11 +132,13 @@ static int stop(char **names, size_t n, struct stop *s)
 	struct instance in = INSTANCE_NONE;
 	struct view v = { 0 };
 	struct fault f = { "" };
-	int r = instance_open(&in, PT_CLIENT, &f), status;
+	int r = instance_open(&in, PT_CLIENT, &f), status = EXIT_FAIL;
 
-	if (r == -ENOENT)
-		status = n ? out_fail("no process is called %s: no instance of tend runs here", names[0])
-			   : out_fail("nothing is running");
+	if (r == -ENOENT && n)
+		for (size_t i = 0; i < n; i++)
+			status = pick_nowhere(names[i]);
+	else if (r == -ENOENT)
+		status = out_fail("nothing is running");
 	else if (r < 0)
 		status = out_fail("%s", f.text);
 	else if (view_load(&in, &v) < 0)
@@ -149,10 +153,12 @@ static int stop(char **names, size_t n, struct stop *s)
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "force", no_argument, NULL, 'f' },
-		{ "timeout", required_argument, NULL, 't' }, { "agent", required_argument, NULL, 'a' }, { 0 } };
+		{ "timeout", required_argument, NULL, 't' }, { "agent", required_argument, NULL, 'a' },
+		{ "json", no_argument, NULL, 'j' }, { 0 } };
 	char **names = calloc((size_t)argc + 1, sizeof(*names));
 	struct stop s = { 0 };
 	uint64_t ms = 0;
+	bool json = false;
 	size_t n = 0;
 	int opt, status;
 
@@ -161,6 +167,8 @@ static int run(const struct command *self, int argc, char **argv)
 	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
 		if (opt == 'f')
 			s.flags |= PT_FLAG_FORCE;
+		else if (opt == 'j')
+			json = true;
 		else if (opt == 'a')
 			names[n++] = optarg;
 		else if (opts_duration("--timeout", optarg, UINT32_MAX, &ms))
@@ -173,6 +181,8 @@ static int run(const struct command *self, int argc, char **argv)
 	s.timeout_ms = (uint32_t)ms;
 	for (int i = optind; opt == OPT_END && i < argc; i++)
 		names[n++] = argv[i];
+	if (opt == OPT_END && json)
+		acts_begin();
 	status = opt == OPT_END ? stop(names, n, &s) : opts_status(opt);
 	free(names);
 	return status;
@@ -181,7 +191,7 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_stop = {
 	.name = "stop",
 	.summary = "stop processes; without names everything, and then the daemons",
-	.usage = "[NAME...] [--agent NAME] [--force] [--timeout SECONDS]",
+	.usage = "[NAME...] [--agent NAME] [--force] [--timeout SECONDS] [--json]",
 	.help = "Each process with all its children is asked to end (SIGTERM, or its own stop\n"
 		"signal); what is left after the timeout is killed. A named process stays down until\n"
 		"it is started again. What stops because everything does is started again by tend\n"
@@ -191,6 +201,7 @@ const struct command cmd_stop = {
 		"  --force            kill at once\n"
 		"  --timeout SECONDS  how long to wait before killing (default: the process's own, 30\n"
 		"                     unless chosen); 0 kills at once\n"
+		"  --json             one JSON document that tells what became of each\n"
 		"\n"
 		"Examples:\n"
 		"  tend stop web 'api-*'\n"

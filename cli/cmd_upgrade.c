@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/pidref.h"
 #include "base/procfs.h"
+#include "cli/acts.h"
 #include "cli/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -160,21 +161,6 @@ static void tell_plan(const struct upgrade *u)
 		printf("  table     is made again\n");
 }
 
-static int check(struct upgrade *u)
-{
-	struct fault f = { "" };
-
-	if (obstacle(u, &f) < 0)
-		return out_fail("%s", f.text);
-	if (all_current(u)) {
-		printf("the daemons run this build (%s) already\n", TEND_VERSION);
-		return EXIT_OK;
-	}
-	printf("tend upgrade would move the instance to version %s; processes run on\n", TEND_VERSION);
-	tell_plan(u);
-	return EXIT_OK;
-}
-
 /* Until every role is held by its new program. */
 static int await(struct upgrade *u, pid_t guardian, struct fault *f)
 {
@@ -233,20 +219,28 @@ static size_t count_up(void)
 	return up;
 }
 
-static int upgrade(struct upgrade *u)
+static int check_or_upgrade(struct upgrade *u, bool only_check)
 {
 	struct fault f = { "" };
 	size_t up;
 
 	if (obstacle(u, &f) < 0)
 		return out_fail("%s", f.text);
-	if (all_current(u) && !u->started) {
+	if (all_current(u) && (only_check || !u->started)) {
+		acts_daemons("current");
 		printf("the daemons run this build (%s) already\n", TEND_VERSION);
+		return EXIT_OK;
+	}
+	if (only_check) {
+		acts_daemons("outdated");
+		printf("tend upgrade would move the instance to version %s; processes run on\n", TEND_VERSION);
+		tell_plan(u);
 		return EXIT_OK;
 	}
 	if (!all_current(u) && ask_guardian(u, &f) < 0)
 		return out_fail("%s", f.text);
 	up = count_up();
+	acts_daemons("upgraded");
 	printf("the daemons run version %s now; %zu process%s ran on\n", TEND_VERSION, up, up == 1 ? "" : "es");
 	return EXIT_OK;
 }
@@ -280,20 +274,22 @@ static int carry_out(struct upgrade *u, bool only_check)
 	if (turn < 0)
 		return out_fail("%s", f.text);
 	look(u);
-	status = only_check ? check(u) : upgrade(u);
+	status = check_or_upgrade(u, only_check);
 	io_close(&turn);
 	return status;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "check", no_argument, NULL, 'c' }, { 0 } };
+	static const struct option options[] = { { "check", no_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 	struct upgrade *u;
-	bool only_check = false;
+	bool only_check = false, json = false;
 	int opt, status;
 
-	while ((opt = opts_next(self, argc, argv, options)) >= 0)
-		only_check = true;
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		only_check = only_check || opt == 'c';
+		json = json || opt == 'j';
+	}
 	if (opt != OPT_END)
 		return opts_status(opt);
 	if (!opts_operands(argc, 0, ""))
@@ -301,6 +297,8 @@ static int run(const struct command *self, int argc, char **argv)
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return out_fail("out of memory");
+	if (json)
+		acts_begin();
 	u->home = (struct home)HOME_INIT;
 	status = carry_out(u, only_check);
 	home_close(&u->home);
@@ -311,12 +309,13 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_upgrade = {
 	.name = "upgrade",
 	.summary = "move the running daemons to this build; processes run on",
-	.usage = "[--check]",
+	.usage = "[--check] [--json]",
 	.help = "Run it with the new tend, after installing over the old files or elsewhere. The guardian\n"
 		"goes on as the new program and replaces the other daemons one after the other. No\n"
 		"process is touched, no output and no exit status is lost. Going back is the same with\n"
 		"the old tend.\n"
 		"\n"
-		"  --check  say what would happen, and whether it can\n",
+		"  --check  say what would happen, and whether it can\n"
+		"  --json   one JSON document that tells what was done\n",
 	.run = run,
 };

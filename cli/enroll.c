@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "cli/acts.h"
 #include "cli/daemons.h"
 #include "cli/out.h"
 #include "cli/story.h"
@@ -136,6 +137,8 @@ static int tell_result(const struct entrant *e, size_t n, unsigned timeout_s, co
 {
 	size_t registered = count(e, n, REGISTERED), waiting = count(e, n, WAITING);
 
+	for (size_t i = 0; i < n; i++)
+		acts_registered(e[i].name, e[i].fate == REGISTERED);
 	for (size_t i = 0; i < n; i++)
 		if (e[i].fate == REGISTERED)
 			printf("%s: registered\n", e[i].name);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/acts.h"
 #include "cli/cmd.h"
 #include "cli/like.h"
 #include "cli/out.h"
@@ -139,5 +140,5 @@ int main(int argc, char **argv)
 	if (!c)
 		return out_finish(unknown(argv[1]));
 	out_command(c);
-	return out_finish(c->run(c, argc - 1, argv + 1));
+	return out_finish(acts_finish(c->name, c->run(c, argc - 1, argv + 1)));
 }

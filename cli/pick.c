@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "cli/acts.h"
 #include "cli/group.h"
 #include "cli/like.h"
 #include "cli/out.h"
@@ -21,9 +22,16 @@ int pick_unknown(const struct view *v, const char *name)
 {
 	const char *like = pick_like(v, name);
 
+	acts_note(name, "unknown", 0, "no process has this name");
 	if (like)
 		return out_fail("no process is called %s; did you mean %s?", name, like);
 	return out_fail("no process is called %s; \"tend status\" lists them", name);
+}
+
+int pick_nowhere(const char *name)
+{
+	acts_note(name, "unknown", 0, "no instance of tend runs here");
+	return out_fail("no process is called %s: no instance of tend runs here", name);
 }
 
 static bool has(struct view_row *const *rows, size_t n, const struct view_row *r)
@@ -74,6 +82,7 @@ size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view
 
 		if (pick_is_pattern(names[i])) {
 			if (add_matching(v, names[i], ret, &found) == 0) {
+				acts_note(names[i], "unknown", 0, "no process matches");
 				if (group_is(names[i]))
 					group_empty(names[i]);
 				else

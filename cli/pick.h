@@ -18,5 +18,7 @@ bool pick_is_pattern(const char *name);
 const char *pick_like(const struct view *v, const char *name);
 /* "no process is called NAME", and what was perhaps meant. Returns EXIT_FAIL. */
 int pick_unknown(const struct view *v, const char *name);
+/* The same where there is no table. */
+int pick_nowhere(const char *name);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "cli/acts.h"
 #include "cli/ask.h"
 #include "cli/out.h"
 #include "cli/probe.h"
@@ -172,6 +173,7 @@ static bool launch(struct instance *in, const struct cliconf *c, struct registry
 	if (!write_url(in, r) || !wait_ready(in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)))
 		return false;
 	printf("registry: %s at %s (pid %d)\n", r->started ? "started" : "already running", r->url, a.answer.pid);
+	acts_note(REGISTRY_NAME, r->started ? "started" : "already_running", a.answer.pid, NULL);
 	return true;
 }
 
@@ -189,6 +191,7 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 		if (!wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT))) /* it may have come up with the daemons, just now */
 			return false;
 		printf("registry: already running at %s (pid %d)\n", r.url, row.life.pid);
+		acts_note(REGISTRY_NAME, "already_running", row.life.pid, NULL);
 		*ret = r;
 		return true;
 	}
@@ -235,6 +238,7 @@ bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
 		return registry_ensure(in, c, &r);
 	if (!send_one(in, PT_COMMAND_RESTART, "restarting", &pid))
 		return false;
+	acts_note(REGISTRY_NAME, "restarted", pid, NULL);
 	if (!read_url(in, &r)) {
 		printf("registry: restarted (pid %d)\n", pid);
 		return true;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/acts.h"
 #include "cli/out.h"
 
 /* The spawner's sentence, or at least the system's. */
@@ -16,6 +17,7 @@ static void complain(const struct ask *a)
 
 	if (!text[0])
 		text = strerror(a->answer.code < 0 && a->answer.code > -4096 ? -a->answer.code : EIO);
+	acts_note(a->req.name, "failed", a->answer.pid, text);
 	if (strncmp(text, a->req.name, len) == 0 &&
 		(text[len] == ':' || text[len] == ' ')) /* it begins with the name already */
 		out_fail("%s", text);
@@ -45,7 +47,10 @@ size_t report_starts(const struct ask *a, size_t n)
 			complain(&a[i]);
 			bad++;
 		} else {
-			print_with_pid(&a[i], a[i].answer.code == -EALREADY ? "already running" : "started");
+			bool before = a[i].answer.code == -EALREADY;
+
+			print_with_pid(&a[i], before ? "already running" : "started");
+			acts_note(a[i].req.name, before ? "already_running" : "started", a[i].answer.pid, NULL);
 		}
 	}
 	return bad;
@@ -77,16 +82,19 @@ int report_stops(const struct instance *in, const struct ask *a, size_t n)
 			status = EXIT_FAIL;
 		} else if (a[i].answer.code == -EALREADY) {
 			printf("%s: not running\n", a[i].req.name);
+			acts_note(a[i].req.name, "not_running", 0, NULL);
 		} else if (a[i].answer.detail == 1) {
 			print_killed(in, &a[i]);
+			acts_note(a[i].req.name, "killed", a[i].answer.pid, NULL);
 		} else {
 			printf("%s: stopped\n", a[i].req.name);
+			acts_note(a[i].req.name, "stopped", a[i].answer.pid, NULL);
 		}
 	}
 	return status;
 }
 
-int report_done(const struct ask *a, size_t n, const char *done)
+int report_done(const struct ask *a, size_t n, const char *done, const char *result)
 {
 	int status = EXIT_OK;
 
@@ -96,6 +104,7 @@ int report_done(const struct ask *a, size_t n, const char *done)
 			status = EXIT_FAIL;
 		} else {
 			print_with_pid(&a[i], done);
+			acts_note(a[i].req.name, result, a[i].answer.pid, NULL);
 		}
 	}
 	return status;

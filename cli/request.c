@@ -25,7 +25,7 @@ static int send_all(struct instance *in, const struct request *q, const char *co
 		a[i].req = q->like;
 		str_copy(a[i].req.name, sizeof(a[i].req.name), names[i]);
 	}
-	status = ask_all(in, a, n, &patience, &f) < 0 ? out_fail("%s", f.text) : report_done(a, n, q->done);
+	status = ask_all(in, a, n, &patience, &f) < 0 ? out_fail("%s", f.text) : report_done(a, n, q->done, q->result ? q->result : q->done);
 	free(a);
 	return status;
 }
@@ -65,11 +65,14 @@ static int send_stored(const struct request *q, char **names, size_t n)
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
 	bool started = false;
+	size_t unknown = 0;
 	int status;
 
 	for (size_t i = 0; i < n; i++)
 		if (pick_is_pattern(names[i]) || !detail_is_stored(names[i]))
-			return out_fail("no process is called %s: no instance of tend runs here", names[i]);
+			unknown += pick_nowhere(names[i]) != EXIT_OK;
+	if (unknown)
+		return EXIT_FAIL;
 	if (q->like.kind == PT_COMMAND_SIGNAL)
 		return out_fail("%s does not run", names[0]);
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || daemons_ensure(&in.home, &started, &f) < 0 ||

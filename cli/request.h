@@ -11,6 +11,7 @@ struct request {
 	struct pt_request like; /* everything but the name */
 	const char *doing;	/* "restarting" */
 	const char *done;	/* "restarted" */
+	const char *result;	/* the same in one word, for --json; NULL: done is one */
 };
 
 /* Returns an exit status; everything is said. */

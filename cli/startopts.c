@@ -170,7 +170,7 @@ static bool read_cwd(struct startopts *o, const char *text)
 }
 
 
-enum { BACKGROUND = 256, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, SEPARATE_STDERR, LOG_SIZE, LOG_AGE,
+enum { BACKGROUND = 256, JSON, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, SEPARATE_STDERR, LOG_SIZE, LOG_AGE,
 	LOG_KEEP, LOG_KEEP_AGE, LOG_KEEP_BYTES, HEALTH, GROUP,
 	REGISTRY_ONLY, NO_REGISTRY, CONFIG /* + enum conf_key; the last */ };
 
@@ -245,7 +245,7 @@ static bool take(struct startopts *o, int opt, char *value)
 		o->conf[opt - CONFIG] = value ? value : "true";
 		return true;
 	}
-	o->shaped = o->shaped || (opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY);
+	o->shaped = o->shaped || (opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY && opt != JSON);
 	o->policy_given = o->policy_given || opt == RESTART;
 	switch (opt) {
 	case REGISTRY_ONLY:
@@ -256,6 +256,9 @@ static bool take(struct startopts *o, int opt, char *value)
 		return true;
 	case BACKGROUND:
 		o->background = true;
+		return true;
+	case JSON:
+		o->json = true;
 		return true;
 	case NAME:
 		return read_name(o, value);
@@ -305,6 +308,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 {
 	static const struct option options[] = {
 		{ "background", no_argument, NULL, BACKGROUND },
+		{ "json", no_argument, NULL, JSON },
 		{ "name", required_argument, NULL, NAME },
 		{ "restart", required_argument, NULL, RESTART },
 		{ "env", required_argument, NULL, ENV },

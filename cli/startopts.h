@@ -14,6 +14,7 @@
 
 struct startopts {
 	bool background;
+	bool json; /* tell what was done by a document (cli/acts.h) */
 	bool registry_only, no_registry;
 	const char *conf[CONF_KEYS]; /* the configuration's options, as typed; NULL = not given */
 	bool policy_given;

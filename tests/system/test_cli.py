@@ -101,7 +101,8 @@ def test_events_and_why(tend):
     assert {event["name"] for event in tend.events()} >= {"a", "b"}
     assert [event["time"] for event in tend.events()] == sorted(event["time"] for event in tend.events())
     lines = tend.run("events", "a").stdout.splitlines()
-    assert [line.split(" ", 1)[1] for line in lines[: len(events)]] == [event["text"] for event in events]
+    shown = iter(line.split(" ", 1)[1] for line in lines)  # what came meanwhile, from a slower daemon, stands among them
+    assert all(event["text"] in shown for event in events), (lines, events)
     text = tend.run("why", "a").stdout
     assert text.startswith("a: failed") and "exited with status 3" in text and "Next: Nothing by itself." in text
     assert "If it fails it is started again" in tend.run("why", "b").stdout

@@ -21,7 +21,7 @@ CASES = [
     (["tend", "stop", ""], {"alpha", "beta", "@web"}, {"--force"}),
     (["tend", "stop", "al"], {"alpha"}, {"beta"}),
     (["tend", "stop", "@"], {"@web"}, {"alpha"}),
-    (["tend", "stop", "--"], {"--force", "--timeout", "--agent", "--quiet", "--help"}, {"--json"}),
+    (["tend", "stop", "--"], {"--force", "--timeout", "--agent", "--quiet", "--help", "--json"}, {"--reset-config"}),
     (["tend", "start", "--restart", ""], {"no", "on-failure", "always"}, {"--name"}),
     (["tend", "logs", "--level", "WA"], {"WARNING"}, {"INFO"}),
     (["tend", "wait", "alpha", "--for", ""], {"running", "stopped", "healthy"}, set()),

@@ -32,6 +32,16 @@ COMMANDS = [
     (["logs"], "log", True),
     (["logs", "size"], "log_size", True),
     (["logs", "--verify"], "log_verify", True),
+    (["start", "a", "dead", "/nonexistent", "--background"], "acts", False),
+    (["resurrect"], "acts", False),
+    (["signal", "a", "WINCH"], "acts", False),
+    (["restart", "a", "dead"], "acts", False),
+    (["restart-agent", "a"], "acts", False),
+    (["upgrade", "--check"], "acts", False),
+    (["upgrade"], "acts", False),
+    (["stop", "a", "nosuch*"], "acts", False),
+    (["remove", "a", "nosuch"], "acts", False),
+    (["stop"], "acts", False),
 ]
 
 
@@ -70,6 +80,7 @@ def test_output_is_as_described(tend):
         tend.wait(name, "stopped")
     tend.run("remove", "gone")
     tend.wait_log("a", "ERROR")
+    assert json.loads(tend.run("status", "--json").stdout)["agents"]["a"]["group"] == "g"
     for command, name, lines in COMMANDS:
         text = tend.run(*command, "--json", check=False).stdout
         documents = [json.loads(line) for line in text.splitlines()] if lines else [json.loads(text)]
@@ -79,7 +90,6 @@ def test_output_is_as_described(tend):
     text = tend.run("logs-aggregator", "--stats", "--format", "json").stdout
     for line in text.splitlines():
         validator("log_stats").validate(json.loads(line))
-    assert json.loads(tend.run("status", "--json").stdout)["agents"]["a"]["group"] == "g"
 
 
 def test_every_command_that_knows_json_is_described(tend):

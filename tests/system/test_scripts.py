@@ -10,7 +10,7 @@ from common import start
 from harness import TEND_BIN, TOP, helper
 
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (TOP / "docs/scripts.md").read_text(), re.M | re.S)
-SAYS = [["web is up", "and has been seen to be"], ["1 restart"], ["status 1", "status 3"], [r"web has run 1 times, last as a live process"], ["web runs again"],
+SAYS = [["web is up", "and has been seen to be"], ["1 restart"], [r"\('web', 'restarted'\)"], ["status 1", "status 3"], [r"web has run 1 times, last as a live process"], ["web runs again"],
         [r'tend_process_up\{.*web.*\} 1']]  # fmt: skip
 
 

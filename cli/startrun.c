@@ -1,0 +1,172 @@
+/* cli/startrun.c - a planned start is carried out (cli/startrun.h). */
+#include "cli/startrun.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/acts.h"
+#include "cli/daemons.h"
+#include "cli/enroll.h"
+#include "cli/foreground.h"
+#include "cli/livelog.h"
+#include "cli/out.h"
+#include "cli/registry.h"
+#include "cli/report.h"
+#include "cli/shutdown.h"
+#include "cli/term.h"
+
+/* What of it this command has really started. */
+static bool list_started(const struct plan *p, struct foreground *fg, const struct registry *reg)
+{
+	fg->name = calloc(p->n + 1, sizeof(*fg->name));
+	for (size_t i = 0; fg->name && i < p->n; i++)
+		if (p->ask[i].answer.code == 0)
+			memcpy(fg->name[fg->n++], p->ask[i].req.name, NAME_MAX_BYTES);
+	fg->agents = fg->n;
+	if (fg->name && reg->started)
+		str_copy(fg->name[fg->n++], NAME_MAX_BYTES, REGISTRY_NAME);
+	return fg->name != NULL;
+}
+
+static int stay(struct instance *in, const struct plan *p, struct foreground *fg, const struct registry *reg)
+{
+	int status = EXIT_OK;
+
+	if (!list_started(p, fg, reg))
+		return out_fail("out of memory");
+	if (fg->n)
+		status = foreground_run(in, fg);
+	free(fg->name);
+	return status;
+}
+
+/* No registry: take away what of tend was started for it. */
+static int abandon(struct instance *in, const struct foreground *fg)
+{
+	struct ask stop = { 0 };
+	struct ask_patience patience = { .doing = "stopping" };
+	struct pt_row row;
+	struct fault f = { "" };
+
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0) {
+		ask_fill(&stop, PT_COMMAND_STOP, REGISTRY_NAME, 0);
+		(void)ask_all(in, &stop, 1, &patience, &f);
+	}
+	if (fg->own_daemons && shutdown_idle(in, &f) < 0)
+		out_fail("%s", f.text);
+	return EXIT_FAIL;
+}
+
+/* The registry, where one is wanted; ret_url stays empty without. False: said. */
+static bool prepare_registry(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c, struct registry *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!o->registry_only && (!plan_has_agents(p) || o->no_registry || registry_is_off()))
+		return true;
+	if (!registry_ensure(in, c, ret))
+		return false;
+	return !plan_has_agents(p) || plan_tell(p, o, registry_variables(ret, c));
+}
+
+/* Agents that were started now, in the front; those that run already are not waited for. */
+static int enroll(struct instance *in, const struct plan *p, const struct cliconf *c, const struct registry *r, bool shown)
+{
+	struct enroll_how how = { .timeout_s = (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT), .url = r->url, .shown = shown };
+	struct ask *a = calloc(p->n + 1, sizeof(*a));
+	size_t n = 0;
+	int status;
+
+	if (!a)
+		return out_fail("out of memory");
+	for (size_t i = 0; i < p->n; i++)
+		if (p->file[i] && p->ask[i].answer.code == 0)
+			a[n++] = p->ask[i];
+	status = n ? enroll_wait(in, a, n, &how) : EXIT_OK;
+	free(a);
+	return status;
+}
+
+/* What they write is followed from before they are started. A registry alone is shown, beside agents it is not. */
+static struct livelog *watch_output(const struct instance *in, const struct plan *p)
+{
+	const char **names = calloc(p->n + 1, sizeof(*names));
+	struct livelog *l = NULL;
+	struct fault f = { "out of memory" };
+
+	for (size_t i = 0; names && i < p->n; i++)
+		names[i] = p->ask[i].req.name;
+	if (names && p->n == 0)
+		names[0] = REGISTRY_NAME;
+	if (!names || livelog_open(in->home.logs_fd, names, p->n ? p->n : 1, &l, &f) < 0)
+		out_warn("what they write can't be shown: %s", f.text);
+	free(names);
+	return l;
+}
+
+static void show_output(struct livelog *l)
+{
+	struct fault f = { "" };
+
+	if (l && livelog_begin(l, &f) < 0)
+		out_warn("what they write can't be shown: %s", f.text);
+}
+
+/* Ctrl-C while they are being started: then all of them are to be stopped. */
+static void count_as_started(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		p->ask[i].answer.code = 0;
+}
+
+/* live: NULL for who does not stay. */
+static int ask_and_stay(struct instance *in, struct plan *p, const struct cliconf *c, const struct registry *reg, struct foreground *fg, struct livelog *live)
+{
+	struct ask_patience patience = { .doing = "starting", .interruptible = true };
+	int enrolled = EXIT_OK, r;
+	struct fault f = { "" };
+	size_t bad = 0;
+
+	eventlog_newest(&fg->from, in->pt);
+	r = ask_all(in, p->ask, p->n, &patience, &f);
+	if (r < 0 && r != -EINTR)
+		return out_fail("%s", f.text);
+	if (r == -EINTR)
+		count_as_started(p);
+	else
+		bad = report_starts(p->ask, p->n) + (p->wanted - p->n);
+	if (bad && bad == p->wanted)
+		return EXIT_FAIL;
+	if (bad)
+		out_warn("%zu of %zu started", p->wanted - bad, p->wanted);
+	out_flush();
+	show_output(live);
+	if (r == 0 && reg->url[0])
+		enrolled = enroll(in, p, c, reg, live != NULL);
+	if (!fg->stays)
+		return enrolled;
+	r = stay(in, p, fg, reg);
+	return enrolled != EXIT_OK ? enrolled : r;
+}
+
+int startrun(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c)
+{
+	struct foreground fg = { .stays = !o->background };
+	struct livelog *live = NULL;
+	struct registry reg;
+	struct fault f = { "" };
+	int r = daemons_ensure(&in->home, &fg.own_daemons, &f), status;
+
+	if (r == 0)
+		r = instance_attach(in, &f);
+	if (r < 0)
+		return out_fail("%s", f.text);
+	acts_daemons(fg.own_daemons ? "started" : "running");
+	if (fg.stays) {
+		term_catch();
+		live = watch_output(in, p);
+	}
+	status = prepare_registry(in, p, o, c, &reg) ? ask_and_stay(in, p, c, &reg, &fg, live) : abandon(in, &fg);
+	livelog_end(live);
+	return status;
+}
