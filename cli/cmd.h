@@ -20,7 +20,7 @@ struct command {
 };
 
 extern const struct command cmd_start, cmd_resurrect, cmd_stop, cmd_restart, cmd_restart_agent, cmd_signal, cmd_remove,
-	cmd_status, cmd_list, cmd_monitor, cmd_stats, cmd_metrics, cmd_logs, cmd_logs_aggregator, cmd_events, cmd_why, cmd_wait,
+	cmd_group, cmd_status, cmd_list, cmd_monitor, cmd_stats, cmd_metrics, cmd_logs, cmd_logs_aggregator, cmd_events, cmd_why, cmd_wait,
 	cmd_snapshot, cmd_config, cmd_doctor, cmd_orphans, cmd_upgrade, cmd_version, cmd_help, cmd_complete;
 
 /* The table, NULL behind the last. */

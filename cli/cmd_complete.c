@@ -180,7 +180,7 @@ static void offer_config(const struct place *p)
 static void offer_operands(const struct place *p)
 {
 	static const char *const log_verbs[] = { "export", "size", "rotate", NULL };
-	static const char many[] = " stop restart status list remove logs wait ", one[] = " restart-agent why events signal ";
+	static const char many[] = " stop restart status list remove logs wait why events ", one[] = " restart-agent signal ";
 	const char *name = p->c->name;
 	char mark[40];
 
@@ -193,6 +193,10 @@ static void offer_operands(const struct place *p)
 		offer_words(p, log_verbs);
 	else if (strcmp(name, "signal") == 0 && p->operands == 1)
 		offer_signals(p);
+	else if (strcmp(name, "group") == 0 && p->operands == 0)
+		offer_groups(p, "");
+	else if (strcmp(name, "group") == 0)
+		offer_stored(p);
 	else if (strcmp(name, "help") == 0)
 		offer_commands(p);
 	else if (strcmp(name, "config") == 0)

@@ -6,19 +6,55 @@
 #include "base/clock.h"
 #include "cli/eventjson.h"
 #include "cli/eventlog.h"
+#include "cli/group.h"
 #include "cli/instance.h"
 #include "cli/json.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/pick.h"
 #include "cli/story.h"
 #include "cli/term.h"
 
 #define SLICE_NS (1 * NS_PER_SEC) /* nobody announces that a table was left behind by guardians that are gone */
 
 struct show {
-	const char *name; /* NULL: all */
+	char *const *operand; /* names, patterns and groups; none: all */
+	size_t n;
+	struct home home; /* where the groups are */
 	bool json, follow;
 };
+
+static bool is_wanted(const struct show *s, const struct pt_event *e)
+{
+	char name[PT_NAME_MAX + 1] = "";
+
+	memcpy(name, e->name, sizeof(e->name));
+	for (size_t i = 0; i < s->n; i++)
+		if (pick_matches(&s->home, s->operand[i], name))
+			return true;
+	return s->n == 0;
+}
+
+/* Groups in which nobody is are a slip; a name may be one that is yet to come. */
+static bool has_groups(const struct show *s)
+{
+	struct fault f = { "" };
+	bool all = true;
+
+	for (size_t i = 0; i < s->n; i++) {
+		char **names = NULL;
+		size_t n = 0;
+
+		if (!group_is(s->operand[i]))
+			continue;
+		if (group_members(&s->home, s->operand[i], &names, &n, &f) < 0)
+			all = out_fail("%s", f.text) == EXIT_OK;
+		else if (n == 0)
+			all = group_empty(s->operand[i]) == EXIT_OK;
+		group_free(names, n);
+	}
+	return all;
+}
 
 static void print_one(const struct pt_event *e, bool json)
 {
@@ -40,7 +76,7 @@ static bool print_new(const struct instance *in, struct eventlog *log, const str
 		return false;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!s->name || strncmp(ev[i].name, s->name, sizeof(ev[i].name)) == 0)
+		if (is_wanted(s, &ev[i]))
 			print_one(&ev[i], s->json);
 	free(ev);
 	return out_flush();
@@ -72,7 +108,7 @@ static int run(const struct command *self, int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 		{ "follow", no_argument, NULL, 'f' }, { 0 } };
 	struct instance in = INSTANCE_NONE;
-	struct show s = { 0 };
+	struct show s = { .home = HOME_INIT };
 	struct eventlog log;
 	struct fault f = { "" };
 	int opt, r, status = EXIT_OK;
@@ -83,22 +119,24 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (opt != OPT_END)
 		return opts_status(opt);
-	if (optind < argc)
-		s.name = argv[optind++];
-	if (!opts_operands(argc, 0, ""))
-		return EXIT_MISUSE;
+	s.operand = argv + optind;
+	s.n = (size_t)(argc - optind);
 	r = instance_open(&in, PT_READER, &f);
 	if (r < 0) {
 		instance_close(&in);
 		return r == -ENOENT && !s.follow ? EXIT_OK : out_fail("%s", f.text);
 	}
 	eventlog_oldest(&log, in.pt);
-	if (s.follow) {
+	(void)home_open(NULL, HOME_READ, &s.home, NULL);
+	if (!has_groups(&s)) {
+		status = EXIT_FAIL;
+	} else if (s.follow) {
 		term_catch();
 		status = follow(&in, &log, &s);
 	} else if (!print_new(&in, &log, &s)) {
 		status = EXIT_FAIL;
 	}
+	home_close(&s.home);
 	instance_close(&in);
 	return status;
 }
@@ -106,14 +144,14 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_events = {
 	.name = "events",
 	.summary = "what happened, in order of time",
-	.usage = "[NAME] [--follow] [--json]",
-	.help = "NAME: of one process (or daemon) only. The newest few thousand events are kept, also\n"
+	.usage = "[NAME...] [--follow] [--json]",
+	.help = "NAME: of these processes (or daemons) only. The newest few thousand events are kept, also\n"
 		"when every daemon is dead.\n"
 		"\n"
 		"  --follow  go on until Ctrl-C\n"
 		"  --json    one JSON object on each line\n"
 		"\n"
 		"Examples:\n"
-		"  tend events web --follow\n",
+		"  tend events web 'api-*' --follow\n",
 	.run = run,
 };

@@ -50,7 +50,7 @@ static int check_use(const struct startopts *o, int operands, char **operand, ch
 		return out_misuse("a command needs a name: --name NAME");
 	if (operands > 1 && o->name)
 		return out_misuse("--name is for one FILE");
-	if (!command && operands == 0 && o->shaped)
+	if (!command && operands == 0 && (o->shaped || o->base.group[0]))
 		return out_misuse("FILE missing");
 	if (o->registry_only && o->no_registry)
 		return out_misuse("either --registry-only or --no-registry");
@@ -155,7 +155,8 @@ const struct command cmd_start = {
 		"                          (default 10/5m; 0: no limit)\n"
 		"  --stable TIME           a run of this length ends the row of restarts (default\n"
 		"                          10s)\n"
-		"  --group GROUP           put it in a group: \"tend stop @GROUP\" means all of it\n"
+		"  --group GROUP           put it in a group, also if it runs already: \"tend stop\n"
+		"                          @GROUP\" means all of it\n"
 		"  --health FILE|WORD      how to find out whether it works: a JSON file with probes,\n"
 		"                          policy and limits, or mesh[:PORT], http:URL, tcp:PORT,\n"
 		"                          exec:COMMAND, mcp:URL\n"

@@ -16,6 +16,12 @@
 
 #define LAST 12u /* transitions to tell: two or three crashes with their restarts */
 
+struct names {
+	const char **name;
+	size_t n;
+	bool several; /* more than one was asked for, whatever was found */
+};
+
 static bool is_about(const struct pt_event *e, const char *name)
 {
 	return e->kind != PT_EVENT_DAEMON && strncmp(e->name, name, sizeof(e->name)) == 0;
@@ -99,60 +105,135 @@ static bool add_events(cJSON *o, const struct pt *pt, const char *name, size_t *
 	return ok;
 }
 
-static int tell_json(const struct instance *in, const char *name)
+/* NULL: no memory, or nothing is known of it; *ret_known tells which (the latter is said). */
+static cJSON *document(const struct instance *in, const struct view *v, const char *name, bool *ret_known)
 {
+	const struct view_row *r = view_find(v, name);
 	cJSON *o = cJSON_CreateObject();
-	struct view v = { 0 };
-	const struct view_row *r;
-	size_t known = 0;
-	bool ok;
+	size_t events = 0;
+	bool ok = json_add(o, "name", json_text(name)) && (!r || add_story(o, v, r)) && add_events(o, in->pt, name, &events);
 
-	if (view_load(in, &v) < 0) {
-		cJSON_Delete(o);
-		return out_fail("out of memory");
-	}
-	r = view_find(&v, name);
-	ok = json_add(o, "name", json_text(name)) && (!r || add_story(o, &v, r)) && add_events(o, in->pt, name, &known);
-	if (ok && !r && !known)
-		pick_unknown(&v, name);
-	view_done(&v);
-	if (ok && (r || known))
-		return json_print(o);
+	*ret_known = r || events;
+	if (ok && !*ret_known)
+		pick_unknown(v, name);
+	if (ok && *ret_known)
+		return o;
 	cJSON_Delete(o);
-	return ok ? EXIT_FAIL : out_fail("out of memory");
+	*ret_known = *ret_known || !ok;
+	return NULL;
 }
 
-static int tell(const struct instance *in, const char *name)
+/* One object for one name, a list of them for several. */
+static int tell_json(const struct instance *in, const struct view *v, const struct names *names)
+{
+	cJSON *list = names->several ? cJSON_CreateArray() : NULL, *o = NULL;
+	int status = EXIT_OK;
+	bool known, ok = list || !names->several;
+
+	for (size_t i = 0; ok && i < names->n; i++) {
+		o = document(in, v, names->name[i], &known);
+		ok = o || !known;
+		if (!o)
+			status = EXIT_FAIL;
+		else if (list && !cJSON_AddItemToArray(list, o))
+			ok = false;
+	}
+	if (!ok) {
+		cJSON_Delete(list);
+		return out_fail("out of memory");
+	}
+	if (list || o)
+		(void)json_print(list ? list : o);
+	return status;
+}
+
+static int tell(const struct instance *in, const struct view *v, const char *name)
 {
 	char note[STORY_MAX], next[STORY_MAX], span[CLOCK_TEXT_MAX];
-	struct view v = { 0 };
-	struct view_row *r;
+	const struct view_row *r = view_find(v, name);
 	size_t known;
 
-	if (view_load(in, &v) < 0)
-		return out_fail("out of memory");
-	r = view_find(&v, name);
 	if (r) {
 		uint64_t since = r->row.life.since_boot_ns;
 
 		printf("%s: %s", name, view_state(r));
-		if (v.same_boot && since && v.now_boot_ns > since)
-			printf(" for %s", clock_span(v.now_boot_ns - since, span));
-		story_note(&v, r, note);
+		if (v->same_boot && since && v->now_boot_ns > since)
+			printf(" for %s", clock_span(v->now_boot_ns - since, span));
+		story_note(v, r, note);
 		printf(" (%s)\n", note[0] ? note : pt_reason_sentence(r->row.life.reason));
-		tell_health(&v, r);
+		tell_health(v, r);
 	}
 	known = print_events(in->pt, name);
 	if (r) {
 		printf("Next: ");
-		out_paragraph(story_next(&v, r, next), 6);
+		out_paragraph(story_next(v, r, next), 6);
 	} else if (known) {
 		printf("%s is no longer in the table.\n", name);
 	} else {
-		pick_unknown(&v, name);
+		pick_unknown(v, name);
 	}
-	view_done(&v);
 	return r || known ? EXIT_OK : EXIT_FAIL;
+}
+
+static int tell_all(const struct instance *in, const struct view *v, const struct names *names)
+{
+	int status = EXIT_OK;
+
+	for (size_t i = 0; i < names->n; i++) {
+		if (i)
+			putchar('\n');
+		if (tell(in, v, names->name[i]) != EXIT_OK)
+			status = EXIT_FAIL;
+	}
+	return status;
+}
+
+static void add_name(struct names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->name[i], name) == 0)
+			return;
+	names->name[names->n++] = name;
+}
+
+/* Patterns and groups mean what is in the table; a name may also be one that only events remember. False: some are unknown (said), or no memory. */
+static bool find_names(const struct view *v, char *const *operand, size_t n, struct names *ret)
+{
+	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
+	bool ok = rows != NULL;
+
+	ret->several = n > 1 || pick_is_pattern(operand[0]);
+	ret->name = calloc(n + v->n + 1, sizeof(*ret->name));
+	for (size_t i = 0; rows && ret->name && i < n; i++) {
+		size_t found = 0;
+
+		if (!pick_is_pattern(operand[i]))
+			add_name(ret, operand[i]);
+		else if (pick_rows(v, &operand[i], 1, rows, &found) > 0)
+			ok = false;
+		for (size_t k = 0; k < found; k++)
+			add_name(ret, rows[k]->row.ident.name);
+	}
+	free(rows);
+	if (!rows || !ret->name)
+		out_fail("out of memory");
+	return ok && ret->name;
+}
+
+static int why(const struct instance *in, char *const *operand, size_t n, bool json)
+{
+	struct names names = { 0 };
+	struct view v = { 0 };
+	int status;
+	bool all;
+
+	if (view_load(in, &v) < 0)
+		return out_fail("out of memory");
+	all = find_names(&v, operand, n, &names);
+	status = names.n == 0 ? EXIT_FAIL : json ? tell_json(in, &v, &names) : tell_all(in, &v, &names);
+	free(names.name);
+	view_done(&v);
+	return all ? status : EXIT_FAIL;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -167,12 +248,12 @@ static int run(const struct command *self, int argc, char **argv)
 		json = true;
 	if (opt != OPT_END)
 		return opts_status(opt);
-	if (!opts_operands(argc, 1, "NAME"))
-		return EXIT_MISUSE;
+	if (optind == argc)
+		return out_misuse("NAME missing");
 	if (instance_open(&in, PT_READER, &f) < 0)
 		status = out_fail("%s", f.text);
 	else
-		status = json ? tell_json(&in, argv[optind]) : tell(&in, argv[optind]);
+		status = why(&in, argv + optind, (size_t)(argc - optind), json);
 	instance_close(&in);
 	return status;
 }
@@ -180,10 +261,11 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_why = {
 	.name = "why",
 	.summary = "why a process is as it is, and what will happen next",
-	.usage = "NAME [--json]",
+	.usage = "NAME... [--json]",
 	.help = "Its last transitions and who or what caused them.\n"
 		"\n"
-		"  --json  one JSON object, with all events that are still there\n"
+		"  --json  one JSON object, with all events that are still there; where several names, a\n"
+		"          pattern or a group are given, a list of them\n"
 		"\n"
 		"Examples:\n"
 		"  tend why web\n",

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/group.h"
 #include "cli/json.h"
 #include "cli/story.h"
 #include "cli/table.h"
@@ -47,6 +48,14 @@ JSON(name)
 {
 	UNUSED(v);
 	return cJSON_CreateString(r->row.ident.name);
+}
+
+TEXT(group)
+{
+	_Static_assert(COLUMN_TEXT_MAX >= NAME_MAX_BYTES, "a group's name fits into a cell");
+
+	(void)size;
+	return v->home && group_of(v->home, r->row.ident.name, buf) ? buf : "-";
 }
 
 JSON(pid)
@@ -282,6 +291,7 @@ JSON(log_blocked)
 
 const struct column columns[] = {
 	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST, false, text_name, json_name, NULL },
+	{ "group", "GROUP", COLUMN_GROUP, false, text_group, NULL, NULL },
 	{ "state", "STATE", COLUMN_STATUS, false, text_state, json_state, colour_state },
 	{ "status", "STATUS", COLUMN_LIST, false, text_word, json_word, colour_state },
 	{ "service_type", "TYPE", COLUMN_LIST, false, text_service, json_service, NULL },
@@ -309,7 +319,11 @@ cJSON *columns_json(const struct view *v, const struct view_row *r)
 	cJSON *row = cJSON_CreateObject();
 
 	for (const struct column *c = columns; row && c->key; c++) {
-		cJSON *item = c->json(v, r);
+		cJSON *item;
+
+		if (!c->json)
+			continue;
+		item = c->json(v, r);
 
 		if (!item || !cJSON_AddItemToObjectCS(row, c->key, item)) {
 			cJSON_Delete(item);
@@ -320,26 +334,26 @@ cJSON *columns_json(const struct view *v, const struct view_row *r)
 	return row;
 }
 
-struct table *columns_table(enum column_set set)
+struct table *columns_table(unsigned sets)
 {
 	struct table *t;
 	size_t shown = 0;
 
 	for (const struct column *c = columns; c->key; c++)
-		shown += (c->sets & set) != 0;
+		shown += (c->sets & sets) != 0;
 	t = table_new(shown);
 	for (const struct column *c = columns; t && c->key; c++)
-		if (c->sets & set)
+		if (c->sets & sets)
 			table_cell(t, c->title, c->right, TERM_BOLD);
 	return t;
 }
 
-void columns_add(struct table *t, const struct view *v, const struct view_row *r, enum column_set set)
+void columns_add(struct table *t, const struct view *v, const struct view_row *r, unsigned sets)
 {
 	char text[COLUMN_TEXT_MAX];
 
 	for (const struct column *c = columns; c->key; c++) {
-		if (!(c->sets & set))
+		if (!(c->sets & sets))
 			continue;
 		table_cell(t, c->text(v, r, text, sizeof(text)), c->right, c->colour ? c->colour(r) : TERM_PLAIN);
 	}

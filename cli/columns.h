@@ -17,7 +17,7 @@
 #define COLUMN_TEXT_MAX \
 	(4 * PT_COMMAND_TEXT + 1) /* the longest cell: a command line whose every byte had to be made visible */
 
-enum column_set { COLUMN_STATUS = 1, COLUMN_LIST = 2 };
+enum column_set { COLUMN_STATUS = 1, COLUMN_LIST = 2, COLUMN_GROUP = 4 }; /* may be combined */
 
 struct column {
 	const char *key;   /* in JSON */
@@ -37,7 +37,7 @@ cJSON *columns_json(const struct view *v, const struct view_row *r);
 
 /* A table (cli/table.h) with the titles of a set, and a row added to it. columns_table() returns NULL when out of
  * memory. */
-struct table *columns_table(enum column_set set);
-void columns_add(struct table *t, const struct view *v, const struct view_row *r, enum column_set set);
+struct table *columns_table(unsigned sets);
+void columns_add(struct table *t, const struct view *v, const struct view_row *r, unsigned sets);
 
 #endif

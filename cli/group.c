@@ -6,11 +6,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/str.h"
+#include "cli/acts.h"
 #include "cli/out.h"
 #include "config/spec.h"
+
+#define PUT_TRIES 10u
 
 static const char suffix[] = ".json";
 
@@ -19,8 +24,7 @@ bool group_is(const char *operand)
 	return operand[0] == '@';
 }
 
-/* False: there is no such specification, or it has no group. */
-static bool group_of(const struct home *h, const char *name, char group[static NAME_MAX_BYTES])
+bool group_of(const struct home *h, const char *name, char group[static NAME_MAX_BYTES])
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct spec s = { 0 };
@@ -158,7 +162,55 @@ void group_free(char **names, size_t n)
 	free(names);
 }
 
+/* The same file as then? A start by someone else replaces it. */
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* 1: done; 0: it is there already; -EAGAIN: the specification was replaced under our hands. */
+static int put_once(const struct home *h, const char *name, const char *group, struct fault *f)
+{
+	char file[NAME_MAX_BYTES + 8], *text = NULL;
+	struct stat before, now;
+	struct spec s = { 0 };
+	int r;
+
+	spec_file_name(name, file);
+	if (h->specs_fd < 0 || fstatat(h->specs_fd, file, &before, AT_SYMLINK_NOFOLLOW) < 0)
+		return fault_errno(f, h->specs_fd < 0 ? -ENOENT : -errno, "cannot read the specification of %s", name);
+	r = spec_load(h->specs_fd, file, &s, f);
+	if (r < 0)
+		return r;
+	if (strcmp(s.group, group) != 0) {
+		(void)str_copy(s.group, sizeof(s.group), group);
+		text = spec_print(&s);
+		if (!text)
+			r = -ENOMEM;
+		else if (fstatat(h->specs_fd, file, &now, AT_SYMLINK_NOFOLLOW) < 0 || !is_same(&before, &now))
+			r = -EAGAIN;
+		else
+			r = io_replace(h->specs_fd, file, text, strlen(text), IO_SYNC);
+		if (r < 0)
+			fault_errno(f, r, "cannot write the specification of %s", name);
+		r = r < 0 ? r : 1;
+	}
+	free(text);
+	spec_done(&s);
+	return r;
+}
+
+int group_put(const struct home *h, const char *name, const char *group, struct fault *f)
+{
+	int r = -EAGAIN;
+
+	for (unsigned tries = 0; r == -EAGAIN && tries < PUT_TRIES; tries++)
+		r = put_once(h, name, group, f);
+	return r;
+}
+
 int group_empty(const char *operand)
 {
-	return out_fail("no process is in the group %s; \"tend start --group\" puts one there", operand + 1);
+	acts_note(operand, "unknown", 0, "no process is in this group");
+	return out_fail("no process is in the group %s; \"tend group\" lists them", operand + 1);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/home.h"
+#include "base/str.h"
 
 /* Does it name a group? */
 bool group_is(const char *operand);
@@ -20,6 +21,11 @@ int group_members(const struct home *h, const char *operand, char ***ret, size_t
 /* All groups that there are, each once. */
 int group_all(const struct home *h, char ***ret, size_t *ret_n, struct fault *f);
 void group_free(char **names, size_t n);
+/* The group of a stored process; false: it is in none. */
+bool group_of(const struct home *h, const char *name, char group[static NAME_MAX_BYTES]);
+/* Put a stored process into a group, or into none (""); it may run meanwhile. Returns 1 if that is a change, 0 if it is there already, or -errno with f
+ * set. */
+int group_put(const struct home *h, const char *name, const char *group, struct fault *f);
 /* "no process is in the group NAME". Returns EXIT_FAIL. */
 int group_empty(const char *operand);
 

@@ -19,6 +19,7 @@ const struct command *const commands[] = {
 	&cmd_restart_agent,
 	&cmd_signal,
 	&cmd_remove,
+	&cmd_group,
 	&cmd_status,
 	&cmd_list,
 	&cmd_logs,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/columns.h"
+#include "cli/group.h"
 #include "cli/out.h"
 #include "cli/story.h"
 
@@ -127,20 +128,36 @@ void overview_trust(const struct view *v, bool verbose)
 		printf("%s\n", error);
 }
 
-static bool collect(const struct instance *in, struct overview *o, struct view *v)
+/* Groups are in the specifications, thousands of small files: only who wants to know more pays for them. */
+static unsigned columns_for(const struct instance *in, struct view *v, bool verbose)
+{
+	char **groups = NULL;
+	struct fault f;
+	size_t n = 0;
+
+	if (!verbose || group_all(&in->home, &groups, &n, &f) < 0)
+		return COLUMN_STATUS;
+	group_free(groups, n);
+	v->home = n ? &in->home : NULL;
+	return n ? COLUMN_STATUS | COLUMN_GROUP : COLUMN_STATUS;
+}
+
+static bool collect(const struct instance *in, struct overview *o, struct view *v, bool verbose)
 {
 	uint32_t high = pt_high(in->pt);
 	struct view_row r;
+	unsigned sets;
 
 	view_begin(in, v);
-	o->table = columns_table(COLUMN_STATUS);
+	sets = columns_for(in, v, verbose);
+	o->table = columns_table(sets);
 	if (!o->table)
 		return false;
 	for (uint32_t slot = 0; slot < high; slot++) {
 		if (view_read(in, v, slot, &r) < 0)
 			continue;
 		count(o, &r);
-		columns_add(o->table, v, &r, COLUMN_STATUS);
+		columns_add(o->table, v, &r, sets);
 		if (!add_note(o, v, &r))
 			return false;
 	}
@@ -173,7 +190,7 @@ int overview_print(bool verbose)
 		printf("not running\n");
 	else if (r < 0)
 		status = out_fail("%s", f.text);
-	else if (collect(&in, &o, &v))
+	else if (collect(&in, &o, &v, verbose))
 		print(&o, &v, verbose);
 	else
 		status = out_fail("out of memory");

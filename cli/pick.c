@@ -18,11 +18,23 @@ const char *pick_like(const struct view *v, const char *name)
 	return like.best;
 }
 
-int pick_unknown(const struct view *v, const char *name)
+bool pick_is_pattern(const char *name)
 {
-	const char *like = pick_like(v, name);
+	return group_is(name) || strpbrk(name, "*?[") != NULL;
+}
 
+bool pick_matches(const struct home *h, const char *operand, const char *name)
+{
+	if (group_is(operand))
+		return group_holds(h, operand, name);
+	return pick_is_pattern(operand) ? fnmatch(operand, name, 0) == 0 : strcmp(operand, name) == 0;
+}
+
+int pick_unlike(const char *name, const char *like)
+{
 	acts_note(name, "unknown", 0, "no process has this name");
+	if (pick_is_pattern(name))
+		return out_fail("no process matches %s; \"tend status\" lists them", name);
 	if (like)
 		return out_fail("no process is called %s; did you mean %s?", name, like);
 	return out_fail("no process is called %s; \"tend status\" lists them", name);
@@ -34,17 +46,17 @@ int pick_nowhere(const char *name)
 	return out_fail("no process is called %s: no instance of tend runs here", name);
 }
 
+int pick_unknown(const struct view *v, const char *name)
+{
+	return pick_unlike(name, pick_like(v, name));
+}
+
 static bool has(struct view_row *const *rows, size_t n, const struct view_row *r)
 {
 	for (size_t i = 0; i < n; i++)
 		if (rows[i] == r)
 			return true;
 	return false;
-}
-
-bool pick_is_pattern(const char *name)
-{
-	return group_is(name) || strpbrk(name, "*?[") != NULL;
 }
 
 size_t pick_room(const struct view *v, size_t n)
@@ -63,7 +75,7 @@ static size_t add_matching(const struct view *v, const char *pattern, struct vie
 	for (size_t i = 0; i < v->n; i++) {
 		const char *name = v->row[i].row.ident.name;
 
-		if (group_is(pattern) ? !group_holds(&h, pattern, name) : fnmatch(pattern, name, 0) != 0)
+		if (!pick_matches(&h, pattern, name))
 			continue;
 		matches++;
 		if (!has(ret, *found, &v->row[i]))
@@ -82,11 +94,10 @@ size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view
 
 		if (pick_is_pattern(names[i])) {
 			if (add_matching(v, names[i], ret, &found) == 0) {
-				acts_note(names[i], "unknown", 0, "no process matches");
 				if (group_is(names[i]))
 					group_empty(names[i]);
 				else
-					out_fail("no process matches %s; \"tend status\" lists them", names[i]);
+					pick_unlike(names[i], NULL);
 				unknown++;
 			}
 		} else if (!r) {

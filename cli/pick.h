@@ -13,11 +13,15 @@ size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view
 size_t pick_room(const struct view *v, size_t n);
 /* Does it stand for any number of processes: a pattern or a group? No name looks so. */
 bool pick_is_pattern(const char *name);
+/* Is name meant by this operand: a name, a pattern or a group (of that home)? */
+bool pick_matches(const struct home *h, const char *operand, const char *name);
 
 /* A name in the table that looks like this one, or NULL. */
 const char *pick_like(const struct view *v, const char *name);
 /* "no process is called NAME", and what was perhaps meant. Returns EXIT_FAIL. */
 int pick_unknown(const struct view *v, const char *name);
+/* The same; like: what was perhaps meant, NULL if that is not known. */
+int pick_unlike(const char *name, const char *like);
 /* The same where there is no table. */
 int pick_nowhere(const char *name);
 

@@ -245,7 +245,7 @@ static bool take(struct startopts *o, int opt, char *value)
 		o->conf[opt - CONFIG] = value ? value : "true";
 		return true;
 	}
-	o->shaped = o->shaped || (opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY && opt != JSON);
+	o->shaped = o->shaped || (opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY && opt != JSON && opt != GROUP);
 	o->policy_given = o->policy_given || opt == RESTART;
 	switch (opt) {
 	case REGISTRY_ONLY:

@@ -18,7 +18,7 @@ struct startopts {
 	bool registry_only, no_registry;
 	const char *conf[CONF_KEYS]; /* the configuration's options, as typed; NULL = not given */
 	bool policy_given;
-	bool shaped; /* an option was given that changes how the process runs */
+	bool shaped; /* an option was given that changes how the process runs; its group does not */
 	const char *name;
 	char cwd[PATH_MAX]; /* "" = not given */
 	struct spec base;   /* numbers only */

@@ -9,6 +9,7 @@
 #include "cli/daemons.h"
 #include "cli/enroll.h"
 #include "cli/foreground.h"
+#include "cli/group.h"
 #include "cli/livelog.h"
 #include "cli/out.h"
 #include "cli/registry.h"
@@ -119,8 +120,27 @@ static void count_as_started(struct plan *p)
 		p->ask[i].answer.code = 0;
 }
 
+/* --group for those whose specification was not made by this command: stored names, and what runs already. */
+static void regroup(const struct home *h, const struct plan *p, const char *group)
+{
+	struct fault f = { "" };
+
+	for (size_t i = 0; group[0] && i < p->n; i++) {
+		const struct ask *a = &p->ask[i];
+		int r = 0;
+
+		if (a->answer.code == -EALREADY || (a->answer.code == 0 && !a->spec_text))
+			r = group_put(h, a->req.name, group, &f);
+		if (r < 0)
+			out_warn("%s", f.text);
+		else if (r > 0)
+			printf("%s: now in the group %s\n", a->req.name, group);
+	}
+}
+
 /* live: NULL for who does not stay. */
-static int ask_and_stay(struct instance *in, struct plan *p, const struct cliconf *c, const struct registry *reg, struct foreground *fg, struct livelog *live)
+static int ask_and_stay(struct instance *in, struct plan *p, const struct startopts *o, const struct cliconf *c, const struct registry *reg,
+	struct foreground *fg, struct livelog *live)
 {
 	struct ask_patience patience = { .doing = "starting", .interruptible = true };
 	int enrolled = EXIT_OK, r;
@@ -135,6 +155,8 @@ static int ask_and_stay(struct instance *in, struct plan *p, const struct clicon
 		count_as_started(p);
 	else
 		bad = report_starts(p->ask, p->n) + (p->wanted - p->n);
+	if (r == 0)
+		regroup(&in->home, p, o->base.group);
 	if (bad && bad == p->wanted)
 		return EXIT_FAIL;
 	if (bad)
@@ -166,7 +188,7 @@ int startrun(struct instance *in, struct plan *p, struct startopts *o, const str
 		term_catch();
 		live = watch_output(in, p);
 	}
-	status = prepare_registry(in, p, o, c, &reg) ? ask_and_stay(in, p, c, &reg, &fg, live) : abandon(in, &fg);
+	status = prepare_registry(in, p, o, c, &reg) ? ask_and_stay(in, p, o, c, &reg, &fg, live) : abandon(in, &fg);
 	livelog_end(live);
 	return status;
 }

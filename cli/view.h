@@ -29,6 +29,7 @@ struct view_daemon {
 };
 
 struct view {
+	const struct home *home; /* where the specifications are, for who set it; NULL */
 	bool present; /* false: there is no table; everything else is empty */
 	bool same_boot;
 	bool supervised; /* the spawner lives and runs */

@@ -261,7 +261,6 @@ def test_help(tend):
         (["signal", "a", "65"], "no such signal"),
         (["remove"], "NAME missing"),
         (["why"], "NAME missing"),
-        (["events", "a", "b"], "takes no operands"),
         (["wait", "a"], "--for"),
         (["wait", "a", "--for", "rich"], "running, stopped or healthy"),
         (["wait", "--for", "running"], "NAME missing"),

@@ -101,3 +101,83 @@ def test_waiting_for_several(tend):
     assert done.returncode == 1 and "late is not running" in one_line(done.stderr)
     done = tend.run("wait", "a", "nosuch", "--for", "running", check=False)
     assert done.returncode == 1 and "nosuch" in one_line(done.stderr)
+
+
+def test_the_group_of_what_runs_already(tend):
+    """Nothing is started again: a group is a word for people."""
+    start(tend, "a", helper("sleeper"))
+    start(tend, "b", helper("sleeper"))
+    before = tend.pid("a"), tend.pid("b")
+    out = tend.run("start", "--name", "a", "--group", "web", "--background", "--", helper("sleeper")).stdout
+    assert out == f"a: already running (pid {before[0]})\na: now in the group web\n"
+    assert "already running" in tend.run("start", "b", "--group", "web", "--background").stdout
+    assert [row["name"] for row in tend.json("status", "@web")["processes"]] == ["a", "b"]
+    assert (tend.pid("a"), tend.pid("b")) == before
+    assert tend.run("start", "b", "--group", "web", "--background").stdout == f"b: already running (pid {before[1]})\n"
+    tend.run("restart", "b")
+    assert tend.json("group") == {"web": ["a", "b"]}, "what is started again keeps it"
+    done = tend.run("start", "--group", "web", check=False)
+    assert done.returncode == 2
+
+
+def test_changing_groups(tend):
+    assert "no process is in a group" in tend.run("group").stdout
+    assert tend.json("group") == {}
+    for name in ("a", "b1", "b2"):
+        start(tend, name, helper("sleeper"))
+    before = tend.pid("a")
+    assert tend.run("group", "web", "a", "b*").stdout == "a: now in the group web\nb1: now in the group web\nb2: now in the group web\n"
+    assert tend.run("group", "@web", "a").stdout == "a: already in the group web\n"
+    assert tend.run("group", "db", "b2").stdout == "b2: now in the group db\n"
+    assert tend.run("group").stdout.splitlines() == ["GROUP  COUNT  NAMES", "db         1  b2", "web        2  a, b1"]
+    assert tend.run("group", "db").stdout.splitlines() == ["GROUP  COUNT  NAMES", "db         1  b2"]
+    assert tend.json("group", "web") == {"web": ["a", "b1"]}
+    lines = tend.run("status", "--verbose").stdout.splitlines()
+    assert [line.split()[:2] for line in lines[1:5]] == [["NAME", "GROUP"], ["a", "web"], ["b1", "web"], ["b2", "db"]]
+    assert "GROUP" not in tend.run("status").stdout
+    tend.run("stop")
+    assert tend.run("group", "--none", "@web").stdout == "a: now in no group\nb1: now in no group\n", "no daemon is needed"
+    assert tend.json("group") == {"db": ["b2"]}
+    tend.run("start")
+    assert tend.pid("a") != before and tend.json("group") == {"db": ["b2"]}
+    tend.run("group", "--none", "b2")
+    assert "GROUP" not in tend.run("status", "--verbose").stdout
+
+
+def test_bad_groups(tend):
+    start(tend, "apple", helper("sleeper"))
+    for words, said in ((["web", "aple"], "did you mean apple?"), (["web", "x*"], "no process matches"), (["web", "@no"], "no process is in"), (["no"], "no process is in")):
+        done = tend.run("group", *words, check=False)
+        assert (done.returncode, done.stdout) == (1, "") and said in one_line(done.stderr), words
+    for words in (["a b", "apple"], ["--none"], ["", "apple"], ["@@x", "apple"], ["\udcff", "apple"], ["x" * 64, "apple"]):
+        done = tend.run("group", *words, check=False)
+        assert (done.returncode, done.stdout) == (2, ""), words
+    (tend.home / "specs/apple.json").write_text("{")
+    done = tend.run("group", "web", "apple", "--json", check=False)
+    assert done.returncode == 1 and '"failed"' in done.stdout
+
+
+def test_why_and_events_of_several(tend):
+    web(tend, "a", "b")
+    start(tend, "loner", helper("sleeper"))
+    start(tend, "gone", "true", options=("--restart", "no"))
+    tend.wait("gone", "stopped")
+    tend.run("remove", "gone")
+    out = tend.run("why", "@web", "gone", "a").stdout
+    assert re.findall(r"^(?:(\w+): running for|(\w+) is no longer)", out, re.M) == [("a", ""), ("b", ""), ("", "gone")]
+    assert [doc["name"] for doc in tend.json("why", "@web", "gone")] == ["a", "b", "gone"]
+    assert [doc["name"] for doc in tend.json("why", "lon*")] == ["loner"], "a list, whatever matches"
+    assert tend.json("why", "a")["name"] == "a"
+    done = tend.run("why", "a", "nosuch", "x*", check=False)
+    assert done.returncode == 1 and done.stdout.startswith("a: running") and len(done.stderr.splitlines()) == 2
+    done = tend.run("why", "x*", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+
+    def names(*operands):
+        return {line.split()[1].rstrip(":") for line in tend.run("events", *operands).stdout.splitlines()}
+
+    assert names("@web", "gone") == {"a", "b", "gone"}
+    assert names("lon*", "guardian", "spawner") >= {"loner"} and "a" not in names("lon*")
+    assert names("nosuch") == set()
+    done = tend.run("events", "@nosuch", check=False)
+    assert (done.returncode, done.stdout) == (1, "") and "nosuch" in one_line(done.stderr)

@@ -1,0 +1,217 @@
+/* tend group - groups of processes: listing them, and putting processes into one or out of it, whether they run or not (cli/group.h). */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "cli/acts.h"
+#include "cli/group.h"
+#include "cli/json.h"
+#include "cli/like.h"
+#include "cli/opts.h"
+#include "cli/out.h"
+#include "cli/pick.h"
+#include "cli/table.h"
+
+/* Members as "a, b, c". */
+static bool add_row(struct table *t, const struct home *h, const char *group)
+{
+	char operand[NAME_MAX_BYTES + 1], count[24], **names, *text, *at;
+	struct fault f = { "" };
+	size_t n;
+	bool ok;
+
+	snprintf(operand, sizeof(operand), "@%s", group);
+	if (group_members(h, operand, &names, &n, &f) < 0)
+		return false;
+	at = text = malloc(n * (NAME_MAX_BYTES + 2) + 1);
+	for (size_t i = 0; text && i < n; i++)
+		at += sprintf(at, "%s%s", i ? ", " : "", names[i]);
+	snprintf(count, sizeof(count), "%zu", n);
+	ok = text && table_cell(t, group, false, TERM_PLAIN) && table_cell(t, count, true, TERM_PLAIN) && table_cell(t, text, false, TERM_PLAIN);
+	free(text);
+	group_free(names, n);
+	return ok;
+}
+
+static int print_text(const struct home *h, char *const *groups, size_t n)
+{
+	struct table *t = n ? table_new(3) : NULL;
+	bool ok = n == 0 || (t && table_cell(t, "GROUP", false, TERM_BOLD) && table_cell(t, "COUNT", true, TERM_BOLD) && table_cell(t, "NAMES", false, TERM_BOLD));
+
+	if (n == 0)
+		printf("no process is in a group; \"%s group GROUP NAME\" puts one there\n", out_program());
+	for (size_t i = 0; ok && i < n; i++)
+		ok = add_row(t, h, groups[i]);
+	if (ok && n)
+		table_print(t, term_width());
+	table_free(t);
+	return ok ? EXIT_OK : out_fail("out of memory");
+}
+
+static bool add_json(cJSON *doc, const struct home *h, const char *group)
+{
+	char operand[NAME_MAX_BYTES + 1], **names;
+	cJSON *list = cJSON_AddArrayToObject(doc, group);
+	struct fault f = { "" };
+	bool ok = list != NULL;
+	size_t n;
+
+	snprintf(operand, sizeof(operand), "@%s", group);
+	if (group_members(h, operand, &names, &n, &f) < 0)
+		return false;
+	for (size_t i = 0; ok && i < n; i++)
+		ok = cJSON_AddItemToArray(list, json_text(names[i]));
+	group_free(names, n);
+	return ok;
+}
+
+static int print_json(const struct home *h, char *const *groups, size_t n)
+{
+	cJSON *doc = cJSON_CreateObject();
+	bool ok = doc != NULL;
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = add_json(doc, h, groups[i]);
+	if (ok)
+		return json_print(doc);
+	cJSON_Delete(doc);
+	return out_fail("out of memory");
+}
+
+/* only: that group; NULL: all. */
+static int list(const struct home *h, const char *only, bool json)
+{
+	struct fault f = { "" };
+	char **groups;
+	size_t n;
+	int status;
+
+	if (only) {
+		char operand[NAME_MAX_BYTES + 1], *one = (char *)(uintptr_t)only;
+
+		snprintf(operand, sizeof(operand), "@%s", only);
+		if (group_members(h, operand, &groups, &n, &f) < 0)
+			return out_fail("%s", f.text);
+		group_free(groups, n);
+		return n == 0 ? group_empty(operand) : json ? print_json(h, &one, 1) : print_text(h, &one, 1);
+	}
+	if (group_all(h, &groups, &n, &f) < 0)
+		return out_fail("%s", f.text);
+	status = json ? print_json(h, groups, n) : print_text(h, groups, n);
+	group_free(groups, n);
+	return status;
+}
+
+static bool change(const struct home *h, const char *name, const char *group)
+{
+	struct fault f = { "" };
+	int r = group_put(h, name, group, &f);
+
+	if (r < 0) {
+		acts_note(name, "failed", 0, f.text);
+		out_fail("%s", f.text);
+		return false;
+	}
+	acts_note(name, r ? "changed" : "unchanged", 0, NULL);
+	if (group[0])
+		printf("%s: %s in the group %s\n", name, r ? "now" : "already", group);
+	else
+		printf("%s: %s in no group\n", name, r ? "now" : "already");
+	return true;
+}
+
+/* Names of processes, as they are stored: they need not run, and neither need tend. */
+static int change_all(const struct home *h, const char *group, char *const *operand, size_t operands)
+{
+	char **names, *meant;
+	struct fault f = { "" };
+	int status = EXIT_OK;
+	size_t n;
+
+	if (group_members(h, NULL, &names, &n, &f) < 0)
+		return out_fail("%s", f.text);
+	meant = calloc(n + 1, 1);
+	for (size_t i = 0; meant && i < operands; i++) {
+		struct like like = LIKE(operand[i]);
+		bool found = false;
+
+		for (size_t k = 0; k < n; k++) {
+			like_try(&like, names[k]);
+			if (pick_matches(h, operand[i], names[k])) {
+				found = true;
+				meant[k] = 1;
+			}
+		}
+		if (!found)
+			status = group_is(operand[i]) ? group_empty(operand[i]) : pick_unlike(operand[i], like.best);
+	}
+	for (size_t k = 0; meant && k < n; k++)
+		if (meant[k] && !change(h, names[k], group))
+			status = EXIT_FAIL;
+	group_free(names, n);
+	if (!meant)
+		return out_fail("out of memory");
+	free(meant);
+	return status;
+}
+
+static int carry_out(const char *group, bool json, char *const *operand, size_t n)
+{
+	struct home h = HOME_INIT;
+	struct fault f = { "" };
+	int r = home_open(NULL, HOME_READ, &h, &f), status;
+
+	if (r < 0 && r != -ENOENT)
+		status = out_fail("%s", f.text);
+	else
+		status = n ? change_all(&h, group, operand, n) : list(&h, group, json);
+	home_close(&h);
+	return status;
+}
+
+static int run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { { "none", no_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	bool json = false, none = false;
+	const char *group = NULL;
+	struct fault f = { "" };
+	int opt;
+
+	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
+		none = none || opt == 'n';
+		json = json || opt == 'j';
+	}
+	if (opt != OPT_END)
+		return opts_status(opt);
+	if (none) {
+		group = "";
+	} else if (optind < argc) {
+		group = argv[optind++];
+		group += group_is(group); /* "@GROUP" is understood as well */
+		if (name_check(group, &f) < 0)
+			return out_misuse("GROUP: %s", f.text);
+	}
+	if (none && optind == argc)
+		return out_misuse("NAME missing");
+	if (optind < argc && json)
+		acts_begin();
+	return carry_out(group, json, argv + optind, (size_t)(argc - optind));
+}
+
+const struct command cmd_group = {
+	.name = "group",
+	.summary = "list the groups, or put processes into one",
+	.usage = "[GROUP] [--json]\nGROUP NAME... [--json]\n--none NAME... [--json]",
+	.help = "Where names are asked for, @GROUP means all processes of it. A process is in one group\n"
+		"at most; tend start --group puts it there as well. It need not run, and if it does, it\n"
+		"runs on.\n"
+		"\n"
+		"  --none  take them out of the group in which they are\n"
+		"  --json  one JSON document: the groups with their members, or what became of each\n"
+		"\n"
+		"Examples:\n"
+		"  tend group web api-1 'front-*'\n"
+		"  tend restart @web\n",
+	.run = run,
+};
