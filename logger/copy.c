@@ -16,7 +16,6 @@
 #include "base/io.h"
 
 #define JOURNAL_MAGIC  0x314c4e524a444e54ull /* "TNDJRNL1" */
-#define BATCH_BYTES    (64u << 10)
 #define SENTINEL_BYTES 16u
 
 enum journal_state { CLEAR, READING, HAVE };
@@ -27,7 +26,7 @@ struct journal {
 	uint64_t offset;	/* where the bytes belong */
 	uint32_t bytes;
 	_Atomic uint32_t state;
-	uint8_t buf[BATCH_BYTES];
+	uint8_t buf[COPY_BATCH_BYTES];
 };
 
 struct copy {
@@ -64,7 +63,7 @@ static int map(int fd, struct copy **ret)
 		free(c);
 		return r;
 	}
-	if (c->j->magic != JOURNAL_MAGIC || c->j->bytes > BATCH_BYTES || atomic_load(&c->j->state) > HAVE) {
+	if (c->j->magic != JOURNAL_MAGIC || c->j->bytes > COPY_BATCH_BYTES || atomic_load(&c->j->state) > HAVE) {
 		atomic_store(&c->j->state, CLEAR);
 		c->j->bytes = 0;
 		c->j->magic = JOURNAL_MAGIC;
@@ -187,8 +186,8 @@ ssize_t copy_move(struct copy *c, int fifo, int file, off_t at, uint64_t limit)
 	if (waiting <= 0)
 		return 0;
 	j->bytes = (uint64_t)waiting < limit ? (uint32_t)waiting : (uint32_t)limit;
-	if (j->bytes > BATCH_BYTES)
-		j->bytes = BATCH_BYTES;
+	if (j->bytes > COPY_BATCH_BYTES)
+		j->bytes = COPY_BATCH_BYTES;
 	j->inode = (uint64_t)sb.st_ino;
 	j->device = (uint64_t)sb.st_dev;
 	j->offset = (uint64_t)at;

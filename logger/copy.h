@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define COPY_BATCH_BYTES (64u << 10) /* at most that many at a time */
+
 struct copy;
 
 /* Open or make the journal. 0 or -errno. */

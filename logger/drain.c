@@ -113,6 +113,8 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 		r = rotate_step(st, &size, &want);
 		if (r)
 			break;
+		if (st->copying && want > COPY_BATCH_BYTES)
+			want = COPY_BATCH_BYTES;
 		n = move_once(st, size, want);
 		if (n <= 0)
 			return n == -EINTR ? 0 : n ? (int)n : -EAGAIN;

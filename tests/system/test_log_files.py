@@ -235,6 +235,13 @@ def test_deaths_of_a_logger_with_two_movers(tend):
     os.close(opened)
 
 
+def test_where_splice_is_refused_a_flood_is_not_held_up(tend):
+    """Once each turn moved one batch of 64 KB and then napped, which is 11 MB a second: these 200 MB took 18 s. They take half a second."""
+    tend.env["TEND_DISABLE"] = "splice"
+    start(tend, "f", helper("flooder"), "200000", "1000")
+    wait_until(lambda: newest(tend, "f").endswith(b"end 200000\n"), timeout=12, what="the end of the flood")
+
+
 def test_tends_own_log_is_rotated_without_losing_a_line(tend):
     start(tend, "a", helper("sleeper"))
     own = tend.home / "logs" / "tend.log"
