@@ -204,8 +204,8 @@ const struct command cmd_group = {
 	.summary = "list the groups, or put processes into one",
 	.usage = "[GROUP] [--json]\nGROUP NAME... [--json]\n--none NAME... [--json]",
 	.help = "Where names are asked for, @GROUP means all processes of it. A process is in one group\n"
-		"at most; tend start --group puts it there as well. It need not run, and if it does, it\n"
-		"runs on.\n"
+		"at most; the option of that name of tend start puts it there as well. It need not run,\n"
+		"and if it does, it runs on.\n"
 		"\n"
 		"  --none  take them out of the group in which they are\n"
 		"  --json  one JSON document: the groups with their members, or what became of each\n"
