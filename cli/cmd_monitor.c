@@ -18,6 +18,8 @@
 #define INTERVAL_MS 5000u
 #define INTERVAL_MAX_MS (24u * 3600 * 1000)
 #define RULE_WIDTH  80
+#define NAME_WIDTH  20
+#define NAME_LEAST  12 /* below that a column goes */
 #define WIDE_WIDTH  114u /* columns that the table takes with TYPE, CPU and MEM */
 #define REDRAW_NS   (40 * NS_PER_MS) /* however often something changes */
 
@@ -26,7 +28,11 @@ struct monitor {
 	const char *filter;
 	uint64_t interval_ns;
 	bool wide;
+	unsigned hidden; /* columns that a narrow terminal has no room for, as bits */
+	int name_width;
 };
+
+enum { PID, STATUS, HEALTH, UPTIME, RESTARTS, COLUMNS };
 
 static bool is_wanted(const struct monitor *m, const struct view_row *r)
 {
@@ -34,14 +40,6 @@ static bool is_wanted(const struct monitor *m, const struct view_row *r)
 }
 
 /* ---- JSON */
-
-static bool add(cJSON *to, const char *key, cJSON *item)
-{
-	if (item && cJSON_AddItemToObject(to, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
 
 static int32_t pid_of(const struct view_row *r)
 {
@@ -69,16 +67,16 @@ static bool add_more(cJSON *o, const struct home *h, const struct view *v, const
 
 	spec_file_name(r->row.ident.name, file);
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
-	ok = add(o, "service_type", json_text(type)) && add(o, "type", json_text(type)) && add(o, "state", json_text(view_state(r))) &&
-		add(o, "uptime", json_u64(view_uptime_ns(v, r))) && add(o, "working_dir", json_text(known ? s.cwd : NULL)) &&
-		add(o, "file_path", json_text(known ? s.file : NULL)) &&
-		add(o, "registry_url", json_text(known ? variable(&s, "MCP_MESH_REGISTRY_URL") : NULL)) &&
-		add(o, "auto_restart", cJSON_CreateBool(r->row.ident.policy != PT_POLICY_NO)) &&
-		add(o, "consecutive_fails", cJSON_CreateNumber(health->failures)) &&
-		add(o, "health_error", json_text(health->error[0] ? health->error : NULL)) &&
-		add(o, "last_restart", json_time(r->row.life.restarts ? r->row.life.start_real_ns : 0)) &&
-		add(o, "cpu_percent", cJSON_CreateNumber((double)health->cpu_permille / 10)) &&
-		add(o, "memory_bytes", json_u64(health->memory_bytes));
+	ok = json_add(o, "service_type", json_text(type)) && json_add(o, "type", json_text(type)) && json_add(o, "state", json_text(view_state(r))) &&
+		json_add(o, "uptime", json_u64(view_uptime_ns(v, r))) && json_add(o, "working_dir", json_text(known ? s.cwd : NULL)) &&
+		json_add(o, "file_path", json_text(known ? s.file : NULL)) &&
+		json_add(o, "registry_url", json_text(known ? variable(&s, "MCP_MESH_REGISTRY_URL") : NULL)) &&
+		json_add(o, "auto_restart", cJSON_CreateBool(r->row.ident.policy != PT_POLICY_NO)) &&
+		json_add(o, "consecutive_fails", cJSON_CreateNumber(health->failures)) &&
+		json_add(o, "health_error", json_text(health->error[0] ? health->error : NULL)) &&
+		json_add(o, "last_restart", json_time(r->row.life.restarts ? r->row.life.start_real_ns : 0)) &&
+		json_add(o, "cpu_percent", cJSON_CreateNumber((double)health->cpu_permille / 10)) &&
+		json_add(o, "memory_bytes", json_u64(health->memory_bytes));
 	if (known)
 		spec_done(&s);
 	return ok;
@@ -88,10 +86,10 @@ static bool add_process(cJSON *doc, const struct monitor *m, const struct home *
 {
 	cJSON *o = cJSON_AddObjectToObject(doc, r->row.ident.name);
 
-	return o && add(o, "pid", cJSON_CreateNumber(pid_of(r))) && add(o, "name", json_text(r->row.ident.name)) &&
-		add(o, "command", json_text(r->row.ident.command)) && add(o, "start_time", json_time(r->row.life.start_real_ns)) &&
-		add(o, "status", json_text(view_word(r))) && add(o, "health_check", json_text(pt_health_label(r->row.health.verdict))) &&
-		add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) && add(o, "restarts", cJSON_CreateNumber(r->row.life.restarts)) &&
+	return o && json_add(o, "pid", cJSON_CreateNumber(pid_of(r))) && json_add(o, "name", json_text(r->row.ident.name)) &&
+		json_add(o, "command", json_text(r->row.ident.command)) && json_add(o, "start_time", json_time(r->row.life.start_real_ns)) &&
+		json_add(o, "status", json_text(view_word(r))) && json_add(o, "health_check", json_text(pt_health_label(r->row.health.verdict))) &&
+		json_add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) && json_add(o, "restarts", cJSON_CreateNumber(r->row.life.restarts)) &&
 		(!m->verbose || add_more(o, h, v, r));
 }
 
@@ -115,11 +113,39 @@ static int show_json(const struct monitor *m, const struct view *v)
 
 /* ---- text */
 
+static const int column_width[COLUMNS] = { 8, 10, 12, 10, 8 };
+
+/* What a terminal of that width (0: none) has room for: the name is cut first, then columns go, the state of things last. */
+static void fit(struct monitor *m, unsigned width)
+{
+	static const unsigned dispensable[] = { RESTARTS, UPTIME, PID, HEALTH };
+	int total = NAME_WIDTH + 1;
+
+	m->hidden = 0;
+	m->name_width = NAME_WIDTH;
+	for (unsigned i = 0; i < COLUMNS; i++)
+		total += column_width[i] + 1;
+	if (width == 0 || m->verbose)
+		return;
+	for (unsigned i = 0; (int)width < total - NAME_WIDTH + NAME_LEAST && i < sizeof(dispensable) / sizeof(dispensable[0]); i++) {
+		m->hidden |= 1u << dispensable[i];
+		total -= column_width[dispensable[i]] + 1;
+	}
+	if ((int)width < total)
+		m->name_width = (int)width > total - NAME_WIDTH + NAME_LEAST / 2 ? (int)width - (total - NAME_WIDTH) : NAME_LEAST / 2;
+}
+
 static void cell(const char *text, int width, enum term_colour colour)
 {
 	const char *on = colour == TERM_PLAIN ? "" : term_colour(colour);
 
 	printf("%s%-*s%s ", on, width, text, on[0] ? term_colour(TERM_PLAIN) : "");
+}
+
+static void column(const struct monitor *m, unsigned which, const char *text, enum term_colour colour)
+{
+	if (!(m->hidden & 1u << which))
+		cell(text, column_width[which], colour);
 }
 
 static enum term_colour state_colour(const struct view_row *r)
@@ -153,16 +179,16 @@ static void show_row(const struct monitor *m, const struct view *v, const struct
 {
 	char text[CLOCK_TEXT_MAX], name[NAME_MAX_BYTES + 4];
 
-	str_copy(name, sizeof(name), r->row.ident.name);
-	if (width && strlen(name) > 20)
-		snprintf(name + 19, 4, "\xe2\x80\xa6");
-	cell(name, strlen(name) == 22 && width ? 22 : 20, TERM_PLAIN);
+	str_copy(name, sizeof(name), r->row.ident.name); /* ASCII */
+	if (width && (int)strlen(name) > m->name_width)
+		snprintf(name + m->name_width - 1, 4, "\xe2\x80\xa6");
+	cell(name, m->name_width + (strchr(name, '\xe2') ? 2 : 0), TERM_PLAIN);
 	snprintf(text, sizeof(text), "%d", pid_of(r));
-	cell(pid_of(r) ? text : "-", 8, TERM_PLAIN);
-	cell(view_word(r), 10, state_colour(r));
-	cell(pt_health_label(r->row.health.verdict), 12, health_colour(r));
+	column(m, PID, pid_of(r) ? text : "-", TERM_PLAIN);
+	column(m, STATUS, view_word(r), state_colour(r));
+	column(m, HEALTH, pt_health_label(r->row.health.verdict), health_colour(r));
 	uptime(v, r, text);
-	cell(text, 10, TERM_PLAIN);
+	column(m, UPTIME, text, TERM_PLAIN);
 	snprintf(text, sizeof(text), "%u", r->row.life.restarts);
 	if (m->wide) {
 		cell(text, 8, TERM_PLAIN);
@@ -170,7 +196,7 @@ static void show_row(const struct monitor *m, const struct view *v, const struct
 		snprintf(text, sizeof(text), "%u.%u%%", r->row.health.cpu_permille / 10, r->row.health.cpu_permille % 10);
 		cell(view_is_up(r) ? text : "-", 8, TERM_PLAIN);
 		printf("%s", view_is_up(r) ? story_bytes(r->row.health.memory_bytes, text) : "-");
-	} else {
+	} else if (!(m->hidden & 1u << RESTARTS)) {
 		printf("%s", text);
 	}
 	screen_line();
@@ -204,6 +230,20 @@ static void show_totals(const struct monitor *m, const struct view *v)
 	screen_line();
 }
 
+static void show_titles(const struct monitor *m)
+{
+	static const char *const title[COLUMNS] = { "PID", "STATUS", "HEALTH", "UPTIME", "RESTARTS" };
+
+	cell("NAME", m->name_width, TERM_PLAIN);
+	for (unsigned i = 0; i < RESTARTS; i++)
+		column(m, i, title[i], TERM_PLAIN);
+	if (!(m->hidden & 1u << RESTARTS))
+		printf("%-8s", title[RESTARTS]);
+	if (m->wide)
+		printf(" %-9s %-8s %s", "TYPE", "CPU", "MEM");
+	screen_line();
+}
+
 /* most: how many rows fit, 0 = all. */
 static void show_table(struct monitor *m, const struct view *v, size_t most)
 {
@@ -220,9 +260,8 @@ static void show_table(struct monitor *m, const struct view *v, size_t most)
 	m->wide = m->verbose || width >= WIDE_WIDTH;
 	if (m->verbose)
 		show_totals(m, v);
-	printf("%-20s %-8s %-10s %-12s %-10s %-8s", "NAME", "PID", "STATUS", "HEALTH", "UPTIME", "RESTARTS");
-	printf(m->wide ? " %-9s %-8s %s" : "%s%s%s", m->wide ? "TYPE" : "", m->wide ? "CPU" : "", m->wide ? "MEM" : "");
-	screen_line();
+	fit(m, width);
+	show_titles(m);
 	rule('-', width);
 	for (size_t i = 0; i < v->n && (!most || shown < most); i++)
 		if (is_wanted(m, &v->row[i])) {

@@ -291,7 +291,6 @@ JSON(log_blocked)
 
 const struct column columns[] = {
 	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST, false, text_name, json_name, NULL },
-	{ "group", "GROUP", COLUMN_GROUP, false, text_group, NULL, NULL },
 	{ "state", "STATE", COLUMN_STATUS, false, text_state, json_state, colour_state },
 	{ "status", "STATUS", COLUMN_LIST, false, text_word, json_word, colour_state },
 	{ "service_type", "TYPE", COLUMN_LIST, false, text_service, json_service, NULL },
@@ -299,6 +298,7 @@ const struct column columns[] = {
 	{ "uptime", "UPTIME", COLUMN_STATUS | COLUMN_LIST, true, text_uptime, json_uptime, NULL },
 	{ "restarts", "RESTARTS", COLUMN_STATUS, true, text_restarts, json_restarts, NULL },
 	{ "health_check", "HEALTH", COLUMN_STATUS | COLUMN_LIST, false, text_health, json_health, colour_health },
+	{ "group", "GROUP", COLUMN_GROUP, false, text_group, NULL, NULL },
 	{ "cpu_percent", "CPU", COLUMN_STATUS, true, text_cpu, json_cpu, NULL },
 	{ "memory_bytes", "MEM", COLUMN_STATUS, true, text_memory, json_memory, NULL },
 	{ "start_time", NULL, 0, false, NULL, json_start_time, NULL },

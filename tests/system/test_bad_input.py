@@ -186,9 +186,10 @@ def test_tables_fit_the_terminal(tend, columns):
     wide = "日本語のとても長い引数" * 5
     start(tend, "an-agent-with-a-rather-long-name-that-goes-on", "sh", "-c", f"exec sleep 1000 # {wide}")
     start(tend, "b", "sh", "-c", "exec sleep 1000 # e\u0301e\u0301e\u0301 \U0001f680\U0001f680")
-    for command, title in (("status", "NAME "), ("list", "NAME ")):
-        lines = on_terminal(tend, columns, command).splitlines()
-        begin = next(i for i, line in enumerate(lines) if line.startswith(title))
+    tend.run("group", "some-group", "b")
+    for command in (["status"], ["status", "--verbose"], ["list"], ["monitor"]):
+        lines = [line for line in on_terminal(tend, columns, *command).splitlines() if not line.startswith("---")]
+        begin = next(i for i, line in enumerate(lines) if line.startswith("NAME "))
         table = lines[begin : begin + 3]
         assert len(table) == 3
         for line in table:
