@@ -94,7 +94,7 @@ const struct command cmd_status = {
 		"daemon is dead. With a NAME the exit status is 3 if that process does not run.\n"
 		"\n"
 		"  --json     one JSON document on standard output\n"
-		"  --verbose  the daemons, too, and the groups\n"
+		"  --verbose  the daemons, too, the groups, what all of them use, and the registry\n"
 		"\n"
 		"Examples:\n"
 		"  tend status\n"

@@ -228,8 +228,7 @@ JSON(service)
 	return cJSON_CreateString(pt_service_label(r->row.ident.service));
 }
 
-/* Samples tell of a run; those of an earlier one say nothing about this. */
-static bool sampled(const struct view_row *r)
+bool columns_sampled(const struct view_row *r)
 {
 	return view_is_up(r) && r->row.health.sampled_boot_ns && r->row.health.life == r->row.life.life;
 }
@@ -237,26 +236,26 @@ static bool sampled(const struct view_row *r)
 TEXT(cpu)
 {
 	UNUSED(v);
-	return sampled(r) ? put_tenths(buf, size, r->row.health.cpu_permille, "%") : "-";
+	return columns_sampled(r) ? put_tenths(buf, size, r->row.health.cpu_permille, "%") : "-";
 }
 
 JSON(cpu)
 {
 	UNUSED(v);
-	return sampled(r) ? cJSON_CreateNumber(r->row.health.cpu_permille / 10.0) : cJSON_CreateNull();
+	return columns_sampled(r) ? cJSON_CreateNumber(r->row.health.cpu_permille / 10.0) : cJSON_CreateNull();
 }
 
 TEXT(memory)
 {
 	UNUSED(v);
 	(void)size; /* COLUMN_TEXT_MAX */
-	return sampled(r) ? story_bytes(r->row.health.memory_bytes, buf) : "-";
+	return columns_sampled(r) ? story_bytes(r->row.health.memory_bytes, buf) : "-";
 }
 
 JSON(memory)
 {
 	UNUSED(v);
-	return sampled(r) ? cJSON_CreateNumber((double)r->row.health.memory_bytes) : cJSON_CreateNull();
+	return columns_sampled(r) ? cJSON_CreateNumber((double)r->row.health.memory_bytes) : cJSON_CreateNull();
 }
 
 JSON(reason)

@@ -32,6 +32,9 @@ struct column {
 
 extern const struct column columns[]; /* ends with an all-zero one */
 
+/* Are there samples of this very run? Those of an earlier one say nothing about it. */
+bool columns_sampled(const struct view_row *r);
+
 /* All JSON columns of a row as one object; NULL when out of memory. */
 cJSON *columns_json(const struct view *v, const struct view_row *r);
 

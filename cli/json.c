@@ -70,13 +70,18 @@ static void print_indented(const char *text)
 	bool at_start = true;
 
 	while (*text) {
-		size_t len = strcspn(text, "\t\n");
+		size_t len = strcspn(text, "\t\n"), inner;
 
 		if (len) {
 			fwrite(text, 1, len, stdout);
 			at_start = false;
 		}
 		text += len;
+		inner = *text == '\n' && len && text[-1] == '{' ? 1 + strspn(text + 1, "\t") : 0;
+		if (inner && text[inner] == '}') { /* an empty object takes no second line */
+			text += inner;
+			continue;
+		}
 		if (*text == '\t')
 			fputs(at_start ? "  " : " ", stdout);
 		else if (*text == '\n')

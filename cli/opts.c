@@ -41,6 +41,17 @@ static unsigned count_beginning(const char *name, size_t len, const struct optio
 	return n;
 }
 
+static void explain_ambiguous(const char *name, size_t len, const struct option *options)
+{
+	char all[400] = "";
+	size_t used = 0;
+
+	for (const struct option *o = options; o->name && used < sizeof(all); o++)
+		if (strncmp(o->name, name, len) == 0)
+			used += (size_t)snprintf(all + used, sizeof(all) - used, "%s--%s", used ? ", " : "", o->name);
+	out_misuse("option --%.*s is ambiguous: %s", (int)len, name, all);
+}
+
 /* optopt is 0 for an unknown or ambiguous long option, else the val of a long one that takes no value, or the unknown
  * letter. */
 static void explain_bad(const char *arg, const struct option *options)
@@ -53,7 +64,7 @@ static void explain_bad(const char *arg, const struct option *options)
 	else if (optopt != 0)
 		out_misuse("option --%.*s takes no value", (int)len, name);
 	else if (count_beginning(name, len, options) > 1)
-		out_misuse("option --%.*s is ambiguous", (int)len, name);
+		explain_ambiguous(name, len, options);
 	else if ((like = option_like(name, len, options)))
 		out_misuse("unknown option --%.*s; did you mean --%s?", (int)len, name, like);
 	else

@@ -14,6 +14,8 @@
 
 struct overview {
 	size_t n, running, at_rest, failed, on_the_way, unhealthy;
+	size_t sampled; /* of which these are the sums */
+	uint64_t memory_bytes, cpu_permille;
 	struct table *table;
 	char **note; /* why some of them are not running */
 	size_t notes, notes_size;
@@ -31,6 +33,11 @@ static void count(struct overview *o, const struct view_row *r)
 	else
 		o->running++;
 	o->unhealthy += story_is_unhealthy(r);
+	if (columns_sampled(r)) {
+		o->sampled++;
+		o->memory_bytes += r->row.health.memory_bytes;
+		o->cpu_permille += r->row.health.cpu_permille;
+	}
 }
 
 static bool add_note(struct overview *o, const struct view *v, const struct view_row *r)
@@ -164,6 +171,27 @@ static bool collect(const struct instance *in, struct overview *o, struct view *
 	return table_whole(o->table);
 }
 
+/* The reference's "performance metrics", and the registry that agents are looked up at. */
+static void print_more(const struct overview *o, const struct view *v)
+{
+	const struct pt_monitor *m = &v->monitor;
+	char bytes[24], url[4 * sizeof(m->registry_url)], error[4 * sizeof(m->registry_error)];
+	uint64_t each = o->sampled ? o->cpu_permille / o->sampled : 0;
+
+	printf("performance: %zu active, %s memory, %llu.%llu%% CPU, %llu.%llu%% each\n", o->running, story_bytes(o->memory_bytes, bytes),
+		(unsigned long long)o->cpu_permille / 10, (unsigned long long)o->cpu_permille % 10, (unsigned long long)each / 10,
+		(unsigned long long)each % 10);
+	if (!m->registry_url[0])
+		return;
+	str_visible(url, sizeof(url), m->registry_url);
+	str_visible(error, sizeof(error), m->registry_error);
+	printf("registry: %s %s", url, pt_registry_label(m->registry_state));
+	if (m->registry_state == PT_REGISTRY_REACHABLE)
+		printf(", %u agent%s listed\n", m->registry_agents, m->registry_agents == 1 ? "" : "s");
+	else
+		printf("%s%s\n", error[0] ? ": " : "", error);
+}
+
 static void print(struct overview *o, const struct view *v, bool verbose)
 {
 	print_headline(o, v);
@@ -175,6 +203,8 @@ static void print(struct overview *o, const struct view *v, bool verbose)
 		qsort(o->note, o->notes, sizeof(*o->note), by_text);
 	for (size_t i = 0; i < o->notes; i++)
 		fputs(o->note[i], stdout);
+	if (verbose)
+		print_more(o, v);
 	overview_trust(v, verbose);
 }
 

@@ -4,12 +4,14 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/home.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "cli/columns.h"
+#include "cli/dbfile.h"
 #include "cli/json.h"
 #include "cli/out.h"
 #include "config/spec.h"
@@ -18,60 +20,87 @@ struct totals {
 	unsigned agents, running, healthy, registered;
 };
 
-/* cJSON's adding functions take over nothing on failure. */
-/* Address and database of the registry that we run: from what was written down, and from its specification. */
-static bool add_address(cJSON *o, const struct home *h)
+/* What is known of the registry that we run: its address was written down, its database is in its specification. */
+struct address {
+	char url[400], host[300];
+	int64_t port; /* 0: not known */
+	char *db;     /* malloc'ed; NULL: not known */
+};
+
+static struct address address_of(const struct home *h)
 {
 	static const char key[] = "MCP_MESH_DATABASE_URL=sqlite:///";
-	char text[400] = "", host[300] = "", *colon;
-	const char *db = NULL;
-	int64_t port = 0;
+	struct address a = { .port = 0 };
 	struct spec s = { 0 };
-	bool known = h->specs_fd >= 0 && spec_load(h->specs_fd, "registry.json", &s, NULL) == 0, ok;
+	bool known = h->specs_fd >= 0 && spec_load(h->specs_fd, "registry.json", &s, NULL) == 0;
+	char *colon;
 
-	if (h->run_fd < 0 || io_read_small(h->run_fd, "registry.url", text, sizeof(text)) <= 0)
-		text[0] = 0;
-	text[strcspn(text, "\r\n")] = 0;
-	colon = strrchr(text, ':');
-	if (colon && strncmp(text, "http://", 7) == 0 && colon > text + 6 && str_int(colon + 1, 1, 65535, &port) == 0)
-		snprintf(host, sizeof(host), "%.*s", (int)(colon - text - 7), text + 7);
+	if (h->run_fd < 0 || io_read_small(h->run_fd, "registry.url", a.url, sizeof(a.url)) <= 0)
+		a.url[0] = 0;
+	a.url[strcspn(a.url, "\r\n")] = 0;
+	colon = strrchr(a.url, ':');
+	if (colon && strncmp(a.url, "http://", 7) == 0 && colon > a.url + 6 && str_int(colon + 1, 1, 65535, &a.port) == 0)
+		snprintf(a.host, sizeof(a.host), "%.*s", (int)(colon - a.url - 7), a.url + 7);
 	for (char **e = s.env; known && *e; e++)
-		if (strncmp(*e, key, sizeof(key) - 1) == 0)
-			db = *e + sizeof(key) - 1;
-	ok = json_add(o, "host", json_text(host[0] ? host : NULL)) && json_add(o, "port", port ? cJSON_CreateNumber((double)port) : cJSON_CreateNull()) &&
-		json_add(o, "url", json_text(text[0] ? text : NULL)) && json_add(o, "database_path", json_text(db));
+		if (!a.db && strncmp(*e, key, sizeof(key) - 1) == 0)
+			a.db = strdup(*e + sizeof(key) - 1);
 	if (known)
 		spec_done(&s);
-	return ok;
+	return a;
+}
+
+static cJSON *number_or_null(int64_t value, int64_t least)
+{
+	return value >= least ? cJSON_CreateNumber((double)value) : cJSON_CreateNull();
+}
+
+static bool add_database(cJSON *o, const char *path)
+{
+	cJSON *database = cJSON_AddObjectToObject(o, "database");
+	struct dbfile d;
+
+	dbfile_look(path, &d);
+	return database && json_add(database, "status", json_text(d.status)) && json_add(database, "message", json_text(d.message)) &&
+		json_add(database, "size", number_or_null(d.size_bytes, 0)) && json_add(database, "tables", number_or_null(d.tables, 0));
+}
+
+static bool add_tracked(cJSON *o, const struct view *v, const struct view_row *reg, const struct address *a)
+{
+	bool up = view_is_up(reg);
+
+	return json_add(o, "status", json_text(up ? "running" : "stopped")) &&
+		json_add(o, "pid", up ? cJSON_CreateNumber(reg->row.life.pid) : cJSON_CreateNull()) &&
+		json_add(o, "uptime", json_seconds(view_uptime_ns(v, reg))) && json_add(o, "host", json_text(a->host[0] ? a->host : NULL)) &&
+		json_add(o, "port", number_or_null(a->port, 1)) && json_add(o, "database_path", json_text(a->db)) && add_database(o, a->db) &&
+		json_add(o, "health", json_text(pt_health_label(reg->row.health.verdict))) &&
+		json_add(o, "message", json_text(up ? "Registry is running" : "Registry is stopped"));
 }
 
 static bool add_registry(cJSON *doc, const struct home *h, const struct view *v)
 {
+	bool answers = v->monitor.registry_state == PT_REGISTRY_REACHABLE, ok;
+	cJSON *o = cJSON_AddObjectToObject(doc, "registry");
+	const char *url = v->monitor.registry_url;
 	const struct view_row *reg = NULL;
-	cJSON *o = cJSON_AddObjectToObject(doc, "registry"), *database;
+	struct address a = { .port = 0 };
 
 	for (size_t i = 0; i < v->n; i++)
 		if (v->row[i].row.ident.service == PT_SERVICE_REGISTRY)
 			reg = &v->row[i];
-	if (!o || !json_add(o, "url", json_text(v->monitor.registry_url[0] ? v->monitor.registry_url : NULL)) ||
-		!json_add(o, "answers", json_text(pt_registry_label(v->monitor.registry_state))) ||
-		!json_add(o, "error", json_text(v->monitor.registry_error[0] ? v->monitor.registry_error : NULL)))
-		return false;
-	if (!reg && v->monitor.registry_state == PT_REGISTRY_REACHABLE) /* one that tend does not supervise */
-		return json_add(o, "status", json_text("running")) && json_add(o, "health", json_text("healthy")) &&
-			json_add(o, "message", json_text("Registry answers"));
-	if (!reg) {
-		database = cJSON_AddObjectToObject(o, "database");
-		return json_add(o, "status", json_text("not_running")) && json_add(o, "health", json_text("unknown")) &&
-			json_add(o, "message", json_text("Registry is not running")) && database &&
-			json_add(database, "status", json_text("unknown")) &&
-			json_add(database, "message", json_text("Registry is not running"));
-	}
-	return json_add(o, "status", json_text(view_is_up(reg) ? "running" : "stopped")) &&
-		json_add(o, "pid", view_is_up(reg) ? cJSON_CreateNumber(reg->row.life.pid) : cJSON_CreateNull()) &&
-		json_add(o, "uptime", json_seconds(view_uptime_ns(v, reg))) && add_address(o, h) &&
-		json_add(o, "health", json_text(pt_health_label(reg->row.health.verdict))) &&
-		json_add(o, "message", json_text(view_is_up(reg) ? "Registry is running" : "Registry is stopped"));
+	if (reg)
+		a = address_of(h);
+	if (a.url[0])
+		url = a.url;
+	ok = o && json_add(o, "url", json_text(url[0] ? url : NULL)) && json_add(o, "answers", json_text(pt_registry_label(v->monitor.registry_state))) &&
+		json_add(o, "error", json_text(v->monitor.registry_error[0] ? v->monitor.registry_error : NULL));
+	if (ok && reg)
+		ok = add_tracked(o, v, reg, &a);
+	else if (ok) /* one that tend does not supervise may answer all the same */
+		ok = json_add(o, "status", json_text(answers ? "running" : "not_running")) &&
+			json_add(o, "health", json_text(answers ? "healthy" : "unknown")) &&
+			json_add(o, "message", json_text(answers ? "Registry answers" : "Registry is not running")) && add_database(o, NULL);
+	free(a.db);
+	return ok;
 }
 
 static const char *registry_url(const struct spec *s)
