@@ -103,6 +103,16 @@ static bool add_registry(cJSON *doc, const struct home *h, const struct view *v)
 	return ok;
 }
 
+static const char *registry_url(const struct spec *s)
+{
+	static const char key[] = "MCP_MESH_REGISTRY_URL=";
+
+	for (char **e = s->env; e && *e; e++)
+		if (strncmp(*e, key, sizeof(key) - 1) == 0)
+			return *e + sizeof(key) - 1;
+	return NULL;
+}
+
 /* File, folder and registry are not in the table but in the specification. */
 static bool add_from_spec(cJSON *o, const struct home *h, const char *name)
 {
@@ -114,7 +124,7 @@ static bool add_from_spec(cJSON *o, const struct home *h, const char *name)
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
 	ok = json_add(o, "agent_file", json_text(known ? s.file : NULL)) &&
 		json_add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
-		json_add(o, "registry_url", json_text(known ? spec_variable(s.env, "MCP_MESH_REGISTRY_URL") : NULL)) &&
+		json_add(o, "registry_url", json_text(known ? registry_url(&s) : NULL)) &&
 		json_add(o, "group", json_text(known && s.group[0] ? s.group : NULL));
 	if (known)
 		spec_done(&s);
