@@ -4,21 +4,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <string.h>
 
+#include "base/library.h"
 #include "base/say.h"
 
 #define LIBRARY "libcurl.so.4" /* its binary interface, unchanged since 2006 */
 
 struct libcurl curl;
-
-static bool find(void *library, const char *name, void *to)
-{
-	void *symbol = dlsym(library, name);
-
-	memcpy(to, &symbol, sizeof(symbol)); /* a pointer to a function: POSIX has them in the form of data pointers */
-	return symbol != NULL;
-}
 
 int libcurl_load(void)
 {
@@ -30,7 +22,7 @@ int libcurl_load(void)
 		return state < 0 ? state : 0;
 	state = -ENOSYS;
 	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-#define LIBCURL_FIND(name) whole = whole && find(library, #name, &curl.name);
+#define LIBCURL_FIND(name) whole = whole && library_find(library, #name, &curl.name);
 	if (library) {
 		LIBCURL_FUNCTIONS(LIBCURL_FIND)
 	}
