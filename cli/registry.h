@@ -30,6 +30,9 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 /* Stop and start it again as it was; reset: as the configuration says now. One that does not run is started. False: said. */
 bool registry_restart(struct instance *in, const struct cliconf *c, bool reset);
 
+/* The registry that was used last: its address alone. False: none is known. */
+bool registry_last(const struct home *h, struct registry *ret);
+
 /* What an agent is told of it: "MCP_MESH_REGISTRY_URL=..." and the others, NULL behind the last; points into static memory. */
 char **registry_variables(const struct registry *r, const struct cliconf *c);
 

@@ -103,6 +103,16 @@ void spec_done(struct spec *s)
 	memset(s, 0, sizeof(*s));
 }
 
+const char *spec_variable(const struct spec *s, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (char **e = s->env; e && *e; e++)
+		if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
+			return *e + len + 1;
+	return NULL;
+}
+
 static int get_text(const cJSON *doc, const char *key, int required, char **ret, struct fault *f)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, key);

@@ -67,6 +67,9 @@ void spec_done(struct spec *s);
 /* Struct -> text, malloc'ed; NULL when out of memory. Bytes that are not UTF-8 (in a path, say) are written as they are and read back as they were. */
 char *spec_print(const struct spec *s);
 
+/* The value of a variable of its environment, which stays the spec's; NULL: it has none of that name. */
+const char *spec_variable(const struct spec *s, const char *name);
+
 /* Of argv and cwd: equal for the same command. */
 uint64_t spec_hash(const struct spec *s);
 

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from common import free_port
 from harness import wait_until
 
 
@@ -15,7 +16,7 @@ def registry(tend):
 @pytest.fixture
 def ran(tend):
     tend.db = tend.work / "reg.db"
-    tend.run("start", "--registry-only", "--background", "--registry-port", "18091", "--db-path", tend.db, env={"TEND_REGISTRY": ""})
+    tend.run("start", "--registry-only", "--background", "--registry-port", str(free_port()), "--db-path", tend.db, env={"TEND_REGISTRY": ""})
     return tend
 
 
