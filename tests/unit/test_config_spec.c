@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config/spec.h"
+#include "tests/unit/run.h"
 
 #define PLAIN "\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"true\"], \"env\": []"
 
@@ -378,10 +379,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("config/spec");
 	TCase *text = tcase_create("text"), *files = tcase_create("files");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(text, round_trip);
 	tcase_add_test(text, defaults);
@@ -393,13 +391,8 @@ int main(void)
 	tcase_add_test(text, the_hash_tells_commands_apart);
 	tcase_add_test(text, command_text);
 	tcase_add_test(text, file_name);
-	suite_add_tcase(suite, text);
 	tcase_add_checked_fixture(files, make_folder, remove_folder);
 	tcase_add_test(files, load);
 	tcase_add_test(files, load_what_is_no_spec);
-	suite_add_tcase(suite, files);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed;
+	return run_cases("config/spec", text, files, NULL);
 }
