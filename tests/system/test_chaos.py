@@ -1,4 +1,4 @@
-"""Faults at system calls: some at random in each run, and those that once did harm, each at its place. make chaos does all there are."""
+"""Faults at system calls: a few dozen, always the same, and those that once did harm, each at its place. make chaos does all there are."""
 
 import os
 import re
@@ -26,6 +26,7 @@ FOUND = [
     ("tend-guardian", "life", "kill", None, "kill", 1, "tend stop ended well, with monitor and logger still running"),
     ("tend-guardian", "life", "kill", None, "ftruncate", 1, "a command met a guardian that died before it had made the table"),
     ("tend-spawner", "successors", "error", "EMFILE", "pidfd_open", 3, "a process that could not be watched was taken for dead and started again"),
+    ("tend-spawner", "life", "error", "EMFILE", "pidfd_open", 3, "a stop, or restart, that could not send its signal for lack of a descriptor lasted until its timeout"),
     ("tend-guardian", "life", "kill", None, "futex", 1, "what a process wrote was lost with the spawner's end of the pipe, when that became the guardian"),
 ]
 
@@ -47,17 +48,17 @@ def run_tool(name, *args):
 
 
 @pytest.mark.timeout(240)
-def test_faults_at_random():
-    """A few dozen of all there are. The seed is printed: make chaos T="--sample 24 --seed N" repeats them."""
-    out = run_tool("chaos.py", "--sample", "24", "--jobs", "2", "--seconds", "25")
+def test_a_sample_of_faults():
+    """A few dozen of all there are, always the same ones: make chaos T="--sample N" looks for others."""
+    out = run_tool("chaos.py", "--sample", "24", "--seed", "5", "--jobs", "2", "--seconds", "25")
     faults = re.search(r"^(\d+) faults in", out, re.M)
     assert faults and int(faults[1]) > 0
 
 
 @pytest.mark.timeout(240)
 def test_a_random_storm():
-    """Printed: the seed, with the command that repeats it."""
-    assert "kill_one" in run_tool("soak.py", "--seconds", "10", "--processes", "16")
+    """Always the same seed here; make soak takes another each time."""
+    assert "kill_one" in run_tool("soak.py", "--seconds", "10", "--processes", "16", "--seed", "5")
 
 
 @pytest.mark.timeout(240)
