@@ -78,19 +78,11 @@ static cJSON *document(const char *command, int status)
 
 int acts_finish(const char *command, int status)
 {
-	int printed = status;
+	int printed;
 
-	if (!wanted)
+	if (!wanted || status == EXIT_MISUSE)
 		return status;
 	out_divert_end();
-	if (status != EXIT_MISUSE) {
-		printed = json_print(document(command, status));
-	} else {
-		cJSON_Delete(processes);
-		cJSON_Delete(errors);
-	}
-	wanted = failed = false;
-	processes = errors = NULL;
-	daemons = NULL;
+	printed = json_print(document(command, status));
 	return status == EXIT_OK ? printed : status;
 }

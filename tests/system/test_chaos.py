@@ -13,6 +13,7 @@ CHAOS = TOP / "tests/chaos"
 sys.path.insert(0, str(CHAOS))
 
 import chaos  # noqa: E402
+import commands  # noqa: E402
 
 # What chaos has found: role, scenario, kind, errno, the call, which one of them, and what came of it.
 FOUND = [
@@ -37,6 +38,16 @@ def test_found_by_chaos(role, scenario, kind, errno, call, at, harm):
     did, complaint, _, _ = chaos.run_daemon(scenario, fault)
     assert complaint is None, f"{harm}\n{complaint}"
     assert did[0] == "done", f"no such call: {did}"
+
+
+@pytest.mark.parametrize("command", ["stop", "signal", "whole stop"])
+def test_commands_without_a_descriptor(command):
+    """For one moment, at each place. A command that had none to ring for a daemon waited for ever."""
+    done = 0
+    for at, did, complaint in commands.run_command(command, lambda at: chaos.Fault("tend", "error", at, "EMFILE", "openat"), chaos.verdict_of, 1, 1):
+        assert complaint is None, f"openat {at}\n{complaint}"
+        done += did[0] == "done"
+    assert done > 5
 
 
 def run_tool(name, *args):
