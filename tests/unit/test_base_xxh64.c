@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/xxh64.h"
-#include "tests/unit/run.h"
 
 static const struct {
 	size_t bytes; /* of the pattern below */
@@ -72,8 +71,14 @@ END_TEST
 
 int main(void)
 {
+	Suite *s = suite_create("base_xxh64");
 	TCase *tc = tcase_create("all");
 	tcase_add_loop_test(tc, as_the_reference, 0, sizeof(known) / sizeof(known[0]));
 	tcase_add_test(tc, every_bit_counts);
-	return run_cases("base_xxh64", tc, NULL);
+	suite_add_tcase(s, tc);
+	SRunner *runner = srunner_create(s);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

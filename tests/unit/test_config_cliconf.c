@@ -11,7 +11,6 @@
 
 #include "base/io.h"
 #include "config/cliconf.h"
-#include "tests/unit/run.h"
 
 static char folder[] = "/tmp/test-cliconf-XXXXXX";
 static int folder_fd = -1;
@@ -250,7 +249,10 @@ END_TEST
 
 int main(void)
 {
+	Suite *s = suite_create("cliconf");
 	TCase *t = tcase_create("all");
+	SRunner *r;
+	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, defaults_without_anything);
@@ -263,5 +265,10 @@ int main(void)
 	tcase_add_test(t, set_refuses);
 	tcase_add_test(t, default_set_does_not_beat_the_environment);
 	tcase_add_test(t, reset_repairs_and_keeps_foreign_keys);
-	return run_cases("cliconf", t, NULL);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed;
 }
