@@ -78,11 +78,19 @@ static cJSON *document(const char *command, int status)
 
 int acts_finish(const char *command, int status)
 {
-	int printed;
+	int printed = status;
 
-	if (!wanted || status == EXIT_MISUSE)
+	if (!wanted)
 		return status;
 	out_divert_end();
-	printed = json_print(document(command, status));
+	if (status != EXIT_MISUSE) {
+		printed = json_print(document(command, status));
+	} else {
+		cJSON_Delete(processes);
+		cJSON_Delete(errors);
+	}
+	wanted = failed = false;
+	processes = errors = NULL;
+	daemons = NULL;
 	return status == EXIT_OK ? printed : status;
 }

@@ -1,6 +1,6 @@
 /*
  * cli/cmd.h - one command of the command line. Each lives in a file of its own, cmd_NAME.c, and is listed in the
- * table in main.c.
+ * table in commands.c.
  */
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
@@ -30,6 +30,9 @@ extern const struct command *const commands[];
 const struct command *command_find(const char *name);
 /* The name of a command that looks like this one, or NULL. */
 const char *command_like(const char *name);
+
+/* What main() does: find the command that argv[1] names, and run it. Returns an exit status. */
+int command_run(int argc, char **argv);
 
 /* "usage: tend NAME ..." for each form, on the given stream. */
 void command_usage(const struct command *c, FILE *to);

@@ -112,6 +112,7 @@ static int run(const struct command *self, int argc, char **argv)
 	struct eventlog log;
 	struct fault f = { "" };
 	int opt, r, status = EXIT_OK;
+	bool known;
 
 	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
 		s.json = s.json || opt == 'j';
@@ -128,12 +129,11 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	eventlog_oldest(&log, in.pt);
 	(void)home_open(NULL, HOME_READ, &s.home, NULL);
-	if (!has_groups(&s)) {
-		status = EXIT_FAIL;
-	} else if (s.follow) {
+	known = has_groups(&s);
+	if (known && s.follow) {
 		term_catch();
 		status = follow(&in, &log, &s);
-	} else if (!print_new(&in, &log, &s)) {
+	} else if (!known || !print_new(&in, &log, &s)) {
 		status = EXIT_FAIL;
 	}
 	home_close(&s.home);

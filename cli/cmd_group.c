@@ -132,7 +132,11 @@ static int change_all(const struct home *h, const char *group, char *const *oper
 	if (group_members(h, NULL, &names, &n, &f) < 0)
 		return out_fail("%s", f.text);
 	meant = calloc(n + 1, 1);
-	for (size_t i = 0; meant && i < operands; i++) {
+	if (!meant) {
+		group_free(names, n);
+		return out_fail("out of memory");
+	}
+	for (size_t i = 0; i < operands; i++) {
 		struct like like = LIKE(operand[i]);
 		bool found = false;
 
@@ -146,12 +150,10 @@ static int change_all(const struct home *h, const char *group, char *const *oper
 		if (!found)
 			status = group_is(operand[i]) ? group_empty(operand[i]) : pick_unlike(operand[i], like.best);
 	}
-	for (size_t k = 0; meant && k < n; k++)
+	for (size_t k = 0; k < n; k++)
 		if (meant[k] && !change(h, names[k], group))
 			status = EXIT_FAIL;
 	group_free(names, n);
-	if (!meant)
-		return out_fail("out of memory");
 	free(meant);
 	return status;
 }
@@ -165,7 +167,7 @@ static int carry_out(const char *group, bool json, char *const *operand, size_t 
 	if (r < 0 && r != -ENOENT)
 		status = out_fail("%s", f.text);
 	else
-		status = n ? change_all(&h, group, operand, n) : list(&h, group, json);
+		status = n ? change_all(&h, group, operand, n) : list(&h, group[0] ? group : NULL, json);
 	home_close(&h);
 	return status;
 }
@@ -174,7 +176,7 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "none", no_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 	bool json = false, none = false;
-	const char *group = NULL;
+	const char *group = ""; /* none, or with no names all */
 	struct fault f = { "" };
 	int opt;
 
@@ -184,9 +186,7 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (opt != OPT_END)
 		return opts_status(opt);
-	if (none) {
-		group = "";
-	} else if (optind < argc) {
+	if (!none && optind < argc) {
 		group = argv[optind++];
 		group += group_is(group); /* "@GROUP" is understood as well */
 		if (name_check(group, &f) < 0)

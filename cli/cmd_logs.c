@@ -29,11 +29,13 @@ static const struct option options[] = { { "agent", required_argument, NULL, O_A
 static bool compile(struct args *a, const char *text)
 {
 	char why[200];
-	int r = regcomp(&a->compiled, text, REG_EXTENDED | REG_NOSUB);
+	int r;
 
+	if (a->regex) /* the last one counts */
+		regfree(&a->compiled);
+	a->regex = NULL;
+	r = regcomp(&a->compiled, text, REG_EXTENDED | REG_NOSUB);
 	if (r == 0) {
-		if (a->regex)
-			regfree(&a->compiled);
 		a->regex = text;
 		a->show.query.regex = &a->compiled;
 		return true;
@@ -160,12 +162,32 @@ static int run_parsed(struct args *a, const char *verb, char **names, size_t n)
 	return status;
 }
 
+/* verb: "export", "size", or NULL; operands begin at optind. */
+static int run_options(struct args *a, const char *verb, int argc, char **argv)
+{
+	size_t n = (size_t)(argc - optind);
+	char **names = calloc(n + 1, sizeof(*names));
+	int status;
+
+	if (!names)
+		return out_fail("out of memory");
+	/* With a range, or for an export, everything in it is wanted. */
+	if (!a->lines_given && (a->show.query.since_ns || a->show.query.until_ns || a->previous || verb))
+		a->show.lines = 0;
+	if (verb && !a->level_given)
+		a->show.query.min_level = LOG_LEVEL_DEBUG;
+	memcpy(names, argv + optind, n * sizeof(*names));
+	if (a->agent)
+		names[n++] = (char *)(uintptr_t)a->agent;
+	status = run_parsed(a, verb, names, n);
+	free(names);
+	return status;
+}
+
 static int run(const struct command *self, int argc, char **argv)
 {
 	struct args a = { .show = { .query = { .min_level = LOG_LEVEL_INFO }, .lines = LINES_DEFAULT } };
 	const char *verb = argc > 1 && (is_word(argv[1], "export") || is_word(argv[1], "size")) ? argv[1] : NULL;
-	char **names;
-	size_t n;
 	int opt, status;
 
 	if (argc > 1 && is_word(argv[1], "rotate"))
@@ -179,22 +201,7 @@ static int run(const struct command *self, int argc, char **argv)
 			opt = OPT_BAD;
 			break;
 		}
-	if (opt != OPT_END)
-		return opts_status(opt);
-	/* With a range, or for an export, everything in it is wanted. */
-	if (!a.lines_given && (a.show.query.since_ns || a.show.query.until_ns || a.previous || verb))
-		a.show.lines = 0;
-	if (verb && !a.level_given)
-		a.show.query.min_level = LOG_LEVEL_DEBUG;
-	n = (size_t)(argc - optind);
-	names = calloc(n + 1, sizeof(*names));
-	if (!names)
-		return out_fail("out of memory");
-	memcpy(names, argv + optind, n * sizeof(*names));
-	if (a.agent)
-		names[n++] = (char *)(uintptr_t)a.agent;
-	status = run_parsed(&a, verb, names, n);
-	free(names);
+	status = opt == OPT_END ? run_options(&a, verb, argc, argv) : opts_status(opt);
 	if (a.regex)
 		regfree(&a.compiled);
 	return status;

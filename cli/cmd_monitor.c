@@ -46,16 +46,6 @@ static int32_t pid_of(const struct view_row *r)
 	return view_is_up(r) ? r->row.life.pid : 0;
 }
 
-static const char *variable(const struct spec *s, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (char **e = s->env; e && *e; e++)
-		if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
-			return *e + len + 1;
-	return NULL;
-}
-
 /* What only --verbose shows: the Go port's further keys, and the samples. */
 static bool add_more(cJSON *o, const struct home *h, const struct view *v, const struct view_row *r)
 {
@@ -70,7 +60,7 @@ static bool add_more(cJSON *o, const struct home *h, const struct view *v, const
 	ok = json_add(o, "service_type", json_text(type)) && json_add(o, "type", json_text(type)) && json_add(o, "state", json_text(view_state(r))) &&
 		json_add(o, "uptime", json_u64(view_uptime_ns(v, r))) && json_add(o, "working_dir", json_text(known ? s.cwd : NULL)) &&
 		json_add(o, "file_path", json_text(known ? s.file : NULL)) &&
-		json_add(o, "registry_url", json_text(known ? variable(&s, "MCP_MESH_REGISTRY_URL") : NULL)) &&
+		json_add(o, "registry_url", json_text(known ? spec_variable(s.env, "MCP_MESH_REGISTRY_URL") : NULL)) &&
 		json_add(o, "auto_restart", cJSON_CreateBool(r->row.ident.policy != PT_POLICY_NO)) &&
 		json_add(o, "consecutive_fails", cJSON_CreateNumber(health->failures)) &&
 		json_add(o, "health_error", json_text(health->error[0] ? health->error : NULL)) &&
@@ -178,11 +168,13 @@ static void uptime(const struct view *v, const struct view_row *r, char buf[stat
 static void show_row(const struct monitor *m, const struct view *v, const struct view_row *r, unsigned width)
 {
 	char text[CLOCK_TEXT_MAX], name[NAME_MAX_BYTES + 4];
+	bool cut;
 
 	str_copy(name, sizeof(name), r->row.ident.name); /* ASCII */
-	if (width && (int)strlen(name) > m->name_width)
+	cut = width && (int)strlen(name) > m->name_width;
+	if (cut)
 		snprintf(name + m->name_width - 1, 4, "\xe2\x80\xa6");
-	cell(name, m->name_width + (strchr(name, '\xe2') ? 2 : 0), TERM_PLAIN);
+	cell(name, m->name_width + (cut ? 2 : 0), TERM_PLAIN); /* three bytes, one column */
 	snprintf(text, sizeof(text), "%d", pid_of(r));
 	column(m, PID, pid_of(r) ? text : "-", TERM_PLAIN);
 	column(m, STATUS, view_word(r), state_colour(r));

@@ -1,11 +1,19 @@
 /* tend restart, and tend restart-agent for those who know the reference. */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
 #include "cli/acts.h"
 #include "cli/conf.h"
 #include "cli/daemons.h"
+#include "cli/enroll.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/registry.h"
 #include "cli/request.h"
+#include "cli/specedit.h"
+#include "cli/view.h"
 
 static int read_options(const struct command *self, int argc, char **argv, struct request *q, bool one, bool *reset, bool *json)
 {
@@ -49,6 +57,90 @@ static int restart_registry(bool reset)
 	return status;
 }
 
+/* The three variables that say where the registry is, as far as they name one place: then tend has set them, not the caller's --env. */
+static int tell_place(struct spec *s, void *arg, struct fault *f)
+{
+	static const char *const names[] = { "MCP_MESH_REGISTRY_URL", "MCP_MESH_REGISTRY_HOST", "MCP_MESH_REGISTRY_PORT" };
+	const char *url = spec_variable(s->env, names[0]), *host = spec_variable(s->env, names[1]), *port = spec_variable(s->env, names[2]);
+	char **variables = arg, own[400];
+
+	(void)f;
+	if (!url || !host || !port || strcmp(url, variables[0] + strlen(names[0]) + 1) == 0)
+		return 0;
+	snprintf(own, sizeof(own), "http://%s:%s", host, port);
+	if (strcmp(url, own) != 0)
+		return 0;
+	for (char **e = s->env; *e; e++)
+		for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			if (strncmp(*e, names[i], strlen(names[i])) == 0 && (*e)[strlen(names[i])] == '=')
+				*e = variables[i];
+	return 1;
+}
+
+/* What the reference says before it: process, state, file, how long it has run. */
+static void tell_current(const struct view *v, const struct view_row *r, const struct spec *s)
+{
+	char span[CLOCK_TEXT_MAX];
+
+	printf("%s: %s", r->row.ident.name, view_word(r));
+	if (view_is_up(r))
+		printf(" (pid %d, for %s)", r->row.life.pid, clock_span(view_uptime_ns(v, r), span));
+	printf(", %s\n", s->file);
+	out_flush();
+}
+
+/* An agent that knows of a registry: it is told where that is now, and waited for until it is registered again. */
+static int restart_agent(struct instance *in, const struct request *q, const struct view *v, const struct view_row *row, const struct spec *s)
+{
+	struct enroll_how how = { 0 };
+	struct registry last = { .port = 0 };
+	struct fault f = { "" };
+	struct cliconf c;
+	char *name = (char *)(uintptr_t)row->row.ident.name;
+	struct ask a = { 0 };
+	int status;
+
+	if (!conf_load(&c))
+		return EXIT_FAIL;
+	tell_current(v, row, s);
+	if (registry_last(&in->home, &last) && specedit(&in->home, name, tell_place, registry_variables(&last, &c), &f) < 0)
+		out_warn("%s", f.text);
+	how.timeout_s = (unsigned)cliconf_number(&c, CONF_STARTUP_TIMEOUT);
+	how.url = last.url[0] ? last.url : spec_variable(s->env, "MCP_MESH_REGISTRY_URL");
+	status = request_run(q, &name, 1);
+	if (status == EXIT_OK && (status = instance_attach(in, &f)) < 0)
+		status = out_fail("%s", f.text);
+	ask_fill(&a, PT_COMMAND_START, name, 0);
+	if (status == EXIT_OK)
+		status = enroll_wait(in, &a, 1, &how);
+	cliconf_done(&c);
+	return status;
+}
+
+static int restart_one(const struct request *q, char *name)
+{
+	char file[NAME_MAX_BYTES + 8];
+	struct instance in = INSTANCE_NONE;
+	struct view v = { 0 };
+	struct spec s = { 0 };
+	const struct view_row *row = NULL;
+	int status;
+
+	if (!registry_is_off() && name_check(name, NULL) == 0 && instance_open(&in, PT_CLIENT, NULL) == 0 && view_load(&in, &v) == 0)
+		row = view_find(&v, name);
+	if (row && row->row.ident.service == PT_SERVICE_AGENT)
+		spec_file_name(name, file);
+	if (row && row->row.ident.service == PT_SERVICE_AGENT && spec_load(in.home.specs_fd, file, &s, NULL) == 0 && s.file &&
+		spec_variable(s.env, "MCP_MESH_REGISTRY_URL"))
+		status = restart_agent(&in, q, &v, row, &s);
+	else
+		status = request_run(q, &name, 1);
+	spec_done(&s);
+	view_done(&v);
+	instance_close(&in);
+	return status;
+}
+
 static int restart(const struct command *self, int argc, char **argv, bool one)
 {
 	struct request q = { .like = { .kind = PT_COMMAND_RESTART }, .doing = "restarting", .done = "restarted" };
@@ -65,6 +157,8 @@ static int restart(const struct command *self, int argc, char **argv, bool one)
 		acts_begin();
 	if (optind == argc)
 		return restart_registry(reset);
+	if (one)
+		return restart_one(&q, argv[optind]);
 	return request_run(&q, argv + optind, (size_t)(argc - optind));
 }
 
@@ -97,9 +191,11 @@ const struct command cmd_restart = {
 
 const struct command cmd_restart_agent = {
 	.name = "restart-agent",
-	.summary = "the same for one process",
+	.summary = "the same for one process; waits until an agent is registered",
 	.usage = "NAME [--timeout SECONDS] [--json]",
-	.help = "As tend restart NAME.\n"
+	.help = "As tend restart NAME; an agent of a mesh is told where the registry is now, and waited\n"
+		"for until it is registered again, at most startup_timeout (\"tend config show\"): if it is\n"
+		"not, the exit status is 1, and it runs on.\n"
 		"\n"
 		"  --timeout SECONDS  how long it may take to end before it is killed\n"
 		"  --json             one JSON document that tells what became of it\n",

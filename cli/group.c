@@ -4,18 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/io.h"
 #include "base/str.h"
 #include "cli/acts.h"
 #include "cli/out.h"
-#include "config/spec.h"
-
-#define PUT_TRIES 10u
+#include "cli/specedit.h"
 
 static const char suffix[] = ".json";
 
@@ -162,51 +159,20 @@ void group_free(char **names, size_t n)
 	free(names);
 }
 
-/* The same file as then? A start by someone else replaces it. */
-static bool is_same(const struct stat *a, const struct stat *b)
+static int put(struct spec *s, void *arg, struct fault *f)
 {
-	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
+	const char *group = arg;
 
-/* 1: done; 0: it is there already; -EAGAIN: the specification was replaced under our hands. */
-static int put_once(const struct home *h, const char *name, const char *group, struct fault *f)
-{
-	char file[NAME_MAX_BYTES + 8], *text = NULL;
-	struct stat before, now;
-	struct spec s = { 0 };
-	int r;
-
-	spec_file_name(name, file);
-	if (h->specs_fd < 0 || fstatat(h->specs_fd, file, &before, AT_SYMLINK_NOFOLLOW) < 0)
-		return fault_errno(f, h->specs_fd < 0 ? -ENOENT : -errno, "cannot read the specification of %s", name);
-	r = spec_load(h->specs_fd, file, &s, f);
-	if (r < 0)
-		return r;
-	if (strcmp(s.group, group) != 0) {
-		(void)str_copy(s.group, sizeof(s.group), group);
-		text = spec_print(&s);
-		if (!text)
-			r = -ENOMEM;
-		else if (fstatat(h->specs_fd, file, &now, AT_SYMLINK_NOFOLLOW) < 0 || !is_same(&before, &now))
-			r = -EAGAIN;
-		else
-			r = io_replace(h->specs_fd, file, text, strlen(text), IO_SYNC);
-		if (r < 0)
-			fault_errno(f, r, "cannot write the specification of %s", name);
-		r = r < 0 ? r : 1;
-	}
-	free(text);
-	spec_done(&s);
-	return r;
+	(void)f;
+	if (strcmp(s->group, group) == 0)
+		return 0;
+	(void)str_copy(s->group, sizeof(s->group), group);
+	return 1;
 }
 
 int group_put(const struct home *h, const char *name, const char *group, struct fault *f)
 {
-	int r = -EAGAIN;
-
-	for (unsigned tries = 0; r == -EAGAIN && tries < PUT_TRIES; tries++)
-		r = put_once(h, name, group, f);
-	return r;
+	return specedit(h, name, put, (void *)(uintptr_t)group, f);
 }
 
 int group_empty(const char *operand)

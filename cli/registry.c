@@ -18,6 +18,7 @@
 #include "cli/regprogram.h"
 #include "cli/story.h"
 #include "cli/term.h"
+#include "config/spec.h"
 
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u
@@ -47,13 +48,12 @@ static bool write_url(const struct instance *in, const struct registry *r)
 	return e == 0;
 }
 
-/* Host and port of the registry that runs under our supervision. */
-static bool read_url(const struct instance *in, struct registry *r)
+bool registry_last(const struct home *h, struct registry *r)
 {
 	char text[sizeof(r->url) + 1], *colon, *host = text + 7;
 	int64_t port;
 
-	if (io_read_small(in->home.run_fd, REGISTRY_URL_FILE, text, sizeof(text)) <= 0 || strncmp(text, "http://", 7) != 0)
+	if (h->run_fd < 0 || io_read_small(h->run_fd, REGISTRY_URL_FILE, text, sizeof(text)) <= 0 || strncmp(text, "http://", 7) != 0)
 		return false;
 	text[strcspn(text, "\r\n")] = 0;
 	colon = strrchr(host, ':');
@@ -187,7 +187,7 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 	set_url(&r);
 	if (!take_db(c, &r))
 		return false;
-	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP) && read_url(in, &r)) {
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP) && registry_last(&in->home, &r)) {
 		if (!wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT))) /* it may have come up with the daemons, just now */
 			return false;
 		printf("registry: already running at %s (pid %d)\n", r.url, row.life.pid);
@@ -205,6 +205,26 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 	if (ok)
 		*ret = r;
 	return ok;
+}
+
+bool registry_named(const struct instance *in, const struct cliconf *c, char *const *env)
+{
+	const char *url = spec_variable(env, "MCP_MESH_REGISTRY_URL"), *host = spec_variable(env, "MCP_MESH_REGISTRY_HOST");
+	const char *port = spec_variable(env, "MCP_MESH_REGISTRY_PORT");
+	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) };
+	struct pt_row row;
+	int64_t n;
+
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP))
+		return true;
+	if (port && str_int(port, 1, 65535, &n) == 0)
+		r.port = (unsigned)n;
+	str_copy(r.host, sizeof(r.host), host ? host : cliconf_text(c, CONF_REGISTRY_HOST));
+	set_url(&r);
+	if (!url || str_copy(r.url, sizeof(r.url), url))
+		return write_url(in, &r);
+	out_warn("MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it", sizeof(r.url) - 1);
+	return true;
 }
 
 static bool send_one(struct instance *in, enum pt_command_kind kind, const char *doing, int32_t *ret_pid)
@@ -239,7 +259,7 @@ bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
 	if (!send_one(in, PT_COMMAND_RESTART, "restarting", &pid))
 		return false;
 	acts_note(REGISTRY_NAME, "restarted", pid, NULL);
-	if (!read_url(in, &r)) {
+	if (!registry_last(&in->home, &r)) {
 		printf("registry: restarted (pid %d)\n", pid);
 		return true;
 	}

@@ -29,10 +29,11 @@ struct address {
 
 static struct address address_of(const struct home *h)
 {
-	static const char key[] = "MCP_MESH_DATABASE_URL=sqlite:///";
+	static const char scheme[] = "sqlite:///";
 	struct address a = { .port = 0 };
 	struct spec s = { 0 };
 	bool known = h->specs_fd >= 0 && spec_load(h->specs_fd, "registry.json", &s, NULL) == 0;
+	const char *db = known ? spec_variable(s.env, "MCP_MESH_DATABASE_URL") : NULL;
 	char *colon;
 
 	if (h->run_fd < 0 || io_read_small(h->run_fd, "registry.url", a.url, sizeof(a.url)) <= 0)
@@ -41,9 +42,8 @@ static struct address address_of(const struct home *h)
 	colon = strrchr(a.url, ':');
 	if (colon && strncmp(a.url, "http://", 7) == 0 && colon > a.url + 6 && str_int(colon + 1, 1, 65535, &a.port) == 0)
 		snprintf(a.host, sizeof(a.host), "%.*s", (int)(colon - a.url - 7), a.url + 7);
-	for (char **e = s.env; known && *e; e++)
-		if (!a.db && strncmp(*e, key, sizeof(key) - 1) == 0)
-			a.db = strdup(*e + sizeof(key) - 1);
+	if (db && strncmp(db, scheme, sizeof(scheme) - 1) == 0)
+		a.db = strdup(db + sizeof(scheme) - 1);
 	if (known)
 		spec_done(&s);
 	return a;
@@ -103,16 +103,6 @@ static bool add_registry(cJSON *doc, const struct home *h, const struct view *v)
 	return ok;
 }
 
-static const char *registry_url(const struct spec *s)
-{
-	static const char key[] = "MCP_MESH_REGISTRY_URL=";
-
-	for (char **e = s->env; e && *e; e++)
-		if (strncmp(*e, key, sizeof(key) - 1) == 0)
-			return *e + sizeof(key) - 1;
-	return NULL;
-}
-
 /* File, folder and registry are not in the table but in the specification. */
 static bool add_from_spec(cJSON *o, const struct home *h, const char *name)
 {
@@ -124,7 +114,7 @@ static bool add_from_spec(cJSON *o, const struct home *h, const char *name)
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
 	ok = json_add(o, "agent_file", json_text(known ? s.file : NULL)) &&
 		json_add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
-		json_add(o, "registry_url", json_text(known ? registry_url(&s) : NULL)) &&
+		json_add(o, "registry_url", json_text(known ? spec_variable(s.env, "MCP_MESH_REGISTRY_URL") : NULL)) &&
 		json_add(o, "group", json_text(known && s.group[0] ? s.group : NULL));
 	if (known)
 		spec_done(&s);

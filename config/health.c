@@ -461,7 +461,7 @@ bool health_is_word(const char *word)
 static bool word_object(const char *word, cJSON *doc)
 {
 	cJSON *probe = cJSON_AddObjectToObject(cJSON_AddObjectToObject(doc, "probes"), "liveness");
-	const char *rest = strchr(word, ':');
+	const char *rest = word + strcspn(word, ":");
 	char target[512];
 
 	if (strncmp(word, "exec:", 5) == 0) {

@@ -246,7 +246,7 @@ static void give_up(struct http *h, CURLMcode code)
 	for (c = h->calls; c; c = c ? c->next : h->calls) {
 		if (!c->given_up)
 			continue;
-		finish(c, CURLE_ABORTED_BY_CALLBACK);
+		finish(c, CURLE_ABORTED_BY_CALLBACK); // NOLINT(clang-analyzer-unix.Malloc): it sees no list, in which what is freed is no longer
 		c = NULL; /* anything may have gone with it: from the beginning again */
 	}
 }
@@ -388,7 +388,7 @@ void http_free(struct http *h)
 	if (!h)
 		return;
 	while (h->calls)
-		release(h->calls);
+		release(h->calls); // NOLINT(clang-analyzer-unix.Malloc): as above
 	loop_timer_clear(h->loop, &h->timer);
 	if (h->multi) {
 		(void)curl.curl_multi_cleanup(h->multi);

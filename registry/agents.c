@@ -357,7 +357,7 @@ static bool make_endpoint(const cJSON *body, const char *id, char *buf, size_t s
 	if (port && !cJSON_IsNull(port) && (!cJSON_IsNumber(port) || !(port->valuedouble >= 0 && port->valuedouble <= 65535)))
 		return fault_set(f, -EINVAL, "http_port must be from 0 to 65535") == 0;
 	v6 = strchr(host, ':') && host[0] != '[';
-	if (cJSON_IsNumber(port) && port->valueint > 0)
+	if (port && cJSON_IsNumber(port) && port->valueint > 0)
 		snprintf(buf, size, "http://%s%s%s:%d", v6 ? "[" : "", host[0] ? host : "localhost", v6 ? "]" : "", port->valueint);
 	else
 		snprintf(buf, size, "stdio://%s", id);

@@ -43,8 +43,12 @@ long() {
 	mkdir -p "$out/corpus/$1"
 	read -r -a flags <<<"$(pkg-config --cflags libcjson)"
 	read -r -a links <<<"$(pkg-config --libs libcjson liblz4)"
-	local modules=()
-	read -r -a modules <<<"$(sed -nE 's|.*/\* links: (.*) \*/.*|\1|p' "tests/fuzz/fuzz_$1.c" | head -n 1)"
+	local words=() modules=() word file
+	read -r -a words <<<"$(sed -nE 's|.*/\* links: (.*) \*/.*|\1|p' "tests/fuzz/fuzz_$1.c" | head -n 1)"
+	for word in ${words[@]+"${words[@]}"}; do # a folder stands for all of its modules but main.c
+		[[ $word == */ ]] || modules+=("$word")
+		[[ $word != */ ]] || for file in "$word"*.c; do [ "$file" = "${word}main.c" ] || modules+=("$file"); done
+	done
 	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -D_GNU_SOURCE -DTEND_VERSION='"0"' \
 		"${flags[@]}" -o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" base/*.c shm/*.c config/*.c logread/*.c ${modules[@]+"${modules[@]}"} "${links[@]}" -pthread \
 		>"$out/$1.log" 2>&1 &&

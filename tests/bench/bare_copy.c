@@ -84,5 +84,7 @@ int main(int argc, char **argv)
 				any |= copy(&w[i], i, splicing);
 		end |= p[n].revents != 0;
 	}
+	free(p);
+	free(w);
 	return 0;
 }

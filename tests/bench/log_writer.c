@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 		ssize_t n = write(1, buf, left < piece ? (size_t)left : piece);
 
 		if (n <= 0)
-			return 1;
+			exit(1);
 		left -= (uint64_t)n;
 	}
 	took = now_ns() - began;

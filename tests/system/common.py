@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -174,3 +176,21 @@ def one_line(text):
     """An error as people get it: one line, which names the program; returns it."""
     assert re.fullmatch(r"tend [a-z-]+: [^\n]+\n", text), text
     return text
+
+
+def is_free(port):
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port():
+    """A port with ten free ones behind it; not one of those that the kernel gives to whoever asks for any, for another test may be that one."""
+    while True:
+        port = random.randrange(11000, 32000)
+        if all(is_free(port + i) for i in range(11)):
+            return port

@@ -59,6 +59,7 @@ def test_archives_rotated_and_current_are_one(tend, logs):
     assert lines_of(tend, "a") == expected[-50:]
     assert lines_of(tend, "a", "--filter", "n 17") == [x for x in expected if "n 17" in x][-50:]
     assert lines_of(tend, "a", "--regex", "n 1(2|3)$") == [expected[12], expected[13]]
+    assert lines_of(tend, "a", "--regex", "n 1$", "--regex", "n 1(2|3)$") == [expected[12], expected[13]]  # the last one counts
     out = tend.root / "out"
     tend.run("logs", "export", "a", "--output", out)
     assert out.read_text().splitlines() == expected

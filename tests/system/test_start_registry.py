@@ -3,37 +3,20 @@
 import http.server
 import json
 import os
-import random
+import re
 import signal
 import socket
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from common import in_namespace
+from common import free_port, in_namespace
 from harness import AGENTS, TEND_BIN, alive, helper, wait_gone, wait_until
 
 AGENT = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
-
-
-def is_free(port):
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def free_port():
-    """A port with ten free ones behind it; not one of those that the kernel gives to whoever asks for any, for another test may be that one."""
-    while True:
-        port = random.randrange(11000, 32000)
-        if all(is_free(port + i) for i in range(11)):
-            return port
 
 
 @pytest.fixture
@@ -335,6 +318,35 @@ def test_registered_and_healthy(quick):
     quick.quiet.unlink()
     quick.wait("mesh_agent", "healthy")
     quick.stop_all()
+
+
+def test_restart_agent_waits_for_it(quick):
+    """As the reference: exit status 0 once it is registered again, else 1; and it learns where the registry is now."""
+    quick.run("start", AGENTS / "mesh_agent.py", "--background")
+    pid = quick.pid("mesh_agent")
+    done = quick.run("restart-agent", "mesh_agent")
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(rf"mesh_agent: running \(pid {pid}, for .*\), {AGENTS}/mesh_agent.py", lines[0])
+    assert lines[1:] == [f"mesh_agent: restarted (pid {quick.pid('mesh_agent')})", "mesh_agent: registered"]
+    port = free_port()
+    quick.env["MCP_MESH_REGISTRY_PORT"] = str(port)
+    assert f"at http://localhost:{port}" in quick.run("restart", "--reset-config").stdout
+    done = quick.run("restart-agent", "mesh_agent", "--json")
+    assert json.loads(done.stdout)["processes"] == [{"name": "mesh_agent", "result": "restarted", "pid": quick.pid("mesh_agent"), "error": None, "registered": True}]
+    told = dict(entry.split("=", 1) for entry in Path(f"/proc/{quick.pid('mesh_agent')}/environ").read_text().split("\0") if entry)
+    assert [told[f"MCP_MESH_REGISTRY_{what}"] for what in ("URL", "HOST", "PORT")] == [f"http://localhost:{port}", "localhost", str(port)]
+    assert "healthy" in [e["status"] for e in get(url(quick) + "/agents")["agents"]]  # beside the run before, under its own id
+
+
+def test_restart_agent_of_one_that_does_not_register(quick):
+    quick.env["MCP_MESH_STARTUP_TIMEOUT"] = "1"
+    assert quick.run("start", agent(quick), "--background", check=False).returncode == 1
+    done = quick.run("restart-agent", "plain", check=False)
+    assert done.returncode == 1 and "no agent registered" in done.stderr
+    assert quick.status("plain")["status"] == "running"
+    assert quick.run("restart", "plain").returncode == 0, "restart does not wait"
+    quick.env["TEND_REGISTRY"] = "none"
+    assert quick.run("restart-agent", "plain").returncode == 0
 
 
 def test_some_register(quick):

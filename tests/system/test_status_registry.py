@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from common import free_port
 from harness import wait_until
 
 
@@ -15,7 +16,7 @@ def registry(tend):
 @pytest.fixture
 def ran(tend):
     tend.db = tend.work / "reg.db"
-    tend.run("start", "--registry-only", "--background", "--registry-port", "18091", "--db-path", tend.db, env={"TEND_REGISTRY": ""})
+    tend.run("start", "--registry-only", "--background", "--registry-port", str(free_port()), "--db-path", tend.db, env={"TEND_REGISTRY": ""})
     return tend
 
 
@@ -48,7 +49,7 @@ def test_its_database(ran):
         return registry(ran)["database"]
 
     assert database(None) == {"status": "missing", "message": "Database: No such file or directory", "size": None, "tables": None}
-    assert database(b"") == {"status": "healthy", "message": "Database is empty", "size": 0, "tables": None}
+    assert database(b"") == {"status": "healthy", "message": "Database is accessible", "size": 0, "tables": 0}
     assert database(b"no database" * 100)["status"] == "error"
     ran.db.unlink()
     with sqlite3.connect(ran.db) as db:  # a schema of many pages
@@ -58,6 +59,7 @@ def test_its_database(ran):
     db.close()
     whole = ran.db.read_bytes()
     assert registry(ran)["database"]["tables"] == 300
+    assert [path.name for path in ran.work.glob("reg.db*")] == ["reg.db"], "a look leaves nothing behind"
     for damage in (whole[:4096], whole[:100], whole[:4096] + b"\xff" * 90000, whole[:100] + b"\x05" * 8000, whole[:100] + b"\x0d\xff\xff\xff\xff" * 2000):
         found = database(damage)
         assert found["status"] == "error" and found["tables"] is None

@@ -24,6 +24,7 @@
 #include "base/str.h"
 #include "shm/layout.h"
 #include "shm/lock.h"
+#include "tests/unit/run.h"
 
 #define MAYBE __attribute__((unused)) static
 
@@ -153,17 +154,8 @@ MAYBE uint64_t random_next(uint64_t *state)
 
 MAYBE int run_case(TCase *tc, const char *name)
 {
-	Suite *s = suite_create(name);
-	SRunner *sr;
-	int failed;
-
 	tcase_add_unchecked_fixture(tc, home_setup, home_teardown);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed;
+	return run_cases(name, tc, NULL);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "tests/unit/run.h"
 
 static struct addr at[ADDR_MAX];
 
@@ -60,17 +61,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base/addr");
 	TCase *tc = tcase_create("addresses");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, localhost_is_loopback_whoever_is_asked);
 	tcase_add_test(tc, addresses);
 	tcase_add_test(tc, brackets);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed;
+	return run_cases("base/addr", tc, NULL);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "tests/unit/run.h"
 
 START_TEST(clocks_run)
 {
@@ -59,15 +60,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_clock");
 	TCase *tc = tcase_create("all");
 	tcase_add_test(tc, clocks_run);
 	tcase_add_test(tc, rfc3339);
 	tcase_add_test(tc, spans);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_clock", tc, NULL);
 }

@@ -15,6 +15,7 @@
 
 #include "base/home.h"
 #include "base/str.h"
+#include "tests/unit/run.h"
 
 static char base[32];
 static struct fault f;
@@ -239,7 +240,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_home");
 	TCase *tc = tcase_create("all");
 	tcase_add_checked_fixture(tc, make_base, drop_base);
 	tcase_set_timeout(tc, 30);
@@ -249,10 +249,5 @@ int main(void)
 	tcase_add_test(tc, refuses_the_home_of_another);
 	tcase_add_test(tc, read_only);
 	tcase_add_test(tc, programs);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_home", tc, NULL);
 }

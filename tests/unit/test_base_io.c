@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "tests/unit/run.h"
 
 static int new_folder(void)
 {
@@ -207,7 +208,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_io");
 	TCase *tc = tcase_create("all");
 	tcase_add_test(tc, reads_whole_files);
 	tcase_add_test(tc, refuses_what_is_no_file);
@@ -216,10 +216,5 @@ int main(void)
 	tcase_add_test(tc, failed_replacement_leaves_nothing);
 	tcase_add_test(tc, descriptors);
 	tcase_add_test(tc, raises_limit);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_io", tc, NULL);
 }

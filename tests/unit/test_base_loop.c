@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
+#include "tests/unit/run.h"
 
 static struct loop *l;
 
@@ -358,7 +359,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_loop");
 	TCase *tc = tcase_create("all");
 	tcase_add_checked_fixture(tc, make_loop, drop_loop);
 	tcase_set_timeout(tc, 30);
@@ -372,10 +372,5 @@ int main(void)
 	tcase_add_test(tc, same_deadline_again);
 	tcase_add_test(tc, timer_may_free_itself);
 	tcase_add_test(tc, idle_does_not_wake);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_loop", tc, NULL);
 }

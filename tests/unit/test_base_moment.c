@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/moment.h"
+#include "tests/unit/run.h"
 
 static const struct {
 	const char *text;
@@ -142,16 +143,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_moment");
 	TCase *tc = tcase_create("all");
 	tcase_add_loop_test(tc, rfc3339, 0, sizeof(times) / sizeof(times[0]));
 	tcase_add_test(tc, other_centuries);
 	tcase_add_loop_test(tc, scan, 0, sizeof(scans) / sizeof(scans[0]));
 	tcase_add_test(tc, local);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_moment", tc, NULL);
 }

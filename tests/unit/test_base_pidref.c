@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/pidref.h"
+#include "tests/unit/run.h"
 
 static pid_t fork_pausing(void)
 {
@@ -139,17 +140,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_pidref");
 	TCase *tc = tcase_create("all");
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, life_of_a_ref);
 	tcase_add_test(tc, nonsense);
 	tcase_add_test(tc, thread_is_no_process);
 	tcase_add_test(tc, first_thread_ended);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_pidref", tc, NULL);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/procfs.h"
+#include "tests/unit/run.h"
 
 /* Fields 4 to 52; %s stands for field 22. */
 #define TAIL " 1 2 3 0 -1 4194304 10 0 0 0 11 12 -5 0 20 -10 7 0 %s 4096 33 18446744073709551615 " \
@@ -310,7 +311,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_procfs");
 	TCase *tc = tcase_create("all");
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, parses);
@@ -323,10 +323,5 @@ int main(void)
 	tcase_add_test(tc, descendants);
 	tcase_add_test(tc, environment);
 	tcase_add_test(tc, identities);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_procfs", tc, NULL);
 }

@@ -15,6 +15,7 @@
 
 #include "base/procfs.h"
 #include "base/role.h"
+#include "tests/unit/run.h"
 
 static char folder[32];
 static int run_fd;
@@ -163,7 +164,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_role");
 	TCase *tc = tcase_create("all");
 	tcase_add_checked_fixture(tc, make_folder, drop_folder);
 	tcase_set_timeout(tc, 30);
@@ -173,10 +173,5 @@ int main(void)
 	tcase_add_test(tc, broken_texts);
 	tcase_add_test(tc, death_frees_and_stopping_does_not);
 	tcase_add_test(tc, links_are_refused);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_role", tc, NULL);
 }

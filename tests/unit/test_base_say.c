@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "base/say.h"
+#include "tests/unit/run.h"
 
 static char dir[] = "/tmp/tend-say-XXXXXX";
 static int dirfd_;
@@ -113,17 +114,11 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_say");
 	TCase *tc = tcase_create("say");
-	SRunner *sr = srunner_create(s);
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, goes_on_in_the_new_file);
 	tcase_add_test(tc, repeats_are_counted);
 	tcase_add_test(tc, a_burst_is_cut);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_say", tc, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "base/str.h"
+#include "tests/unit/run.h"
 
 START_TEST(copy_fits_and_cuts)
 {
@@ -237,7 +238,10 @@ START_TEST(distances)
 	ck_assert_uint_eq(str_distance("", "abc"), 3);
 	ck_assert_uint_eq(str_distance("abc", ""), 3);
 	ck_assert_uint_eq(str_distance("kitten", "sitting"), 3);
-	ck_assert_uint_eq(str_distance("status", "statsu"), 2);
+	ck_assert_uint_eq(str_distance("status", "statsu"), 1);
+	ck_assert_uint_eq(str_distance("ab", "ba"), 1);
+	ck_assert_uint_eq(str_distance("abcd", "badc"), 2);
+	ck_assert_uint_eq(str_distance("ca", "abc"), 3); /* nothing is edited twice */
 	memset(far, 'x', 65);
 	far[65] = '\0';
 	ck_assert_uint_gt(str_distance(far, far), 64);
@@ -284,7 +288,6 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_str");
 	TCase *tc = tcase_create("all");
 	tcase_add_test(tc, copy_fits_and_cuts);
 	tcase_add_test(tc, copy_keeps_utf8_whole);
@@ -299,10 +302,5 @@ int main(void)
 	tcase_add_test(tc, sizes);
 	tcase_add_test(tc, hashes);
 	tcase_add_test(tc, faults);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_str", tc, NULL);
 }

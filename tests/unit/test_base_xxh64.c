@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/xxh64.h"
+#include "tests/unit/run.h"
 
 static const struct {
 	size_t bytes; /* of the pattern below */
@@ -71,14 +72,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("base_xxh64");
 	TCase *tc = tcase_create("all");
 	tcase_add_loop_test(tc, as_the_reference, 0, sizeof(known) / sizeof(known[0]));
 	tcase_add_test(tc, every_bit_counts);
-	suite_add_tcase(s, tc);
-	SRunner *runner = srunner_create(s);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("base_xxh64", tc, NULL);
 }

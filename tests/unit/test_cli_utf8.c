@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/utf8.h"
+#include "tests/unit/run.h"
 
 static const struct {
 	const char *text;
@@ -60,18 +61,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("cli utf8");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, columns);
 	tcase_add_test(t, cut);
 	tcase_add_test(t, valid);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return run_cases("cli utf8", t, NULL);
 }

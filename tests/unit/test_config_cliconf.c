@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "config/cliconf.h"
+#include "tests/unit/run.h"
 
 static char folder[] = "/tmp/test-cliconf-XXXXXX";
 static int folder_fd = -1;
@@ -249,10 +250,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("cliconf");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, defaults_without_anything);
@@ -265,10 +263,5 @@ int main(void)
 	tcase_add_test(t, set_refuses);
 	tcase_add_test(t, default_set_does_not_beat_the_environment);
 	tcase_add_test(t, reset_repairs_and_keeps_foreign_keys);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed;
+	return run_cases("cliconf", t, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "config/desired.h"
+#include "tests/unit/run.h"
 
 static char folder[] = "/tmp/test-desired-XXXXXX";
 static int folder_fd = -1;
@@ -205,10 +206,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("config/desired");
 	TCase *t = tcase_create("desired");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(t, make_folder, remove_folder);
 	tcase_add_test(t, no_file_is_nothing);
@@ -220,9 +218,5 @@ int main(void)
 	tcase_add_test(t, large_numbers);
 	tcase_add_loop_test(t, bad_files, 0, (int)(sizeof(bad) / sizeof(bad[0])));
 	tcase_add_test(t, processes_of_another_kind);
-	suite_add_tcase(suite, t);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed;
+	return run_cases("config/desired", t, NULL);
 }

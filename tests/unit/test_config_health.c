@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/health.h"
+#include "tests/unit/run.h"
 
 START_TEST(everything)
 {
@@ -103,9 +104,8 @@ START_TEST(no_short_forms)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-	Suite *s = suite_create("config/health");
 	TCase *c = tcase_create("health");
 
 	tcase_add_test(c, everything);
@@ -113,17 +113,5 @@ static Suite *suite(void)
 	tcase_add_test(c, for_all);
 	tcase_add_loop_test(c, short_forms, 0, sizeof(words) / sizeof(words[0]));
 	tcase_add_test(c, no_short_forms);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("config/health", c, NULL);
 }

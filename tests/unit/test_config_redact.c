@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/redact.h"
+#include "tests/unit/run.h"
 
 static void expect(const char *before, const char *argument, const char *shown)
 {
@@ -54,16 +55,9 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("config_redact");
 	TCase *t = tcase_create("redact");
-	SRunner *runner = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, secrets);
 	tcase_add_test(t, others);
-	suite_add_tcase(s, t);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_cases("config_redact", t, NULL);
 }

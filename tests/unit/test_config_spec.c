@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config/spec.h"
+#include "tests/unit/run.h"
 
 #define PLAIN "\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"true\"], \"env\": []"
 
@@ -65,6 +66,7 @@ START_TEST(round_trip)
 	s.stable_ms = 0;
 	s.stop_signal = 64;
 	s.separate_stderr = 1;
+	s.no_registry = 1;
 	s.log_rotate_bytes = 999999999999999ull;
 	s.log_keep_bytes = 7;
 	s.log_rotate_age_s = UINT32_MAX;
@@ -91,6 +93,7 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(back.stable_ms, s.stable_ms);
 	ck_assert_uint_eq(back.stop_signal, s.stop_signal);
 	ck_assert_uint_eq(back.separate_stderr, s.separate_stderr);
+	ck_assert_uint_eq(back.no_registry, 1);
 	ck_assert_uint_eq(back.log_rotate_bytes, s.log_rotate_bytes);
 	ck_assert_uint_eq(back.log_keep_bytes, s.log_keep_bytes);
 	ck_assert_uint_eq(back.log_rotate_age_s, s.log_rotate_age_s);
@@ -122,6 +125,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(s.restart_window_ms, SPEC_RESTART_WINDOW_MS);
 	ck_assert_uint_eq(s.stable_ms, SPEC_STABLE_MS);
 	ck_assert_uint_eq(s.separate_stderr, 0);
+	ck_assert_uint_eq(s.no_registry, 0);
 	ck_assert_uint_eq(s.log_rotate_bytes, SPEC_LOG_ROTATE_BYTES);
 	ck_assert_uint_eq(s.log_keep_files, SPEC_LOG_KEEP_FILES);
 	ck_assert_uint_eq(s.log_rotate_age_s + s.log_keep_age_s + s.log_keep_bytes, 0);
@@ -188,6 +192,7 @@ static const struct {
 	{ "{" PLAIN ", \"stable_ms\": true}", "\"stable_ms\"" },
 	{ "{" PLAIN ", \"log\": 1}", "\"log\"" },
 	{ "{" PLAIN ", \"log\": {\"separate_stderr\": 1}}", "\"log.separate_stderr\"" },
+	{ "{" PLAIN ", \"registry\": 0}", "\"registry\"" },
 	{ "{" PLAIN ", \"log\": {\"rotate_bytes\": -1}}", "\"log.rotate_bytes\"" },
 	{ "{" PLAIN ", \"log\": {\"keep_files\": 1e10}}", "\"log.keep_files\"" },
 	{ "{" PLAIN ", \"stop_signal\": 0}", "\"stop_signal\"" },
@@ -378,10 +383,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("config/spec");
 	TCase *text = tcase_create("text"), *files = tcase_create("files");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_test(text, round_trip);
 	tcase_add_test(text, defaults);
@@ -393,13 +395,8 @@ int main(void)
 	tcase_add_test(text, the_hash_tells_commands_apart);
 	tcase_add_test(text, command_text);
 	tcase_add_test(text, file_name);
-	suite_add_tcase(suite, text);
 	tcase_add_checked_fixture(files, make_folder, remove_folder);
 	tcase_add_test(files, load);
 	tcase_add_test(files, load_what_is_no_spec);
-	suite_add_tcase(suite, files);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed;
+	return run_cases("config/spec", text, files, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "logger/drain.h"
+#include "tests/unit/run.h"
 
 #define PIPE 65536u
 
@@ -35,16 +36,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("logger_drain");
 	TCase *t = tcase_create("nap");
-	SRunner *sr = srunner_create(s);
 
 	tcase_add_test(t, naps_follow_the_writer);
 	tcase_add_test(t, naps_have_bounds);
 	tcase_add_test(t, pipes_of_other_sizes);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("logger_drain", t, NULL);
 }

@@ -20,6 +20,7 @@
 #include "shm/owner.h"
 #include "shm/ring.h"
 #include "shm/wake.h"
+#include "tests/unit/run.h"
 #include "tests/unit/talker.h"
 
 #define LOG_MAX	     (1u << 30)
@@ -442,15 +443,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("logger_rotate");
 	TCase *t = tcase_create("daemon"), *kills = tcase_create("kills");
-	SRunner *sr = srunner_create(s);
 
 	tcase_set_timeout(kills, getenv("KILLS") ? 3600 : 180);
 	tcase_add_checked_fixture(kills, talker_setup, talker_teardown);
 	tcase_add_test(kills, killed_often_while_it_rotates);
 	tcase_add_test(kills, killed_often_without_splice);
-	suite_add_tcase(s, kills);
 	tcase_set_timeout(t, 180);
 	tcase_add_checked_fixture(t, talker_setup, talker_teardown);
 	tcase_add_test(t, a_long_line_stays_whole);
@@ -460,9 +458,5 @@ int main(void)
 	tcase_add_test(t, the_index_knows_where_a_run_begins);
 	tcase_add_test(t, an_index_that_cannot_be_written_stops_nothing);
 	tcase_add_test(t, what_others_take_is_counted);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("logger_rotate", kills, t, NULL);
 }

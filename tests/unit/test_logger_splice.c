@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "shm/events.h"
+#include "tests/unit/run.h"
 #include "tests/unit/talker.h"
 
 #define KILLS	50
@@ -417,9 +418,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("logger_splice");
 	TCase *t = tcase_create("daemon");
-	SRunner *sr = srunner_create(s);
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, talker_setup, talker_teardown);
@@ -436,9 +435,5 @@ int main(void)
 	tcase_add_test(t, a_new_pipe_is_found);
 	tcase_add_test(t, descriptors_run_out);
 	tcase_add_test(t, ends_with_empty_pipes);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("logger_splice", t, NULL);
 }

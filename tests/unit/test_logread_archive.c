@@ -16,6 +16,7 @@
 #include "logread/filter.h"
 #include "logread/format.h"
 #include "logread/parse.h"
+#include "tests/unit/run.h"
 
 static char folder[] = "/tmp/tend-archive-XXXXXX";
 
@@ -326,10 +327,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("logread/archive");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, enter, leave);
@@ -340,10 +338,5 @@ int main(void)
 	tcase_add_test(t, it_stops_when_told);
 	tcase_add_test(t, damage_is_found);
 	tcase_add_test(t, a_damaged_filter_rules_nothing_out);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed;
+	return run_cases("logread/archive", t, NULL);
 }

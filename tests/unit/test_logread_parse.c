@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "logread/parse.h"
+#include "tests/unit/run.h"
 
 #define D LOG_LEVEL_DEBUG
 #define I LOG_LEVEL_INFO
@@ -149,10 +150,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("logread/parse");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	setenv("TZ", "UTC", 1);
 	tzset();
@@ -160,10 +158,5 @@ int main(void)
 	tcase_add_test(t, a_time_alone_is_of_the_day_before_it_was_read);
 	tcase_add_test(t, any_bytes_are_taken);
 	tcase_add_test(t, words);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed;
+	return run_cases("logread/parse", t, NULL);
 }

@@ -14,6 +14,7 @@
 #include "logread/archive.h"
 #include "logread/merge.h"
 #include "logread/stream.h"
+#include "tests/unit/run.h"
 
 static char folder[] = "/tmp/tend-stream-XXXXXX";
 static int dir, complaints;
@@ -309,10 +310,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("logread/stream");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, enter, leave);
@@ -325,10 +323,5 @@ int main(void)
 	tcase_add_test(t, a_damaged_time_index_costs_no_line);
 	tcase_add_test(t, a_damaged_block_costs_itself);
 	tcase_add_test(t, merges_by_arrival);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed;
+	return run_cases("logread/stream", t, NULL);
 }

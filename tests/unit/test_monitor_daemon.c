@@ -17,6 +17,7 @@
 #include "shm/events.h"
 #include "shm/owner.h"
 #include "tests/unit/instance.h"
+#include "tests/unit/run.h"
 
 static struct instance in;
 
@@ -274,9 +275,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("monitor_daemon");
 	TCase *t = tcase_create("daemon");
-	SRunner *sr = srunner_create(s);
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -288,9 +287,5 @@ int main(void)
 	tcase_add_test(t, follows_a_new_segment);
 	tcase_add_test(t, idle_without_processes);
 	tcase_add_test(t, only_one_monitor);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("monitor_daemon", t, NULL);
 }

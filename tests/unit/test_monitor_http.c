@@ -10,6 +10,7 @@
 
 #include "monitor/http.h"
 #include "monitor/libcurl.h"
+#include "tests/unit/run.h"
 
 static struct loop *loop;
 static struct http *http;
@@ -121,19 +122,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("monitor/http");
 	TCase *tc = tcase_create("requests");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_request_without_answer_ends_in_time);
 	tcase_add_test(tc, all_requests_end_when_libcurl_gives_up_and_the_next_ones_work);
 	tcase_add_test(tc, a_cancelled_request_is_never_answered);
 	tcase_add_test(tc, an_address_that_is_none);
-	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed;
+	return run_cases("monitor/http", tc, NULL);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "monitor/policy.h"
+#include "tests/unit/run.h"
 
 #define S 1000000000ull
 
@@ -135,9 +136,8 @@ START_TEST(budget_is_spent_and_refilled)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-	Suite *s = suite_create("monitor/policy");
 	TCase *c = tcase_create("policy");
 
 	tcase_add_checked_fixture(c, setup, NULL);
@@ -149,17 +149,5 @@ static Suite *suite(void)
 	tcase_add_test(c, gives_up_after_the_attempts);
 	tcase_add_test(c, brake_and_quiet_window);
 	tcase_add_test(c, budget_is_spent_and_refilled);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("monitor/policy", c, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "monitor/regjson.h"
+#include "tests/unit/run.h"
 
 #define NOW (1795397523 * NS_PER_SEC) /* 2026-11-23T01:32:03Z */
 
@@ -138,9 +139,8 @@ START_TEST(too_deep_and_too_much)
 }
 END_TEST
 
-static Suite *suite(void)
+int main(void)
 {
-	Suite *s = suite_create("monitor/regjson");
 	TCase *c = tcase_create("answers");
 
 	tcase_add_test(c, recorded_go);
@@ -150,17 +150,5 @@ static Suite *suite(void)
 	tcase_add_test(c, wrong_types_and_gaps);
 	tcase_add_test(c, no_list);
 	tcase_add_test(c, too_deep_and_too_much);
-	suite_add_tcase(s, c);
-	return s;
-}
-
-int main(void)
-{
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("monitor/regjson", c, NULL);
 }

@@ -12,6 +12,7 @@
 #include "base/procfs.h"
 #include "monitor/sample.h"
 #include "monitor/verdict.h"
+#include "tests/unit/run.h"
 
 static const struct {
 	enum pt_state state;
@@ -166,9 +167,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("monitor_verdict");
 	TCase *t = tcase_create("pure");
-	SRunner *sr = srunner_create(s);
 
 	tcase_add_loop_test(t, every_state, 0, PT_STATE_MAX);
 	tcase_add_test(t, state_out_of_range);
@@ -177,9 +176,5 @@ int main(void)
 	tcase_add_test(t, permille);
 	tcase_add_test(t, io_text);
 	tcase_add_test(t, a_tree);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_ENV);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("monitor_verdict", t, NULL);
 }

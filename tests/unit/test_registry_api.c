@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "registry/api.h"
+#include "tests/unit/run.h"
 
 static struct api api;
 static struct reply reply;
@@ -305,10 +306,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("registry");
 	TCase *t = tcase_create("all");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_add_test(t, first_generation);
@@ -322,10 +320,5 @@ int main(void)
 	tcase_add_test(t, stored_and_read_back);
 	tcase_add_test(t, mutations);
 	tcase_set_timeout(t, 120);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed;
+	return run_cases("registry", t, NULL);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "spawner/machine.h"
+#include "tests/unit/run.h"
 
 struct expectation {
 	unsigned to, action;
@@ -206,20 +207,12 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("spawner/machine");
 	TCase *pairs = tcase_create("pairs"), *checks = tcase_create("checks");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(pairs, every_pair, 0, PT_STATE_MAX);
 	tcase_add_loop_test(pairs, actions_fit_states, 0, PT_STATE_MAX);
 	tcase_add_test(pairs, out_of_range);
 	tcase_add_test(pairs, labels_differ);
-	suite_add_tcase(suite, pairs);
 	tcase_add_loop_test(checks, what_holds_in_each_state, 0, PT_STATE_MAX);
-	suite_add_tcase(suite, checks);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed;
+	return run_cases("spawner/machine", pairs, checks, NULL);
 }

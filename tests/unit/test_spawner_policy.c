@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "spawner/policy.h"
+#include "tests/unit/run.h"
 
 #define MINUTE_MS 60000u
 
@@ -281,10 +282,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("spawner/policy");
 	TCase *t = tcase_create("policy");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(t, begin, NULL);
 	tcase_add_loop_test(t, policies, 0, ENDS);
@@ -303,9 +301,5 @@ int main(void)
 	tcase_add_test(t, a_failed_launch_with_someone_waiting);
 	tcase_add_test(t, a_failed_restart);
 	tcase_add_test(t, a_failed_restart_without_restarts);
-	suite_add_tcase(suite, t);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed;
+	return run_cases("spawner/policy", t, NULL);
 }

@@ -1,0 +1,63 @@
+/* cli/specedit.c - changing a stored specification (cli/specedit.h). */
+#include "cli/specedit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+
+#define TRIES 10u
+
+/* The same file as then? A start by someone else replaces it. */
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static int write_back(const struct home *h, const char *file, const struct stat *before, const struct spec *s)
+{
+	char *text = spec_print(s);
+	struct stat now;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	if (fstatat(h->specs_fd, file, &now, AT_SYMLINK_NOFOLLOW) < 0 || !is_same(before, &now))
+		r = -EAGAIN;
+	else
+		r = io_replace(h->specs_fd, file, text, strlen(text), IO_SYNC);
+	free(text);
+	return r;
+}
+
+static int edit_once(const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
+{
+	char file[NAME_MAX_BYTES + 8];
+	struct stat before;
+	struct spec s = { 0 };
+	int r, e;
+
+	spec_file_name(name, file);
+	if (h->specs_fd < 0 || fstatat(h->specs_fd, file, &before, AT_SYMLINK_NOFOLLOW) < 0)
+		return fault_errno(f, h->specs_fd < 0 ? -ENOENT : -errno, "cannot read the specification of %s", name);
+	r = spec_load(h->specs_fd, file, &s, f);
+	if (r < 0)
+		return r;
+	r = change(&s, arg, f);
+	if (r > 0 && (e = write_back(h, file, &before, &s)) < 0)
+		r = fault_errno(f, e, "cannot write the specification of %s", name);
+	spec_done(&s);
+	return r;
+}
+
+int specedit(const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
+{
+	int r = -EAGAIN;
+
+	for (unsigned tries = 0; r == -EAGAIN && tries < TRIES; tries++)
+		r = edit_once(h, name, change, arg, f);
+	return r;
+}
