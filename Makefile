@@ -5,7 +5,7 @@
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
 #   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
 #   make chaos            a fault at every call    make soak             random storms of kills, stops, full disks
-#   make memcheck         the daemons under valgrind
+#   make memcheck         the daemons under valgrind            make coverage         which lines the tests run, folder by folder
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
 # Sources are found by folder: a new .c file needs no line here.
@@ -43,6 +43,11 @@ else ifeq ($(SAN),undefined)
 SAN_FLAGS := -fsanitize=undefined
 else ifeq ($(SAN),thread)
 SAN_FLAGS := -fsanitize=thread
+else ifeq ($(SAN),coverage)
+# By clang: its counters lie in a mapped file, so that a daemon that is killed loses none of them. Its warnings are for make lint.
+CC        := clang
+WERROR    := -w
+SAN_FLAGS := -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
 else
 $(error SAN=$(SAN) is not known: address, undefined or thread (or nothing))
 endif
@@ -50,7 +55,7 @@ ifneq ($(SAN),)
 VARIANT   := $(SAN)
 BIN       := build/bin-$(SAN)
 OPTIMIZE  := -O1 -g -fno-omit-frame-pointer
-SAN_FLAGS += -fno-sanitize-recover=all
+SAN_FLAGS += $(if $(filter coverage,$(SAN)),,-fno-sanitize-recover=all)
 endif
 # LAYOUT=other: a build with another layout of the table, to try upgrades with.
 LAYOUT ?=
@@ -64,7 +69,7 @@ B := build/$(VARIANT)
 # How sanitized programs behave in tests: the first finding ends the program, so that it can't pass for a warning.
 TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),SAN_FLAGS='$(SAN_FLAGS)' \
 	ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
-	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5)
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5 LLVM_PROFILE_FILE=$(CURDIR)/$(B)/profiles/%m%c)
 
 # ---- flags
 
@@ -108,11 +113,11 @@ TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
 TEST_FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_FUZZ      := $(TEST_FUZZ_SRC:%.c=$(B)/%)
 TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
-TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so $(B)/tests/chaos/shiftclock.so
+TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
-.PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run \
+.PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run coverage \
 	system system-run test-programs other-layout memcheck memcheck-run need-build FORCE
 
 all: need-build $(BINARIES) $(if $(filter build/plain,$(B)),$(COMMAND_PAGES))
@@ -187,7 +192,7 @@ $(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
 $(B)/tests/chaos/inject: $(B)/tests/chaos/inject.o
 	$(link)
 # Preloaded into the daemons: position-independent, and no sanitizer's own.
-$(B)/tests/chaos/%.so: tests/chaos/%.c $(B)/flags
+$(B)/tests/chaos/failmalloc.so: tests/chaos/failmalloc.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -fno-builtin -fPIC -shared -o $@ $<
 $(TEST_FUZZ): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(ALL_LIBS)
@@ -251,6 +256,14 @@ memcheck:
 	@$(MAKE) --no-print-directory $(PARALLEL) memcheck-run
 memcheck-run: all test-programs
 	@$(TEST_ENV) $(PYTHON) tests/memcheck/memcheck.py
+
+# Line coverage by unit and system tests; T="-k name" picks system tests. Uncovered lines: build/coverage/uncovered.
+coverage:
+	@tools/deps.sh install build check coverage
+	@rm -rf build/coverage/profiles
+	-@$(MAKE) --no-print-directory $(PARALLEL) SAN=coverage unit-run
+	-@$(MAKE) --no-print-directory $(PARALLEL) SAN=coverage system-run
+	@tools/coverage.sh
 
 demo:
 	@tools/deps.sh install build demo
@@ -339,7 +352,7 @@ uninstall:
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-ifneq ($(filter-out clean fmt lint layers lengths model fuzz deps uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean fmt lint layers lengths model fuzz coverage deps uninstall,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
 endif

@@ -2,7 +2,7 @@
 # The Debian packages that tend needs, in one place.
 #   tools/deps.sh need SET...      name what is missing and how to get it; exit 1 if anything is
 #   tools/deps.sh install SET...   install what is missing, as root or by sudo; silent when nothing is
-# SET: build check model fuzz demo bench memcheck lint
+# SET: build check model fuzz demo bench memcheck coverage lint
 set -u
 
 declare -A packages=(
@@ -13,6 +13,7 @@ declare -A packages=(
 	[demo]="python3"
 	[bench]="python3 strace"
 	[memcheck]="valgrind"
+	[coverage]="clang llvm"
 	[lint]="clang-format clang-tidy cppcheck shellcheck"
 )
 
