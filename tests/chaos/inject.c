@@ -9,7 +9,7 @@
  * carried out and fails. Then everything is let go, and the rest runs untraced. Programs that are none of tend's are let go when they are executed.
  *
  * Once it is over one line is appended to FILE: "done CALL PID UP", where UP is 1 if the process had waited for events before, so that its start was
- * over; or "none COUNT" if the role made no more than COUNT such calls until all ended (with --at 0 followed by "call NAME COUNT" for each name). Exit status: that of COMMAND, 128 + N for signal N; 99 if this
+ * over; or "none COUNT" if the role made no more than COUNT such calls until all ended. Exit status: that of COMMAND, 128 + N for signal N; 99 if this
  * program itself fails. SIGTERM: report and let everything go.
  */
 #define _GNU_SOURCE 1
@@ -51,6 +51,11 @@ static const struct {
 	int can;
 } calls[] = {
 #define CALL(name, can) { #name, SYS_##name, can },
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY(can) 0 /* a sanitizer's own allocator ends the program where the kernel refuses memory */
+#else
+#define MEMORY(can) (can)
+#endif
 	CALL(openat, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(read, IO | NOMEM | INTR | AGAIN) CALL(pread64, IO | NOMEM)
 	CALL(write, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(pwrite64, NOSPC | IO) CALL(writev, NOSPC | IO | INTR | AGAIN)
 	CALL(splice, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(tee, NOMEM | INTR | AGAIN) CALL(copy_file_range, NOSPC | IO | NOMEM | INTR)
@@ -65,7 +70,8 @@ static const struct {
 	CALL(timerfd_create, MFILE | NFILE | NOMEM) CALL(timerfd_settime, 0) CALL(signalfd4, MFILE | NFILE | NOMEM)
 	CALL(eventfd2, MFILE | NFILE | NOMEM) CALL(inotify_init1, MFILE | NFILE | NOMEM) CALL(inotify_add_watch, NOSPC | NOMEM | ACCES)
 	CALL(pidfd_open, MFILE | NFILE | NOMEM) CALL(pidfd_send_signal, 0) CALL(kill, 0) CALL(waitid, INTR) CALL(wait4, INTR)
-	CALL(mmap, NOMEM | AGAIN) CALL(munmap, NOMEM) CALL(mremap, NOMEM) CALL(mprotect, NOMEM) CALL(madvise, NOMEM) CALL(brk, NOMEM)
+	CALL(mmap, MEMORY(NOMEM | AGAIN)) CALL(munmap, MEMORY(NOMEM)) CALL(mremap, MEMORY(NOMEM)) CALL(mprotect, MEMORY(NOMEM))
+	CALL(madvise, MEMORY(NOMEM)) CALL(brk, MEMORY(NOMEM))
 	CALL(clone, NOMEM | AGAIN) CALL(clone3, NOMEM | AGAIN) CALL(execve, IO | MFILE | NFILE | NOMEM | AGAIN | ACCES) CALL(close_range, NOMEM)
 	CALL(setrlimit, 0) CALL(prlimit64, 0) CALL(futex, INTR | AGAIN) CALL(clock_nanosleep, INTR) CALL(setsid, 0)
 	CALL(socket, MFILE | NFILE | NOMEM | ACCES) CALL(connect, INTR | AGAIN | ACCES) CALL(sendto, IO | NOMEM | INTR | AGAIN)
@@ -89,7 +95,6 @@ struct task {
 	bool up; /* of a process: kept in its first thread */
 };
 
-static long by_call[COUNT_OF(calls)]; /* of those counted, so many of each name */
 static struct task tasks[TASKS_MAX];
 static size_t n_tasks;
 static const char *wanted_role, *wanted_call, *report_path;
@@ -259,7 +264,6 @@ static bool waits_for_events(uint64_t nr)
 static void on_call(struct task *t)
 {
 	struct __ptrace_syscall_info info;
-	int call;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
 		return;
@@ -276,11 +280,8 @@ static void on_call(struct task *t)
 		find(t->tgid)->up = true;
 	if (error_bit && !can_fail(t->tid, info.entry.nr, info.entry.args[0]))
 		return;
-	call = index_of_call(info.entry.nr);
-	if (wanted_call && (call < 0 || strcmp(calls[call].name, wanted_call) != 0))
+	if (wanted_call && (index_of_call(info.entry.nr) < 0 || strcmp(calls[index_of_call(info.entry.nr)].name, wanted_call) != 0))
 		return;
-	if (call >= 0)
-		by_call[call]++;
 	if (++counted != at)
 		return;
 	note(t, info.entry.nr);
@@ -366,17 +367,14 @@ static pid_t begin(char **argv)
 static void report(void)
 {
 	int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : 2;
+	size_t n;
 
-	if (fd < 0)
+	if (!what[0])
+		snprintf(what, sizeof(what), "none %ld", counted);
+	n = strlen(what);
+	what[n++] = '\n';
+	if (fd < 0 || write(fd, what, n) != (ssize_t)n)
 		fail("cannot report");
-	if (what[0]) {
-		dprintf(fd, "%s\n", what);
-		return;
-	}
-	dprintf(fd, "none %ld\n", counted);
-	for (size_t i = 0; at == 0 && i < COUNT_OF(calls); i++)
-		if (by_call[i])
-			dprintf(fd, "call %s %ld\n", calls[i].name, by_call[i]);
 }
 
 /* Reads the options; what is left is the command. */
