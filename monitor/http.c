@@ -244,9 +244,9 @@ static void give_up(struct http *h, CURLMcode code)
 	for (c = h->calls; c; c = c->next)
 		c->given_up = true;
 	for (c = h->calls; c; c = c ? c->next : h->calls) {
-		if (!c->given_up)
+		if (!c->given_up) // NOLINT(clang-analyzer-unix.Malloc): it does not see that what is freed is no longer in the list
 			continue;
-		finish(c, CURLE_ABORTED_BY_CALLBACK); // NOLINT(clang-analyzer-unix.Malloc): it sees no list, in which what is freed is no longer
+		finish(c, CURLE_ABORTED_BY_CALLBACK);
 		c = NULL; /* anything may have gone with it: from the beginning again */
 	}
 }
@@ -388,7 +388,7 @@ void http_free(struct http *h)
 	if (!h)
 		return;
 	while (h->calls)
-		release(h->calls); // NOLINT(clang-analyzer-unix.Malloc): as above
+		release(h->calls); // NOLINT(clang-analyzer-unix.Malloc): as in give_up()
 	loop_timer_clear(h->loop, &h->timer);
 	if (h->multi) {
 		(void)curl.curl_multi_cleanup(h->multi);
