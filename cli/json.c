@@ -9,6 +9,9 @@
 #include "base/clock.h"
 #include "cli/out.h"
 #include "cli/utf8.h"
+#include "config/redact.h"
+
+#define MASKED_MAX 1024u
 
 cJSON *json_text(const char *text)
 {
@@ -39,6 +42,15 @@ cJSON *json_text(const char *text)
 	item = cJSON_CreateString(clean);
 	free(clean);
 	return item;
+}
+
+cJSON *json_masked(const char *text)
+{
+	char shown[MASKED_MAX];
+
+	if (text)
+		redact_copy(shown, sizeof(shown), text);
+	return json_text(text ? shown : NULL);
 }
 
 cJSON *json_time(uint64_t real_ns)

@@ -12,6 +12,7 @@
 
 /* Values; NULL when out of memory, which cJSON_AddItemToObject() passes on by leaving the key out. */
 cJSON *json_text(const char *text); /* NULL: null */
+cJSON *json_masked(const char *text); /* the same, what looks like a secret masked (config/redact.h) */
 cJSON *json_time(uint64_t real_ns); /* RFC 3339; 0: null */
 cJSON *json_seconds(uint64_t ns);   /* to the millisecond */
 cJSON *json_u64(uint64_t value);    /* all digits, also beyond what a double holds */

@@ -4,8 +4,11 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/str.h"
 
 #define MASK "***"
 
@@ -84,4 +87,16 @@ void redact_argument(FILE *out, const char *before, const char *argument)
 			name = p + 1;
 		p++;
 	}
+}
+
+void redact_copy(char *buf, size_t size, const char *text)
+{
+	char *masked = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&masked, &len);
+
+	if (out)
+		redact_argument(out, NULL, text);
+	(void)str_copy(buf, size, out && fclose(out) == 0 ? masked : MASK);
+	free(masked);
 }

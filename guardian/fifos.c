@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "guardian/guardian.h"
+#include "shm/wake.h"
 
 int fifos_begin(struct guardian *g)
 {
@@ -114,5 +115,5 @@ void fifos_hold(struct guardian *g)
 		}
 	}
 	if (news)
-		guardian_ring_spawner(g);
+		bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
 }

@@ -11,6 +11,7 @@
 #include "base/procfs.h"
 #include "base/say.h"
 #include "guardian/guardian.h"
+#include "shm/wake.h"
 
 static void record(struct guardian *g, pid_t pid, int wait_status)
 {
@@ -32,7 +33,7 @@ static void record(struct guardian *g, pid_t pid, int wait_status)
 				       .wait_status = wait_status };
 
 		pt_put_exit(g->pt, i, &box);
-		guardian_ring_spawner(g);
+		bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
 		return;
 	}
 }

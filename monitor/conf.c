@@ -92,19 +92,18 @@ bool conf_all_refresh(struct conf_all *c, const struct home *h)
 	return health || conf;
 }
 
-int conf_own_read(const struct home *h, const char *name, struct conf_own *ret, struct fault *f)
+int conf_health_text(const struct home *h, const char *name, char **ret, struct fault *f)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct spec spec;
 	int r;
 
-	*ret = (struct conf_own){ 0 };
+	*ret = NULL;
 	spec_file_name(name, file);
 	r = h->specs_fd < 0 ? -ENOENT : spec_load(h->specs_fd, file, &spec, f);
 	if (r < 0)
 		return r;
-	ret->health = spec.health;
-	ret->no_registry = spec.no_registry;
+	*ret = spec.health;
 	spec.health = NULL;
 	spec_done(&spec);
 	return 0;

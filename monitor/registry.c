@@ -13,6 +13,7 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "config/cliconf.h"
+#include "config/redact.h"
 #include "monitor/http.h"
 #include "monitor/publish.h"
 #include "monitor/regjson.h"
@@ -30,6 +31,7 @@ struct registry {
 	struct http_call *call;
 	uint64_t asked_boot_ns;
 	char url[URL_MAX];
+	char shown_url[URL_MAX]; /* without the login that it may hold */
 	char etag[160], modified[64];
 	bool known; /* list is of an answer of this address */
 	struct reg_list list;
@@ -99,7 +101,8 @@ static void refresh_url(struct registry *r)
 	if (strcmp(url, r->url) == 0)
 		return;
 	memcpy(r->url, url, sizeof(url));
-	memcpy(r->mo->state.registry_url, url, sizeof(url));
+	redact_copy(r->shown_url, sizeof(r->shown_url), url);
+	memcpy(r->mo->state.registry_url, r->shown_url, sizeof(r->shown_url));
 	forget_answer(r);
 }
 
@@ -120,7 +123,7 @@ static void tell_state(struct registry *r, enum pt_registry to, const char *why)
 	if (to == PT_REGISTRY_UNREACHABLE)
 		say(SAY_WARNING, "%s", why);
 	else
-		say(SAY_INFO, "the registry at %s answers", r->url);
+		say(SAY_INFO, "the registry at %s answers", r->shown_url);
 }
 
 static void enter_missing(struct pt_health *h)
@@ -151,11 +154,6 @@ void registry_apply(struct registry *r, struct watch *w)
 
 	if (w->service != PT_SERVICE_AGENT)
 		return;
-	if (w->no_registry) {
-		enter_missing(&w->health);
-		w->health.listing = PT_LISTING_NONE;
-		return;
-	}
 	if (!r->known || r->mo->state.registry_state != PT_REGISTRY_REACHABLE) {
 		w->health.listing = PT_LISTING_UNKNOWN; /* what it said before stays to be seen */
 		return;
@@ -170,11 +168,6 @@ void registry_apply(struct registry *r, struct watch *w)
 	w->was_listed = true;
 }
 
-static bool is_asked_about(const struct watch *w)
-{
-	return w && w->service == PT_SERVICE_AGENT && w->alive == VERDICT_ALIVE && !w->no_registry;
-}
-
 static void apply_all(struct registry *r)
 {
 	struct monitor *mo = r->mo;
@@ -183,37 +176,25 @@ static void apply_all(struct registry *r)
 	for (uint32_t i = 0; i < mo->slots; i++) {
 		struct watch *w = mo->by_slot[i];
 
-		if (!is_asked_about(w))
+		if (!w || w->service != PT_SERVICE_AGENT || w->alive != VERDICT_ALIVE)
 			continue;
 		registry_apply(r, w);
 		watch_judge(w);
 	}
 }
 
-/* The file has it now. */
-static void drop_shown(struct registry *r)
-{
-	free(r->list.shown);
-	r->list.shown = NULL;
-}
-
 /* For the CLI, which speaks no HTTP. */
 static void show_list(struct registry *r)
 {
 	char when[CLOCK_TEXT_MAX], url[URL_MAX * 2];
-	uint64_t hash;
+	uint64_t hash = str_hash(str_hash(STR_HASH_SEED, r->list.shown, strlen(r->list.shown)), r->url, strlen(r->url));
 	char *text;
 	int n, e;
 	size_t at = 0;
 
-	if (!r->list.shown || r->mo->home.run_fd < 0)
+	if (hash == r->shown_hash || r->mo->home.run_fd < 0)
 		return;
-	hash = str_hash(str_hash(STR_HASH_SEED, r->list.shown, strlen(r->list.shown)), r->url, strlen(r->url));
-	if (hash == r->shown_hash) {
-		drop_shown(r);
-		return;
-	}
-	for (const char *c = r->url; *c; c++) {
+	for (const char *c = r->shown_url; *c; c++) {
 		if (*c == '"' || *c == '\\')
 			url[at++] = '\\';
 		url[at++] = (unsigned char)*c < 0x20 ? '?' : *c;
@@ -227,10 +208,8 @@ static void show_list(struct registry *r)
 	free(text);
 	if (e < 0)
 		say(SAY_WARNING, "can't write run/agents.json: %s", strerror(-e));
-	else {
+	else
 		r->shown_hash = hash;
-		drop_shown(r);
-	}
 }
 
 static void take_list(struct registry *r, const struct http_answer *a, struct reg_list *list)
@@ -279,7 +258,7 @@ static void on_answer(void *arg, const struct http_answer *a)
 		show_list(r);
 	} else {
 		forget_answer(r);
-		(void)snprintf(text, sizeof(text), "registry %s: %s", r->url, why);
+		(void)snprintf(text, sizeof(text), "registry %s: %s", r->shown_url, why);
 		tell_state(r, PT_REGISTRY_UNREACHABLE, text);
 	}
 	apply_all(r);
@@ -332,7 +311,7 @@ static bool is_needed(const struct registry *r, bool *ret_awaited)
 	for (uint32_t i = 0; i < mo->slots; i++) {
 		const struct watch *w = mo->by_slot[i];
 
-		if (!is_asked_about(w))
+		if (!w || w->service != PT_SERVICE_AGENT || w->alive != VERDICT_ALIVE)
 			continue;
 		needed = true;
 		if (now - w->life.start_boot_ns < VERDICT_AWAIT_NS && w->health.verdict != PT_HEALTH_HEALTHY)

@@ -39,6 +39,19 @@ START_TEST(secrets)
 }
 END_TEST
 
+START_TEST(into_a_buffer)
+{
+	char buf[16];
+
+	redact_copy(buf, sizeof(buf), "http://me:s@h:8/");
+	ck_assert_str_eq(buf, "http://***@h:8/");
+	redact_copy(buf, 12, "http://me:s@h:8/");
+	ck_assert_str_eq(buf, "http://***@");
+	redact_copy(buf, sizeof(buf), "");
+	ck_assert_str_eq(buf, "");
+}
+END_TEST
+
 START_TEST(others)
 {
 	static const char *const plain[] = { "", "-c", "sleep 5", "--max-tokens=100", "--tokenizer=bpe", "http://host:80/a@b", "user@host:file", "key=value",
@@ -58,6 +71,7 @@ int main(void)
 	TCase *t = tcase_create("redact");
 
 	tcase_add_test(t, secrets);
+	tcase_add_test(t, into_a_buffer);
 	tcase_add_test(t, others);
 	return run_cases("config_redact", t, NULL);
 }
