@@ -113,7 +113,7 @@ TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
 TEST_FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_FUZZ      := $(TEST_FUZZ_SRC:%.c=$(B)/%)
 TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
-TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so
+TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so $(B)/tests/chaos/shiftclock.so
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
@@ -192,7 +192,7 @@ $(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
 $(B)/tests/chaos/inject: $(B)/tests/chaos/inject.o
 	$(link)
 # Preloaded into the daemons: position-independent, and no sanitizer's own.
-$(B)/tests/chaos/failmalloc.so: tests/chaos/failmalloc.c $(B)/flags
+$(B)/tests/chaos/%.so: tests/chaos/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -fno-builtin -fPIC -shared -o $@ $<
 $(TEST_FUZZ): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(ALL_LIBS)

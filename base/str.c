@@ -351,26 +351,29 @@ const char *str_signal_name(int signo, char buf[static 24])
 unsigned str_distance(const char *a, const char *b)
 {
 	size_t na = strnlen(a, DISTANCE_MAX + 1), nb = strnlen(b, DISTANCE_MAX + 1);
-	unsigned row[DISTANCE_MAX + 1];
+	unsigned rows[3][DISTANCE_MAX + 1], *before = rows[0], *above = rows[1], *row = rows[2];
 
 	if (na > DISTANCE_MAX || nb > DISTANCE_MAX)
 		return UINT_MAX;
 	for (unsigned j = 0; j <= nb; j++)
 		row[j] = j;
 	for (unsigned i = 1; i <= na; i++) {
-		unsigned diagonal = row[0];
+		unsigned *oldest = before;
 
+		before = above;
+		above = row;
+		row = oldest;
 		row[0] = i;
 		for (size_t j = 1; j <= nb; j++) {
-			unsigned above = row[j];
-			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
+			unsigned best = above[j - 1] + (a[i - 1] != b[j - 1]);
 
-			if (above + 1 < best)
-				best = above + 1;
+			if (above[j] + 1 < best)
+				best = above[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+				best = before[j - 2] + 1;
 			row[j] = best;
-			diagonal = above;
 		}
 	}
 	return row[nb];

@@ -38,7 +38,7 @@ int str_signal(const char *text, int *ret_signo);
 /* "SIGTERM"; "signal 77" where the number has no name. The buffer holds the second form. Returns the text. */
 const char *str_signal_name(int signo, char buf[static 24]);
 
-/* Levenshtein distance, for "did you mean". Strings over 64 bytes count as far apart. */
+/* How many letters must be put in, taken out, replaced, or swapped with their neighbour, for "did you mean". Strings over 64 bytes count as far apart. */
 unsigned str_distance(const char *a, const char *b);
 
 /* FNV-1a, 64 bits: names segments and compares commands. No protection against an adversary is needed or given. */

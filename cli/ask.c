@@ -127,6 +127,24 @@ int ask_post_once(struct instance *in, struct ask *a, struct fault *f)
 	return 0;
 }
 
+static void ring(struct round *o, const bool bell[ROLE_MAX])
+{
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		if (bell[role] && bell_ring(&o->in->home, (enum role)role) == -ENXIO)
+			o->down = true; /* it reads the ring when it starts */
+}
+
+/* The first time there may have been no descriptor for it. */
+static void ring_again(struct round *o)
+{
+	bool bell[ROLE_MAX] = { false };
+
+	for (size_t i = o->first; i < o->n; i++)
+		if (o->a[i].state == ASK_POSTED)
+			bell[pt_command_role(o->a[i].req.kind) % ROLE_MAX] = true;
+	ring(o, bell);
+}
+
 /* Post what is new, as far as entries are free, and ring once for each daemon meant. -EAGAIN: none was free. */
 static int post_batch(struct round *o, struct fault *f)
 {
@@ -157,9 +175,7 @@ static int post_batch(struct round *o, struct fault *f)
 		o->posted++;
 		bell[pt_command_role(a->req.kind) % ROLE_MAX] = true;
 	}
-	for (unsigned role = 0; role < ROLE_MAX; role++)
-		if (bell[role] && bell_ring(&o->in->home, (enum role)role) == -ENXIO)
-			o->down = true; /* it reads the ring when it starts */
+	ring(o, bell);
 	return r < 0 ? r : 0;
 }
 
@@ -218,7 +234,9 @@ static int look_around(struct round *o, struct fault *f)
 	tell_spawner(o);
 	r = daemons_ensure(&o->in->home, NULL, f);
 	if (r == 0 && !instance_current(o->in))
-		r = post_again(o, f);
+		return post_again(o, f);
+	if (r == 0)
+		ring_again(o);
 	return r;
 }
 

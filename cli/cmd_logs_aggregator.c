@@ -60,12 +60,6 @@ static int count(const struct logplaces *p, const struct log_place *at, struct s
 	return r;
 }
 
-static void member(cJSON *o, const char *key, cJSON *item)
-{
-	if (!item || !cJSON_AddItemToObject(o, key, item))
-		cJSON_Delete(item);
-}
-
 static void print_stats(const char *stem, const struct stats *t, enum logprint_form form)
 {
 	char when[CLOCK_TEXT_MAX] = "-";
@@ -75,14 +69,14 @@ static void print_stats(const char *stem, const struct stats *t, enum logprint_f
 	if (form == LOGPRINT_JSON) {
 		cJSON *o = cJSON_CreateObject(), *levels = cJSON_CreateObject();
 
-		member(o, "source", json_text(stem));
-		member(o, "path", json_text(t->path));
-		member(o, "size", json_u64(t->size));
-		member(o, "modified", json_time(t->mtime_ns));
-		member(o, "lines", json_u64(t->lines));
+		(void)json_add(o, "source", json_text(stem));
+		(void)json_add(o, "path", json_text(t->path));
+		(void)json_add(o, "size", json_u64(t->size));
+		(void)json_add(o, "modified", json_time(t->mtime_ns));
+		(void)json_add(o, "lines", json_u64(t->lines));
 		for (int l = 0; l < LOG_LEVEL_NONE; l++)
-			member(levels, parse_level_label((enum log_level)l), json_u64(t->levels[l]));
-		member(o, "levels", levels);
+			(void)json_add(levels, parse_level_label((enum log_level)l), json_u64(t->levels[l]));
+		(void)json_add(o, "levels", levels);
 		json_print_line(o);
 		return;
 	}
@@ -118,7 +112,7 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "follow", no_argument, NULL, 'f' }, { "filter", required_argument, NULL, 't' },
 		{ "level", required_argument, NULL, 'l' }, { "lines", required_argument, NULL, 'n' }, { "stats", no_argument, NULL, 's' },
-		{ "format", required_argument, NULL, 'o' }, { 0 } };
+		{ "format", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 	struct logshow s = { .query = { .min_level = LOG_LEVEL_INFO }, .form = LOGPRINT_AGGREGATE, .lines = LINES_DEFAULT, .every = true };
 	struct logplaces p;
 	bool good = true, want_stats = false;
@@ -129,6 +123,8 @@ static int run(const struct command *self, int argc, char **argv)
 			s.follow = true;
 		else if (opt == 's')
 			want_stats = true;
+		else if (opt == 'j')
+			s.form = LOGPRINT_JSON;
 		else if (opt == 't')
 			s.query.text = *optarg ? optarg : NULL;
 		else if (opt == 'l')
@@ -152,8 +148,8 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_logs_aggregator = {
 	.name = "logs-aggregator",
 	.summary = "the logs of all processes, merged by time",
-	.usage = "[--follow] [--filter KEYWORD] [--level LEVEL] [--lines N] [--format text|json|csv]\n"
-		 "--stats [--format text|json|csv]",
+	.usage = "[--follow] [--filter KEYWORD] [--level LEVEL] [--lines N] [--format text|json|csv] [--json]\n"
+		 "--stats [--format text|json|csv] [--json]",
 	.help = "Each line as \"[HH:MM:SS] LEVEL SOURCE: MESSAGE\". Also logs in ./logs and\n"
 		"/tmp/mcp_mesh_logs, where the home has none of that name.\n"
 		"\n"
@@ -162,6 +158,7 @@ const struct command cmd_logs_aggregator = {
 		"  --level LEVEL     this level and above (default INFO)\n"
 		"  --lines N         the newest N lines (default 100); 0 = all\n"
 		"  --stats           of each log: path, size, last change, lines, and how many of each level\n"
-		"  --format FORM     text, json (an object on each line) or csv\n",
+		"  --format FORM     text, json (an object on each line) or csv\n"
+		"  --json            the same as --format json\n",
 	.run = run,
 };

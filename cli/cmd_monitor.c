@@ -60,7 +60,7 @@ static bool add_more(cJSON *o, const struct home *h, const struct view *v, const
 	ok = json_add(o, "service_type", json_text(type)) && json_add(o, "type", json_text(type)) && json_add(o, "state", json_text(view_state(r))) &&
 		json_add(o, "uptime", json_u64(view_uptime_ns(v, r))) && json_add(o, "working_dir", json_text(known ? s.cwd : NULL)) &&
 		json_add(o, "file_path", json_text(known ? s.file : NULL)) &&
-		json_add(o, "registry_url", json_masked(known ? spec_variable(&s, "MCP_MESH_REGISTRY_URL") : NULL)) &&
+		json_add(o, "registry_url", json_masked(known ? spec_variable(s.env, "MCP_MESH_REGISTRY_URL") : NULL)) &&
 		json_add(o, "auto_restart", cJSON_CreateBool(r->row.ident.policy != PT_POLICY_NO)) &&
 		json_add(o, "consecutive_fails", cJSON_CreateNumber(health->failures)) &&
 		json_add(o, "health_error", json_text(health->error[0] ? health->error : NULL)) &&

@@ -61,7 +61,7 @@ static int restart_registry(bool reset)
 static int tell_place(struct spec *s, void *arg, struct fault *f)
 {
 	static const char *const names[] = { "MCP_MESH_REGISTRY_URL", "MCP_MESH_REGISTRY_HOST", "MCP_MESH_REGISTRY_PORT" };
-	const char *url = spec_variable(s, names[0]), *host = spec_variable(s, names[1]), *port = spec_variable(s, names[2]);
+	const char *url = spec_variable(s->env, names[0]), *host = spec_variable(s->env, names[1]), *port = spec_variable(s->env, names[2]);
 	char **variables = arg, own[400];
 
 	(void)f;
@@ -106,7 +106,7 @@ static int restart_agent(struct instance *in, const struct request *q, const str
 	if (registry_last(&in->home, &last) && specedit(&in->home, name, tell_place, registry_variables(&last, &c), &f) < 0)
 		out_warn("%s", f.text);
 	how.timeout_s = (unsigned)cliconf_number(&c, CONF_STARTUP_TIMEOUT);
-	how.url = last.url[0] ? last.url : spec_variable(s, "MCP_MESH_REGISTRY_URL");
+	how.url = last.url[0] ? last.url : spec_variable(s->env, "MCP_MESH_REGISTRY_URL");
 	status = request_run(q, &name, 1);
 	if (status == EXIT_OK && (status = instance_attach(in, &f)) < 0)
 		status = out_fail("%s", f.text);
@@ -131,7 +131,7 @@ static int restart_one(const struct request *q, char *name)
 	if (row && row->row.ident.service == PT_SERVICE_AGENT)
 		spec_file_name(name, file);
 	if (row && row->row.ident.service == PT_SERVICE_AGENT && spec_load(in.home.specs_fd, file, &s, NULL) == 0 && s.file &&
-		spec_variable(&s, "MCP_MESH_REGISTRY_URL"))
+		spec_variable(s.env, "MCP_MESH_REGISTRY_URL"))
 		status = restart_agent(&in, q, &v, row, &s);
 	else
 		status = request_run(q, &name, 1);

@@ -86,10 +86,11 @@ static int configured(struct startopts *o, int operands, char **operand, char **
 		cliconf_done(&c);
 		return EXIT_MISUSE;
 	}
+	o->no_registry = o->no_registry || registry_is_off();
 	o->background = o->background || cliconf_bool(&c, CONF_ENABLE_BACKGROUND);
 	if (!o->policy_given && !cliconf_bool(&c, CONF_AUTO_RESTART))
 		(void)spec_policy("no", &o->base.policy);
-	again = again && (o->no_registry || registry_is_off() || knows_something());
+	again = again && (o->no_registry || knows_something());
 	if (o->json && !o->background && !again) {
 		cliconf_done(&c);
 		return out_misuse("--json needs --background: in the foreground, what the processes write is shown");

@@ -94,9 +94,10 @@ void command_page(const struct command *c)
 
 void command_overview(void)
 {
-	out_text(stdout, "tend keeps background processes running: starts them, watches them, restarts\n"
-			 "them, keeps their output.\n\n"
-			 "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
+	printf("%s keeps background processes running: starts them, watches them, restarts\n"
+	       "them, keeps their output.\n\n",
+		out_program());
+	out_text(stdout, "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
 	for (const struct command *const *c = commands; *c; c++)
 		printf("  %-16s %s\n", (*c)->name, (*c)->summary);
 	out_text(stdout, "\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/home.h"
 #include "cli/out.h"
@@ -40,6 +41,6 @@ bool conf_load(struct cliconf *ret)
 	r = cliconf_load(r == 0 ? h.fd : -1, path, ret, &e);
 	home_close(&h);
 	if (r < 0)
-		out_fail("Configuration error: %s; \"tend config reset\" makes a new file", e.text);
+		out_fail("Configuration error: %s%s", e.text, strstr(e.text, path) ? "; \"tend config reset\" makes a new file" : "");
 	return r == 0;
 }

@@ -10,6 +10,7 @@
 #include "cli/daemons.h"
 #include "cli/out.h"
 #include "cli/term.h"
+#include "shm/wake.h"
 
 #define END_TRIES 3u /* guardians that die while they end */
 
@@ -60,6 +61,7 @@ static int end_guardians(struct instance *in, struct fault *f)
 		}
 		while (r == 0 && (r = wait_end(guardian.fd, 500)) == -ETIMEDOUT) {
 			out_waiting(began, "waiting for the daemons to end");
+			(void)bell_ring(&in->home, ROLE_GUARDIAN); /* the first time there may have been no descriptor for it */
 			r = 0;
 		}
 		out_progress(NULL);

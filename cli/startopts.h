@@ -15,7 +15,8 @@
 struct startopts {
 	bool background;
 	bool json; /* tell what was done by a document (cli/acts.h) */
-	bool registry_only, no_registry;
+	bool registry_only;
+	bool no_registry; /* by --no-registry or $TEND_REGISTRY */
 	const char *conf[CONF_KEYS]; /* the configuration's options, as typed; NULL = not given */
 	bool policy_given;
 	bool shaped; /* an option was given that changes how the process runs; its group does not */
@@ -39,6 +40,8 @@ bool startopts_variables(struct startopts *o, char **variables);
 
 /* The texts of specifications, malloc'ed. NULL: f says why. */
 char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f);
+/* Does the environment that they get name a registry? */
+bool startopts_names_registry(const struct startopts *o);
 /* command: argument vector, NULL-terminated. */
 char *startopts_command(struct startopts *o, char **command, struct fault *f);
 

@@ -63,8 +63,8 @@ static int abandon(struct instance *in, const struct foreground *fg)
 static bool prepare_registry(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c, struct registry *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	if (!o->registry_only && (!plan_has_agents(p) || o->no_registry || registry_is_off()))
-		return true;
+	if (!o->registry_only && (!plan_has_agents(p) || o->no_registry))
+		return !plan_has_agents(p) || !startopts_names_registry(o) || registry_named(in, c, o->env);
 	if (!registry_ensure(in, c, ret))
 		return false;
 	return !plan_has_agents(p) || plan_tell(p, o, registry_variables(ret, c));

@@ -33,7 +33,7 @@ static struct address address_of(const struct home *h)
 	struct address a = { .port = 0 };
 	struct spec s = { 0 };
 	bool known = h->specs_fd >= 0 && spec_load(h->specs_fd, "registry.json", &s, NULL) == 0;
-	const char *db = known ? spec_variable(&s, "MCP_MESH_DATABASE_URL") : NULL;
+	const char *db = known ? spec_variable(s.env, "MCP_MESH_DATABASE_URL") : NULL;
 	char *colon;
 
 	if (h->run_fd < 0 || io_read_small(h->run_fd, "registry.url", a.url, sizeof(a.url)) <= 0)
@@ -114,7 +114,7 @@ static bool add_from_spec(cJSON *o, const struct home *h, const char *name)
 	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
 	ok = json_add(o, "agent_file", json_text(known ? s.file : NULL)) &&
 		json_add(o, "working_directory", json_text(known ? s.cwd : NULL)) &&
-		json_add(o, "registry_url", json_masked(known ? spec_variable(&s, "MCP_MESH_REGISTRY_URL") : NULL)) &&
+		json_add(o, "registry_url", json_masked(known ? spec_variable(s.env, "MCP_MESH_REGISTRY_URL") : NULL)) &&
 		json_add(o, "group", json_text(known && s.group[0] ? s.group : NULL));
 	if (known)
 		spec_done(&s);

@@ -103,16 +103,6 @@ void spec_done(struct spec *s)
 	memset(s, 0, sizeof(*s));
 }
 
-const char *spec_variable(const struct spec *s, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (char **e = s->env; e && *e; e++)
-		if (strncmp(*e, name, len) == 0 && (*e)[len] == '=')
-			return *e + len + 1;
-	return NULL;
-}
-
 static int get_text(const cJSON *doc, const char *key, int required, char **ret, struct fault *f)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, key);
@@ -199,6 +189,16 @@ static int get_health(const cJSON *doc, struct spec *s, struct fault *f)
 	return s->health ? 0 : fault_errno(f, -ENOMEM, "key \"health\"");
 }
 
+static int get_registry(const cJSON *doc, struct spec *s, struct fault *f)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, "registry");
+
+	if (item && !cJSON_IsBool(item))
+		return fault_set(f, -EINVAL, "key \"registry\": true or false is wanted");
+	s->no_registry = item && !cJSON_IsTrue(item);
+	return 0;
+}
+
 static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 {
 	char *name = NULL, *group = NULL;
@@ -223,7 +223,7 @@ static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 	if ((r = get_word(doc, "restart", policy_words, 3, &s->policy, f)) < 0 ||
 	    (r = get_word(doc, "service_type", service_words, 3, &s->service, f)) < 0)
 		return r;
-	if ((r = get_health(doc, s, f)) < 0)
+	if ((r = get_health(doc, s, f)) < 0 || (r = get_registry(doc, s, f)) < 0)
 		return r;
 	return get_numbers(doc, s, f);
 }
@@ -295,7 +295,8 @@ char *spec_print(const struct spec *s)
 	     cJSON_AddStringToObject(doc, "service_type", service_words[s->service]);
 	log = ok ? cJSON_AddObjectToObject(doc, "log") : NULL;
 	ok = log && cJSON_AddBoolToObject(log, "separate_stderr", s->separate_stderr);
-	ok = ok && (!s->group[0] || cJSON_AddStringToObject(doc, "group", s->group)) && (!s->health || cJSON_AddRawToObject(doc, "health", s->health));
+	ok = ok && (!s->group[0] || cJSON_AddStringToObject(doc, "group", s->group)) && (!s->health || cJSON_AddRawToObject(doc, "health", s->health)) &&
+	     (!s->no_registry || cJSON_AddFalseToObject(doc, "registry"));
 	for (size_t i = 0; ok && i < NUMBERS; i++)
 		ok = cJSON_AddNumberToObject(numbers[i].log ? log : doc, numbers[i].key, get_number(s, &numbers[i])) != NULL;
 	if (ok && cJSON_AddItemToObject(doc, "argv", argv)) {
@@ -342,6 +343,16 @@ int spec_command_text(const struct spec *s, char *buf, size_t size)
 	whole = str_copy(buf, size, all);
 	free(all);
 	return !whole;
+}
+
+const char *spec_variable(char *const *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; env && *env; env++)
+		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+			return (*env)[len + 1] ? *env + len + 1 : NULL;
+	return NULL;
 }
 
 void spec_file_name(const char *name, char buf[static NAME_MAX_BYTES + 8])

@@ -43,6 +43,7 @@ struct spec {
 	uint8_t policy;	 /* enum pt_policy's numbers: 0 no, 1 on-failure, 2 always */
 	uint8_t service; /* enum pt_service's numbers: 0 agent, 1 service, 2 registry */
 	uint8_t stop_signal;
+	uint8_t no_registry; /* 1: no registry is asked about it; in the JSON text "registry": false */
 	/* How its output is kept; in the JSON text an object "log" with these names. */
 	uint8_t separate_stderr;   /* 1: standard error goes to a file of its own */
 	uint64_t log_rotate_bytes; /* rotate at this size; 0 = never */
@@ -67,14 +68,14 @@ void spec_done(struct spec *s);
 /* Struct -> text, malloc'ed; NULL when out of memory. Bytes that are not UTF-8 (in a path, say) are written as they are and read back as they were. */
 char *spec_print(const struct spec *s);
 
-/* The value of a variable of its environment, which stays the spec's; NULL: it has none of that name. */
-const char *spec_variable(const struct spec *s, const char *name);
-
 /* Of argv and cwd: equal for the same command. */
 uint64_t spec_hash(const struct spec *s);
 
 /* argv joined by blanks, secrets masked (config/redact.h), cut to size at a character. Returns 1 if it was cut. */
 int spec_command_text(const struct spec *s, char *buf, size_t size);
+
+/* The value of a variable in an environment, into which it points; NULL = not there, or empty. env may be NULL. */
+const char *spec_variable(char *const *env, const char *name);
 
 /* "NAME.json" */
 void spec_file_name(const char *name, char buf[static NAME_MAX_BYTES + 8]);

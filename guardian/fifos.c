@@ -15,7 +15,6 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "guardian/guardian.h"
-#include "shm/wake.h"
 
 int fifos_begin(struct guardian *g)
 {
@@ -115,5 +114,5 @@ void fifos_hold(struct guardian *g)
 		}
 	}
 	if (news)
-		bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
+		guardian_ring_spawner(g);
 }

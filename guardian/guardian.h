@@ -39,6 +39,7 @@ struct guardian {
 	int bell, signals, inotify;
 	struct loop_watch *inotify_watch;
 	int spawner_bell;	/* kept descriptor of the spawner's doorbell */
+	struct loop_timer ring_retry;
 	int *held_err_fd;	/* the same of standard error's own FIFO */
 	uint64_t *held_version;	/* of the life block when the row was last looked at */
 	int *held_fd;		/* by slot: our read end of the row's output FIFO, -1 = none */
@@ -80,7 +81,9 @@ void table_check(struct guardian *g);
 void table_record(struct guardian *g, enum role role); /* write g->record[role] */
 void tell_daemon(struct guardian *g, enum role role);  /* the event: it was started again */
 
-/* main.c: the instance is to end: stop everything first. */
+/* main.c: ring for the spawner; where there is no descriptor for that, again a moment later. */
+void guardian_ring_spawner(struct guardian *g);
+/* The instance is to end: stop everything first. */
 void guardian_shutdown(struct guardian *g);
 void guardian_step_down(struct guardian *g); /* a daemon ended during the shutdown: what is next? */
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cgroupfs.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/say.h"
@@ -21,6 +22,7 @@
 #include "shm/ring.h"
 #include "shm/wake.h"
 
+#define RING_AGAIN_NS (100 * NS_PER_MS)
 #define SPAWNER_TRIES 3u /* crashes in a row at the end of an instance */
 
 static struct {
@@ -128,6 +130,19 @@ static int begin(struct guardian *g, struct fault *f)
 	return r;
 }
 
+void guardian_ring_spawner(struct guardian *g)
+{
+	int r = bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
+
+	if (r < 0 && r != -ENXIO) /* one that is down looks for itself when it starts */
+		loop_timer_set(g->loop, &g->ring_retry, clock_boot_ns() + RING_AGAIN_NS);
+}
+
+static void on_ring_retry(void *arg)
+{
+	guardian_ring_spawner(arg);
+}
+
 void guardian_shutdown(struct guardian *g)
 {
 	if (g->shutting)
@@ -136,7 +151,7 @@ void guardian_shutdown(struct guardian *g)
 	g->shutting = 1;
 	g->record[ROLE_GUARDIAN].flags |= PT_DAEMON_SHUTDOWN;
 	table_record(g, ROLE_GUARDIAN);
-	bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
+	guardian_ring_spawner(g);
 }
 
 static bool everything_rests(const struct guardian *g)
@@ -239,6 +254,7 @@ static int watch_all(struct guardian *g)
 
 	if (r < 0)
 		return r;
+	loop_timer_init(&g->ring_retry, on_ring_retry, g);
 	g->signals = loop_signalfd(wanted, sizeof(wanted) / sizeof(wanted[0]));
 	g->bell = bell_open(&g->start.home, ROLE_GUARDIAN);
 	if (g->signals < 0 || g->bell < 0)

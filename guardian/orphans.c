@@ -11,7 +11,6 @@
 #include "base/procfs.h"
 #include "base/say.h"
 #include "guardian/guardian.h"
-#include "shm/wake.h"
 
 static void record(struct guardian *g, pid_t pid, int wait_status)
 {
@@ -33,7 +32,7 @@ static void record(struct guardian *g, pid_t pid, int wait_status)
 				       .wait_status = wait_status };
 
 		pt_put_exit(g->pt, i, &box);
-		bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
+		guardian_ring_spawner(g);
 		return;
 	}
 }

@@ -93,6 +93,7 @@ static void on_retry(void *arg)
 		return;
 	r = pt_await(c->w->mo->pt, c->ticket, 0, &answer);
 	if (r == -ETIMEDOUT || r == -EINTR) {
+		(void)bell_ring(&c->w->mo->home, ROLE_SPAWNER); /* the first time there may have been no descriptor for it */
 		try_again(c);
 		return;
 	}

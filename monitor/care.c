@@ -13,6 +13,7 @@
 #include "monitor/alert.h"
 #include "monitor/care_own.h"
 #include "monitor/publish.h"
+#include "monitor/registry.h"
 
 const struct health_all *care_conf(const struct monitor *mo)
 {
@@ -34,12 +35,15 @@ static bool read_conf(struct care *c)
 {
 	const char *name = c->w->name;
 	struct fault f = { "" };
-	char *text = NULL;
+	struct conf_own said;
+	char *text;
 	uint64_t hash;
 	int r;
 
-	if (conf_health_text(&c->w->mo->home, name, &text, &f) < 0)
+	if (conf_own_read(&c->w->mo->home, name, &said, &f) < 0)
 		return false; /* the spawner has said so; what was in force stays */
+	c->w->no_registry = said.no_registry;
+	text = said.health;
 	hash = text ? str_hash(STR_HASH_SEED, text, strlen(text)) : 0;
 	if (hash == c->health_hash) {
 		free(text);
@@ -132,6 +136,7 @@ static void care_renew(struct watch *w)
 		c->cpu_over_ns = c->checked_ns = 0;
 	}
 	begin_probes(c);
+	registry_apply(w->mo->registry, w);
 	watch_judge(w);
 }
 

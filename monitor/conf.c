@@ -92,18 +92,19 @@ bool conf_all_refresh(struct conf_all *c, const struct home *h)
 	return health || conf;
 }
 
-int conf_health_text(const struct home *h, const char *name, char **ret, struct fault *f)
+int conf_own_read(const struct home *h, const char *name, struct conf_own *ret, struct fault *f)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct spec spec;
 	int r;
 
-	*ret = NULL;
+	*ret = (struct conf_own){ 0 };
 	spec_file_name(name, file);
 	r = h->specs_fd < 0 ? -ENOENT : spec_load(h->specs_fd, file, &spec, f);
 	if (r < 0)
 		return r;
-	*ret = spec.health;
+	ret->health = spec.health;
+	ret->no_registry = spec.no_registry;
 	spec.health = NULL;
 	spec_done(&spec);
 	return 0;

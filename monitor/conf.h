@@ -36,7 +36,12 @@ void conf_all_done(struct conf_all *c);
 /* Read again what has changed. True if something has; a file that can't be used leaves in force what was. */
 bool conf_all_refresh(struct conf_all *c, const struct home *h);
 
-/* The object "health" of a process's spec, malloc'ed; NULL = it has none. -ENOENT and other errors of the spec itself: f. */
-int conf_health_text(const struct home *h, const char *name, char **ret, struct fault *f);
+struct conf_own { /* what the spec of one process says to us */
+	char *health;	  /* the object "health", malloc'ed; NULL = it has none */
+	bool no_registry; /* no registry is asked about it */
+};
+
+/* -ENOENT and other errors of the spec itself: f. */
+int conf_own_read(const struct home *h, const char *name, struct conf_own *ret, struct fault *f);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * monitor/libcurl.h - libcurl, loaded at the first request and not before. It brings thirty libraries with it, which take five megabytes even where nobody is asked: an
- * instance without agents and probes goes without. A machine that lacks it supervises all the same, and says so where a request is wanted.
+ * monitor/libcurl.h - libcurl, loaded at the first request and not before. It brings thirty libraries with it, which take two and a half
+ * megabytes even where nobody is asked: an instance without agents and probes goes without. A machine that lacks it supervises all the same,
+ * and says so where a request is wanted.
  *
  * The functions are called by their usual names, with curl. in front: curl.curl_easy_init(). INCLUDED BY monitor/http.c only.
  */

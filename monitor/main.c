@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@
 #define REATTACH_NS	    NS_PER_SEC
 #define INTERVAL_DEFAULT_MS 5000
 #define INTERVAL_MIN_MS	    100
+#define MAPPED_BYTES	    (64 << 10)
 #define INTERVAL_MAX_MS	    86400000 /* a day */
 
 struct daemon {
@@ -194,6 +196,14 @@ static void release(struct daemon *d)
 	io_close(&d->lock_fd); /* last */
 }
 
+/* Answers of a registry come and go, hundreds of kilobytes each, and would leave a heap of their size behind: what is large is mapped by itself
+ * (glibc would otherwise raise that limit by and by). libcurl's thread that looks up names needs no heap of its own. */
+static void keep_small(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+	(void)mallopt(M_ARENA_MAX, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
@@ -202,6 +212,7 @@ int main(int argc, char **argv)
 	int c, code;
 
 	say_init(role_name(ROLE_MONITOR));
+	keep_small();
 	while ((c = getopt_long(argc, argv, "", options, NULL)) == 'H')
 		home = optarg;
 	if (c == 'v') {

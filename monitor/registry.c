@@ -154,6 +154,11 @@ void registry_apply(struct registry *r, struct watch *w)
 
 	if (w->service != PT_SERVICE_AGENT)
 		return;
+	if (w->no_registry) {
+		enter_missing(&w->health);
+		w->health.listing = PT_LISTING_NONE;
+		return;
+	}
 	if (!r->known || r->mo->state.registry_state != PT_REGISTRY_REACHABLE) {
 		w->health.listing = PT_LISTING_UNKNOWN; /* what it said before stays to be seen */
 		return;
@@ -168,6 +173,11 @@ void registry_apply(struct registry *r, struct watch *w)
 	w->was_listed = true;
 }
 
+static bool is_asked_about(const struct watch *w)
+{
+	return w && w->service == PT_SERVICE_AGENT && w->alive == VERDICT_ALIVE && !w->no_registry;
+}
+
 static void apply_all(struct registry *r)
 {
 	struct monitor *mo = r->mo;
@@ -176,24 +186,36 @@ static void apply_all(struct registry *r)
 	for (uint32_t i = 0; i < mo->slots; i++) {
 		struct watch *w = mo->by_slot[i];
 
-		if (!w || w->service != PT_SERVICE_AGENT || w->alive != VERDICT_ALIVE)
+		if (!is_asked_about(w))
 			continue;
 		registry_apply(r, w);
 		watch_judge(w);
 	}
 }
 
+/* The file has it now. */
+static void drop_shown(struct registry *r)
+{
+	free(r->list.shown);
+	r->list.shown = NULL;
+}
+
 /* For the CLI, which speaks no HTTP. */
 static void show_list(struct registry *r)
 {
 	char when[CLOCK_TEXT_MAX], url[URL_MAX * 2];
-	uint64_t hash = str_hash(str_hash(STR_HASH_SEED, r->list.shown, strlen(r->list.shown)), r->url, strlen(r->url));
+	uint64_t hash;
 	char *text;
 	int n, e;
 	size_t at = 0;
 
-	if (hash == r->shown_hash || r->mo->home.run_fd < 0)
+	if (!r->list.shown || r->mo->home.run_fd < 0)
 		return;
+	hash = str_hash(str_hash(STR_HASH_SEED, r->list.shown, strlen(r->list.shown)), r->url, strlen(r->url));
+	if (hash == r->shown_hash) {
+		drop_shown(r);
+		return;
+	}
 	for (const char *c = r->shown_url; *c; c++) {
 		if (*c == '"' || *c == '\\')
 			url[at++] = '\\';
@@ -208,8 +230,10 @@ static void show_list(struct registry *r)
 	free(text);
 	if (e < 0)
 		say(SAY_WARNING, "can't write run/agents.json: %s", strerror(-e));
-	else
+	else {
 		r->shown_hash = hash;
+		drop_shown(r);
+	}
 }
 
 static void take_list(struct registry *r, const struct http_answer *a, struct reg_list *list)
@@ -311,7 +335,7 @@ static bool is_needed(const struct registry *r, bool *ret_awaited)
 	for (uint32_t i = 0; i < mo->slots; i++) {
 		const struct watch *w = mo->by_slot[i];
 
-		if (!w || w->service != PT_SERVICE_AGENT || w->alive != VERDICT_ALIVE)
+		if (!is_asked_about(w))
 			continue;
 		needed = true;
 		if (now - w->life.start_boot_ns < VERDICT_AWAIT_NS && w->health.verdict != PT_HEALTH_HEALTHY)

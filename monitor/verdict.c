@@ -39,6 +39,10 @@ static enum pt_verdict registry_verdict(const struct pt_life *life, const struct
 {
 	bool of_earlier_run = h->registry_seen_real_ns && h->registry_seen_real_ns + 1000000000ull < life->start_real_ns;
 
+	if (h->listing == PT_LISTING_NONE) {
+		(void)str_copy(error, VERDICT_ERROR_MAX, "it was started without a registry, and has no probes");
+		return PT_HEALTH_UNKNOWN;
+	}
 	if (facts->registry_state != PT_REGISTRY_REACHABLE || h->listing == PT_LISTING_UNKNOWN) {
 		bool failed = facts->registry_state == PT_REGISTRY_UNREACHABLE;
 

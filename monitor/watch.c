@@ -138,6 +138,7 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 	bool has_pid = (pt_state_traits(life->state) & PT_TRAIT_PID) && life->pid > 0;
 	bool same = w->ref.pid > 0 && w->ref.pid == life->pid &&
 		(!life->start_ticks || w->ref.start_ticks == life->start_ticks);
+	bool new_run = life->life != w->health.life;
 
 	w->life = *life;
 	w->life_version = version;
@@ -145,10 +146,9 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 		leave(w);
 		publish_gone(w);
 	}
-	if (life->life != w->health.life) {
+	if (new_run) {
 		publish_new_run(w);
 		w->was_listed = false;
-		registry_apply(w->mo->registry, w);
 	}
 	if (!has_pid) {
 		w->alive = VERDICT_NONE;
@@ -156,6 +156,8 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 	} else if (w->ref.pid == 0) {
 		follow(w);
 	}
+	if (new_run || w->no_registry) /* known since its spec was read */
+		registry_apply(w->mo->registry, w);
 	if ((life->state == PT_STATE_STOPPED || life->state == PT_STATE_STOPPING) && life->reason == PT_REASON_OPERATOR)
 		care_reset(w);
 	if (w->alive != VERDICT_ENDED)

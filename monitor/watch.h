@@ -62,6 +62,7 @@ struct watch {
 	struct care *care;	   /* NULL until its first run was seen */
 	uint64_t log_begin;	   /* where the output of its run begins in its log, as far as known */
 	bool log_told;		   /* that its output is stuck was alerted on */
+	bool no_registry;	   /* its spec says so: no registry is asked about it */
 	bool was_listed;	   /* the registry has listed it during this run */
 };
 

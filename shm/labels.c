@@ -34,7 +34,7 @@ static const struct {
 static const char *const policies[] = { "no", "on-failure", "always" };
 static const char *const services[] = { "agent", "service", "registry" };
 static const char *const verdicts[] = { "unknown", "healthy", "degraded", "unhealthy", "failed" };
-static const char *const listings[] = { "unknown", "missing", "listed" };
+static const char *const listings[] = { "unknown", "missing", "listed", "none" };
 static const char *const probes[] = { "none", "pending", "passing", "failing" };
 static const char *const registries[] = { "unknown", "reachable", "unreachable" };
 static const char *const log_states[] = { "closed", "open", "blocked" };

@@ -46,7 +46,7 @@ enum pt_policy { PT_POLICY_NO, PT_POLICY_ON_FAILURE, PT_POLICY_ALWAYS, PT_POLICY
 enum pt_service { PT_SERVICE_AGENT, PT_SERVICE_SERVICE, PT_SERVICE_REGISTRY, PT_SERVICE_MAX };
 enum pt_verdict { PT_HEALTH_UNKNOWN, PT_HEALTH_HEALTHY, PT_HEALTH_DEGRADED, PT_HEALTH_UNHEALTHY, PT_HEALTH_FAILED, PT_HEALTH_MAX };
 /* The registry's word about an agent: nothing known (never asked, no answer); it does not list it; it lists it. */
-enum pt_listing { PT_LISTING_UNKNOWN, PT_LISTING_MISSING, PT_LISTING_LISTED, PT_LISTING_MAX };
+enum pt_listing { PT_LISTING_UNKNOWN, PT_LISTING_MISSING, PT_LISTING_LISTED, PT_LISTING_NONE /* it has no registry */, PT_LISTING_MAX };
 /* A probe of a process: there is none; no result yet; its last results decided that it passes, or fails. */
 enum pt_probe { PT_PROBE_NONE, PT_PROBE_PENDING, PT_PROBE_PASSING, PT_PROBE_FAILING, PT_PROBE_MAX };
 enum pt_registry { PT_REGISTRY_UNKNOWN, PT_REGISTRY_REACHABLE, PT_REGISTRY_UNREACHABLE, PT_REGISTRY_MAX };

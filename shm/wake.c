@@ -37,7 +37,12 @@ void bell_drain(int bell_fd)
 
 static int press(int fd)
 {
-	if (write(fd, "", 1) == 1 || errno == EAGAIN)
+	ssize_t n;
+
+	do
+		n = write(fd, "", 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1 || errno == EAGAIN)
 		return 0;
 	return errno == EPIPE ? -ENXIO : -errno;
 }

@@ -23,6 +23,7 @@
 #include "spawner/proc.h"
 #include "spawner/rows.h"
 
+#define ANNOUNCE_AGAIN_NS (100 * NS_PER_MS)
 #define GUARDIAN_WAIT_NS (100 * NS_PER_MS)
 
 static void usage(FILE *out)
@@ -168,20 +169,30 @@ static void on_signal(void *arg, uint32_t events)
 	exits_reap(sp);
 }
 
-/* What a turn has published is announced once. */
+/* False: there was no descriptor for it. One that is down looks for itself when it starts. */
+static bool announce(struct spawner *sp, enum role role, int *bell)
+{
+	int r = bell_ring_kept(&sp->start.home, role, bell);
+
+	return r == 0 || r == -ENXIO;
+}
+
+/* What a turn has published is announced once; if that fails, again a moment later. */
 static void after_batch(void *arg)
 {
 	struct spawner *sp = arg;
+	bool told = true;
 
-	if (sp->pids_changed) {
-		bell_ring_kept(&sp->start.home, ROLE_GUARDIAN, &sp->guardian_bell);
-		bell_ring_kept(&sp->start.home, ROLE_LOGGER, &sp->logger_bell);
-	}
+	if (sp->pids_changed)
+		told = announce(sp, ROLE_GUARDIAN, &sp->guardian_bell) && announce(sp, ROLE_LOGGER, &sp->logger_bell);
 	if (sp->changed) {
-		bell_ring_kept(&sp->start.home, ROLE_MONITOR, &sp->monitor_bell);
+		told = announce(sp, ROLE_MONITOR, &sp->monitor_bell) && told;
 		pt_changed(sp->pt);
 	}
-	sp->changed = sp->pids_changed = false;
+	if (told)
+		sp->changed = sp->pids_changed = false;
+	else if (!sp->look_timer.at_boot_ns)
+		loop_timer_set(sp->loop, &sp->look_timer, clock_boot_ns() + ANNOUNCE_AGAIN_NS);
 }
 
 /* The read ends that only we hold outlive our execve, until the guardian that we become has opened its own (guardian/upgrade.c finds them). */

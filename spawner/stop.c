@@ -79,7 +79,7 @@ static void kill_tree(struct proc *p)
 		if (t.n == before)
 			break;
 		before = t.n;
-		tree_signal(&t, SIGSTOP);
+		(void)tree_signal(&t, SIGSTOP);
 	}
 	/* Noted before it is done: after cgroup.kill the next run needs a new cgroup (spawner/launch.c), also if it is another spawner's. How many
 	 * of the signals arrive says nothing: what is not our child may be gone and reaped already. */
@@ -89,7 +89,7 @@ static void kill_tree(struct proc *p)
 	}
 	p->stale_cgroup = true;
 	cgroup_kill(&p->sp->cgroup, p->ident->name);
-	tree_signal(&t, SIGKILL);
+	(void)tree_signal(&t, SIGKILL); /* whoever was passed over gets it at the next time */
 	tree_done(&t);
 }
 
@@ -115,9 +115,8 @@ void stop_begin(struct proc *p, uint32_t timeout_ms)
 		stop_kill(p);
 		return;
 	}
-	if (tree_find(p, &t) == 0) {
-		tree_signal(&t, p->ident->stop_signal);
-		tree_signal(&t, SIGCONT); /* a stopped process can't obey */
+	/* A stopped process can't obey, so SIGCONT follows. Whoever was passed over must not wait for the timeout: all are asked once more. */
+	if (tree_find(p, &t) == 0 && tree_signal(&t, p->ident->stop_signal) == 0 && tree_signal(&t, SIGCONT) == 0) {
 		p->life.asked = 1;
 		proc_publish(p);
 	} else {

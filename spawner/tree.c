@@ -47,12 +47,16 @@ static bool is_marked(const struct proc *p, pid_t pid)
 	return procfs_has_env(pid, mark);
 }
 
-static bool is_stray_of(const struct proc *p, pid_t pid)
+/* 1: yes, 0: no, or it is gone, -errno: that can't be told now. */
+static int is_stray_of(const struct proc *p, pid_t pid)
 {
 	struct procfs_stat st;
+	int r = procfs_stat(pid, &st);
 
-	if (procfs_stat(pid, &st) < 0 || st.state == 'Z' || st.state == 'X')
-		return false;
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	if (!procfs_stat_alive(&st))
+		return 0;
 	return (p->session && st.session == p->session) || is_marked(p, pid);
 }
 
@@ -81,9 +85,11 @@ static int find_strays(struct proc *p, struct pidvec *found)
 	for (size_t i = 0; r == 0 && i < children.n; i++) {
 		pid_t pid = children.pid[i];
 
-		if (bsearch(&pid, known.pid, known.n, sizeof(pid), compare_pids) || !is_stray_of(p, pid))
+		if (bsearch(&pid, known.pid, known.n, sizeof(pid), compare_pids))
 			continue;
-		r = procfs_descendants(pid, found);
+		r = is_stray_of(p, pid);
+		if (r > 0)
+			r = procfs_descendants(pid, found);
 	}
 	free(parents.pid);
 	free(known.pid);
@@ -129,8 +135,11 @@ static int add_member(struct tree *t, pid_t pid)
 {
 	struct procfs_stat st;
 	struct tree_member *more;
+	int r = procfs_stat(pid, &st);
 
-	if (procfs_stat(pid, &st) < 0 || st.state == 'Z' || st.state == 'X')
+	if (r < 0)
+		return r == -ESRCH ? 0 : r;
+	if (!procfs_stat_alive(&st))
 		return 0;
 	for (size_t i = 0; i < t->n; i++)
 		if (t->member[i].pid == pid)
@@ -169,17 +178,20 @@ void tree_done(struct tree *t)
 	*t = (struct tree){ 0 };
 }
 
-unsigned tree_signal(const struct tree *t, int signo)
+int tree_signal(const struct tree *t, int signo)
 {
-	unsigned n = 0;
+	int missed = 0;
 
 	for (size_t i = t->n; i-- > 0;) {
-		struct pidref r = PIDREF_NONE;
+		struct pidref ref = PIDREF_NONE;
+		int r = pidref_open(t->member[i].pid, t->member[i].start_ticks, &ref);
 
-		if (pidref_open(t->member[i].pid, t->member[i].start_ticks, &r) < 0)
+		if (r < 0 && r != -ESRCH)
+			missed = r;
+		if (r < 0)
 			continue;
-		n += pidref_signal(&r, signo) == 0;
-		pidref_done(&r);
+		(void)pidref_signal(&ref, signo); /* gone meanwhile, or another user's: as the kernel sees it */
+		pidref_done(&ref);
 	}
-	return n;
+	return missed;
 }

@@ -25,7 +25,8 @@ int tree_find(struct proc *p, struct tree *ret);
 void tree_done(struct tree *t);
 /* Is anything alive in the tree of a process that has itself ended? Cheap: the common answer is no. */
 bool tree_is_empty(struct proc *p);
-/* Signal every member, children first; returns how many got it. */
-unsigned tree_signal(const struct tree *t, int signo);
+/* Signal every member, children first. Returns 0, or -errno if one of them was passed over: there was no descriptor or no memory to be sure of it.
+ * What has gone meanwhile is no error. */
+int tree_signal(const struct tree *t, int signo);
 
 #endif

@@ -2,10 +2,12 @@
 """make chaos: a fault at every system call and every allocation of each program, one fault a run; after each run the checker looks whether all that is
 promised still holds (tests/chaos/checker.py).
 
-    chaos.py [--role ROLE]... [--scenario NAME]... [--kind kill|error|malloc]... [--errno NAME]... [--at N] [--every N] [--sample N --seed N] [--jobs N]
+    chaos.py [--role ROLE]... [--scenario NAME]... [--kind kill|error|malloc]... [--errno NAME]... [--call NAME]
+             [--at N] [--every N] [--each-call] [--sample N --seed N] [--jobs N]
 
-For each role and scenario the calls are counted first; then the scenario runs once for each of them (--every: each Nth of them; --sample: so many in all, chosen
-by the seed, which is printed), with the fault at that call. A fault that came too late for the scenario is counted as none.
+For each role and scenario the calls are counted first; then the scenario runs once for each of them (--every: each Nth of them; --each-call: the first, the
+second and a middle one of each name; --sample: so many in all, chosen by the seed, which is printed), with the fault at that call. With --call only those of
+one name count. A fault that came too late for the scenario is counted as none.
 """
 
 import argparse
@@ -104,7 +106,7 @@ class Fault:
         self.role, self.kind, self.at, self.errno, self.call = role, kind, at, errno, call
 
     def __str__(self):
-        what = f"--kind {self.kind}" + (f" --errno {self.errno}" if self.errno else "")
+        what = f"--kind {self.kind}" + (f" --errno {self.errno}" if self.errno else "") + (f" --call {self.call}" if self.call else "")
         return f"--role {self.role.removeprefix('tend-')} {what} --at {self.at}"
 
     def argv(self, report):
@@ -131,15 +133,16 @@ def start_guardian(t, fault, report):
 
 
 def verdict_of(report, deadline=5):
-    """What inject or failmalloc did: ("done", call, pid, up) or ("none", count)."""
+    """What inject or failmalloc did: ("done", call, pid, up) or ("none", count, count of each call)."""
     try:
         lines = report.read_text().splitlines()
     except OSError:
-        return ("none", 0)
+        return ("none", 0, {})
     done = [line.split() for line in lines if line.startswith("done")]
     if done:
         return ("done", done[0][1], int(done[0][2]), done[0][3] == "1")
-    return ("none", sum(int(line.split()[1]) for line in lines if line.startswith("none")))
+    calls = {line.split()[1]: int(line.split()[2]) for line in lines if line.startswith("call")}
+    return ("none", sum(int(line.split()[1]) for line in lines if line.startswith("none")), calls)
 
 
 def check_survival(t, fault, report):
@@ -154,7 +157,7 @@ def run_daemon(scenario, fault):
     t = Instance()
     report = t.root / "report"
     t.tolerant = fault.kind != "kill"
-    tool, complaint, did = None, None, ("none", 0)
+    tool, complaint, did = None, None, ("none", 0, {})
     try:
         if scenario == "registry":
             t.env["MCP_MESH_REGISTRY_URL"] = os.environ.get("CHAOS_REGISTRY", "http://127.0.0.1:1")
@@ -201,16 +204,15 @@ def wait_for_start(t, tool):
 # ---- the plan
 
 
-def count(role, scenario, kind, errno):
-    did, complaint, _, _ = run_daemon(scenario, Fault(role, kind, 0, errno))
-    if complaint:
-        return 0, f"without any fault: {complaint}"
-    return did[1], None
+def count(role, scenario, kind, errno, call):
+    """How many there are, by the name of the call (None: all of them, for allocations)."""
+    did, complaint, _, _ = run_daemon(scenario, Fault(role, kind, 0, errno, call))
+    return did, complaint
 
 
-def one(role, scenario, kind, errno, at):
-    fault = Fault(role, kind, at, errno)
-    return (role, scenario, kind, errno, at), run_daemon(scenario, fault)
+def one(role, scenario, kind, errno, call, at):
+    fault = Fault(role, kind, at, errno, call)
+    return (role, scenario, kind, errno, call, at), run_daemon(scenario, fault)
 
 
 class Tally:
@@ -225,7 +227,7 @@ class Tally:
         self.refused = collections.Counter()
 
     def add(self, key, result):
-        (role, scenario, kind, errno, at), (did, complaint, slowest, refused) = key, result
+        (role, scenario, kind, errno, call, at), (did, complaint, slowest, refused) = key, result
         group = (role, scenario, kind)
         self.runs[group] += 1
         self.slowest = max(self.slowest, slowest)
@@ -235,9 +237,9 @@ class Tally:
             self.done[group] += 1
             self.calls[group].add(did[1])
         if complaint:
-            what = f"{Fault(role, kind, at, errno)} --scenario {scenario}"
+            what = f"{Fault(role, kind, at, errno, call)} --scenario {scenario}"
             self.failures.append(what)
-            print(f'FAILED: make chaos T="{what}"  ({" ".join(map(str, did))})\n    {complaint}', flush=True)
+            print(f'FAILED: make chaos T="{what}"  ({" ".join(map(str, did[:4]))})\n    {complaint}', flush=True)
 
     def print(self, seconds):
         print(f"{'ROLE':22} {'SCENARIO':12} {'FAULT':8} {'RUNS':>6} {'FAULTS':>7} {'KINDS OF CALL':>14}")
@@ -250,7 +252,7 @@ def all_of_command(name, kind, errno, first, step):
     """Every place of one command, one after the other on one instance."""
     results = []
     for at, did, complaint in commands.run_command(name, lambda at: Fault("tend", kind, at, errno), verdict_of, first, step):
-        results.append((("tend", name, kind, errno, at), (did, complaint, 0.0, [])))
+        results.append((("tend", name, kind, errno, None, at), (did, complaint, 0.0, [])))
     return results
 
 
@@ -276,11 +278,19 @@ def combinations(a):
                 if kind != "kill" and role.endswith("-child"):
                     continue
                 for errno in (a.errno or ERRNOS) if kind == "error" else (None,):
-                    yield role, scenario, kind, errno
+                    yield role, scenario, kind, errno, a.call if kind != "malloc" else None
+
+
+def places(total, a):
+    return range(1 + a.offset, total + 1, a.every)
+
+
+def places_of_each_call(c, calls):
+    return [(*c[:4], call, at) for call, n in calls.items() for at in sorted({1, min(2, n), (n + 1) // 2})]
 
 
 def plan(pool, a):
-    """All (role, scenario, kind, errno, at)."""
+    """All (role, scenario, kind, errno, call, at)."""
     if a.at:
         return [(*c, a.at) for c in combinations(a)]
     if a.sample:
@@ -288,17 +298,19 @@ def plan(pool, a):
     found = []
     counts = {pool.submit(count, *c): c for c in combinations(a)}
     for future in as_completed(counts):
-        found += [(*counts[future], at) for at in range(1 + a.offset, counted(future, counts) + 1, a.every)]
+        c = counts[future]
+        _, total, calls = counted(future, c)
+        found += places_of_each_call(c, calls) if a.each_call and c[2] != "malloc" else [(*c, at) for at in places(total, a)]
     random.Random(a.seed).shuffle(found)
     return found
 
 
-def counted(future, counts):
-    total, complaint = future.result()
+def counted(future, c):
+    did, complaint = future.result()
     if complaint:
-        print(f"{counts[future]}: {complaint}")
+        print(f"{c}: without any fault: {complaint}")
         sys.exit(1)
-    return total
+    return did
 
 
 # About how many system calls a role makes in a scenario: a place beyond the last one costs a run that does nothing.
@@ -320,6 +332,8 @@ def arguments():
     parser.add_argument("--scenario", action="append", default=[], choices=(*SCENARIOS, *commands.COMMANDS))
     parser.add_argument("--kind", action="append", default=[], choices=("kill", "error", "malloc"))
     parser.add_argument("--errno", action="append", default=[], choices=ERRNOS)
+    parser.add_argument("--call", help="the name of a system call")
+    parser.add_argument("--each-call", action="store_true", help="the first, the second and a middle one of each system call")
     parser.add_argument("--at", type=int, default=0)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--offset", type=int, default=0)

@@ -171,7 +171,7 @@ class Table:
         found = []
         for pos in range(max(0, head - entries), head):
             here = at + stride * (1 + pos % entries)
-            ev = record("pt_event", self.map[here : here + stride], "seq", "gen", "pid", "wait_status", "kind", "from", "to", "exit_kind", "name")
+            ev = record("pt_event", self.map[here : here + stride], "seq", "gen", "pid", "wait_status", "kind", "from", "to", "exit_kind", "name", "real_ns")
             if ev["seq"] == pos + 1 == self.get("Q", self.map, here):
                 found.append(ev)
         return found, head <= entries

@@ -95,7 +95,7 @@ def one_command(t, name, fault, verdict_of):
         before(t)
     command = command(t) if callable(command) else command
     if name in ON_N:
-        t.expect["n"] = {"signals": (signal.SIGTERM, signal.SIGKILL)}
+        t.expect["n"] = {"signals": (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1)}  # USR1: a run that has only begun does not catch it yet
     did = under_fire(t, fault, verdict_of, command)
     again(t, name, command)
     if name in ON_N and leaves is not None:
@@ -152,5 +152,5 @@ def run_command(name, make_fault, verdict_of, first, step):
         try:
             t.finish()
         except (Failure, AssertionError, OSError) as e:
-            yield 0, ("none", 0), f"at the end: {e}\n{t.describe_briefly()}"
+            yield 0, ("none", 0, {}), f"at the end: {e}\n{t.describe_briefly()}"
         t.close()

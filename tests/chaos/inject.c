@@ -9,7 +9,7 @@
  * carried out and fails. Then everything is let go, and the rest runs untraced. Programs that are none of tend's are let go when they are executed.
  *
  * Once it is over one line is appended to FILE: "done CALL PID UP", where UP is 1 if the process had waited for events before, so that its start was
- * over; or "none COUNT" if the role made no more than COUNT such calls until all ended. Exit status: that of COMMAND, 128 + N for signal N; 99 if this
+ * over; or "none COUNT" if the role made no more than COUNT such calls until all ended (with --at 0 followed by "call NAME COUNT" for each name). Exit status: that of COMMAND, 128 + N for signal N; 99 if this
  * program itself fails. SIGTERM: report and let everything go.
  */
 #define _GNU_SOURCE 1
@@ -95,6 +95,7 @@ struct task {
 	bool up; /* of a process: kept in its first thread */
 };
 
+static long by_call[COUNT_OF(calls)]; /* of those counted, so many of each name */
 static struct task tasks[TASKS_MAX];
 static size_t n_tasks;
 static const char *wanted_role, *wanted_call, *report_path;
@@ -264,6 +265,7 @@ static bool waits_for_events(uint64_t nr)
 static void on_call(struct task *t)
 {
 	struct __ptrace_syscall_info info;
+	int call;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
 		return;
@@ -280,8 +282,11 @@ static void on_call(struct task *t)
 		find(t->tgid)->up = true;
 	if (error_bit && !can_fail(t->tid, info.entry.nr, info.entry.args[0]))
 		return;
-	if (wanted_call && (index_of_call(info.entry.nr) < 0 || strcmp(calls[index_of_call(info.entry.nr)].name, wanted_call) != 0))
+	call = index_of_call(info.entry.nr);
+	if (wanted_call && (call < 0 || strcmp(calls[call].name, wanted_call) != 0))
 		return;
+	if (call >= 0)
+		by_call[call]++;
 	if (++counted != at)
 		return;
 	note(t, info.entry.nr);
@@ -367,14 +372,17 @@ static pid_t begin(char **argv)
 static void report(void)
 {
 	int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : 2;
-	size_t n;
 
-	if (!what[0])
-		snprintf(what, sizeof(what), "none %ld", counted);
-	n = strlen(what);
-	what[n++] = '\n';
-	if (fd < 0 || write(fd, what, n) != (ssize_t)n)
+	if (fd < 0)
 		fail("cannot report");
+	if (what[0]) {
+		dprintf(fd, "%s\n", what);
+		return;
+	}
+	dprintf(fd, "none %ld\n", counted);
+	for (size_t i = 0; at == 0 && i < COUNT_OF(calls); i++)
+		if (by_call[i])
+			dprintf(fd, "call %s %ld\n", calls[i].name, by_call[i]);
 }
 
 /* Reads the options; what is left is the command. */

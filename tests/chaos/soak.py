@@ -4,8 +4,9 @@
     soak.py [--seconds N] [--seed N] [--processes N] [--all-four N]
 
 Processes crash, fork, flood, ignore signals, leave their session, get stopped and continued; commands race with each other and are killed; daemons are killed
-and stopped one by one, in pairs, and all at once; the registry flaps; the disk fills up and is freed (as root, with a small file system of its own). Every few
-seconds all this pauses and checker.py looks whether everything that was promised holds. What happens in which order is chosen by the seed, which is printed;
+and stopped one by one, in pairs, and all at once; the registry flaps; the clock is stepped to and fro, by up to three years (tests/chaos/shiftclock.c: for this
+instance only); the disk fills up and is freed (as root, with a small file system of its own). Every few seconds all this pauses and checker.py looks whether
+everything that was promised holds, and whether the events show the time as it was stepped. What happens in which order is chosen by the seed, which is printed;
 what exactly it meets is up to the machine. --all-four: kill all daemons so many times instead, and look after each 20th time.
 
 What can't be known is allowed and counted, and nothing else: how a run ended that ended while daemons were dead, and what lay in its pipe then.
@@ -17,16 +18,18 @@ import contextlib
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import time
 
-from chaoskit import EAGER, TEST_BIN, Failure, Instance, checker
+from chaoskit import CHAOS_BIN, EAGER, TEST_BIN, Failure, Instance, checker
 from fake_registry import FakeRegistry, entry
 
 QUIET_SECONDS = 5
 BEHIND_SECONDS = 2  # so far a logger may be behind on a machine that is overloaded; some milliseconds on one that is not
 ROLES = checker.ROLES
+CLOCK_SECONDS = 3 * 365 * 86400  # so far the clock is stepped, to and fro
 
 
 def now():
@@ -39,6 +42,10 @@ class Storm:
         self.t = Instance()
         self.disk = small_disk and self.mount()
         self.registry = FakeRegistry()
+        self.clock = self.t.root / "clock"
+        self.shift_ns = 0
+        self.clock.write_bytes(bytes(8))
+        self.t.env.update(LD_PRELOAD=str(CHAOS_BIN / "shiftclock.so"), CHAOS_CLOCK=str(self.clock))
         self.t.env.update(TEND_MONITOR_INTERVAL_MS="200", MCP_MESH_REGISTRY_URL=self.registry.url)
         self.outages = []
         self.did = {}
@@ -165,8 +172,19 @@ class Storm:
         time.sleep(self.chance.uniform(0.05, 0.5))
         path.unlink()
 
+    def step_clock(self):
+        """By seconds, hours or years, forwards or back; it stays there until the next step."""
+        self.shift_ns = int(self.chance.choice([-1, 1]) * self.chance.choice([3, 7200, CLOCK_SECONDS]) * self.chance.random() * 1e9)
+        with open(self.clock, "r+b", buffering=0) as f:
+            f.write(struct.pack("=q", self.shift_ns))
+
+    def saw_the_step(self):
+        """The last event was written by the clock as we stepped it."""
+        told = checker.Table(self.t.home).events()[0]
+        return bool(told) and abs(told[-1]["real_ns"] - time.time_ns() - self.shift_ns) < 60e9
+
     ACTIONS = ((kill_one, 10), (kill_two, 2), (kill_all, 1), (stop_a_daemon, 3), (race, 4), (kill_commands, 4), (end_a_run, 5), (stop_a_process, 6),
-               (rotate, 3), (flap, 3), (fill_disk, 1))  # fmt: skip
+               (rotate, 3), (flap, 3), (step_clock, 3), (fill_disk, 1))  # fmt: skip
 
     def act(self):
         action = self.chance.choices([a for a, _ in self.ACTIONS], [w for _, w in self.ACTIONS])[0]
@@ -183,6 +201,7 @@ class Storm:
         t.wait_settled(60)
         self.end_outages()
         t.verify(timeout=60)
+        t.wait(self.saw_the_step, "an event by the clock as it was stepped")
 
     def storm(self, seconds):
         end = time.monotonic() + seconds

@@ -233,3 +233,63 @@ def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
     assert "else" not in tend.run("list", "--services").stdout and "else" not in tend.run("list", "web").stdout
     registry.mode = "close"
     wait_until(lambda: len(tend.json("list")) == 1, 20, "only what tend runs")
+
+
+def cycles(tend):
+    return tend.json("status", "--json")["monitor"]["cycles"]
+
+
+def wait_cycles(tend, n):
+    goal = cycles(tend) + n
+    wait_until(lambda: cycles(tend) >= goal, 20, f"{n} cycles")
+
+
+def has_libcurl(tend):
+    return "libcurl" in Path(f"/proc/{tend.daemon_pid('monitor')}/maps").read_text()
+
+
+def test_who_was_started_without_a_registry_is_not_asked_about(tend, registry):
+    tend.env["TEND_MONITOR_INTERVAL_MS"] = str(INTERVAL_MS)  # TEND_REGISTRY=none is set, and no address
+    start_agent(tend)
+    wait_cycles(tend, 4)
+    status = tend.json("status", "--json")
+    assert status["monitor"]["requests"] == 0 and status["registry"]["url"] is None and status["registry"]["answers"] == "unknown"
+    assert health(tend) == "unknown" and "without a registry" in health_error(tend) and not has_libcurl(tend)
+    assert "none" in next(line for line in tend.run("status", "web").stdout.splitlines() if line.strip().startswith("registry"))
+
+    # A later call names one; the daemons' own environment, of the first call, does not.
+    registry.agents = [entry("web"), entry("api")]
+    tend.env["MCP_MESH_REGISTRY_URL"] = registry.url
+    start_agent(tend, "api")
+    wait_health(tend, "healthy", "api")
+    assert health(tend) == "unknown" and row(tend)["health"]["listing"] == 3 and has_libcurl(tend)
+    tend.kill_daemon("monitor")
+    wait_health(tend, "healthy", "api")
+    wait_cycles(tend, 2)
+    assert health(tend) == "unknown" and "without a registry" in health_error(tend)
+
+    # With the one that has a registry away nobody is asked again; started again it is, by its name alone and without the variable.
+    del tend.env["MCP_MESH_REGISTRY_URL"]
+    tend.run("stop", "api")
+    wait_cycles(tend, 1)
+    requests = len(registry.requests)
+    wait_cycles(tend, 4)
+    assert len(registry.requests) == requests
+    tend.run("start", "--background", "api")
+    wait_health(tend, "healthy", "api")
+
+
+def test_no_registry_holds_where_others_have_one(tend, registry):
+    use(tend, registry)
+    registry.agents = [entry("web"), entry("api")]
+    start_agent(tend)
+    wait_health(tend, "healthy")
+    del tend.env["MCP_MESH_REGISTRY_URL"], tend.env["TEND_REGISTRY"]
+    path = tend.work / "api.sh"
+    path.write_text("#!/bin/sh\nexec sleep 1000\n")
+    path.chmod(0o755)
+    tend.run("start", "--background", "--no-registry", "--health", "exec:true", path)
+    wait_health(tend, "healthy", "api")  # by its probes
+    assert row(tend, "api")["health"]["listing"] == 3 and tend.json("status", "--json")["agents"]["api"]["registered"] is False
+    wait_cycles(tend, 2)
+    assert health(tend) == "healthy"

@@ -238,7 +238,10 @@ START_TEST(distances)
 	ck_assert_uint_eq(str_distance("", "abc"), 3);
 	ck_assert_uint_eq(str_distance("abc", ""), 3);
 	ck_assert_uint_eq(str_distance("kitten", "sitting"), 3);
-	ck_assert_uint_eq(str_distance("status", "statsu"), 2);
+	ck_assert_uint_eq(str_distance("status", "statsu"), 1);
+	ck_assert_uint_eq(str_distance("ab", "ba"), 1);
+	ck_assert_uint_eq(str_distance("abcd", "badc"), 2);
+	ck_assert_uint_eq(str_distance("ca", "abc"), 3); /* nothing is edited twice */
 	memset(far, 'x', 65);
 	far[65] = '\0';
 	ck_assert_uint_gt(str_distance(far, far), 64);

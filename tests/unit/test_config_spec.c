@@ -66,6 +66,7 @@ START_TEST(round_trip)
 	s.stable_ms = 0;
 	s.stop_signal = 64;
 	s.separate_stderr = 1;
+	s.no_registry = 1;
 	s.log_rotate_bytes = 999999999999999ull;
 	s.log_keep_bytes = 7;
 	s.log_rotate_age_s = UINT32_MAX;
@@ -92,6 +93,7 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(back.stable_ms, s.stable_ms);
 	ck_assert_uint_eq(back.stop_signal, s.stop_signal);
 	ck_assert_uint_eq(back.separate_stderr, s.separate_stderr);
+	ck_assert_uint_eq(back.no_registry, 1);
 	ck_assert_uint_eq(back.log_rotate_bytes, s.log_rotate_bytes);
 	ck_assert_uint_eq(back.log_keep_bytes, s.log_keep_bytes);
 	ck_assert_uint_eq(back.log_rotate_age_s, s.log_rotate_age_s);
@@ -123,6 +125,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(s.restart_window_ms, SPEC_RESTART_WINDOW_MS);
 	ck_assert_uint_eq(s.stable_ms, SPEC_STABLE_MS);
 	ck_assert_uint_eq(s.separate_stderr, 0);
+	ck_assert_uint_eq(s.no_registry, 0);
 	ck_assert_uint_eq(s.log_rotate_bytes, SPEC_LOG_ROTATE_BYTES);
 	ck_assert_uint_eq(s.log_keep_files, SPEC_LOG_KEEP_FILES);
 	ck_assert_uint_eq(s.log_rotate_age_s + s.log_keep_age_s + s.log_keep_bytes, 0);
@@ -189,6 +192,7 @@ static const struct {
 	{ "{" PLAIN ", \"stable_ms\": true}", "\"stable_ms\"" },
 	{ "{" PLAIN ", \"log\": 1}", "\"log\"" },
 	{ "{" PLAIN ", \"log\": {\"separate_stderr\": 1}}", "\"log.separate_stderr\"" },
+	{ "{" PLAIN ", \"registry\": 0}", "\"registry\"" },
 	{ "{" PLAIN ", \"log\": {\"rotate_bytes\": -1}}", "\"log.rotate_bytes\"" },
 	{ "{" PLAIN ", \"log\": {\"keep_files\": 1e10}}", "\"log.keep_files\"" },
 	{ "{" PLAIN ", \"stop_signal\": 0}", "\"stop_signal\"" },
