@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/columns.h"
+#include "cli/foreign.h"
 #include "cli/group.h"
 #include "cli/out.h"
 #include "cli/story.h"
@@ -192,7 +193,16 @@ static void print_more(const struct overview *o, const struct view *v)
 		printf("%s%s\n", error[0] ? ": " : "", error);
 }
 
-static void print(struct overview *o, const struct view *v, bool verbose)
+static void print_foreign(const struct home *h)
+{
+	struct foreign f;
+
+	foreign_load(h, &f);
+	foreign_print(&f);
+	foreign_done(&f);
+}
+
+static void print(struct overview *o, const struct view *v, const struct home *h, bool verbose)
 {
 	print_headline(o, v);
 	if (o->n) {
@@ -203,6 +213,7 @@ static void print(struct overview *o, const struct view *v, bool verbose)
 		qsort(o->note, o->notes, sizeof(*o->note), by_text);
 	for (size_t i = 0; i < o->notes; i++)
 		fputs(o->note[i], stdout);
+	print_foreign(h);
 	if (verbose)
 		print_more(o, v);
 	overview_trust(v, verbose);
@@ -216,14 +227,16 @@ int overview_print(bool verbose)
 	struct view v;
 	int r = instance_open(&in, PT_READER, &f), status = EXIT_OK;
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		printf("not running\n");
-	else if (r < 0)
+		print_foreign(&in.home);
+	} else if (r < 0) {
 		status = out_fail("%s", f.text);
-	else if (collect(&in, &o, &v, verbose))
-		print(&o, &v, verbose);
-	else
+	} else if (collect(&in, &o, &v, verbose)) {
+		print(&o, &v, &in.home, verbose);
+	} else {
 		status = out_fail("out of memory");
+	}
 	while (o.notes)
 		free(o.note[--o.notes]);
 	free(o.note);

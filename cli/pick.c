@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/acts.h"
+#include "cli/foreign.h"
 #include "cli/group.h"
 #include "cli/like.h"
 #include "cli/out.h"
@@ -30,9 +31,20 @@ bool pick_matches(const struct home *h, const char *operand, const char *name)
 	return pick_is_pattern(operand) ? fnmatch(operand, name, 0) == 0 : strcmp(operand, name) == 0;
 }
 
+static bool is_foreign(const char *name)
+{
+	struct home h = HOME_INIT;
+	bool found = home_open(NULL, HOME_READ, &h, NULL) == 0 && foreign_complain(&h, name);
+
+	home_close(&h);
+	return found;
+}
+
 int pick_unlike(const char *name, const char *like)
 {
 	acts_note(name, "unknown", 0, "no process has this name");
+	if (is_foreign(name))
+		return EXIT_FAIL;
 	if (pick_is_pattern(name))
 		return out_fail("no process matches %s; \"tend status\" lists them", name);
 	if (like)
@@ -43,6 +55,8 @@ int pick_unlike(const char *name, const char *like)
 int pick_nowhere(const char *name)
 {
 	acts_note(name, "unknown", 0, "no instance of tend runs here");
+	if (is_foreign(name))
+		return EXIT_FAIL;
 	return out_fail("no process is called %s: no instance of tend runs here", name);
 }
 

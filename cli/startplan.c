@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/acts.h"
+#include "cli/foreign.h"
 #include "cli/group.h"
 #include "cli/out.h"
 
@@ -106,6 +107,10 @@ static bool plan_operand(struct plan *p, struct startopts *o, const struct insta
 	if (agentfile_look(operand, o->name, &a, &f) == 0) {
 		if (!check_clash(p, &a))
 			return false;
+		if (foreign_complain(&in->home, a.name)) {
+			acts_note(operand, "failed", 0, "mcp_mesh_dev has started it already");
+			return true;
+		}
 		text = startopts_agent(o, &a, &f);
 	}
 	if (text)

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cli/columns.h"
 #include "cli/dbfile.h"
+#include "cli/foreign.h"
 #include "cli/json.h"
 #include "cli/out.h"
 #include "config/spec.h"
@@ -199,6 +200,17 @@ static bool add_processes(cJSON *doc, const struct view *v, struct view_row *con
 	return list != NULL;
 }
 
+static bool add_foreign(cJSON *doc, const struct home *h)
+{
+	struct foreign f;
+	bool ok;
+
+	foreign_load(h, &f);
+	ok = json_add(doc, "foreign", foreign_json(&f));
+	foreign_done(&f);
+	return ok;
+}
+
 static bool build(cJSON *doc, const struct home *h, const struct view *v, struct view_row *const *rows, size_t n)
 {
 	struct totals t = { 0 };
@@ -212,7 +224,7 @@ static bool build(cJSON *doc, const struct home *h, const struct view *v, struct
 		if (r->row.ident.service == PT_SERVICE_AGENT && !add_agent(agents, h, v, r, &t))
 			return false;
 	}
-	return add_system(doc, &t) && add_monitor(doc, v) && add_processes(doc, v, rows, n) && add_daemons(doc, v) &&
+	return add_system(doc, &t) && add_monitor(doc, v) && add_processes(doc, v, rows, n) && add_daemons(doc, v) && add_foreign(doc, h) &&
 		json_add(doc, "table_written", json_time(v->written_real_ns)) &&
 		json_add(doc, "supervised", cJSON_CreateBool(v->supervised));
 }

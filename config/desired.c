@@ -169,17 +169,49 @@ int desired_keep(char **foreign_entries, const struct desired_entry *e)
 	return 0;
 }
 
+static bool has_entry(const struct desired *d, const char *name)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (strcmp(d->entry[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The entries that are not tend's, but for names that tend has now: a key that is there twice means something else to each reader. Malloc'ed; NULL: none, or
+ * no memory, which *ret tells. */
+static char *other_entries(const struct desired *d, int *ret)
+{
+	cJSON *doc = NULL, *item;
+	char *text = NULL, *kept = NULL;
+
+	*ret = 0;
+	if (!d->foreign_entries)
+		return NULL;
+	if (asprintf(&text, "{%s}", d->foreign_entries) < 0 || !(doc = cJSON_Parse(text)))
+		*ret = -ENOMEM;
+	free(text);
+	cJSON_ArrayForEach(item, doc)
+		if (*ret == 0 && !has_entry(d, item->string))
+			*ret = keep_member(&kept, item);
+	cJSON_Delete(doc);
+	return kept;
+}
+
 int desired_save(int home_fd, const struct desired *d)
 {
 	char when[CLOCK_TEXT_MAX];
 	const char *separator = "";
-	char *text = NULL;
+	char *text = NULL, *others;
 	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
+	FILE *out;
 	int r;
 
-	if (!out)
-		return -errno;
+	others = other_entries(d, &r);
+	out = r < 0 ? NULL : open_memstream(&text, &len);
+	if (!out) {
+		free(others);
+		return r < 0 ? r : -errno;
+	}
 	fprintf(out, "{\n  \"version\": 1,\n  \"boot_id\": \"%s\",\n  \"last_updated\": \"%s\",\n  \"processes\": {", d->boot_id,
 		clock_rfc3339(clock_real_ns(), when));
 	for (size_t i = 0; i < d->n; i++) {
@@ -187,8 +219,9 @@ int desired_save(int home_fd, const struct desired *d)
 		print_entry(out, &d->entry[i]);
 		separator = ",";
 	}
-	if (d->foreign_entries)
-		fprintf(out, "%s\n    %s", separator, d->foreign_entries);
+	if (others)
+		fprintf(out, "%s\n    %s", separator, others);
+	free(others);
 	fputs("\n  }", out);
 	if (d->foreign_keys)
 		fprintf(out, ",\n  %s", d->foreign_keys);
