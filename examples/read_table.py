@@ -25,6 +25,7 @@ def attach(path):
     if not stat.S_ISREG(st.st_mode) or st.st_uid != os.geteuid() or st.st_mode & 0o77 or st.st_size < 4096:
         sys.exit("%s: no segment of ours" % path)
     m = mmap.mmap(fd, st.st_size, prot=mmap.PROT_READ)
+    os.close(fd)
     if m[:8] != b"TENDSMH1":
         sys.exit("%s: no segment, or not complete yet" % path)
     if get("I", m, 8) != 4:

@@ -91,14 +91,29 @@ class Storm:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signo)
+        for pid in pids:
+            self.t.wait(lambda pid=pid: not checker.is_alive(pid), f"the end of {pid}")
         if len(pids) > 1:
             self.t.command("signal", "s0", "CONT")  # any command that asks for something brings back what nobody is left to start
 
+    def is_held(self):
+        """Guardian or logger have an end of the pipe of each process that runs: before that, what one has written goes with it."""
+        held = set()
+        for role in ("guardian", "logger"):
+            folder = f"/proc/{self.t.daemon_pid(role)}/fd"
+            with contextlib.suppress(OSError):
+                held.update(os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder))
+        return all(f"{self.t.home}/run/{name}.out" in held for name, row in checker.Table(self.t.home).rows().items() if row["pid"])
+
     def end_outages(self):
-        """Once all four run, nothing may be missed any more."""
-        if self.outages and self.outages[-1][1] == float("inf") and self.t.is_settled():
+        """Once all four run and hold what they must, nothing may be missed any more."""
+        if self.outages and self.outages[-1][1] == float("inf") and self.t.is_settled() and self.is_held():
             for outage in self.outages:
                 outage[1] = min(outage[1], now())
+
+    def is_over(self):
+        self.end_outages()
+        return not self.outages or self.outages[-1][1] != float("inf")
 
     def kill_one(self):
         self.kill_some([self.chance.choice(ROLES)])
@@ -198,8 +213,7 @@ class Storm:
         t = self.t
         t.look()
         t.command("start", "s0", "--background")
-        t.wait_settled(60)
-        self.end_outages()
+        t.wait(self.is_over, "all four daemons run and hold every pipe", 60)
         t.verify(timeout=60)
         t.wait(self.saw_the_step, "an event by the clock as it was stepped")
 
@@ -217,8 +231,8 @@ class Storm:
     def all_four(self, times):
         for i in range(times):
             self.kill_all()
-            self.t.wait_settled(60)
-            self.end_outages()
+            self.t.wait(self.is_over, "all four daemons run and hold every pipe", 60)
+            time.sleep(self.chance.uniform(0, 0.2))  # also while all is well
             self.did["kill_all"] = i + 1
             if i % 20 == 19:
                 self.quiet()
