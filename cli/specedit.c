@@ -1,6 +1,7 @@
 /* cli/specedit.c - changing a stored specification (cli/specedit.h). */
 #include "cli/specedit.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -59,5 +60,40 @@ int specedit(const struct home *h, const char *name, specedit_change *change, vo
 
 	for (unsigned tries = 0; r == -EAGAIN && tries < TRIES; tries++)
 		r = edit_once(h, name, change, arg, f);
+	return r;
+}
+
+struct health_edit {
+	const char *health; /* without blanks, as specifications have it */
+	uint32_t interval_s;
+};
+
+static int set_health(struct spec *s, void *arg, struct fault *f)
+{
+	const struct health_edit *e = arg;
+	int changed = e->interval_s && e->interval_s != s->health_check_interval_s;
+	char *copy;
+
+	if (e->interval_s)
+		s->health_check_interval_s = e->interval_s;
+	if (!e->health || (s->health && strcmp(s->health, e->health) == 0))
+		return changed;
+	copy = strdup(e->health);
+	if (!copy)
+		return fault_errno(f, -ENOMEM, "cannot change how the health of %s is found out", s->name);
+	cJSON_free(s->health);
+	s->health = copy; /* spec_done() frees it */
+	return 1;
+}
+
+int specedit_health(const struct home *h, const char *name, const char *health, uint32_t interval_s, struct fault *f)
+{
+	cJSON *doc = health ? cJSON_Parse(health) : NULL;
+	char *plain = doc ? cJSON_PrintUnformatted(doc) : NULL;
+	struct health_edit e = { .health = plain, .interval_s = interval_s };
+	int r = health && !plain ? fault_errno(f, -ENOMEM, "cannot change how the health of %s is found out", name) : specedit(h, name, set_health, &e, f);
+
+	cJSON_free(plain);
+	cJSON_Delete(doc);
 	return r;
 }

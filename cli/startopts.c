@@ -357,7 +357,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	return build_env(ret) ? OPT_END : OPT_FAILED;
 }
 
-bool startopts_configure(const struct startopts *o, struct cliconf *c)
+bool startopts_configure(struct startopts *o, struct cliconf *c)
 {
 	struct fault f;
 
@@ -366,6 +366,8 @@ bool startopts_configure(const struct startopts *o, struct cliconf *c)
 			out_misuse("%s", f.text);
 			return false;
 		}
+	if (o->conf[CONF_HEALTH_CHECK_INTERVAL])
+		o->base.health_check_interval_s = (uint32_t)cliconf_number(c, CONF_HEALTH_CHECK_INTERVAL);
 	return true;
 }
 

@@ -15,6 +15,7 @@
 #include "cli/registry.h"
 #include "cli/report.h"
 #include "cli/shutdown.h"
+#include "cli/specedit.h"
 #include "cli/term.h"
 
 /* What of it this command has really started. */
@@ -138,6 +139,25 @@ static void regroup(const struct home *h, const struct plan *p, const char *grou
 	}
 }
 
+/* What runs already takes up what is said of its health; the rest of how it runs holds as it was started. */
+static void change_health(const struct home *h, const struct plan *p, const struct startopts *o)
+{
+	const struct spec *s = &o->base;
+	struct fault f = { "" };
+
+	for (size_t i = 0; (s->health || s->health_check_interval_s) && i < p->n; i++) {
+		const struct ask *a = &p->ask[i];
+		int r = 0;
+
+		if (a->answer.code == -EALREADY || (a->answer.code == 0 && !a->spec_text))
+			r = specedit_health(h, a->req.name, s->health, s->health_check_interval_s, &f);
+		if (r < 0)
+			out_warn("%s", f.text);
+		else if (r > 0)
+			printf("%s: its health is found out in the new way from now on\n", a->req.name);
+	}
+}
+
 /* live: NULL for who does not stay. */
 static int ask_and_stay(struct instance *in, struct plan *p, const struct startopts *o, const struct cliconf *c, const struct registry *reg,
 	struct foreground *fg, struct livelog *live)
@@ -157,6 +177,8 @@ static int ask_and_stay(struct instance *in, struct plan *p, const struct starto
 		bad = report_starts(p->ask, p->n) + (p->wanted - p->n);
 	if (r == 0)
 		regroup(&in->home, p, o->base.group);
+	if (r == 0)
+		change_health(&in->home, p, o);
 	if (bad && bad == p->wanted)
 		return EXIT_FAIL;
 	if (bad)

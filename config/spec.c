@@ -32,6 +32,7 @@ static const struct number {
 	NUMBER("restart_limit", restart_limit, SPEC_RESTART_LIMIT, 0, UINT16_MAX),
 	NUMBER("restart_window_ms", restart_window_ms, SPEC_RESTART_WINDOW_MS, 1, UINT32_MAX),
 	NUMBER("stable_ms", stable_ms, SPEC_STABLE_MS, 0, UINT32_MAX),
+	NUMBER("health_check_interval_s", health_check_interval_s, 0, 0, UINT32_MAX),
 	NUMBER("stop_signal", stop_signal, SIGTERM, 1, 64),
 #undef NUMBER
 #define NUMBER(key, field, init, max) { key, true, offsetof(struct spec, field), sizeof(((struct spec *)0)->field), init, 0, max }

@@ -39,6 +39,7 @@ struct spec {
 	uint64_t nofile; /* soft limit of open files; 0 = leave it */
 	uint32_t stop_timeout_ms;
 	uint32_t restart_delay_ms, restart_max_delay_ms, restart_window_ms, stable_ms;
+	uint32_t health_check_interval_s; /* where the policy names none; 0 = the configuration's */
 	uint16_t restart_limit;
 	uint8_t policy;	 /* enum pt_policy's numbers: 0 no, 1 on-failure, 2 always */
 	uint8_t service; /* enum pt_service's numbers: 0 agent, 1 service, 2 registry */

@@ -27,8 +27,10 @@ static const struct health_limits *limits_of(const struct care *c)
 
 uint64_t act_check_interval_ns(const struct care *c)
 {
-	uint32_t s = policy_of(c)->check_interval_s;
+	uint32_t s = c->own && c->own->conf.has_policy ? c->own->conf.policy.check_interval_s : 0;
 
+	s = s ? s : c->check_interval_s;
+	s = s ? s : policy_of(c)->check_interval_s;
 	return (s ? s : c->w->mo->shared->conf.check_interval_s) * NS_PER_SEC;
 }
 

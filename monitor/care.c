@@ -43,6 +43,7 @@ static bool read_conf(struct care *c)
 	if (conf_own_read(&c->w->mo->home, name, &said, &f) < 0)
 		return false; /* the spawner has said so; what was in force stays */
 	c->w->no_registry = said.no_registry;
+	c->check_interval_s = said.check_interval_s;
 	text = said.health;
 	hash = text ? str_hash(STR_HASH_SEED, text, strlen(text)) : 0;
 	if (hash == c->health_hash) {

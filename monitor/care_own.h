@@ -31,6 +31,7 @@ struct care {
 	struct checks *own; /* NULL: nothing, as for most */
 	struct policy_state policy;
 	struct conf_stamp spec;
+	uint32_t check_interval_s; /* what its spec says beside that; 0 = nothing */
 	uint64_t health_hash; /* of what the spec says of its health */
 	bool probing, asked, limit_told;
 	struct pt_ticket ticket; /* of the restart that was asked for */

@@ -105,6 +105,7 @@ int conf_own_read(const struct home *h, const char *name, struct conf_own *ret, 
 		return r;
 	ret->health = spec.health;
 	ret->no_registry = spec.no_registry;
+	ret->check_interval_s = spec.health_check_interval_s;
 	spec.health = NULL;
 	spec_done(&spec);
 	return 0;

@@ -39,6 +39,7 @@ bool conf_all_refresh(struct conf_all *c, const struct home *h);
 struct conf_own { /* what the spec of one process says to us */
 	char *health;	  /* the object "health", malloc'ed; NULL = it has none */
 	bool no_registry; /* no registry is asked about it */
+	uint32_t check_interval_s; /* 0 = none */
 };
 
 /* -ENOENT and other errors of the spec itself: f. */

@@ -42,6 +42,10 @@ def wait_health(tend, wanted, name="svc"):
     wait_until(lambda: tend.status(name)["health_check"] == wanted, 20, f"{name} {wanted}")
 
 
+def row(tend, name="svc"):
+    return next(r for r in tend.json("snapshot", "--json")["rows"] if r["ident"]["name"] == name)
+
+
 def liveness(*argv):
     return {"probes": {"liveness": {**FAST, "exec": list(argv)}}}
 
@@ -159,3 +163,35 @@ def test_a_wrong_configuration_is_seen(quick):
     assert "health_check_interval" in quick.run("status").stdout
     (quick.home / "cli_config.json").unlink()
     wait_until(lambda: conf_error(quick) is None)
+
+
+def test_a_second_start_of_what_runs_takes_up_its_health(quick):
+    start(quick, health=liveness("true"))
+    wait_health(quick, "healthy")
+    pid = quick.pid("svc")
+    again = [("--health", quick.work / "svc.health.json"), ("--health-check-interval", "7")]
+    (quick.work / "svc.health.json").write_text(json.dumps(liveness("false"), indent=4))
+    for options in again:
+        done = quick.run("start", "--name", "svc", "--background", *options, "--", "sleep", "1000")
+        assert f"already running (pid {pid})" in done.stdout and "svc: its health is found out in the new way" in done.stdout
+        done = quick.run("start", "--name", "svc", "--background", *options, "--", "sleep", "1000")
+        assert "new way" not in done.stdout  # nothing is new
+    wait_health(quick, "unhealthy")
+    assert quick.pid("svc") == pid
+    assert "new way" in quick.run("start", "svc", "--background", "--health-check-interval", "8").stdout
+    spec = json.loads((quick.home / "specs" / "svc.json").read_text())
+    assert spec["health_check_interval_s"] == 8 and spec["health"] == liveness("false")
+
+
+def test_the_check_interval_of_a_start_reaches_the_monitor_that_runs(quick):
+    """As above, by the option: of a process that is started, and of one that runs."""
+    quick.run("config", "set", "health_check_interval", "86400")
+    policy = {"restart_on_failure": True, "restart_cooldown": 5, "max_restart_attempts": 1000, "check_interval": 86400}
+    (quick.home / "monitor.json").write_text(json.dumps({"policy": policy, "brake": {"least": 1000}, "budget": {"restarts": 1000}}))
+    start(quick, health=liveness("false"))  # the monitor runs from here on
+    options = ("--name", "two", "--background", "--health", quick.work / "svc.health.json", "--health-check-interval", "1")
+    quick.run("start", *options, "--", "sleep", "1000")
+    wait_until(lambda: quick.status("two")["restarts"] >= 3, 60, "restarts of the one that was started so")
+    assert quick.status("svc")["restarts"] == 1
+    quick.run("start", "svc", "--background", "--health-check-interval", "1")
+    wait_until(lambda: quick.status("svc")["restarts"] >= 2, 40, "restarts of the one that ran")
