@@ -1,4 +1,8 @@
-/* tend metrics - the table in Prometheus's text format, for node_exporter's textfile collector or a script that serves it. */
+/*
+ * tend metrics - the table in Prometheus's text format, for node_exporter's textfile collector or a script that serves it; or as OpenMetrics.
+ *
+ * No one text is both: there a counter's family is named without the _total of its sample, and Prometheus's own format knows it by the whole name.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -145,14 +149,36 @@ static const struct metric {
 	{ "registered", "gauge", "Whether the registry lists it.", registered, if_listed },
 };
 
+static bool openmetrics;
+
+static size_t without(const char *name, size_t len, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return len > n && strncmp(name + len - n, suffix, n) == 0 ? len - n : len;
+}
+
+/* name: of the samples. An info is a gauge to those who don't know the type. */
 static void head(const char *name, const char *type, const char *help)
 {
-	printf("# HELP tend_%s %s\n# TYPE tend_%s %s\n", name, help, name, type);
+	static const char *const units[] = { "seconds", "bytes" };
+	size_t len = strlen(name);
+
+	if (openmetrics && strcmp(type, "counter") == 0)
+		len = without(name, len, "_total");
+	else if (openmetrics && strcmp(type, "info") == 0)
+		len = without(name, len, "_info");
+	else if (strcmp(type, "info") == 0)
+		type = "gauge";
+	printf("# HELP tend_%.*s %s\n# TYPE tend_%.*s %s\n", (int)len, name, help, (int)len, name, type);
+	for (size_t i = 0; openmetrics && i < sizeof(units) / sizeof(units[0]); i++)
+		if (without(name, len, units[i]) < len)
+			printf("# UNIT tend_%.*s %s\n", (int)len, name, units[i]);
 }
 
 static void show_processes(const struct view *v)
 {
-	head("process_info", "gauge", "What a process is and how it is; always 1.");
+	head("process_info", "info", "What a process is and how it is; always 1.");
 	for (size_t i = 0; i < v->n; i++)
 		printf("tend_process_info{name=\"%s\",type=\"%s\",state=\"%s\",health=\"%s\"} 1\n", v->row[i].row.ident.name,
 			pt_service_label(v->row[i].row.ident.service), view_state(&v->row[i]), pt_health_label(v->row[i].row.health.verdict));
@@ -205,12 +231,15 @@ static void show_monitor(const struct instance *in)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { 0 } };
+	static const struct option options[] = { { "openmetrics", no_argument, NULL, 'o' }, { 0 } };
 	struct instance in = INSTANCE_NONE;
 	struct view v = { 0 };
 	struct fault f = { "" };
-	int opt = opts_next(self, argc, argv, options), r, status = EXIT_OK;
+	int opt, r, status = EXIT_OK;
 
+	openmetrics = false;
+	while ((opt = opts_next(self, argc, argv, options)) == 'o')
+		openmetrics = true;
 	if (opt != OPT_END)
 		return opts_status(opt);
 	if (!opts_operands(argc, 0, ""))
@@ -228,6 +257,8 @@ static int run(const struct command *self, int argc, char **argv)
 		if (v.present)
 			show_daemons(&v);
 		show_monitor(&in);
+		if (openmetrics)
+			puts("# EOF");
 	}
 	view_done(&v);
 	instance_close(&in);
@@ -237,9 +268,12 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_metrics = {
 	.name = "metrics",
 	.summary = "everything as Prometheus metrics",
-	.usage = "",
+	.usage = "[--openmetrics]",
 	.help = "Text that Prometheus reads, for example through the textfile collector of\n"
 		"node_exporter. All names begin with tend_.\n"
+		"\n"
+		"  --openmetrics  in the form of the OpenMetrics standard: counters' families without\n"
+		"                 _total, units, and a mark at the end\n"
 		"\n"
 		"Examples:\n"
 		"  tend metrics > /var/lib/prometheus/node-exporter/tend.prom\n",

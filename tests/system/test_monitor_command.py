@@ -252,3 +252,22 @@ def test_metrics_pass_promtool(ran):
     checked = subprocess.run([tool.stdout.strip(), "check", "metrics"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
     assert checked.returncode == 0 and checked.stdout == "", checked.stdout
     assert 'tend_process_up{name="web"} 1' in text and 'tend_process_up{name="down"} 0' in text
+
+
+def test_openmetrics_pass_their_own_parser(ran):
+    """Of the standard's authors; it refuses what is not strictly in its form."""
+    parser = pytest.importorskip("prometheus_client.openmetrics.parser")
+    wait_until(lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample")
+    text = ran.run("metrics", "--openmetrics").stdout
+    assert text.endswith("\n# EOF\n")
+    families = {f.name: f for f in parser.text_string_to_metric_families(text)}
+    classic = read_metrics(ran.run("metrics").stdout)
+    suffix = {"counter": "_total", "info": "_info"}
+    assert {f.name + suffix.get(f.type, "") for f in families.values()} == set(classic)
+    assert all(f.documentation and f.type in ("gauge", "counter", "info") for f in families.values())
+    assert families["tend_process"].type == "info" and families["tend_process_restarts"].type == "counter"
+    assert families["tend_process_cpu_seconds"].unit == "seconds" and families["tend_process_resident_memory_bytes"].unit == "bytes"
+    assert {s.labels["name"]: s.value for s in families["tend_process_up"].samples} == {"api": 1, "down": 0, "web": 1}
+    for broken in (text.replace("# EOF\n", ""), text.replace("tend_process_restarts counter", "tend_process_restarts_total counter")):
+        with pytest.raises(ValueError):
+            list(parser.text_string_to_metric_families(broken))
