@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -198,15 +199,15 @@ static int index_of_call(uint64_t nr)
 	return -1;
 }
 
-static bool can_fail(pid_t tid, uint64_t nr, uint64_t first_argument)
+static bool can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
 {
 	int i = index_of_call(nr);
 
 	if (i < 0 || !(calls[i].can & error_bit))
 		return false;
-	if ((error_bit == INTR || error_bit == AGAIN) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, first_argument))
+	if ((error_bit == INTR || error_bit == AGAIN) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, args[0]))
 		return false;
-	return true;
+	return nr != SYS_epoll_ctl || args[1] != EPOLL_CTL_DEL; /* letting go needs nothing: it does not fail for a descriptor that is watched */
 }
 
 #if defined(__x86_64__)
@@ -280,7 +281,7 @@ static void on_call(struct task *t)
 		return;
 	if (waits_for_events(info.entry.nr) && find(t->tgid))
 		find(t->tgid)->up = true;
-	if (error_bit && !can_fail(t->tid, info.entry.nr, info.entry.args[0]))
+	if (error_bit && !can_fail(t->tid, info.entry.nr, info.entry.args))
 		return;
 	call = index_of_call(info.entry.nr);
 	if (wanted_call && (call < 0 || strcmp(calls[call].name, wanted_call) != 0))
