@@ -3,25 +3,14 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "config/fields.h"
 
 #define PATH_TEXT 96u
-
-enum field_type { F_BOOL, F_MS, F_COUNT, F_BYTES, F_TEXT, F_REGEX, F_ARGV, F_OTHER };
-
-struct field {
-	const char *key;
-	enum field_type type;
-	size_t offset, size;
-	double min, max;
-};
-
-#define FIELD(s, key, type, member, min, max) { key, type, offsetof(struct s, member), sizeof(((struct s *)0)->member), min, max }
 #define DAY_S 86400.0
 
 static const struct field probe_fields[] = {
@@ -81,107 +70,6 @@ static const struct field budget_fields[] = {
 	{ NULL, F_OTHER, 0, 0, 0, 0 },
 };
 
-/* --- one key --- */
-
-static int read_argv(const cJSON *item, const char *path, const char *key, char ***ret, struct fault *f)
-{
-	int n = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
-	size_t bytes = 0;
-	const cJSON *one;
-	char **v, *at;
-
-	if (n < 1 || n > (int)HEALTH_ARGS_MAX)
-		return fault_set(f, -EINVAL, "%s.%s: a list of 1 to %u texts is wanted", path, key, HEALTH_ARGS_MAX);
-	cJSON_ArrayForEach(one, item) {
-		if (!cJSON_IsString(one))
-			return fault_set(f, -EINVAL, "%s.%s: a list of texts is wanted", path, key);
-		bytes += strlen(one->valuestring) + 1;
-	}
-	v = malloc(((size_t)n + 1) * sizeof(*v) + bytes);
-	if (!v)
-		return fault_errno(f, -ENOMEM, "%s.%s", path, key);
-	at = (char *)(v + n + 1);
-	n = 0;
-	cJSON_ArrayForEach(one, item) {
-		v[n++] = at;
-		at = stpcpy(at, one->valuestring) + 1;
-	}
-	v[n] = NULL;
-	free(*ret);
-	*ret = v;
-	return 0;
-}
-
-static int read_text(const cJSON *item, const struct field *d, const char *path, char *to, struct fault *f)
-{
-	regex_t re;
-
-	if (!cJSON_IsString(item))
-		return fault_set(f, -EINVAL, "%s.%s: a text is wanted", path, d->key);
-	if (strpbrk(item->valuestring, "\r\n") || !str_copy(to, d->size, item->valuestring))
-		return fault_set(f, -EINVAL, "%s.%s: one line of at most %zu bytes is wanted", path, d->key, d->size - 1);
-	if (d->type != F_REGEX)
-		return 0;
-	if (regcomp(&re, to, REG_EXTENDED | REG_NOSUB))
-		return fault_set(f, -EINVAL, "%s.%s: no regular expression", path, d->key);
-	regfree(&re);
-	return 0;
-}
-
-static int read_number(const cJSON *item, const struct field *d, const char *path, char *to, struct fault *f)
-{
-	double value = item->valuedouble;
-
-	if (!cJSON_IsNumber(item) || !(value >= d->min && value <= d->max))
-		return fault_set(f, -EINVAL, "%s.%s: a number from %g to %g is wanted", path, d->key, d->min, d->max);
-	if (d->type == F_MS)
-		value *= 1000;
-	if (d->type == F_BYTES)
-		*(uint64_t *)(void *)to = (uint64_t)value;
-	else
-		*(uint32_t *)(void *)to = (uint32_t)value;
-	return 0;
-}
-
-static int read_field(const cJSON *item, const struct field *d, const char *path, void *base, struct fault *f)
-{
-	char *to = (char *)base + d->offset;
-
-	switch (d->type) {
-	case F_BOOL:
-		if (!cJSON_IsBool(item))
-			return fault_set(f, -EINVAL, "%s.%s: true or false is wanted", path, d->key);
-		*(bool *)to = cJSON_IsTrue(item);
-		return 0;
-	case F_TEXT:
-	case F_REGEX: return read_text(item, d, path, to, f);
-	case F_ARGV: return read_argv(item, path, d->key, (char ***)(void *)to, f);
-	case F_OTHER: return 0;
-	default: return read_number(item, d, path, to, f);
-	}
-}
-
-/* All keys of an object, each of them known. */
-static int read_fields(const cJSON *o, const struct field *fields, const char *path, void *base, struct fault *f)
-{
-	const cJSON *item;
-
-	if (!cJSON_IsObject(o))
-		return fault_set(f, -EINVAL, "%s: an object is wanted", path);
-	cJSON_ArrayForEach(item, o) {
-		const struct field *d = fields;
-		int r;
-
-		while (d->key && strcmp(d->key, item->string) != 0)
-			d++;
-		if (!d->key)
-			return fault_set(f, -EINVAL, "%s: there is no key \"%.40s\"", path, item->string);
-		if ((r = read_field(item, d, path, base, f)) < 0)
-			return r;
-	}
-	return 0;
-}
-
 static const cJSON *get(const cJSON *o, const char *key)
 {
 	return cJSON_GetObjectItemCaseSensitive(o, key);
@@ -228,8 +116,8 @@ static int read_kind(const cJSON *o, const char *path, struct health_probe *p, s
 	if (!target)
 		return fault_set(f, -EINVAL, "%s: one of http, tcp, exec, log and mcp is wanted", path);
 	if (p->kind == HEALTH_EXEC)
-		return read_argv(target, path, "exec", &p->argv, f);
-	r = read_text(target, p->kind == HEALTH_LOG ? &line : &url, path, p->kind == HEALTH_LOG ? p->match : p->url, f);
+		return fields_read_argv(target, path, "exec", &p->argv, f);
+	r = fields_read_text(target, p->kind == HEALTH_LOG ? &line : &url, path, p->kind == HEALTH_LOG ? p->match : p->url, f);
 	if (r < 0)
 		return r;
 	if ((p->kind == HEALTH_HTTP || p->kind == HEALTH_MCP) && strncmp(p->url, "http://", 7) != 0 && strncmp(p->url, "https://", 8) != 0)
@@ -239,7 +127,7 @@ static int read_kind(const cJSON *o, const char *path, struct health_probe *p, s
 
 static int read_probe(const cJSON *o, const char *path, struct health_probe *p, struct fault *f)
 {
-	int r = read_fields(o, probe_fields, path, p, f);
+	int r = fields_read(o, probe_fields, path, p, f);
 
 	if (r == 0)
 		r = read_kind(o, path, p, f);
@@ -300,7 +188,7 @@ static int read_probes(const cJSON *o, unsigned port, struct health_conf *c, str
 static int read_limits(const cJSON *o, const char *path, struct health_limits *l, struct fault *f)
 {
 	const cJSON *action = get(o, "action");
-	int r = read_fields(o, limit_fields, path, l, f);
+	int r = fields_read(o, limit_fields, path, l, f);
 
 	if (r < 0 || !action)
 		return r;
@@ -374,7 +262,7 @@ static int read_health(const cJSON *doc, struct health_conf *c, struct fault *f)
 	static const struct field keys[] = { { "probes", F_OTHER, 0, 0, 0, 0 }, { "policy", F_OTHER, 0, 0, 0, 0 },
 		{ "limits", F_OTHER, 0, 0, 0, 0 }, { "port", F_OTHER, 0, 0, 0, 0 }, { NULL, F_OTHER, 0, 0, 0, 0 } };
 	const cJSON *policy = get(doc, "policy"), *limits = get(doc, "limits"), *port = get(doc, "port");
-	int r = read_fields(doc, keys, "health", c, f);
+	int r = fields_read(doc, keys, "health", c, f);
 
 	if (r < 0)
 		return r;
@@ -384,7 +272,7 @@ static int read_health(const cJSON *doc, struct health_conf *c, struct fault *f)
 		return r;
 	c->has_policy = policy != NULL;
 	c->has_limits = limits != NULL;
-	if (policy && (r = read_fields(policy, policy_fields, "health.policy", &c->policy, f)) < 0)
+	if (policy && (r = fields_read(policy, policy_fields, "health.policy", &c->policy, f)) < 0)
 		return r;
 	return limits ? read_limits(limits, "health.limits", &c->limits, f) : 0;
 }
@@ -413,18 +301,18 @@ static int read_all(const cJSON *doc, struct health_all *a, struct fault *f)
 		{ "alerts", F_OTHER, 0, 0, 0, 0 }, { "brake", F_OTHER, 0, 0, 0, 0 }, { "budget", F_OTHER, 0, 0, 0, 0 },
 		{ NULL, F_OTHER, 0, 0, 0, 0 } };
 	const cJSON *o;
-	int r = read_fields(doc, keys, HEALTH_FILE, a, f);
+	int r = fields_read(doc, keys, HEALTH_FILE, a, f);
 
 	if (r == 0 && (o = get(doc, "policy")))
-		r = read_fields(o, policy_fields, "policy", &a->policy, f);
+		r = fields_read(o, policy_fields, "policy", &a->policy, f);
 	if (r == 0 && (o = get(doc, "limits")))
 		r = read_limits(o, "limits", &a->limits, f);
 	if (r == 0 && (o = get(doc, "alerts")))
-		r = read_fields(o, alert_fields, "alerts", a, f);
+		r = fields_read(o, alert_fields, "alerts", a, f);
 	if (r == 0 && (o = get(doc, "brake")))
-		r = read_fields(o, brake_fields, "brake", a, f);
+		r = fields_read(o, brake_fields, "brake", a, f);
 	if (r == 0 && (o = get(doc, "budget")))
-		r = read_fields(o, budget_fields, "budget", a, f);
+		r = fields_read(o, budget_fields, "budget", a, f);
 	return r;
 }
 

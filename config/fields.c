@@ -1,0 +1,111 @@
+/* config/fields.c - see config/fields.h. */
+#include "config/fields.h"
+
+#include <errno.h>
+#include <regex.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define ARGS_MAX 64u /* of a list of texts */
+
+int fields_read_argv(const cJSON *item, const char *path, const char *key, char ***ret, struct fault *f)
+{
+	int n = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
+	size_t bytes = 0;
+	const cJSON *one;
+	char **v, *at;
+
+	if (n < 1 || n > (int)ARGS_MAX)
+		return fault_set(f, -EINVAL, "%s.%s: a list of 1 to %u texts is wanted", path, key, ARGS_MAX);
+	cJSON_ArrayForEach(one, item) {
+		if (!cJSON_IsString(one))
+			return fault_set(f, -EINVAL, "%s.%s: a list of texts is wanted", path, key);
+		bytes += strlen(one->valuestring) + 1;
+	}
+	v = malloc(((size_t)n + 1) * sizeof(*v) + bytes);
+	if (!v)
+		return fault_errno(f, -ENOMEM, "%s.%s", path, key);
+	at = (char *)(v + n + 1);
+	n = 0;
+	cJSON_ArrayForEach(one, item) {
+		v[n++] = at;
+		at = stpcpy(at, one->valuestring) + 1;
+	}
+	v[n] = NULL;
+	free(*ret);
+	*ret = v;
+	return 0;
+}
+
+int fields_read_text(const cJSON *item, const struct field *d, const char *path, char *to, struct fault *f)
+{
+	regex_t re;
+
+	if (!cJSON_IsString(item))
+		return fault_set(f, -EINVAL, "%s.%s: a text is wanted", path, d->key);
+	if (strpbrk(item->valuestring, "\r\n") || !str_copy(to, d->size, item->valuestring))
+		return fault_set(f, -EINVAL, "%s.%s: one line of at most %zu bytes is wanted", path, d->key, d->size - 1);
+	if (d->type != F_REGEX)
+		return 0;
+	if (regcomp(&re, to, REG_EXTENDED | REG_NOSUB))
+		return fault_set(f, -EINVAL, "%s.%s: no regular expression", path, d->key);
+	regfree(&re);
+	return 0;
+}
+
+static int read_number(const cJSON *item, const struct field *d, const char *path, char *to, struct fault *f)
+{
+	double value = item->valuedouble;
+
+	if (!cJSON_IsNumber(item) || !(value >= d->min && value <= d->max))
+		return fault_set(f, -EINVAL, "%s.%s: a number from %g to %g is wanted", path, d->key, d->min, d->max);
+	if (d->type == F_MS)
+		value *= 1000;
+	if (d->type == F_BYTES)
+		*(uint64_t *)(void *)to = (uint64_t)value;
+	else
+		*(uint32_t *)(void *)to = (uint32_t)value;
+	return 0;
+}
+
+static int read_field(const cJSON *item, const struct field *d, const char *path, void *base, struct fault *f)
+{
+	char *to = (char *)base + d->offset;
+
+	switch (d->type) {
+	case F_BOOL:
+		if (!cJSON_IsBool(item))
+			return fault_set(f, -EINVAL, "%s.%s: true or false is wanted", path, d->key);
+		*(bool *)to = cJSON_IsTrue(item);
+		return 0;
+	case F_TEXT:
+	case F_REGEX: return fields_read_text(item, d, path, to, f);
+	case F_ARGV: return fields_read_argv(item, path, d->key, (char ***)(void *)to, f);
+	case F_OTHER: return 0;
+	default: return read_number(item, d, path, to, f);
+	}
+}
+
+int fields_read(const cJSON *o, const struct field *fields, const char *path, void *base, struct fault *f)
+{
+	const cJSON *item;
+
+	if (!cJSON_IsObject(o))
+		return fault_set(f, -EINVAL, "%s: an object is wanted", path);
+	cJSON_ArrayForEach(item, o) {
+		const struct field *d = fields;
+		int r;
+
+		while (d->key && strcmp(d->key, item->string) != 0)
+			d++;
+		if (!d->key)
+			return fault_set(f, -EINVAL, "%s: there is no key \"%.40s\"", path, item->string);
+		if ((r = read_field(item, d, path, base, f)) < 0)
+			return r;
+	}
+	return 0;
+}
