@@ -352,6 +352,7 @@ int alerts_new(struct monitor *mo, struct alerts **ret)
 
 void alerts_begin(struct alerts *a)
 {
+	a->mo->state.alerts_queued = a->n; /* what the table said was the earlier monitor's count */
 	if (a->n)
 		go_on(a);
 }

@@ -295,3 +295,36 @@ def test_a_waiting_alert_survives_the_monitor(quick, web):
     wait_until(lambda: len(web.posts) > count and not list((quick.home / "run" / "alerts").iterdir()), 20)
     assert web.posts[-1]["alert"] in ("process_failed", "daemon_restarted")
     assert any(p["alert"] == "process_failed" for p in web.posts[count:])
+
+
+def test_the_queue_of_alerts_is_bounded(quick, web):
+    """256 wait already, as an earlier monitor has left them: each further one costs one, and the others are delivered in their order."""
+    folder = quick.home / "run" / "alerts"
+    for made in (quick.home, folder.parent, folder):
+        made.mkdir(mode=0o700, exist_ok=True)
+    for i in range(1, 257):
+        file = folder / f"{i:020}.json"
+        file.write_text(json.dumps({"alert": "old", "process": f"p{i}"}) + "\n")
+        file.chmod(0o600)
+    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"url": web.url}}))
+    web.status = 500
+
+    def monitor():
+        return quick.json("status", "--json")["monitor"]
+
+    flag = quick.work / "bad"
+    start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={"check_interval": 1}))
+    wait_health(quick, "healthy")
+    wait_until(lambda: monitor()["alerts_queued"] == 256 and web.posts, 20)
+    flag.write_text("")
+    wait_until(lambda: monitor()["alerts_lost"] == 1, 20, "a lost alert")
+    flag.unlink()
+    wait_until(lambda: monitor()["alerts_lost"] == 2, 20, "another lost alert")
+    assert monitor()["alerts_queued"] == 256 and len(list(folder.iterdir())) == 256 and monitor()["alerts_sent"] == 0
+    assert "2 could not be delivered" in quick.run("doctor", check=False).stdout
+    refused = len(web.posts)
+    web.status = 200
+    wait_until(lambda: monitor()["alerts_sent"] == 256, 120, "the others delivered")
+    assert monitor()["alerts_queued"] == 0 and not list(folder.iterdir())
+    old = [int(p["process"][1:]) for p in web.posts[refused:] if p["alert"] == "old"]
+    assert old == sorted(old) and old[-1] == 256 and len(old) >= 254
