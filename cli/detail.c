@@ -72,7 +72,7 @@ static void print_registry(const struct view_row *r)
 		printf(" as %s, %s", h->registry_id, h->registry_status[0] ? h->registry_status : "no status");
 		if (h->registry_seen_real_ns)
 			printf(", last seen at %s", clock_rfc3339(h->registry_seen_real_ns, when));
-		printf("; %u capabilities, %u of %u dependencies resolved", h->capabilities, h->dependencies_resolved, h->dependencies);
+		printf("; %u capabilit%s, %u of %u dependencies resolved", h->capabilities, h->capabilities == 1 ? "y" : "ies", h->dependencies_resolved, h->dependencies);
 	}
 	putchar('\n');
 }

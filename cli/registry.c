@@ -18,7 +18,6 @@
 #include "cli/regprogram.h"
 #include "cli/story.h"
 #include "cli/term.h"
-#include "config/spec.h"
 
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u
@@ -207,21 +206,14 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 	return ok;
 }
 
-bool registry_named(const struct instance *in, const struct cliconf *c, char *const *env)
+bool registry_named(const struct instance *in, const char *url)
 {
-	const char *url = spec_variable(env, "MCP_MESH_REGISTRY_URL"), *host = spec_variable(env, "MCP_MESH_REGISTRY_HOST");
-	const char *port = spec_variable(env, "MCP_MESH_REGISTRY_PORT");
-	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) };
+	struct registry r = { 0 };
 	struct pt_row row;
-	int64_t n;
 
 	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP))
 		return true;
-	if (port && str_int(port, 1, 65535, &n) == 0)
-		r.port = (unsigned)n;
-	str_copy(r.host, sizeof(r.host), host ? host : cliconf_text(c, CONF_REGISTRY_HOST));
-	set_url(&r);
-	if (!url || str_copy(r.url, sizeof(r.url), url))
+	if (str_copy(r.url, sizeof(r.url), url))
 		return write_url(in, &r);
 	out_warn("MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it", sizeof(r.url) - 1);
 	return true;

@@ -29,7 +29,7 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 
 /* Agents are started that tend finds no registry for, but whose environment names one: it is the one that the monitor asks, unless tend runs one
  * itself. False: said. */
-bool registry_named(const struct instance *in, const struct cliconf *c, char *const *env);
+bool registry_named(const struct instance *in, const char *url);
 
 /* Stop and start it again as it was; reset: as the configuration says now. One that does not run is started. False: said. */
 bool registry_restart(struct instance *in, const struct cliconf *c, bool reset);

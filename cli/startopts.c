@@ -427,10 +427,9 @@ static char *print(const struct spec *s, struct fault *f)
 	return text;
 }
 
-bool startopts_names_registry(const struct startopts *o)
+const char *startopts_registry(const struct startopts *o)
 {
-	return spec_variable(o->env, "MCP_MESH_REGISTRY_URL") || spec_variable(o->env, "MCP_MESH_REGISTRY_HOST") ||
-	       spec_variable(o->env, "MCP_MESH_REGISTRY_PORT");
+	return spec_variable(o->env, "MCP_MESH_REGISTRY_URL");
 }
 
 char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f)
@@ -445,7 +444,7 @@ char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f)
 	s.file = a->file;
 	s.cwd = o->cwd[0] ? o->cwd : a->folder;
 	s.env = o->env;
-	s.no_registry = o->no_registry && !startopts_names_registry(o);
+	s.no_registry = o->no_registry && !startopts_registry(o);
 	/* Python keeps up to 8 KB of output to itself when it writes to a pipe. */
 	o->env[o->envs] = a->python && !has_key(o->env, o->envs, unbuffered) ? unbuffered : NULL;
 	return print(&s, f);

@@ -40,8 +40,8 @@ bool startopts_variables(struct startopts *o, char **variables);
 
 /* The texts of specifications, malloc'ed. NULL: f says why. */
 char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f);
-/* Does the environment that they get name a registry? */
-bool startopts_names_registry(const struct startopts *o);
+/* The registry that the environment names which they get; NULL: none. */
+const char *startopts_registry(const struct startopts *o);
 /* command: argument vector, NULL-terminated. */
 char *startopts_command(struct startopts *o, char **command, struct fault *f);
 

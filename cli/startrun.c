@@ -65,7 +65,7 @@ static bool prepare_registry(struct instance *in, struct plan *p, struct startop
 {
 	memset(ret, 0, sizeof(*ret));
 	if (!o->registry_only && (!plan_has_agents(p) || o->no_registry))
-		return !plan_has_agents(p) || !startopts_names_registry(o) || registry_named(in, c, o->env);
+		return !plan_has_agents(p) || !startopts_registry(o) || registry_named(in, startopts_registry(o));
 	if (!registry_ensure(in, c, ret))
 		return false;
 	return !plan_has_agents(p) || plan_tell(p, o, registry_variables(ret, c));
