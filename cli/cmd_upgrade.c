@@ -24,6 +24,7 @@
 #include "cli/view.h"
 
 #define UPGRADE_FILE "upgrade"	       /* in run/; guardian/upgrade.c */
+#define HANDOVER_FILE "handover"      /* in run/; spawner/handover.c */
 #define PATIENCE_NS  (30 * NS_PER_SEC) /* a daemon ends and starts in milliseconds, a logger in the middle of a large archive in seconds */
 
 struct part {
@@ -161,14 +162,20 @@ static void tell_plan(const struct upgrade *u)
 		printf("  table     is made again\n");
 }
 
-/* Until every role is held by its new program. */
+/* The new spawner removes what the old one left for it once all rows are in its table. */
+static bool is_taken_over(const struct upgrade *u)
+{
+	return faccessat(u->home.run_fd, HANDOVER_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+/* Until every role is held by its new program, and the processes are in its table. */
 static int await(struct upgrade *u, pid_t guardian, struct fault *f)
 {
 	uint64_t until = clock_boot_ns() + PATIENCE_NS;
 
 	for (;;) {
 		look(u);
-		if (all_current(u))
+		if (all_current(u) && is_taken_over(u))
 			return 0;
 		/* An execve keeps the pid: another one means that the new guardian died and the old spawner took its place. */
 		if (u->part[ROLE_GUARDIAN].pid && u->part[ROLE_GUARDIAN].pid != guardian)
@@ -181,7 +188,7 @@ static int await(struct upgrade *u, pid_t guardian, struct fault *f)
 		if (!u->part[role].current)
 			return fault_set(f, -ETIMEDOUT, "the %s (process %d) was not replaced in time; %s/logs/tend.log may tell why", role_name(role),
 				u->part[role].pid, u->home.path);
-	return fault_set(f, -ETIMEDOUT, "the table was not made again in time");
+	return fault_set(f, -ETIMEDOUT, "the table was not made again, or not filled, in time; %s/logs/tend.log may tell why", u->home.path);
 }
 
 static int ask_guardian(struct upgrade *u, struct fault *f)
