@@ -88,7 +88,7 @@ ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(
 
 # ---- what there is
 
-LIB_FOLDERS := base shm config logread
+LIB_FOLDERS := base shm follower config logread
 PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor logger:tend-logger registry:tend-registry
 
 objects_of = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
@@ -101,7 +101,8 @@ LIBBASE    := $(B)/libbase.a
 LIBSHM     := $(B)/libtendshm.a
 LIBCONFIG  := $(B)/libconfig.a
 LIBLOGREAD := $(B)/liblogread.a
-ALL_LIBS   := $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBBASE)
+LIBFOLLOWER := $(B)/libfollower.a
+ALL_LIBS   := $(LIBFOLLOWER) $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBBASE)
 BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 
 # The pages of the commands: one for each name in the table of commands.
@@ -157,6 +158,7 @@ $(LIBBASE):   $(call objects_of,base)   $(B)/sources ; $(archive)
 $(LIBSHM):    $(call objects_of,shm)    $(B)/sources ; $(archive)
 $(LIBCONFIG): $(call objects_of,config) $(B)/sources ; $(archive)
 $(LIBLOGREAD): $(call objects_of,logread) $(B)/sources ; $(archive)
+$(LIBFOLLOWER): $(call objects_of,follower) $(B)/sources ; $(archive)
 
 link = @mkdir -p $(@D)$(newline)$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 define newline

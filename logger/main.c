@@ -6,67 +6,25 @@
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
-#include <getopt.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "base/daemon.h"
 #include "base/io.h"
-#include "base/loop.h"
 #include "base/privilege.h"
-#include "base/role.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "follower/follower.h"
 #include "logger/drain.h"
 #include "logger/lend.h"
 #include "logger/orphans.h"
 #include "logger/publish.h"
 #include "logger/stream.h"
-#include "shm/owner.h"
 #include "shm/ring.h"
-#include "shm/wake.h"
 
-#define EXIT_USAGE  2
-#define EXIT_TAKEN  3
-#define REATTACH_NS NS_PER_SEC
-#define DATA_MAX    (1ull << 30) /* own memory; a few MB are used: whatever makes it grow must not take the machine's */
-
-struct daemon {
-	struct logger lg;
-	int lock_fd, bell_fd, signal_fd;
-	struct loop_timer reattach;
-};
-
-/* The guardian made a new segment: what we know goes into it, then the old one is left. */
-static void follow_segment(struct daemon *d)
-{
-	struct logger *lg = &d->lg;
-	struct fault f = { "" };
-	struct pt *fresh;
-	int r = pt_attach_as(&lg->home, PT_LOGGER, &fresh, &f);
-
-	if (r == -EPROTO) {
-		say(SAY_INFO, "the process table is another build's now; making room for its logger");
-		loop_stop(lg->loop, 0);
-		return;
-	}
-	if (r) {
-		say(SAY_WARNING, "can't follow the segment that was made again: %s", f.text);
-		(void)loop_timer_set(lg->loop, &d->reattach, clock_boot_ns() + REATTACH_NS);
-		return;
-	}
-	pt_detach(lg->pt);
-	lg->pt = fresh;
-	publish_all(lg);
-	stream_forget_versions(lg);
-	say(SAY_INFO, "the process table was made again; following it");
-}
+#define DATA_MAX (1ull << 30) /* own memory; a few MB are used: whatever makes it grow must not take the machine's */
 
 /* Rotate one process's files, or those of all, tend's own included. */
 static void rotate(struct logger *lg, const char *name, struct pt_answer *answer)
@@ -112,57 +70,19 @@ static void carry_out_commands(struct logger *lg)
 	}
 }
 
-static void look(struct daemon *d)
+static void look(void *arg)
 {
-	if (pt_is_stale(d->lg.pt, &d->lg.home))
-		follow_segment(d);
-	stream_scan(&d->lg);
-	carry_out_commands(&d->lg);
-	own_check(&d->lg, false);
+	struct logger *lg = arg;
+
+	stream_scan(lg);
+	carry_out_commands(lg);
+	own_check(lg, false);
 }
 
-static void on_bell(void *arg, uint32_t events)
+static void moved(void *arg)
 {
-	struct daemon *d = arg;
-
-	(void)events;
-	bell_drain(d->bell_fd); /* first: what rings from here on wakes us again */
-	look(d);
-}
-
-static void on_reattach(void *arg)
-{
-	look(arg);
-}
-
-static void on_signal(void *arg, uint32_t events)
-{
-	struct daemon *d = arg;
-
-	(void)events;
-	loop_stop(d->lg.loop, 0);
-}
-
-/* The first thing of all: whoever sees our lock may send SIGTERM, and gets an orderly end. */
-static int watch_signals(struct daemon *d)
-{
-	static const int signals[] = { SIGTERM, SIGINT };
-	struct loop_watch *w;
-	int r = loop_new(&d->lg.loop);
-
-	if (r)
-		return r;
-	d->signal_fd = loop_signalfd(signals, sizeof(signals) / sizeof(signals[0]));
-	return d->signal_fd < 0 ? d->signal_fd : loop_watch(d->lg.loop, d->signal_fd, EPOLLIN, on_signal, d, &w);
-}
-
-static int watch_bell(struct daemon *d)
-{
-	struct loop_watch *w;
-
-	loop_timer_init(&d->reattach, on_reattach, d);
-	d->bell_fd = bell_open(&d->lg.home, ROLE_LOGGER);
-	return d->bell_fd < 0 ? d->bell_fd : loop_watch(d->lg.loop, d->bell_fd, EPOLLIN, on_bell, d, &w);
+	publish_all(arg);
+	stream_forget_versions(arg);
 }
 
 static void take_total(struct logger *lg)
@@ -173,89 +93,38 @@ static void take_total(struct logger *lg)
 		say(SAY_WARNING, "TEND_LOG_TOTAL_BYTES=%s is no size; there is no limit over all logs", text);
 }
 
-/* With the lock held. Returns the exit code. */
-static int serve(struct daemon *d)
+static int begin(void *arg)
 {
-	struct fault f = { "" };
-	int r = watch_bell(d);
+	struct logger *lg = arg;
 
-	if (r) {
-		say(SAY_ERROR, "can't use run/bell.logger in %s: %s", d->lg.home.path, strerror(-r));
-		return EXIT_FAILURE;
-	}
-	r = pt_attach_as(&d->lg.home, PT_LOGGER, &d->lg.pt, &f);
-	if (r) {
-		say(SAY_ERROR, "%s", f.text);
-		return r == -EPROTO ? DAEMON_EXIT_LAYOUT : EXIT_FAILURE;
-	}
-	take_total(&d->lg);
+	take_total(lg);
 	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX); /* the capability: pipes beyond the user's budget of pages */
-	shelf_begin(&d->lg);
-	lend_begin(&d->lg);
-	own_begin(&d->lg);
-	d->lg.orphans_due = true;
-	look(d);
-	r = loop_run(d->lg.loop);
-	shelf_end(&d->lg);
-	stream_end_all(&d->lg);
-	lend_end(&d->lg);
-	orphans_free(&d->lg);
-	shelf_free(&d->lg.own);
-	if (r < 0)
-		say(SAY_ERROR, "waiting for events failed: %s", strerror(-r));
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	shelf_begin(lg);
+	lend_begin(lg);
+	own_begin(lg);
+	lg->orphans_due = true;
+	return 0;
 }
 
-static int run(struct daemon *d, const char *home)
+static void end(void *arg)
 {
-	struct daemon_start start = { .home = HOME_INIT, .lock_fd = -1 };
-	int r = watch_signals(d);
+	struct logger *lg = arg;
 
-	if (r) {
-		say(SAY_ERROR, "can't start: %s", strerror(-r));
-		return EXIT_FAILURE;
-	}
-	r = daemon_begin(ROLE_LOGGER, home, &start);
-	pt_tolerate_truncation();
-	d->lg.home = start.home;
-	d->lock_fd = start.lock_fd;
-	if (r)
-		return r;
-	return serve(d);
-}
-
-static void release(struct daemon *d)
-{
-	pt_detach(d->lg.pt);
-	loop_free(d->lg.loop);
-	io_close(&d->lg.peek[0]);
-	io_close(&d->lg.peek[1]);
-	io_close(&d->signal_fd);
-	io_close(&d->bell_fd);
-	home_close(&d->lg.home);
-	io_close(&d->lock_fd); /* last */
+	shelf_end(lg);
+	stream_end_all(lg);
+	lend_end(lg);
+	orphans_free(lg);
+	shelf_free(&lg->own);
+	io_close(&lg->peek[0]);
+	io_close(&lg->peek[1]);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
-	struct daemon d = { .lg.home = HOME_INIT, .lg.peek = { -1, -1 }, .lg.turn_bytes = DRAIN_TURN_BYTES, .lock_fd = -1, .bell_fd = -1, .signal_fd = -1 };
-	const char *home = NULL;
-	int c, code;
+	struct logger lg = { .home = HOME_INIT, .peek = { -1, -1 }, .turn_bytes = DRAIN_TURN_BYTES };
+	struct follower f = { .role = ROLE_LOGGER, .home = &lg.home, .pt = &lg.pt, .loop = &lg.loop,
+			      .arg = &lg, .begin = begin, .look = look, .moved = moved, .end = end };
 
-	say_init(role_name(ROLE_LOGGER));
-	while ((c = getopt_long(argc, argv, "", options, NULL)) == 'H')
-		home = optarg;
-	if (c == 'v') {
-		pt_print_version("tend-logger", stdout);
-		return EXIT_SUCCESS;
-	}
-	if (c != -1 || optind < argc) {
-		fprintf(stderr, "usage: tend-logger [--home DIR]\n");
-		return EXIT_USAGE;
-	}
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is one more reason why a file refuses bytes */
-	code = run(&d, home);
-	release(&d);
-	return code;
+	return follower_main(&f, argc, argv);
 }

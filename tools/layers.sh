@@ -1,5 +1,5 @@
 #!/bin/bash
-# Fails on an #include that the layers do not allow: base <- shm, config, logread <- the daemons and the CLI. No daemon includes another's headers.
+# Fails on an #include that the layers do not allow: base <- shm, config, logread <- follower <- the daemons and the CLI. No daemon includes another's headers.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -7,10 +7,11 @@ declare -A allowed=(
 	[base]="base"
 	[shm]="shm base"
 	[config]="config base"
+	[follower]="follower shm base"
 	[guardian]="guardian shm base"
 	[logread]="logread base"
-	[monitor]="monitor config shm base"
-	[logger]="logger logread shm base"
+	[monitor]="monitor follower config shm base"
+	[logger]="logger follower logread shm base"
 	[spawner]="spawner config shm base"
 	[registry]="registry base"
 	[cli]="cli logread config shm base"

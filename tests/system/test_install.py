@@ -8,7 +8,7 @@ import pytest
 
 from harness import TOP, Tend, wait_until
 
-SOURCES = "base shm config guardian spawner monitor logger logread registry cli docs examples tools tests Makefile VERSION".split()
+SOURCES = "base shm follower config guardian spawner monitor logger logread registry cli docs examples tools tests Makefile VERSION".split()
 
 
 def make(tree, *args):
