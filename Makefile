@@ -47,7 +47,7 @@ else ifeq ($(SAN),coverage)
 # By clang: its counters lie in a mapped file, so that a daemon that is killed loses none of them. Its warnings are for make lint.
 CC        := clang
 WERROR    := -w
-SAN_FLAGS := -fprofile-instr-generate -fcoverage-mapping -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
+SAN_FLAGS := -fprofile-instr-generate=$(CURDIR)/build/coverage/profiles/%m%c -fcoverage-mapping -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
 else
 $(error SAN=$(SAN) is not known: address, undefined or thread (or nothing))
 endif
@@ -69,7 +69,7 @@ B := build/$(VARIANT)
 # How sanitized programs behave in tests: the first finding ends the program, so that it can't pass for a warning.
 TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),SAN_FLAGS='$(SAN_FLAGS)' \
 	ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
-	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5 LLVM_PROFILE_FILE=$(CURDIR)/$(B)/profiles/%m%c)
+	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5)
 
 # ---- flags
 
