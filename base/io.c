@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define GROW_BYTES 4096u
+#define REMOVE_TRIES 3u
 #define TEMP_TRIES 16	 /* 2^32 names: a second collision is a sign that something else is wrong */
 
 int io_open(int dirfd, const char *path, int flags, unsigned mode)
@@ -190,6 +191,18 @@ bool io_is_leftover(const char *name)
 	if (sscanf(at, "%d-%n", &pid, &end) != 1 || end == 0 || pid <= 0)
 		return false;
 	return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+int io_remove(int dirfd, const char *name, int flags)
+{
+	int r = -EIO;
+
+	for (unsigned tries = 0; r < 0 && tries < REMOVE_TRIES; tries++) {
+		r = unlinkat(dirfd, name, flags) < 0 ? -errno : 0;
+		if (r == -ENOENT || r == -EBUSY || r == -ENOTEMPTY)
+			break;
+	}
+	return r;
 }
 
 unsigned io_sweep(int dirfd, bool (*keep)(void *arg, const char *name), void *arg)

@@ -36,6 +36,9 @@ int io_open(int dirfd, const char *path, int flags, unsigned mode);
 /* Close *fd if it is open, and set it to -1. errno is kept. */
 void io_close(int *fd);
 
+/* unlinkat(2), for what nobody comes back for: where a moment without memory or a failing disk prevents it, it is tried a few times. 0 or -errno. */
+int io_remove(int dirfd, const char *name, int flags);
+
 /* Raise the soft limit on open files to the hard one; returns the old soft limit. */
 unsigned long io_raise_nofile(void);
 

@@ -273,7 +273,7 @@ static void clean_up(struct guardian *g)
 	pt_unlink(&g->start.home);
 	for (unsigned i = 0; i < ROLE_MAX; i++) {
 		snprintf(name, sizeof(name), "bell.%s", role_name(i));
-		unlinkat(g->start.home.run_fd, name, 0);
+		(void)io_remove(g->start.home.run_fd, name, 0);
 	}
 	say(SAY_INFO, "ended");
 }

@@ -64,7 +64,7 @@ static int remove_marked(struct job *j)
 
 	if (unlinkat(j->dirfd, log_file_name(j->base, j->number, ".del", name), 0) < 0 && errno != ENOENT)
 		r = -errno;
-	(void)unlinkat(j->dirfd, log_file_name(j->base, j->number, ".idx", name), 0);
+	(void)io_remove(j->dirfd, log_file_name(j->base, j->number, ".idx", name), 0);
 	return r;
 }
 
@@ -94,7 +94,7 @@ static int compress(struct job *j, int raw, const _Atomic bool *stop)
 	if (r == 0 && renameat(j->dirfd, tmp, j->dirfd, log_file_name(j->base, j->number, ".lz4", name)) < 0)
 		r = -errno;
 	if (r)
-		(void)unlinkat(j->dirfd, tmp, 0);
+		(void)io_remove(j->dirfd, tmp, 0);
 	if (idx >= 0)
 		io_close(&idx);
 	io_close(&out);
@@ -113,8 +113,8 @@ static int archive(struct job *j, const _Atomic bool *stop)
 	if (r)
 		return r;
 	(void)fsync(j->dirfd); /* before what it replaces goes */
-	(void)unlinkat(j->dirfd, log_file_name(j->base, j->number, "", name), 0);
-	(void)unlinkat(j->dirfd, log_file_name(j->base, j->number, ".idx", name), 0);
+	(void)io_remove(j->dirfd, log_file_name(j->base, j->number, "", name), 0);
+	(void)io_remove(j->dirfd, log_file_name(j->base, j->number, ".idx", name), 0);
 	return 0;
 }
 

@@ -30,8 +30,11 @@ int catalog_read(int dirfd, struct catalog *ret)
 	int r = 0;
 
 	memset(ret, 0, sizeof(*ret));
-	if (!dir)
-		return fd < 0 ? fd : -ENOMEM;
+	if (!dir) {
+		r = fd < 0 ? fd : -ENOMEM;
+		io_close(&fd);
+		return r;
+	}
 	while (!r && (e = readdir(dir))) {
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= LOG_NAME_MAX)
 			continue;
@@ -150,7 +153,7 @@ static void drop(const struct shelf *sh, uint32_t number, const char *suffix)
 {
 	char name[LOG_NAME_MAX];
 
-	(void)unlinkat(sh->lg->home.logs_fd, log_file_name(sh->base, number, suffix, name), 0);
+	(void)io_remove(sh->lg->home.logs_fd, log_file_name(sh->base, number, suffix, name), 0);
 }
 
 static void load_number(struct shelf *sh, uint32_t number, struct found o, uint64_t *marked)

@@ -68,8 +68,8 @@ void cgroup_end(struct cgroup *c, const struct home *h)
 	if (c->fd < 0)
 		return;
 	io_close(&c->fd);
-	if (rmdir(c->path) == 0)
-		unlinkat(h->run_fd, REMEMBERED, 0);
+	if (io_remove(AT_FDCWD, c->path, AT_REMOVEDIR) == 0)
+		(void)io_remove(h->run_fd, REMEMBERED, 0);
 }
 
 int cgroup_open(const struct cgroup *c, const char *name)
@@ -89,7 +89,7 @@ int cgroup_open(const struct cgroup *c, const char *name)
 void cgroup_remove(const struct cgroup *c, const char *name)
 {
 	if (c->fd >= 0)
-		unlinkat(c->fd, name, AT_REMOVEDIR);
+		(void)io_remove(c->fd, name, AT_REMOVEDIR);
 }
 
 static int read_file(const struct cgroup *c, const char *name, const char *file, char *buf, size_t size)

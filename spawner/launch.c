@@ -49,11 +49,11 @@ void launch_remove_fifos(struct proc *p)
 	char name[80];
 
 	fifo_name(p, ".in", name);
-	unlinkat(p->sp->start.home.run_fd, name, 0);
+	(void)io_remove(p->sp->start.home.run_fd, name, 0);
 	fifo_name(p, ".out", name);
-	unlinkat(p->sp->start.home.run_fd, name, 0);
+	(void)io_remove(p->sp->start.home.run_fd, name, 0);
 	fifo_name(p, "@err.out", name);
-	unlinkat(p->sp->start.home.run_fd, name, 0);
+	(void)io_remove(p->sp->start.home.run_fd, name, 0);
 }
 
 /* Both ends of one output FIFO. The keeper is opened first: a writer's open waits for a reader. */

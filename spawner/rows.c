@@ -167,7 +167,7 @@ void row_unlink_spec(struct spawner *sp, const char *name)
 	char file[NAME_MAX_BYTES + 8];
 
 	spec_file_name(name, file);
-	unlinkat(sp->start.home.specs_fd, file, 0);
+	(void)io_remove(sp->start.home.specs_fd, file, 0);
 }
 
 /* A command whose client died may still wait to be carried out: its specification is needed. */

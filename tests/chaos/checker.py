@@ -450,7 +450,7 @@ def check_descriptors(home, rows, found):
                     continue
                 seen.setdefault(target, []).append(int(os.path.basename(fd)))
             for target, fds in seen.items():
-                limit = 3 if target.endswith(("/logs/tend.log", "/logs")) else len(rows) + 6 if target == "anon_inode:[pidfd]" else 1
+                limit = 3 if target.endswith("/logs/tend.log") else 2 if target.endswith("/logs") else len(rows) + 6 if target == "anon_inode:[pidfd]" else 1
                 if target == "/dev/null" or target == "anon_inode:[eventfd]" or target.startswith(("pipe:", "socket:")):
                     limit = 3
                 if len(fds) > limit:

@@ -18,7 +18,7 @@ import commands  # noqa: E402
 # What chaos has found: role, scenario, kind, errno, the call, which one of them, and what came of it.
 FOUND = [
     ("tend-spawner", "life", "kill", None, "pidfd_send_signal", 2, "a stop whose signal was never sent lasted until its timeout"),
-    ("tend-spawner", "life", "kill", None, "rmdir", 1, "the cgroup of the instance was left over when the spawner died at its very end"),
+    ("tend-spawner", "life", "kill", None, "unlinkat", 14, "the cgroup of the instance was left over when the spawner died at its very end"),
     ("tend-spawner", "life", "kill", None, "unlinkat", 1, "a removed process came back from processes.json"),
     ("tend-spawner", "life", "kill", None, "unlinkat", 3, "FIFOs and cgroup of a removed process were left over"),
     ("tend-spawner", "life", "kill", None, "write", 12, "the logger was not told of a row that the last spawner had added"),
@@ -28,6 +28,10 @@ FOUND = [
     ("tend-guardian", "life", "kill", None, "ftruncate", 1, "a command met a guardian that died before it had made the table"),
     ("tend-spawner", "successors", "error", "EMFILE", "pidfd_open", 3, "a process that could not be watched was taken for dead and started again"),
     ("tend-spawner", "life", "error", "EMFILE", "pidfd_open", 3, "a stop, or restart, that could not send its signal for lack of a descriptor lasted until its timeout"),
+    ("tend-spawner", "life", "error", "ENOMEM", "unlinkat", 14, "the cgroup of the instance was left over after one moment without memory"),
+    ("tend-guardian", "life", "error", "ENOMEM", "unlinkat", 2, "a doorbell was left over after one moment without memory"),
+    ("tend-logger", "life", "error", "EIO", "unlinkat", 2, "a file that had been archived was kept beside its archive until the next logger"),
+    ("tend-logger", "life", "error", "EMFILE", "fcntl", 3, "the logger kept the descriptor of a folder that it could not read"),
     ("tend-guardian", "life", "kill", None, "futex", 1, "what a process wrote was lost with the spawner's end of the pipe, when that became the guardian"),
 ]
 
