@@ -95,6 +95,14 @@ static int read_status(const cJSON *item, const char *path, struct health_probe 
 	return 0;
 }
 
+static bool has_port(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	int64_t port;
+
+	return colon && colon > address && str_int(colon + 1, 1, 65535, &port) == 0;
+}
+
 static int read_kind(const cJSON *o, const char *path, struct health_probe *p, struct fault *f)
 {
 	static const char *const kinds[] = { "http", "tcp", "exec", "log", "mcp" };
@@ -122,6 +130,8 @@ static int read_kind(const cJSON *o, const char *path, struct health_probe *p, s
 		return r;
 	if ((p->kind == HEALTH_HTTP || p->kind == HEALTH_MCP) && strncmp(p->url, "http://", 7) != 0 && strncmp(p->url, "https://", 8) != 0)
 		return fault_set(f, -EINVAL, "%s.%s: an address that begins with http:// or https:// is wanted", path, kinds[p->kind - 1]);
+	if (p->kind == HEALTH_TCP && !has_port(p->url))
+		return fault_set(f, -EINVAL, "%s.tcp: HOST:PORT is wanted, with a port from 1 to 65535", path);
 	return 0;
 }
 
