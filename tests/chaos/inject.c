@@ -207,6 +207,8 @@ static bool can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
 		return false;
 	if ((error_bit == INTR || error_bit == AGAIN) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, args[0]))
 		return false;
+	if (nr == SYS_waitid && error_bit == INTR && (args[3] & WNOHANG)) /* only who waits is interrupted */
+		return false;
 	return nr != SYS_epoll_ctl || args[1] != EPOLL_CTL_DEL; /* letting go needs nothing: it does not fail for a descriptor that is watched */
 }
 
