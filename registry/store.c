@@ -57,19 +57,23 @@ static int set_up(struct store *s, struct fault *f)
 	return r;
 }
 
-/* Made by us, so that SQLite's own files beside it get the same mode. */
+/* Made by us, so that SQLite's own files beside it get the same mode. A file that exists is not opened: closing it would take away the locks that SQLite
+ * holds in this process already, and whoever looks into the database next would take its log for abandoned, and remove it. */
 static int make_file(const char *path, struct fault *f)
 {
 	struct stat st;
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	if (fd < 0)
-		return fault_errno(f, -errno, "cannot open the database %s", path);
-	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+	if (fd >= 0) {
 		close(fd);
-		return fault_set(f, -EINVAL, "the database %s is not a regular file", path);
+		return 0;
 	}
-	close(fd);
+	if (errno != EEXIST || stat(path, &st) < 0)
+		return fault_errno(f, -errno, "cannot open the database %s", path);
+	if (!S_ISREG(st.st_mode))
+		return fault_set(f, -EINVAL, "the database %s is not a regular file", path);
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) < 0)
+		return fault_errno(f, -errno, "cannot open the database %s", path);
 	return 0;
 }
 

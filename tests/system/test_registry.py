@@ -117,6 +117,27 @@ def test_kill_loses_no_registration(registry):
     assert set(answered) <= set(ids(registry, "?status=healthy"))
 
 
+def test_times_of_heartbeats_are_stored_later(registry, tmp_path):
+    """A heartbeat is not worth a write by itself: they are stored together, some seconds later. Who looks into the database takes nothing from it: SQLite's log
+    of what is not in the file yet stays where the registry writes it."""
+
+    def stored():
+        db = sqlite3.connect(tmp_path / "r.db")
+        try:
+            return db.execute("SELECT * FROM tend_agents").fetchall()
+        finally:
+            db.close()
+
+    registry.ask("POST", "/heartbeat", full("a"))
+    before = stored()
+    assert registry.ask("HEAD", "/heartbeat/a") == (200, None)
+    assert wait_until(lambda: stored() != before, 60, "the heartbeat is stored") and len(stored()) == 1
+    registry.ask("POST", "/heartbeat", full("b"))
+    assert len(stored()) == 2
+    registry.kill()
+    assert len(stored()) == 2
+
+
 def test_ages(tmp_path):
     registry = Registry(tmp_path, env={"DEFAULT_TIMEOUT_THRESHOLD": "1", "MCP_MESH_RETENTION": "3s", "HEALTH_CHECK_INTERVAL": "1"}).start()
     try:
