@@ -53,13 +53,13 @@ static const char *parse(int argc, char **argv, bool *resurrect, int *ready_fd)
 		case 'h': home = optarg; break;
 		case 'r': *resurrect = true; break;
 		case 'v': pt_print_version("tend-spawner", stdout); exit(0);
+		case 'H': usage(stdout); exit(0);
 		case 'f':
 			if (str_int(optarg, 0, INT32_MAX, &fd) == 0) {
 				*ready_fd = (int)fd;
 				break;
 			}
 			__attribute__((fallthrough));
-		case 'H': usage(stdout); exit(0);
 		default: usage(stderr); exit(2);
 		}
 	}

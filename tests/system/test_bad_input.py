@@ -16,7 +16,7 @@ import unicodedata
 import pytest
 
 from common import start
-from harness import helper
+from harness import TEND_BIN, helper
 
 # Every option that takes a value, with operands that make the command whole, and what its value is.
 NUMBERS = {  # and durations, sizes
@@ -210,3 +210,17 @@ def test_an_interrupt_ends_a_follower(talking):
         child.send_signal(signal.SIGINT)
         assert child.wait(30) == 0, args
         assert child.stderr.read() == ""
+
+
+@pytest.mark.parametrize("role", ["guardian", "spawner", "monitor", "logger"])
+@pytest.mark.parametrize("words", [["--nonsense"], ["x"], ["--ready-fd", "x"]])
+def test_a_daemon_tells_its_usage(tend, role, words):
+    done = subprocess.run([TEND_BIN / f"tend-{role}", *words], env=tend.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "") and f"tend-{role}" in done.stderr and ("usage: " in done.stderr or words[0] in done.stderr)
+    assert not tend.home.exists()
+
+
+@pytest.mark.parametrize("role", ["guardian", "spawner"])
+def test_a_daemon_helps(tend, role):
+    done = subprocess.run([TEND_BIN / f"tend-{role}", "--help"], env=tend.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "") and f"usage: tend-{role} " in done.stdout
