@@ -26,6 +26,7 @@
 #define UPGRADE_FILE "upgrade"	       /* in run/; guardian/upgrade.c */
 #define HANDOVER_FILE "handover"      /* in run/; spawner/handover.c */
 #define PATIENCE_NS  (30 * NS_PER_SEC) /* a daemon ends and starts in milliseconds, a logger in the middle of a large archive in seconds */
+#define SUCCESSION_NS (3 * NS_PER_SEC)
 
 struct part {
 	pid_t pid; /* 0 = does not run */
@@ -171,16 +172,20 @@ static bool is_taken_over(const struct upgrade *u)
 /* Until every role is held by its new program, and the processes are in its table. */
 static int await(struct upgrade *u, pid_t guardian, struct fault *f)
 {
-	uint64_t until = clock_boot_ns() + PATIENCE_NS;
+	uint64_t now = clock_boot_ns(), until = now + PATIENCE_NS, guarded = now;
 
-	for (;;) {
+	for (;; now = clock_boot_ns()) {
 		look(u);
 		if (all_current(u) && is_taken_over(u))
 			return 0;
+		if (u->part[ROLE_GUARDIAN].pid || u->part[ROLE_SPAWNER].pid)
+			guarded = now;
+		else if (now - guarded > SUCCESSION_NS) /* each of them brings the other back */
+			return fault_set(f, -EIO, "guardian and spawner died in the middle of it; processes run on, and \"tend upgrade\" once more takes them over");
 		/* An execve keeps the pid: another one means that the new guardian died and the old spawner took its place. */
 		if (u->part[ROLE_GUARDIAN].pid && u->part[ROLE_GUARDIAN].pid != guardian)
 			return fault_set(f, -EIO, "the new guardian ended; another one has taken its place. %s/logs/tend.log tells why", u->home.path);
-		if (clock_boot_ns() > until)
+		if (now > until)
 			break;
 		instance_nap(10);
 	}
