@@ -28,6 +28,7 @@ void *__libc_memalign(size_t alignment, size_t size);
 static atomic_long counted;
 static long at = -1; /* -1: another program */
 static bool up, done;
+static pid_t own_pid; /* what it has forked (a spawner, to save) may end over it */
 static const char *report_path;
 
 static void append(int flags, const char *text, int n)
@@ -44,6 +45,7 @@ __attribute__((constructor)) static void begin(void)
 {
 	const char *role = getenv("CHAOS_ROLE"), *number = getenv("CHAOS_AT");
 
+	own_pid = getpid();
 	report_path = getenv("CHAOS_REPORT");
 	if (role && number && report_path && strcmp(role, program_invocation_short_name) == 0)
 		at = atol(number);
@@ -64,7 +66,7 @@ static bool fails(void)
 
 	if (at < 0 || atomic_fetch_add(&counted, 1) + 1 != at || done)
 		return false;
-	append(O_EXCL, line, snprintf(line, sizeof(line), "done malloc %d %d\n", (int)getpid(), up));
+	append(O_EXCL, line, snprintf(line, sizeof(line), "done malloc %d %d\n", (int)getpid(), up && getpid() == own_pid));
 	errno = done ? saved : ENOMEM;
 	return !done;
 }
