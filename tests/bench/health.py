@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""tests/bench/health.py - what a cycle of the monitor costs with 1,000 agents and a registry that lists them all, and how soon a waiting
-"tend wait" knows of a change of health. Environment: TEND_BIN, BENCH_BIN, BENCH_N (agents, default 1000), BENCH_CYCLES (default 8).
+"""tests/bench/health.py - what a cycle of the monitor costs with 1,000 agents and a registry that lists them all, what memory the
+daemons take then, and how soon a waiting "tend wait" knows of a change of health. Environment: TEND_BIN, BENCH_BIN, BENCH_N (agents, default 1000), BENCH_CYCLES (default 8).
 """
 
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -46,6 +47,10 @@ def on_cpu_ns(pid):
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
+def pss_mb(pid):
+    return int(re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M).group(1)) / 1024
+
+
 def bench_cycle():
     registry = FakeRegistry()
     registry.agents = [entry(f"s{i:05}", tools=["x"] * 3) for i in range(N)]
@@ -75,6 +80,8 @@ def bench_cycle():
         size = len(json.dumps({"agents": registry.agents}))
         print(f"a cycle of {N} agents: {cpu / cycles / 1e6:.1f} ms of CPU (goal <= 50), {requests / cycles:.2f} requests (goal 1), an answer is "
               f"{size >> 10} KB", flush=True)  # fmt: skip
+        memory = {role: pss_mb(daemon["pid"]) for role, daemon in status["daemons"].items()}
+        print(f"  memory (PSS, MB): {', '.join(f'{role} {mb:.2f}' for role, mb in memory.items())}, together {sum(memory.values()):.2f}", flush=True)
         print(f"  tend status meanwhile: median {statistics.median(times):.1f} ms, p99 {sorted(times)[int(len(times) * 0.99)]:.1f} ms", flush=True)
     finally:
         tend.close()
