@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	struct home home = HOME_INIT;
 	struct fault f = { "" };
 	struct pt_request req = { .kind = 0 };
-	struct pt_answer answer;
+	struct pt_answer answer = { .code = 0 };
 	struct pt_ticket ticket;
 	struct pt *pt = NULL;
 	int r;
@@ -39,6 +39,8 @@ int main(int argc, char **argv)
 		bell_ring(&home, ROLE_SPAWNER);
 		r = pt_await(pt, ticket, 20 * NS_PER_SEC, &answer);
 	}
+	else if (r == 0)
+		r = -1;
 	if (r == 0)
 		printf("%d %s\n", answer.code, answer.text);
 	else
