@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from common import free_port, in_namespace
+from fake_registry import FakeRegistry, entry, now
 from harness import AGENTS, TEND_BIN, alive, helper, wait_gone, wait_until
 
 AGENT = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
@@ -347,6 +348,22 @@ def test_restart_agent_of_one_that_does_not_register(quick):
     assert quick.run("restart", "plain").returncode == 0, "restart does not wait"
     quick.env["TEND_REGISTRY"] = "none"
     assert quick.run("restart-agent", "plain").returncode == 0
+
+
+def test_what_an_earlier_run_left_in_the_registry_does_not_count(quick):
+    """It is listed as alive, and was last seen before this run began."""
+    server = FakeRegistry()
+    try:
+        server.agents = [entry("plain", seen=now(-10))]
+        quick.env.update(MCP_MESH_REGISTRY_PORT=str(server.port), MCP_MESH_STARTUP_TIMEOUT="1")
+        done = quick.run("start", agent(quick), "--background", check=False)
+        assert done.returncode == 1 and "no agent registered" in done.stderr
+        assert "the registry has not heard of it since it was started" in quick.run("status", "plain").stdout
+        quick.env["MCP_MESH_STARTUP_TIMEOUT"] = "30"
+        server.agents = [entry("plain")]
+        assert "plain: registered" in quick.run("restart-agent", "plain").stdout
+    finally:
+        server.close()
 
 
 def test_some_register(quick):
