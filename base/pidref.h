@@ -14,8 +14,8 @@
 
 struct pidref {
 	pid_t pid;	      /* 0 = none */
-	uint64_t start_ticks; /* 0 = not read yet */
 	int fd;		      /* pidfd, -1 = none; readable once the process has ended */
+	uint64_t start_ticks; /* 0 = not read yet */
 };
 
 #define PIDREF_NONE { .fd = -1 }

@@ -39,12 +39,12 @@ struct shelf {
 	struct shelf_file *files; /* by number, rising */
 	uint32_t n, room;
 	uint32_t last_number; /* the highest ever seen */
-	uint64_t keep_bytes;  /* 0 = no limit, as the next two */
+	uint32_t archives;
+	uint64_t keep_bytes; /* 0 = no limit, as the next two */
 	uint32_t keep_files, keep_age_s;
 	uint64_t retry_boot_ns; /* a thread's work failed: not before */
 	uint64_t rotated_bytes, archived_bytes, archived_lines, archive_file_bytes;
 	uint64_t deleted_bytes, deleted_lines, gone_bytes; /* since this logger began */
-	uint32_t archives;
 };
 
 /* One of the two threads that work for the shelves, and what it does now. */

@@ -76,44 +76,45 @@ struct trail {
 	uint32_t moves_n, bounds_n;
 };
 
+/* What is small stands together: a quiet process should take little. */
 struct stream {
 	struct logger *lg;
-	uint32_t slot;
 	struct stream *main; /* itself, or the stream of standard output */
 	struct stream *err;  /* of a main stream: that of standard error, or NULL */
 	const char *name;    /* in texts; "NAME.log" or "NAME@err.log" follows it there, for the shelf */
 	uint64_t life_version;	  /* of the row's life block when it was last looked at */
-	int fifo, file;		  /* -1 = not open */
 	uint64_t checked_boot_ns; /* the file's name was last compared with the open file */
 	struct loop_watch *watch; /* of fifo; NULL while it is not waited for */
 	struct loop_timer timer;  /* end of the nap, or the next try of a blocked stream */
 	uint64_t nap_ns;
-	uint64_t size;		/* of the current file, as we left it */
-	uint8_t state;		/* enum pt_log_state of this stream alone, and its errno */
-	int32_t error;
+	uint64_t size;	       /* of the current file, as we left it */
+	uint64_t full_boot_ns; /* its pipe is full since; 0 = it is not */
+	uint32_t slot;
+	int fifo, file; /* -1 = not open */
+	int32_t error;	/* of state */
 	uint32_t pipe_fill, pipe_bytes;
-	bool enlarged;		  /* its pipe is as large as it gets */
-	bool busy;		  /* the last drain found the pipe full */
-	bool lent;		  /* the mover has it */
-	uint64_t full_boot_ns;	/* its pipe is full since; 0 = it is not */
+	uint32_t life; /* the run whose bytes come now */
+	uint8_t state; /* enum pt_log_state of this stream alone */
+	bool enlarged; /* its pipe is as large as it gets */
+	bool busy;     /* the last drain found the pipe full */
+	bool lent;     /* the mover has it */
 	/* rotation */
 	uint64_t rotate_bytes;
-	uint32_t rotate_age_s;
-	bool rotate_due;	/* at the next line end, whatever the size */
 	uint64_t rotate_retry_ns; /* it failed: not before */
 	struct loop_timer age;
 	struct shelf shelf;
+	uint32_t rotate_age_s;
+	bool rotate_due; /* at the next line end, whatever the size */
 	/* time index */
-	struct tidx tidx;
 	bool tidx_told;
-	uint64_t unnoted;	/* resumed: the file holds bytes from here on that an earlier logger may not have noted; UINT64_MAX = none */
-	uint32_t life;		/* the run whose bytes come now */
-	uint64_t moved;		/* bytes moved by this logger */
-	struct trail *trail;	/* NULL before the first byte */
 	/* fallback */
-	bool copying;		/* this file refuses splice(2) */
+	bool copying; /* this file refuses splice(2) */
 	struct copy *copy;
-	struct pt_log log; /* of a main stream: the private truth; the block in the segment is a copy */
+	struct tidx tidx;
+	uint64_t unnoted;    /* resumed: the file holds bytes from here on that an earlier logger may not have noted; UINT64_MAX = none */
+	uint64_t moved;	     /* bytes moved by this logger */
+	struct trail *trail; /* NULL before the first byte */
+	struct pt_log log;   /* of a main stream: the private truth; the block in the segment is a copy */
 	char texts[];
 };
 
