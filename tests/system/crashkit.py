@@ -150,6 +150,12 @@ def runs(path):
     return [int(pid) for _, _, pid in words]
 
 
+def noted(path, pid):
+    """Wait until this run of a counter has noted itself, and with that is ready for signals; it was executed a moment before. Returns all runs."""
+    wait_until(lambda: runs(path)[-1:] == [pid], what=f"run {pid} in {path}")
+    return runs(path)
+
+
 def marked(tend, name=None):
     """Pids of the living processes that this instance started (all, or those of one name), as their environment says."""
     mark = f"TEND_INSTANCE={fnv1a64(os.fsencode(tend.home.resolve())):016x}".encode()

@@ -44,10 +44,12 @@ def share_descriptor(pid, fd):
 
 
 def counter(tend, name, seconds=3600, count=10**6, base=10, **kwargs):
-    """Start a counter; returns (pid, its file)."""
+    """Start a counter; returns (pid, its file). It has noted its first run, and with that is ready for signals."""
     file = tend.work / f"{name}.runs"
     kwargs.setdefault("options", EAGER)
-    return start(tend, name, helper("counter"), file, seconds, count, base, **kwargs), file
+    pid = start(tend, name, helper("counter"), file, seconds, count, base, **kwargs)
+    wait_runs(file, 1)
+    return pid, file
 
 
 def wait_runs(file, count, timeout=20):

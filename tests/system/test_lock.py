@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from crashkit import EAGER, assert_untouched, ends, kill_all, marked, one_line_error, runs, settled, sleepers, start, works
+from crashkit import EAGER, assert_untouched, ends, kill_all, marked, noted, one_line_error, settled, sleepers, start, works
 from harness import Tend, helper, identity, wait_gone, wait_until
 
 
@@ -28,7 +28,9 @@ def held(tend: Tend):
 
 def counter(tend, name):
     file = tend.work / f"{name}.runs"
-    return start(tend, name, helper("counter"), file, "3600", "1000", options=EAGER), file
+    pid = start(tend, name, helper("counter"), file, "3600", "1000", options=EAGER)
+    noted(file, pid)
+    return pid, file
 
 
 def test_supervision_goes_on(tend):
@@ -38,7 +40,7 @@ def test_supervision_goes_on(tend):
         for n in range(3):
             os.kill(pid, signal.SIGUSR1)
             pid = tend.wait_pid("c", not_pid=pid, timeout=10)
-            assert len(runs(file)) == n + 2
+            assert len(noted(file, pid)) == n + 2
         for role in ("spawner", "logger", "monitor", "guardian"):  # new daemons don't need it either
             old = tend.kill_daemon(role)
             tend.wait_daemon(role, not_pid=old)
@@ -108,8 +110,7 @@ def test_a_start_that_was_posted_before_the_lock_was_taken(tend):
     with held(tend):
         os.kill(spawner, signal.SIGCONT)
         os.kill(pid, signal.SIGUSR1)
-        tend.wait_pid("c", not_pid=pid)
-        assert len(runs(file)) == 2
+        assert len(noted(file, tend.wait_pid("c", not_pid=pid))) == 2
         assert tend.status("new") is None and cli.poll() is None
     out, err = cli.communicate(timeout=20)
     assert cli.returncode == 0, out + err

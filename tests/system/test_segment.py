@@ -11,7 +11,7 @@ import time
 import pytest
 
 from crashkit import (
-    EAGER, assert_untouched, daemons_of, ends, kill_all, marked, one_line_error, runs, saved, saved_entries, settled, sleepers, start, works,
+    EAGER, assert_untouched, daemons_of, ends, kill_all, marked, noted, one_line_error, saved, saved_entries, settled, sleepers, start, works,
 )  # fmt: skip
 from harness import TEND_BIN, alive, helper, identity, wait_gone, wait_until
 
@@ -43,10 +43,10 @@ def test_unlinked_it_is_made_again(tend):
         wait_new_segment(tend, inode)
         assert_untouched(tend, kept)
         assert {role: d["pid"] for role, d in settled(tend).items()} == {role: d["pid"] for role, d in daemons.items()}
-        before = len(runs(runs_file))
+        before = len(noted(runs_file, pid))
         os.kill(pid, signal.SIGUSR1)
         pid = tend.wait_pid("c", not_pid=pid)
-        assert len(runs(runs_file)) == before + 1
+        assert len(noted(runs_file, pid)) == before + 1
         works(tend)
     assert ends(tend, "c") == ["exit 10", "exit 11", "exit 12"]  # the events came along
     assert sum(event["event"] == "segment" for event in tend.events()) == 3
