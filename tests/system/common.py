@@ -194,3 +194,13 @@ def free_port():
         port = random.randrange(11000, 32000)
         if all(is_free(port + i) for i in range(11)):
             return port
+
+
+def wait_cycles(tend, n, timeout=20):
+    """Wait for so many more cycles of the monitor."""
+
+    def cycles():
+        return tend.json("status", "--json")["monitor"]["cycles"]
+
+    goal = cycles() + n
+    wait_until(lambda: cycles() >= goal, timeout, f"{n} cycles")

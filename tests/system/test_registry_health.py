@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from common import wait_cycles
 from fake_registry import FakeRegistry, entry
 from harness import TEND_BIN, wait_until
 
@@ -233,15 +234,6 @@ def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
     assert "else" not in tend.run("list", "--services").stdout and "else" not in tend.run("list", "web").stdout
     registry.mode = "close"
     wait_until(lambda: len(tend.json("list")) == 1, 20, "only what tend runs")
-
-
-def cycles(tend):
-    return tend.json("status", "--json")["monitor"]["cycles"]
-
-
-def wait_cycles(tend, n):
-    goal = cycles(tend) + n
-    wait_until(lambda: cycles(tend) >= goal, 20, f"{n} cycles")
 
 
 def has_libcurl(tend):
