@@ -28,6 +28,11 @@ struct home {
 
 #define HOME_INIT { .fd = -1, .run_fd = -1, .logs_fd = -1, .specs_fd = -1 }
 
+/* Files in run/ by which programs of different builds understand each other: where the guardian shall go on (by tend upgrade), and what a spawner leaves to
+ * the next one. */
+#define HOME_UPGRADE_FILE  "upgrade"
+#define HOME_HANDOVER_FILE "handover"
+
 enum home_open { HOME_READ, HOME_CREATE };
 
 /* Open the home. path NULL = $TEND_HOME or the default. HOME_READ: -ENOENT if there is none, and missing subfolders are left at -1.

@@ -13,16 +13,23 @@
 #include "cli/pick.h"
 #include "cli/table.h"
 
+static int members_of(const struct home *h, const char *group, char ***ret, size_t *ret_n, struct fault *f)
+{
+	char operand[NAME_MAX_BYTES + 1];
+
+	snprintf(operand, sizeof(operand), "@%s", group);
+	return group_members(h, operand, ret, ret_n, f);
+}
+
 /* Members as "a, b, c". */
 static bool add_row(struct table *t, const struct home *h, const char *group)
 {
-	char operand[NAME_MAX_BYTES + 1], count[24], **names, *text, *at;
+	char count[24], **names, *text, *at;
 	struct fault f = { "" };
 	size_t n;
 	bool ok;
 
-	snprintf(operand, sizeof(operand), "@%s", group);
-	if (group_members(h, operand, &names, &n, &f) < 0)
+	if (members_of(h, group, &names, &n, &f) < 0)
 		return false;
 	at = text = malloc(n * (NAME_MAX_BYTES + 2) + 1);
 	for (size_t i = 0; text && i < n; i++)
@@ -51,14 +58,13 @@ static int print_text(const struct home *h, char *const *groups, size_t n)
 
 static bool add_json(cJSON *doc, const struct home *h, const char *group)
 {
-	char operand[NAME_MAX_BYTES + 1], **names;
 	cJSON *list = cJSON_AddArrayToObject(doc, group);
 	struct fault f = { "" };
 	bool ok = list != NULL;
+	char **names;
 	size_t n;
 
-	snprintf(operand, sizeof(operand), "@%s", group);
-	if (group_members(h, operand, &names, &n, &f) < 0)
+	if (members_of(h, group, &names, &n, &f) < 0)
 		return false;
 	for (size_t i = 0; ok && i < n; i++)
 		ok = cJSON_AddItemToArray(list, json_text(names[i]));

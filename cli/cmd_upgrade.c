@@ -23,8 +23,6 @@
 #include "cli/out.h"
 #include "cli/view.h"
 
-#define UPGRADE_FILE "upgrade"	       /* in run/; guardian/upgrade.c */
-#define HANDOVER_FILE "handover"      /* in run/; spawner/handover.c */
 #define PATIENCE_NS  (30 * NS_PER_SEC) /* a daemon ends and starts in milliseconds, a logger in the middle of a large archive in seconds */
 #define SUCCESSION_NS (3 * NS_PER_SEC)
 
@@ -166,7 +164,7 @@ static void tell_plan(const struct upgrade *u)
 /* The new spawner removes what the old one left for it once all rows are in its table. */
 static bool is_taken_over(const struct upgrade *u)
 {
-	return faccessat(u->home.run_fd, HANDOVER_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+	return faccessat(u->home.run_fd, HOME_HANDOVER_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
 /* Until every role is held by its new program, and the processes are in its table. */
@@ -202,10 +200,10 @@ static int ask_guardian(struct upgrade *u, struct fault *f)
 	struct pidref guardian = PIDREF_NONE;
 	char text[PATH_MAX + 1];
 	int n = snprintf(text, sizeof(text), "%s\n", g->program);
-	int r = io_replace(u->home.run_fd, UPGRADE_FILE, text, (size_t)n, IO_NO_SYNC);
+	int r = io_replace(u->home.run_fd, HOME_UPGRADE_FILE, text, (size_t)n, IO_NO_SYNC);
 
 	if (r < 0)
-		return fault_errno(f, r, "cannot write %s/run/%s", u->home.path, UPGRADE_FILE);
+		return fault_errno(f, r, "cannot write %s/run/%s", u->home.path, HOME_UPGRADE_FILE);
 	r = pidref_open(g->pid, g->start_ticks, &guardian);
 	if (r == 0)
 		r = pidref_signal(&guardian, SIGHUP);
@@ -214,7 +212,7 @@ static int ask_guardian(struct upgrade *u, struct fault *f)
 	else
 		r = await(u, g->pid, f);
 	pidref_done(&guardian);
-	(void)unlinkat(u->home.run_fd, UPGRADE_FILE, 0);
+	(void)unlinkat(u->home.run_fd, HOME_UPGRADE_FILE, 0);
 	return r;
 }
 

@@ -121,40 +121,40 @@ static void count_as_started(struct plan *p)
 		p->ask[i].answer.code = 0;
 }
 
-/* --group for those whose specification was not made by this command: stored names, and what runs already. */
+/* Was its specification not made by this command? So it is of stored names, and of what runs already. */
+static bool is_kept(const struct ask *a)
+{
+	return a->answer.code == -EALREADY || (a->answer.code == 0 && !a->spec_text);
+}
+
 static void regroup(const struct home *h, const struct plan *p, const char *group)
 {
 	struct fault f = { "" };
 
 	for (size_t i = 0; group[0] && i < p->n; i++) {
-		const struct ask *a = &p->ask[i];
-		int r = 0;
+		const char *name = p->ask[i].req.name;
+		int r = is_kept(&p->ask[i]) ? group_put(h, name, group, &f) : 0;
 
-		if (a->answer.code == -EALREADY || (a->answer.code == 0 && !a->spec_text))
-			r = group_put(h, a->req.name, group, &f);
 		if (r < 0)
 			out_warn("%s", f.text);
 		else if (r > 0)
-			printf("%s: now in the group %s\n", a->req.name, group);
+			printf("%s: now in the group %s\n", name, group);
 	}
 }
 
-/* What runs already takes up what is said of its health; the rest of how it runs holds as it was started. */
-static void change_health(const struct home *h, const struct plan *p, const struct startopts *o)
+/* They take up what is said of health; the rest of how they run holds as they were started. */
+static void change_health(const struct home *h, const struct plan *p, const struct spec *said)
 {
-	const struct spec *s = &o->base;
 	struct fault f = { "" };
 
-	for (size_t i = 0; (s->health || s->health_check_interval_s) && i < p->n; i++) {
-		const struct ask *a = &p->ask[i];
-		int r = 0;
+	for (size_t i = 0; (said->health || said->health_check_interval_s) && i < p->n; i++) {
+		const char *name = p->ask[i].req.name;
+		int r = is_kept(&p->ask[i]) ? specedit_health(h, name, said->health, said->health_check_interval_s, &f) : 0;
 
-		if (a->answer.code == -EALREADY || (a->answer.code == 0 && !a->spec_text))
-			r = specedit_health(h, a->req.name, s->health, s->health_check_interval_s, &f);
 		if (r < 0)
 			out_warn("%s", f.text);
 		else if (r > 0)
-			printf("%s: its health is found out in the new way from now on\n", a->req.name);
+			printf("%s: its health is found out in the new way from now on\n", name);
 	}
 }
 
@@ -178,7 +178,7 @@ static int ask_and_stay(struct instance *in, struct plan *p, const struct starto
 	if (r == 0)
 		regroup(&in->home, p, o->base.group);
 	if (r == 0)
-		change_health(&in->home, p, o);
+		change_health(&in->home, p, &o->base);
 	if (bad && bad == p->wanted)
 		return EXIT_FAIL;
 	if (bad)

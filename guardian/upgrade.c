@@ -22,8 +22,6 @@
 #include "base/str.h"
 #include "guardian/guardian.h"
 
-#define UPGRADE_FILE "upgrade"
-
 static void keep_open(int fd, bool keep)
 {
 	if (fd >= 0)
@@ -66,16 +64,16 @@ static void become(struct guardian *g, char *program)
 void upgrade_asked(struct guardian *g)
 {
 	char program[PATH_MAX];
-	int n = io_read_small(g->start.home.run_fd, UPGRADE_FILE, program, sizeof(program));
+	int n = io_read_small(g->start.home.run_fd, HOME_UPGRADE_FILE, program, sizeof(program));
 
 	if (n < 0 || g->shutting) /* no file: SIGHUP of a terminal that went away */
 		return;
-	(void)unlinkat(g->start.home.run_fd, UPGRADE_FILE, 0);
+	(void)unlinkat(g->start.home.run_fd, HOME_UPGRADE_FILE, 0);
 	program[strcspn(program, "\n")] = 0;
 	if (program[0] == '/')
 		become(g, program);
 	else
-		say(SAY_ERROR, "run/%s names no program, ignoring", UPGRADE_FILE);
+		say(SAY_ERROR, "run/%s names no program, ignoring", HOME_UPGRADE_FILE);
 }
 
 bool upgrade_to_installed(struct guardian *g)

@@ -332,66 +332,59 @@ static void failed(struct shelf *sh, struct shelf_file *f, const struct job *j)
 	sh->retry_boot_ns = clock_boot_ns() + RETRY_NS;
 }
 
-/* What the thread has done, and the file, unless its shelf is gone. */
-static struct shelf_file *take_back(struct keeper *k, struct shelf **ret)
+/* The thread is done: the file with which all went well, or NULL: it failed, which was dealt with, or its shelf is gone. */
+static struct shelf_file *take_back(struct keeper *k)
 {
-	*ret = k->shelf;
+	struct shelf *sh = k->shelf;
+	struct shelf_file *f = sh ? find(sh, k->job.number) : NULL;
+
 	k->shelf = NULL;
 	io_close(&k->job.dirfd);
-	return *ret ? find(*ret, k->job.number) : NULL;
+	if (f)
+		f->busy = false;
+	if (!f || !k->job.error)
+		return f;
+	failed(sh, f, &k->job);
+	return NULL;
 }
 
 static void on_archived(void *arg)
 {
 	struct keeper *k = arg;
-	struct logger *lg = k->lg;
-	const struct job *j = &k->job;
-	struct shelf *sh;
-	struct shelf_file *f = take_back(k, &sh);
+	struct shelf *sh = k->shelf;
+	struct shelf_file *f = take_back(k);
 
 	if (f) {
-		f->busy = false;
-		if (j->error) {
-			failed(sh, f, j);
-		} else {
-			uncount(sh, f);
-			f->state = SHELF_ARCHIVED;
-			f->file_bytes = j->sums.file_bytes;
-			f->raw_bytes = j->sums.raw_bytes;
-			f->lines = j->sums.lines;
-			sh->archived_bytes += f->raw_bytes;
-			sh->archived_lines += f->lines;
-			sh->archive_file_bytes += f->file_bytes;
-			sh->archives++;
-			publish(sh);
-		}
+		uncount(sh, f);
+		f->state = SHELF_ARCHIVED;
+		f->file_bytes = k->job.sums.file_bytes;
+		f->raw_bytes = k->job.sums.raw_bytes;
+		f->lines = k->job.sums.lines;
+		sh->archived_bytes += f->raw_bytes;
+		sh->archived_lines += f->lines;
+		sh->archive_file_bytes += f->file_bytes;
+		sh->archives++;
+		publish(sh);
 	}
-	shelf_pump(lg);
+	shelf_pump(k->lg);
 }
 
 static void on_removed(void *arg)
 {
 	struct keeper *k = arg;
-	struct logger *lg = k->lg;
-	const struct job *j = &k->job;
-	struct shelf *sh;
-	struct shelf_file *f = take_back(k, &sh);
+	struct shelf *sh = k->shelf;
+	struct shelf_file *f = take_back(k);
 
-	if (f) {
-		f->busy = false;
-		if (j->error) {
-			failed(sh, f, j);
-		} else if (j->kind == JOB_UNLINK) {
-			forget(sh, f);
-		} else {
-			uncount(sh, f);
-			sh->deleted_bytes += f->raw_bytes;
-			sh->deleted_lines += j->sums.lines;
-			f->state = SHELF_MARKED;
-			publish(sh); /* before the file goes: see shelf_load() */
-		}
+	if (f && k->job.kind == JOB_UNLINK) {
+		forget(sh, f);
+	} else if (f) {
+		uncount(sh, f);
+		sh->deleted_bytes += f->raw_bytes;
+		sh->deleted_lines += k->job.sums.lines;
+		f->state = SHELF_MARKED;
+		publish(sh); /* before the file goes: see shelf_load() */
 	}
-	shelf_pump(lg);
+	shelf_pump(k->lg);
 }
 
 static void on_keep_timer(void *arg)

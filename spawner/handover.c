@@ -19,7 +19,6 @@
 #include "config/spec.h"
 #include "spawner/rows.h"
 
-#define HANDOVER_FILE "handover"
 #define HANDOVER_MAX  (128u * 1024 * 1024) /* 65,536 rows of 700 bytes, and the events, twice */
 #define BUSY_TRIES    50		   /* of 2 ms each: a client holds the lock of the new table and is stopped */
 
@@ -173,7 +172,7 @@ void handover_write(struct spawner *sp)
 	judge_all(sp);
 	out = open_memstream(&text, &len);
 	if (!out) {
-		say(SAY_WARNING, "cannot write run/%s: %s", HANDOVER_FILE, strerror(errno));
+		say(SAY_WARNING, "cannot write run/%s: %s", HOME_HANDOVER_FILE, strerror(errno));
 		return;
 	}
 	fprintf(out, "boot %s\n", sp->boot_id);
@@ -184,9 +183,9 @@ void handover_write(struct spawner *sp)
 	if (fclose(out) != 0 && r == 0)
 		r = -ENOMEM;
 	if (r == 0)
-		r = io_replace(sp->start.home.run_fd, HANDOVER_FILE, text, len, IO_NO_SYNC);
+		r = io_replace(sp->start.home.run_fd, HOME_HANDOVER_FILE, text, len, IO_NO_SYNC);
 	if (r < 0)
-		say(SAY_WARNING, "cannot write run/%s: %s", HANDOVER_FILE, strerror(-r));
+		say(SAY_WARNING, "cannot write run/%s: %s", HOME_HANDOVER_FILE, strerror(-r));
 	free(text);
 }
 
@@ -314,7 +313,7 @@ bool handover_take(struct spawner *sp, unsigned *n)
 	char *text = NULL;
 	bool taken;
 
-	if (io_read_file(sp->start.home.run_fd, HANDOVER_FILE, HANDOVER_MAX, &text, NULL) < 0)
+	if (io_read_file(sp->start.home.run_fd, HOME_HANDOVER_FILE, HANDOVER_MAX, &text, NULL) < 0)
 		return false;
 	taken = take_all(sp, text, n);
 	free(text);
@@ -323,5 +322,5 @@ bool handover_take(struct spawner *sp, unsigned *n)
 
 void handover_forget(struct spawner *sp)
 {
-	(void)unlinkat(sp->start.home.run_fd, HANDOVER_FILE, 0);
+	(void)unlinkat(sp->start.home.run_fd, HOME_HANDOVER_FILE, 0);
 }
