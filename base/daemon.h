@@ -18,7 +18,7 @@ struct daemon_start {
 };
 
 /* Name the daemon for say(), ignore SIGPIPE, set umask 077, move to "/", raise the limit of open files, open the home (home NULL = as the CLI finds it)
- * and take the role's lock. Says what is wrong and returns an exit code on failure (DAEMON_EXIT_TAKEN or 1), 0 on success. */
+ * and take the role's lock; what a dead holder has left of it is waited for, up to a second. Says what is wrong and returns an exit code on failure (DAEMON_EXIT_TAKEN or 1), 0 on success. */
 int daemon_begin(enum role role, const char *home, struct daemon_start *ret);
 
 /* Is a kernel feature switched off by $TEND_DISABLE (a comma-separated list)? For tests of the fallbacks. */

@@ -215,6 +215,12 @@ JSON(exit_signal)
 	return ended(r) && WIFSIGNALED(status) ? cJSON_CreateNumber(WTERMSIG(status)) : cJSON_CreateNull();
 }
 
+JSON(core_dumped)
+{
+	UNUSED(v);
+	return cJSON_CreateBool(ended(r) && WIFSIGNALED(r->row.life.wait_status) && WCOREDUMP(r->row.life.wait_status));
+}
+
 TEXT(service)
 {
 	UNUSED(v);
@@ -304,6 +310,7 @@ const struct column columns[] = {
 	{ "last_seen", NULL, 0, false, NULL, json_last_seen, NULL },
 	{ "exit_code", NULL, 0, false, NULL, json_exit_code, NULL },
 	{ "exit_signal", NULL, 0, false, NULL, json_exit_signal, NULL },
+	{ "core_dumped", NULL, 0, false, NULL, json_core_dumped, NULL },
 	{ "reason", NULL, 0, false, NULL, json_reason, NULL },
 	{ "next_at", NULL, 0, false, NULL, json_next_at, NULL },
 	{ "log_blocked", NULL, 0, false, NULL, json_log_blocked, NULL },

@@ -37,6 +37,7 @@ static bool fill(cJSON *o, const struct pt_event *e)
 		json_add(o, "exit_signal",
 			known && WIFSIGNALED(e->wait_status) ? cJSON_CreateNumber(WTERMSIG(e->wait_status))
 							     : cJSON_CreateNull()) &&
+		json_add(o, "core_dumped", cJSON_CreateBool(known && WIFSIGNALED(e->wait_status) && WCOREDUMP(e->wait_status))) &&
 		json_add(o, "stage", e->stage ? json_text(pt_stage_label(e->stage)) : cJSON_CreateNull()) &&
 		json_add(o, "value", json_u64(e->value)) &&
 		json_add(o, "by_pid", e->by_pid > 0 ? cJSON_CreateNumber(e->by_pid) : cJSON_CreateNull()) &&

@@ -2,6 +2,8 @@
  * tests/bin/poster.c - posts one request into the table of $TEND_HOME, as a client may that has not looked first, and prints the answer's code.
  *
  *   poster KIND NAME [FLAGS [SPEC [SIGNO]]]      numbers as in shm/ring.h and shm/commands.def
+ *
+ * $BEGUN: leave it as a daemon does that died over it: accepted, with so much progress noted. Prints "posted" then, before it waits for the answer.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@ int main(int argc, char **argv)
 	struct pt_answer answer = { .code = 0 };
 	struct pt_ticket ticket;
 	struct pt *pt = NULL;
+	const char *begun = getenv("BEGUN");
 	int r;
 
 	if (argc < 3)
@@ -35,12 +38,18 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	r = pt_post(pt, &req, 1, 5000, &ticket);
+	if (r == 1 && begun) {
+		pt_command_accept(pt, ticket);
+		pt_command_note(pt, ticket, (uint64_t)atoi(begun));
+		puts("posted");
+		fflush(stdout);
+	}
 	if (r == 1) {
 		bell_ring(&home, ROLE_SPAWNER);
 		r = pt_await(pt, ticket, 20 * NS_PER_SEC, &answer);
-	}
-	else if (r == 0)
+	} else if (r == 0) {
 		r = -1;
+	}
 	if (r == 0)
 		printf("%d %s\n", answer.code, answer.text);
 	else

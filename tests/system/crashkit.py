@@ -156,17 +156,26 @@ def noted(path, pid):
     return runs(path)
 
 
+def environment_of(pid):
+    """The environment of a process as a list; [] of a kernel thread, or of one that is gone. In the midst of an execve there is none yet: that is waited for."""
+    for _ in range(1000):
+        try:
+            text = Path(f"/proc/{pid}/environ").read_bytes()
+            if text or Path(f"/proc/{pid}/cmdline").read_bytes():
+                break
+            os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            return []
+        time.sleep(0.001)
+    return text.split(b"\0")
+
+
 def marked(tend, name=None):
     """Pids of the living processes that this instance started (all, or those of one name), as their environment says."""
     mark = f"TEND_INSTANCE={fnv1a64(os.fsencode(tend.home.resolve())):016x}".encode()
     found = []
     for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            environ = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
+        environ = environment_of(int(entry)) if entry.isdigit() else []
         if mark in environ and (name is None or f"TEND_NAME={name}".encode() in environ) and alive(int(entry)):
             found.append(int(entry))
     return found

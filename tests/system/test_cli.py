@@ -95,7 +95,7 @@ def test_events_and_why(tend):
     start(tend, "a", helper("crasher"), "0", "3", options=("--restart", "no"))
     start(tend, "b", helper("sleeper"))
     tend.wait("a", "stopped")
-    wanted = {"time", "event", "name", "from", "to", "reason", "pid", "exit_code", "exit_signal", "stage", "value", "by_pid", "text"}
+    wanted = {"time", "event", "name", "from", "to", "reason", "pid", "exit_code", "exit_signal", "core_dumped", "stage", "value", "by_pid", "text"}
     events = tend.events("a")
     assert all(set(event) >= wanted and event["name"] == "a" and TIME.fullmatch(event["time"]) for event in events)
     assert {event["name"] for event in tend.events()} >= {"a", "b"}

@@ -43,6 +43,11 @@ def share_descriptor(pid, fd):
     return shared
 
 
+def lock_of(spawner):
+    """The descriptor that is its role's lock."""
+    return next(int(fd) for fd in os.listdir(f"/proc/{spawner}/fd") if os.readlink(f"/proc/{spawner}/fd/{fd}").endswith("/spawner.lock"))
+
+
 def counter(tend, name, seconds=3600, count=10**6, base=10, **kwargs):
     """Start a counter; returns (pid, its file). It has noted its first run, and with that is ready for signals."""
     file = tend.work / f"{name}.runs"
@@ -59,7 +64,7 @@ def wait_runs(file, count, timeout=20):
 @pytest.mark.parametrize("role", ROLES)
 def test_each_daemon_comes_back_and_no_process_notices(tend, role):
     kept = sleepers(tend)
-    before = {r: tend.daemon_pid(r) for r in ROLES}
+    before = {r: daemon["pid"] for r, daemon in settled(tend).items()}
     old = tend.kill_daemon(role)
     new = tend.wait_daemon(role, not_pid=old)
     daemons = settled(tend)
@@ -102,8 +107,7 @@ def test_a_lock_that_outlives_the_old_spawner_delays_the_new_one_only(tend):
     """Whatever a spawner forks shares its lock until it has ended: the spawner that took the guardian's place must not take itself for the holder."""
     kept = sleepers(tend, 2)
     spawner = tend.daemon_pid("spawner")
-    lock = next(int(fd) for fd in os.listdir(f"/proc/{spawner}/fd") if os.readlink(f"/proc/{spawner}/fd/{fd}").endswith("/spawner.lock"))
-    shared = share_descriptor(spawner, lock)
+    shared = share_descriptor(spawner, lock_of(spawner))
     try:
         tend.kill_daemon("guardian")
         assert tend.wait_daemon("guardian") == spawner
@@ -113,6 +117,22 @@ def test_a_lock_that_outlives_the_old_spawner_delays_the_new_one_only(tend):
     settled(tend)
     assert_untouched(tend, kept)
     works(tend)
+    tend.stop_all()
+
+
+def test_a_lock_that_outlives_its_holder_for_a_moment(tend):
+    """As a child that a spawner forks right before its death makes it: the next one waits for it, and counts once."""
+    kept = sleepers(tend, 1)
+    old = settled(tend)["spawner"]["pid"]
+    shared = share_descriptor(old, lock_of(old))
+    try:
+        tend.kill_daemon("spawner")
+        wait_until(lambda: [pid for pid in daemons_of(tend)["spawner"] if pid != old], what="the next spawner")
+    finally:
+        os.close(shared)
+    assert settled(tend)["spawner"]["restarts"] == 1
+    assert "another spawner holds its lock" not in tend.log("tend")
+    assert_untouched(tend, kept)
     tend.stop_all()
 
 

@@ -42,6 +42,39 @@ def test_the_true_end_is_told(tend, how, code, signo, sentence):
     stop_everything(tend)
 
 
+DUMPS_CORE = "ulimit -c unlimited 2>/dev/null; while [ ! -e {go} ]; do sleep 0.05; done; kill -SEGV $$"
+KEEPS_CORE = "ulimit -c 0; kill -SEGV $$"
+
+
+def dumps_core_here(tend):
+    """Whether this machine lets the same program, by itself, dump core; what it leaves in its folder is deleted with that."""
+    folder = tend.work / "alone"
+    folder.mkdir()
+    pid = os.posix_spawn("/bin/sh", ["sh", "-c", f"cd {folder}; {DUMPS_CORE.format(go=folder)}"], tend.env)
+    return os.WCOREDUMP(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.parametrize("parent", ["spawner", "guardian"])
+def test_a_core_dump_is_told(tend, parent):
+    """By whoever is the parent at the end."""
+    if not dumps_core_here(tend):
+        pytest.skip("no core is dumped here")
+    go = tend.work / "go"
+    start(tend, "a", "sh", "-c", DUMPS_CORE.format(go=go), options=("--restart", "no"), cwd=tend.work)
+    start(tend, "b", "sh", "-c", KEEPS_CORE, options=("--restart", "no"))
+    if parent == "guardian":
+        tend.wait_daemon("spawner", not_pid=tend.kill_daemon("spawner"))
+    go.touch()
+    for name, dumped in ("a", True), ("b", False):
+        tend.wait(name, "stopped")
+        row = tend.status(name)
+        (event,) = events_to(tend, name, "failed")
+        assert (row["exit_signal"], row["core_dumped"]) == (event["exit_signal"], event["core_dumped"]) == (11, dumped)
+        for text in row["reason"], event["text"], tend.run("why", name).stdout:
+            assert "was killed by SIGSEGV" in text and ("(core dumped)" in text) == dumped, text
+    stop_everything(tend)
+
+
 def test_a_kill_from_outside_is_told_and_mended(tend):
     pid = start(tend, "a", helper("sleeper"))
     with Follower(tend, "a") as follower:
