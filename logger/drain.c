@@ -8,8 +8,8 @@
  *
  * Why naps: splice(2) holds the pipe's lock while it writes to the file. Answering every wake-up makes the writer
  * wait for that lock at each line and halves its speed. So after a drain the pipe is left to fill for a while: long
- * enough to be worth a call, short enough that it does not get full. When a nap finds it empty, epoll watches again,
- * and the first line after a quiet time is moved at once. Meanwhile epoll doesn't know the pipe (stream_arm()).
+ * enough to be worth a call, short enough that it does not get full. When a nap finds it empty, and no short lull of a
+ * busy writer explains it, it is armed again (logger/arrival.h), and the first line after a quiet time is moved at once.
  */
 #define _GNU_SOURCE 1
 #include "logger/drain.h"
@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -36,13 +35,6 @@
 #define LARGEST_PIPES_LIMITED 8u
 #define LARGE_PIPE_BYTES      (256u << 10)
 #define LARGE_PIPES	      64u
-
-static uint32_t waiting(const struct stream *st)
-{
-	int n = 0;
-
-	return st->fifo >= 0 && ioctl(st->fifo, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
-}
 
 /* The file refused splice(2), a regular file with nothing else wrong: its file system can't. Copy from now on. */
 static int begin_copying(struct stream *st)
@@ -103,7 +95,7 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 	off_t size;
 	int r;
 
-	if (st->file < 0 && waiting(st) == 0 && !(st->rotate_due && st->size) && !(st->copy && copy_pending(st->copy)))
+	if (st->file < 0 && stream_waiting(st) == 0 && !(st->rotate_due && st->size) && !(st->copy && copy_pending(st->copy)))
 		return -EAGAIN; /* no file for a process that says nothing */
 	r = stream_need_file(st, &size);
 	for (bool more = true; !r && more && *moved < limit;) {
@@ -159,13 +151,13 @@ static bool is_full(const struct stream *st)
 
 static void blocked(struct stream *st, int r)
 {
-	st->pipe_fill = waiting(st);
+	st->pipe_fill = stream_waiting(st);
 	if (!st->full_boot_ns && is_full(st)) {
 		st->full_boot_ns = clock_boot_ns();
 		publish_full(st, r);
 	}
 	publish_state(st, PT_LOG_BLOCKED, r);
-	stream_arm(st, false); /* the bytes that wait would report themselves all the time */
+	stream_arm(st, false);
 	stream_wake_in(st, STREAM_RETRY_NS);
 }
 
@@ -193,12 +185,12 @@ static bool pipes_are_limited(void)
 static void enlarge(struct stream *st)
 {
 	struct logger *lg = st->lg;
-	unsigned largest = pipes_are_limited() ? LARGEST_PIPES_LIMITED : LARGE_PIPES;
-	uint32_t want = lg->large_pipes < largest ? LARGEST_PIPE_BYTES : LARGE_PIPE_BYTES;
 
 	if (st->enlarged)
 		return;
 	st->enlarged = true;
+	unsigned largest = pipes_are_limited() ? LARGEST_PIPES_LIMITED : LARGE_PIPES;
+	uint32_t want = lg->large_pipes < largest ? LARGEST_PIPE_BYTES : LARGE_PIPE_BYTES;
 	if (lg->large_pipes < LARGE_PIPES) {
 		int bytes = want > st->pipe_bytes ? fcntl(st->fifo, F_SETPIPE_SZ, want) : 0;
 
@@ -210,6 +202,13 @@ static void enlarge(struct stream *st)
 		lg->turn_bytes = st->pipe_bytes > TURN_BYTES_MIN ? st->pipe_bytes : TURN_BYTES_MIN;
 	if (st == st->main)
 		st->log.pipe_bytes = st->pipe_bytes;
+}
+
+/* A pipe that was well filled moments ago is about to fill again: its writer only waits for a processor. To be told of each of its lines would cost more than
+ * some naps for nothing. */
+static bool is_in_a_lull(const struct stream *st)
+{
+	return !st->armed && st->filled_boot_ns && clock_boot_ns() < st->filled_boot_ns + DRAIN_LULL_NS;
 }
 
 /* What comes after a drain: when is the next? */
@@ -227,7 +226,9 @@ static void go_on(struct stream *st, int r, uint64_t moved)
 	st->pipe_fill = 0;
 	unblocked(st);
 	publish_state(st, PT_LOG_OPEN, 0);
-	if (moved == 0 && r == -EAGAIN) {
+	if (moved >= st->pipe_bytes / 8)
+		st->filled_boot_ns = clock_boot_ns();
+	if (moved == 0 && r == -EAGAIN && !is_in_a_lull(st)) {
 		lend_note_busy(st, false);
 		loop_timer_clear(st->lg->loop, &st->timer);
 		stream_arm(st, true);
@@ -236,13 +237,9 @@ static void go_on(struct stream *st, int r, uint64_t moved)
 	st->nap_ns = drain_nap(st->nap_ns, moved, st->pipe_bytes);
 	if (st->nap_ns == 0)
 		enlarge(st);
-	bool wait_for_bytes = st->nap_ns == 0 && moved < st->pipe_bytes / 2; /* few and large writes: each is worth a wake-up */
-	lend_note_busy(st, st->nap_ns == 0 && !wait_for_bytes);
-	stream_arm(st, wait_for_bytes);
-	if (wait_for_bytes)
-		loop_timer_clear(st->lg->loop, &st->timer);
-	else
-		stream_wake_in(st, st->nap_ns);
+	lend_note_busy(st, st->nap_ns == 0);
+	stream_arm(st, false);
+	stream_wake_in(st, st->nap_ns);
 }
 
 bool drain_may_splice(const struct stream *st)
@@ -289,7 +286,7 @@ void drain_rest(struct stream *st)
 		r = move_and_count(st, st->lg->turn_bytes, &moved);
 		sum += moved;
 	}
-	st->pipe_fill = waiting(st);
+	st->pipe_fill = stream_waiting(st);
 	if (r && r != -EAGAIN && st->fifo >= 0)
 		publish_state(st, PT_LOG_BLOCKED, r);
 	else

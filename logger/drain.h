@@ -10,6 +10,7 @@
 
 #define DRAIN_NAP_MIN_NS 100000ull
 #define DRAIN_NAP_MAX_NS 5000000ull
+#define DRAIN_LULL_NS	 150000000ull /* a pipe that was well filled may be empty for so long before it is armed */
 #define DRAIN_TURN_BYTES (1u << 20) /* from one stream, before the others have their turn; less where pipes can't be made that large */
 
 /* Move what is there (a bounded amount), publish it, and arrange for the next time. */

@@ -97,6 +97,10 @@ static int begin(void *arg)
 {
 	struct logger *lg = arg;
 
+	int r = arrival_begin(lg);
+
+	if (r)
+		return r;
 	take_total(lg);
 	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX); /* the capability: pipes beyond the user's budget of pages */
 	shelf_begin(lg);
@@ -113,6 +117,7 @@ static void end(void *arg)
 	shelf_end(lg);
 	stream_end_all(lg);
 	lend_end(lg);
+	arrival_end(lg);
 	orphans_free(lg);
 	shelf_free(&lg->own);
 	io_close(&lg->peek[0]);
@@ -121,7 +126,7 @@ static void end(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct logger lg = { .home = HOME_INIT, .peek = { -1, -1 }, .turn_bytes = DRAIN_TURN_BYTES };
+	struct logger lg = { .home = HOME_INIT, .peek = { -1, -1 }, .arrivals = { .signal_fd = -1 }, .turn_bytes = DRAIN_TURN_BYTES };
 	struct follower f = { .role = ROLE_LOGGER, .home = &lg.home, .pt = &lg.pt, .loop = &lg.loop,
 			      .arg = &lg, .begin = begin, .look = look, .moved = moved, .end = end };
 

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,22 +38,24 @@ const char *stream_file_name(const struct stream *st, const char *suffix, char b
 
 /* --- the watch and the timer --- */
 
-static void on_bytes(void *arg, uint32_t events)
+uint32_t stream_waiting(const struct stream *st)
 {
-	(void)events;
-	drain_now(arg);
+	int n = 0;
+
+	return st->fifo >= 0 && ioctl(st->fifo, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
 }
 
-/* While a pipe is not waited for, epoll doesn't know it at all: a watch that asks for nothing would still be called at each write, and all of them share
- * one lock. That made 50 writers of lines spend a third of their time there. */
+/* What came before it was armed has sent no signal. */
 void stream_arm(struct stream *st, bool armed)
 {
-	if (!armed) {
-		loop_unwatch(st->lg->loop, st->watch);
-		st->watch = NULL;
-	} else if (!st->watch && st->fifo >= 0 && loop_watch(st->lg->loop, st->fifo, EPOLLIN, on_bytes, st, &st->watch)) {
-		stream_wake_in(st, STREAM_RETRY_NS); /* the kernel has no memory for it now */
-	}
+	if (!armed && st->armed)
+		arrival_disarm(st);
+	if (!armed || st->fifo < 0)
+		return;
+	if (!st->armed && arrival_arm(st))
+		stream_wake_in(st, STREAM_RETRY_NS); /* no memory for it now */
+	else if (stream_waiting(st))
+		stream_wake_in(st, 0);
 }
 
 /* Whole milliseconds, so that the naps of many streams end in the same turn of the loop; shorter naps are left
@@ -64,8 +66,11 @@ void stream_wake_in(struct stream *st, uint64_t ns)
 
 	if (ns >= NS_PER_MS)
 		at += NS_PER_MS - at % NS_PER_MS;
-	if (loop_timer_set(st->lg->loop, &st->timer, at))
-		stream_arm(st, true); /* no memory for the timer: be woken by the bytes instead */
+	if (loop_timer_set(st->lg->loop, &st->timer, at) == 0)
+		return;
+	if (st->fifo >= 0 && !st->armed) /* no memory for the timer: be woken by the bytes instead, those that are there too */
+		(void)arrival_arm(st);
+	arrival_look_at_all();
 }
 
 static void on_timer(void *arg)
@@ -92,7 +97,7 @@ static bool spare_descriptors(struct logger *lg)
 		struct stream *st = lg->by_slot[i];
 
 		for (int k = 0; st && k < 2; k++, st = st->err)
-			if (st->watch && st->file >= 0) {
+			if (st->armed && st->file >= 0) {
 				tidx_close(&st->tidx);
 				io_close(&st->file);
 				any = true;
@@ -121,7 +126,7 @@ int stream_need_fifo(struct stream *st)
 	fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
-	r = fstat(fd, &sb) < 0 ? -errno : S_ISFIFO(sb.st_mode) ? 0 : -EINVAL;
+	r = fstat(fd, &sb) < 0 ? -errno : S_ISFIFO(sb.st_mode) ? arrival_prepare(fd) : -EINVAL;
 	if (r) {
 		io_close(&fd);
 		return r;

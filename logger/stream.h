@@ -3,12 +3,12 @@
  * what is published of both.
  *
  * USED BY   logger/ alone.
- * OWNERSHIP struct logger owns every stream; a stream owns its two descriptors, its watch and its timer.
+ * OWNERSHIP struct logger owns every stream; a stream owns its two descriptors, its timer.
  *   No stream ever holds a byte of a log: bytes are in the pipe or in the file (logger/drain.c).
  * A STREAM  is for one incarnation of a row (log.gen), and for one of its FIFOs: where standard error is separate, the row's main stream has a second
  *   one (err); what is published is in the main one. It is in one of these conditions:
  *     waiting   no FIFO yet; the next change of the row looks again
- *     armed     the pipe was empty; epoll reports the first byte
+ *     armed     the pipe was empty; a signal tells of the first byte (logger/arrival.h)
  *     napping   the pipe is in use; the timer empties it again
  *     blocked   the file (or the FIFO) refuses; the timer tries again
  */
@@ -21,6 +21,7 @@
 
 #include "base/home.h"
 #include "base/loop.h"
+#include "logger/arrival.h"
 #include "logger/shelf.h"
 #include "logger/tidx.h"
 #include "shm/table.h"
@@ -41,6 +42,7 @@ struct logger {
 	struct catalog catalog;	   /* of the log folder, during a scan */
 	bool catalog_read;
 	struct keeper archiver, remover;
+	struct arrivals arrivals;
 	struct worker mover; /* logger/lend.h */
 	struct loan {
 		struct stream *st;
@@ -84,9 +86,9 @@ struct stream {
 	const char *name;    /* in texts; "NAME.log" or "NAME@err.log" follows it there, for the shelf */
 	uint64_t life_version;	  /* of the row's life block when it was last looked at */
 	uint64_t checked_boot_ns; /* the file's name was last compared with the open file */
-	struct loop_watch *watch; /* of fifo; NULL while it is not waited for */
 	struct loop_timer timer;  /* end of the nap, or the next try of a blocked stream */
 	uint64_t nap_ns;
+	uint64_t filled_boot_ns; /* its pipe was last found well filled */
 	uint64_t size;	       /* of the current file, as we left it */
 	uint64_t full_boot_ns; /* its pipe is full since; 0 = it is not */
 	uint32_t slot;
@@ -98,6 +100,7 @@ struct stream {
 	bool enlarged; /* its pipe is as large as it gets */
 	bool busy;     /* the last drain found the pipe full */
 	bool lent;     /* the mover has it */
+	bool armed;    /* its FIFO tells of bytes */
 	/* rotation */
 	uint64_t rotate_bytes;
 	uint64_t rotate_retry_ns; /* it failed: not before */
@@ -157,8 +160,9 @@ int stream_open(struct logger *lg, int dirfd, const char *name, int flags);
 bool stream_is_named(int fd, int dirfd, const char *name);
 
 #define STREAM_RETRY_NS NS_PER_SEC /* what failed is tried again */
-/* Ask epoll for the next byte, or stop asking. */
+/* Have the next byte drained as soon as it comes, or be left alone by what comes. */
 void stream_arm(struct stream *st, bool armed);
+uint32_t stream_waiting(const struct stream *st); /* bytes in its pipe */
 void stream_wake_in(struct stream *st, uint64_t ns);
 
 #endif

@@ -451,6 +451,8 @@ def check_descriptors(home, rows, found):
                 seen.setdefault(target, []).append(int(os.path.basename(fd)))
             for target, fds in seen.items():
                 limit = 3 if target.endswith("/logs/tend.log") else 2 if target.endswith("/logs") else len(rows) + 6 if target == "anon_inode:[pidfd]" else 1
+                if target == "anon_inode:[signalfd]" and role == "logger":
+                    limit = 2  # signals that end it, and those of pipes
                 if target == "/dev/null" or target == "anon_inode:[eventfd]" or target.startswith(("pipe:", "socket:")):
                     limit = 3
                 if len(fds) > limit:

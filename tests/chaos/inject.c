@@ -66,7 +66,7 @@ static const struct {
 	CALL(faccessat, IO | NOMEM | ACCES) CALL(faccessat2, IO | NOMEM | ACCES) CALL(newfstatat, IO | NOMEM | ACCES) CALL(fstat, IO | NOMEM)
 	CALL(statx, IO | NOMEM | ACCES) CALL(readlinkat, IO | NOMEM | ACCES) CALL(getdents64, IO | NOMEM) CALL(lseek, 0) CALL(close, 0)
 	CALL(fchmod, IO | ACCES) CALL(fchmodat, IO | NOMEM | ACCES) CALL(chdir, IO | NOMEM | ACCES) CALL(fchdir, IO | ACCES)
-	CALL(pipe2, MFILE | NFILE | NOMEM) CALL(dup, MFILE) CALL(dup3, MFILE | INTR) CALL(fcntl, MFILE | INTR | AGAIN) CALL(flock, INTR | AGAIN)
+	CALL(pipe2, MFILE | NFILE | NOMEM) CALL(dup, MFILE) CALL(dup3, MFILE | INTR) CALL(fcntl, MFILE | NOMEM | INTR | AGAIN) CALL(flock, INTR | AGAIN)
 	CALL(ioctl, IO) CALL(epoll_create1, MFILE | NFILE | NOMEM) CALL(epoll_ctl, NOMEM | NOSPC) CALL(epoll_pwait, INTR) CALL(ppoll, INTR | NOMEM)
 	CALL(timerfd_create, MFILE | NFILE | NOMEM) CALL(timerfd_settime, 0) CALL(signalfd4, MFILE | NFILE | NOMEM)
 	CALL(eventfd2, MFILE | NFILE | NOMEM) CALL(inotify_init1, MFILE | NFILE | NOMEM) CALL(inotify_add_watch, NOSPC | NOMEM | ACCES)
