@@ -177,8 +177,8 @@ static bool has_entry(const struct desired *d, const char *name)
 	return false;
 }
 
-/* The entries that are not tend's, but for names that tend has now: a key that is there twice means something else to each reader. Malloc'ed; NULL: none, or
- * no memory, which *ret tells. */
+/* The entries that are not tend's, but for names that tend has now, or that were kept twice: a key that is there twice means something else to each reader.
+ * Malloc'ed; NULL: none, or no memory, which *ret tells. */
 static char *other_entries(const struct desired *d, int *ret)
 {
 	cJSON *doc = NULL, *item;
@@ -191,7 +191,7 @@ static char *other_entries(const struct desired *d, int *ret)
 		*ret = -ENOMEM;
 	free(text);
 	cJSON_ArrayForEach(item, doc)
-		if (*ret == 0 && !has_entry(d, item->string))
+		if (*ret == 0 && !has_entry(d, item->string) && cJSON_GetObjectItemCaseSensitive(doc, item->string) == item)
 			*ret = keep_member(&kept, item);
 	cJSON_Delete(doc);
 	return kept;
