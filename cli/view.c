@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/pidref.h"
+#include "base/pipe.h"
 #include "base/procfs.h"
 #include "logread/format.h"
 
@@ -55,15 +55,13 @@ static void load_daemons(const struct instance *in, struct view *v)
 	}
 }
 
-/* A full pipe shows at the writer's end: bytes are no measure, for it is full when its pages are used. */
 static bool is_full(const struct home *h, const char *name, const char *mark)
 {
 	char fifo[PT_NAME_MAX + 16];
 
 	(void)snprintf(fifo, sizeof(fifo), "%s%s.out", name, mark);
 	int fd = h->run_fd < 0 ? -1 : io_open(h->run_fd, fifo, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	bool full = fd >= 0 && poll(&p, 1, 0) >= 0 && p.revents == 0;
+	bool full = pipe_is_full(fd);
 
 	io_close(&fd);
 	return full;

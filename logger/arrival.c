@@ -14,6 +14,7 @@
 
 #include "base/io.h"
 #include "base/loop.h"
+#include "base/pipe.h"
 #include "logger/drain.h"
 #include "logger/stream.h"
 
@@ -24,7 +25,7 @@ static bool is_left_alone(const struct stream *st)
 {
 	if (st->timer.at_boot_ns || st->lent)
 		return false;
-	return st->armed ? stream_waiting(st) > 0 : st->fifo >= 0 || st->state == PT_LOG_BLOCKED;
+	return st->armed ? pipe_bytes(st->fifo) > 0 : st->fifo >= 0 || st->state == PT_LOG_BLOCKED;
 }
 
 static void look_at_all(struct logger *lg)

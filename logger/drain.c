@@ -17,12 +17,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/daemon.h"
+#include "base/pipe.h"
 #include "base/say.h"
 #include "logger/copy.h"
 #include "logger/lend.h"
@@ -95,7 +95,7 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 	off_t size;
 	int r;
 
-	if (st->file < 0 && stream_waiting(st) == 0 && !(st->rotate_due && st->size) && !(st->copy && copy_pending(st->copy)))
+	if (st->file < 0 && pipe_bytes(st->fifo) == 0 && !(st->rotate_due && st->size) && !(st->copy && copy_pending(st->copy)))
 		return -EAGAIN; /* no file for a process that says nothing */
 	r = stream_need_file(st, &size);
 	for (bool more = true; !r && more && *moved < limit;) {
@@ -141,18 +141,10 @@ static int move_and_count(struct stream *st, uint64_t limit, uint64_t *ret_moved
 	return r;
 }
 
-/* Is there no room in the pipe, so that its writer waits? Bytes are no measure: a pipe is full when its pages are used. */
-static bool is_full(const struct stream *st)
-{
-	struct pollfd p = { .fd = st->fifo, .events = POLLOUT };
-
-	return st->fifo >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & POLLOUT);
-}
-
 static void blocked(struct stream *st, int r)
 {
-	st->pipe_fill = stream_waiting(st);
-	if (!st->full_boot_ns && is_full(st)) {
+	st->pipe_fill = pipe_bytes(st->fifo);
+	if (!st->full_boot_ns && pipe_is_full(st->fifo)) {
 		st->full_boot_ns = clock_boot_ns();
 		publish_full(st, r);
 	}
@@ -286,7 +278,7 @@ void drain_rest(struct stream *st)
 		r = move_and_count(st, st->lg->turn_bytes, &moved);
 		sum += moved;
 	}
-	st->pipe_fill = stream_waiting(st);
+	st->pipe_fill = pipe_bytes(st->fifo);
 	if (r && r != -EAGAIN && st->fifo >= 0)
 		publish_state(st, PT_LOG_BLOCKED, r);
 	else

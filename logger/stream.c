@@ -14,12 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/pipe.h"
 #include "base/say.h"
 #include "base/str.h"
 #include "logger/copy.h"
@@ -38,13 +38,6 @@ const char *stream_file_name(const struct stream *st, const char *suffix, char b
 
 /* --- the watch and the timer --- */
 
-uint32_t stream_waiting(const struct stream *st)
-{
-	int n = 0;
-
-	return st->fifo >= 0 && ioctl(st->fifo, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
-}
-
 /* What came before it was armed has sent no signal. */
 void stream_arm(struct stream *st, bool armed)
 {
@@ -54,7 +47,7 @@ void stream_arm(struct stream *st, bool armed)
 		return;
 	if (!st->armed && arrival_arm(st))
 		stream_wake_in(st, STREAM_RETRY_NS); /* no memory for it now */
-	else if (stream_waiting(st))
+	else if (pipe_bytes(st->fifo))
 		stream_wake_in(st, 0);
 }
 

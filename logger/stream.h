@@ -162,7 +162,6 @@ bool stream_is_named(int fd, int dirfd, const char *name);
 #define STREAM_RETRY_NS NS_PER_SEC /* what failed is tried again */
 /* Have the next byte drained as soon as it comes, or be left alone by what comes. */
 void stream_arm(struct stream *st, bool armed);
-uint32_t stream_waiting(const struct stream *st); /* bytes in its pipe */
 void stream_wake_in(struct stream *st, uint64_t ns);
 
 #endif
