@@ -14,8 +14,6 @@
 #include "cli/out.h"
 #include "cli/specedit.h"
 
-static const char suffix[] = ".json";
-
 bool group_is(const char *operand)
 {
 	return operand[0] == '@';
@@ -39,18 +37,6 @@ bool group_holds(const struct home *h, const char *operand, const char *name)
 	char group[NAME_MAX_BYTES];
 
 	return group_of(h, name, group) && strcmp(group, operand + 1) == 0;
-}
-
-/* NAME of NAME.json; false for what is no specification. */
-static bool name_of(const char *file, char name[static NAME_MAX_BYTES])
-{
-	size_t len = strlen(file);
-
-	if (len < sizeof(suffix) || strcmp(file + len - (sizeof(suffix) - 1), suffix) != 0 || len - (sizeof(suffix) - 1) >= NAME_MAX_BYTES)
-		return false;
-	memcpy(name, file, len - (sizeof(suffix) - 1));
-	name[len - (sizeof(suffix) - 1)] = 0;
-	return name_check(name, NULL) == 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -94,7 +80,7 @@ static int collect(DIR *dir, const struct home *h, enum wanted wanted, const cha
 	int r = 0;
 
 	while (r == 0 && (e = readdir(dir))) {
-		if (!name_of(e->d_name, name))
+		if (!spec_name_of(e->d_name, name))
 			continue;
 		if (wanted == ALL_NAMES || (wanted == MEMBERS && group_holds(h, operand, name)))
 			r = list_add(l, name);

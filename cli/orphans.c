@@ -1,8 +1,6 @@
 /* cli/orphans.c - see cli/orphans.h. */
 #include "cli/orphans.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,16 +14,11 @@
 #include "base/clock.h"
 #include "base/home.h"
 #include "base/io.h"
+#include "base/marks.h"
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/str.h"
 #include "config/redact.h"
-
-#define ENV_BYTES_MAX (4u << 20) /* the kernel's limit for arguments and environment is about 2 MB */
-
-struct marks { /* pointers into the environment that was read */
-	const char *home, *name, *instance;
-};
 
 struct instance_seen { /* each home is looked at once */
 	char *home;
@@ -41,49 +34,6 @@ struct search {
 	uint64_t now_boot_ns, tick_ns;
 	uint64_t page_bytes;
 };
-
-static bool take(const char *entry, const char *key, const char **ret)
-{
-	size_t len = strlen(key);
-
-	if (strncmp(entry, key, len) == 0)
-		*ret = entry + len;
-	return *ret != NULL;
-}
-
-/* The three marks that the spawner sets, from the environment that the process began with. */
-static char *read_marks(int proc_fd, struct marks *ret)
-{
-	size_t len = 0, cap = 64u << 10;
-	char *text = malloc(cap + 1);
-	int fd = io_open(proc_fd, "environ", O_RDONLY, 0);
-	ssize_t n = 0;
-
-	*ret = (struct marks){ NULL, NULL, NULL };
-	while (text && fd >= 0 && (n = read(fd, text + len, cap - len)) > 0) {
-		len += (size_t)n;
-		if (len == cap && cap < ENV_BYTES_MAX) {
-			char *more = realloc(text, 2 * cap + 1);
-
-			if (!more)
-				break;
-			text = more;
-			cap *= 2;
-		}
-	}
-	io_close(&fd);
-	if (!text)
-		return NULL;
-	text[len] = 0;
-	for (const char *e = text; e < text + len; e += strlen(e) + 1)
-		if (take(e, "TEND_INSTANCE=", &ret->instance) && take(e, "TEND_NAME=", &ret->name) && take(e, "TEND_HOME=", &ret->home))
-			break;
-	for (const char *e = text; e < text + len; e += strlen(e) + 1) { /* they may come in any order */
-		(void)(ret->name || take(e, "TEND_NAME=", &ret->name));
-		(void)(ret->home || take(e, "TEND_HOME=", &ret->home));
-	}
-	return text;
-}
 
 /* The table of a home, attached once. */
 static const struct instance_seen *look_at_home(struct search *s, const char *path)
@@ -183,24 +133,17 @@ static int add(struct search *s, int proc_fd, const struct procfs_stat *st, cons
 	return 0;
 }
 
-static int look_at(struct search *s, int proc, const char *pid)
+static int look_at(void *arg, int fd, pid_t pid, const struct marks *m)
 {
+	struct search *s = arg;
 	struct procfs_stat st = { 0 };
-	struct marks m;
 	const char *why = NULL;
-	char *env;
-	int r = 0, fd = io_open(proc, pid, O_RDONLY | O_DIRECTORY, 0);
 
-	if (fd < 0)
-		return 0;
-	env = read_marks(fd, &m);
-	if (env && m.instance && procfs_stat((pid_t)atoi(pid), &st) == 0 && procfs_stat_alive(&st))
-		why = reason(s, &m);
+	if (m->instance && procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st))
+		why = reason(s, m);
 	if (why && faccessat(fd, "stat", F_OK, 0) == 0) /* through the folder that was opened: still the same process */
-		r = add(s, fd, &st, &m, why);
-	free(env);
-	io_close(&fd);
-	return r;
+		return add(s, fd, &st, m, why);
+	return 0;
 }
 
 static int by_age(const void *a, const void *b)
@@ -213,18 +156,11 @@ static int by_age(const void *a, const void *b)
 int orphans_find(struct orphan **ret, size_t *ret_n, struct fault *f)
 {
 	struct search s = { .now_boot_ns = clock_boot_ns() };
-	DIR *proc = opendir("/proc");
-	struct dirent *e;
-	int r = 0;
+	int r;
 
-	if (!proc)
-		return fault_errno(f, -errno, "cannot read /proc");
 	s.tick_ns = NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 	s.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	while (r == 0 && (e = readdir(proc)) != NULL)
-		if (isdigit((unsigned char)e->d_name[0]) && atoi(e->d_name) != getpid())
-			r = look_at(&s, dirfd(proc), e->d_name);
-	closedir(proc);
+	r = marks_each(look_at, &s);
 	for (size_t i = 0; i < s.homes; i++) {
 		pt_detach(s.seen[i].pt);
 		free(s.seen[i].home);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/moment.h"
 
 #define EXACT_MAX 9e15 /* about 2^53: up to here a double holds every integer */
 
@@ -31,6 +32,7 @@ static bool is_ours(const cJSON *item)
 static void read_entry(const cJSON *item, struct desired_entry *e)
 {
 	const cJSON *type = cJSON_GetObjectItemCaseSensitive(item, "service_type");
+	const cJSON *state = cJSON_GetObjectItemCaseSensitive(item, "state");
 
 	memset(e, 0, sizeof(*e));
 	str_copy(e->name, sizeof(e->name), item->string);
@@ -38,6 +40,8 @@ static void read_entry(const cJSON *item, struct desired_entry *e)
 	e->order = (uint32_t)number_of(item, "order", UINT32_MAX);
 	e->pid = (pid_t)number_of(item, "pid", INT32_MAX);
 	e->start_ticks = (uint64_t)number_of(item, "start_ticks", EXACT_MAX);
+	if (cJSON_IsString(state) && state->valuestring[strspn(state->valuestring, "abcdefghijklmnopqrstuvwxyz")] == 0)
+		str_copy(e->state, sizeof(e->state), state->valuestring);
 	e->service = cJSON_IsString(type) && strcmp(type->valuestring, "agent") == 0 ? 0 : 1;
 }
 
@@ -90,6 +94,8 @@ static int read_doc(const cJSON *doc, struct desired *d)
 			r = read_processes(item, d);
 		else if (strcmp(item->string, "boot_id") == 0 && cJSON_IsString(item))
 			str_copy(d->boot_id, sizeof(d->boot_id), item->valuestring);
+		else if (strcmp(item->string, "last_updated") == 0 && cJSON_IsString(item))
+			(void)moment_rfc3339(item->valuestring, &d->as_of_real_ns);
 		else if (strcmp(item->string, "last_updated") != 0 && strcmp(item->string, "version") != 0)
 			r = keep_member(&d->foreign_keys, item);
 		if (r < 0)
@@ -135,7 +141,7 @@ void desired_done(struct desired *d)
 	memset(d, 0, sizeof(*d));
 }
 
-/* names are checked, so nothing here needs escaping */
+/* Names are checked and states are small letters, so nothing here needs escaping. */
 static void print_entry(FILE *out, const struct desired_entry *e)
 {
 	static const char *const types[] = { "agent", "service", "registry" };
@@ -143,6 +149,8 @@ static void print_entry(FILE *out, const struct desired_entry *e)
 
 	fprintf(out, "\"%s\": {\"name\": \"%s\", \"desired\": \"%s\", \"service_type\": \"%s\", \"order\": %u", e->name, e->name,
 		e->up ? "up" : "down", types[e->service % 3], e->order);
+	if (e->state[0])
+		fprintf(out, ", \"state\": \"%s\"", e->state);
 	if (e->pid)
 		fprintf(out, ", \"pid\": %d, \"start_ticks\": %llu, \"started_at\": \"%s\"", (int)e->pid,
 			(unsigned long long)e->start_ticks, clock_rfc3339(e->started_real_ns, when));
@@ -213,7 +221,7 @@ int desired_save(int home_fd, const struct desired *d)
 		return r < 0 ? r : -errno;
 	}
 	fprintf(out, "{\n  \"version\": 1,\n  \"boot_id\": \"%s\",\n  \"last_updated\": \"%s\",\n  \"processes\": {", d->boot_id,
-		clock_rfc3339(clock_real_ns(), when));
+		clock_rfc3339(d->as_of_real_ns ? d->as_of_real_ns : clock_real_ns(), when));
 	for (size_t i = 0; i < d->n; i++) {
 		fprintf(out, "%s\n    ", separator);
 		print_entry(out, &d->entry[i]);

@@ -19,6 +19,8 @@
 #define DESIRED_FILE "processes.json"
 #define DESIRED_BYTES_MAX (64u * 1024 * 1024) /* about 65,536 entries of 300 bytes, three times */
 
+#define DESIRED_STATE_MAX 16u
+
 struct desired_entry {
 	char name[NAME_MAX_BYTES];
 	bool up;
@@ -27,10 +29,12 @@ struct desired_entry {
 	uint64_t start_ticks;
 	uint64_t started_real_ns; /* not read back */
 	uint8_t service;
+	char state[DESIRED_STATE_MAX]; /* a word for what it was doing; "" = not told */
 };
 
 struct desired {
 	char boot_id[40];	 /* pid and start_ticks mean something in this boot only */
+	uint64_t as_of_real_ns;	 /* what is newer than this is not in it; 0 = not told */
 	struct desired_entry *entry;
 	size_t n;
 	char *foreign_entries;	 /* text of the members of "processes" that are not tend's: "\"a\":{...},\"b\":{...}", or NULL */

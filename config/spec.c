@@ -360,3 +360,15 @@ void spec_file_name(const char *name, char buf[static NAME_MAX_BYTES + 8])
 {
 	snprintf(buf, NAME_MAX_BYTES + 8, "%s.json", name);
 }
+
+bool spec_name_of(const char *file, char name[static NAME_MAX_BYTES])
+{
+	static const char suffix[] = ".json";
+	size_t len = strlen(file);
+
+	if (len < sizeof(suffix) || strcmp(file + len - (sizeof(suffix) - 1), suffix) != 0 || len - (sizeof(suffix) - 1) >= NAME_MAX_BYTES)
+		return false;
+	memcpy(name, file, len - (sizeof(suffix) - 1));
+	name[len - (sizeof(suffix) - 1)] = 0;
+	return name_check(name, NULL) == 0;
+}

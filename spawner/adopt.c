@@ -1,13 +1,10 @@
 /*
  * spawner/adopt.c - what a new spawner finds: rows of an earlier one, processes that ran on, exits that nobody acted on yet. Each row is brought to
  * a state that holds, by the same machine that everything else goes through.
- *
- * Where the segment is new as well (a reboot, or a segment that was lost while no daemon lived) processes.json says which processes are known,
- * and which of them may still run.
+ * Where the segment is new as well (a reboot, or a segment that was lost while no daemon lived) see rebuild.c.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,12 +12,9 @@
 #include "base/clock.h"
 #include "base/procfs.h"
 #include "base/say.h"
-#include "config/desired.h"
-#include "config/spec.h"
 #include "shm/lock.h"
 #include "spawner/handover.h"
 #include "spawner/proc.h"
-#include "spawner/rows.h"
 #include "spawner/stop.h"
 
 #define SEGMENT_RETRY_NS (50 * NS_PER_MS)
@@ -28,7 +22,7 @@
 static const struct cause adopted = { .reason = PT_REASON_ADOPTED };
 
 /* Take up a process that ran when we came, or has ended since. */
-static void adopt_process(struct proc *p)
+void adopt_process(struct proc *p)
 {
 	pid_t pid = p->life.pid;
 
@@ -124,88 +118,17 @@ static int load_row(struct spawner *sp, uint32_t slot)
 	return 1;
 }
 
-/* It ran when processes.json was last written. If it ended since, nobody saw how; the policy says what is next. */
-static void adopt_known(struct proc *p, const struct desired_entry *e)
-{
-	struct pt_life *l = &p->life;
-
-	l->want = e->up;
-	l->life = 1;
-	l->state = PT_STATE_STARTING;
-	l->pid = e->pid;
-	l->start_ticks = e->start_ticks;
-	l->start_boot_ns = e->start_ticks * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-	l->start_real_ns = clock_real_ns() - (clock_boot_ns() - l->start_boot_ns);
-	*pt_pid_cell(p->sp->pt, p->slot) = e->pid;
-	proc_event(p, EV_LAUNCHED, &adopted);
-	adopt_process(p);
-}
-
-/* A process that processes.json knows and the table does not: the table is new, or a spawner died while it filled it or while it removed a process. */
-static void add_known(struct spawner *sp, const struct desired_entry *e, bool same_boot, bool table_is_new)
-{
-	char file[NAME_MAX_BYTES + 8];
-	struct fault f = { "" };
-	struct pt_ident ident;
-	struct proc *p = NULL;
-	int r;
-
-	if (proc_find(sp, e->name))
-		return;
-	spec_file_name(e->name, file);
-	if (!table_is_new && faccessat(sp->start.home.specs_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-		return; /* removed, row and spec already */
-	r = row_load_ident(sp, file, e->name, &ident, &f);
-	if (r == 0)
-		r = row_add(sp, &ident, &p);
-	if (r < 0 || !p) {
-		say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", e->name, f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
-		(void)desired_keep(&sp->foreign_entries, e);
-		return;
-	}
-	p->life.desired = e->up;
-	if (same_boot && e->pid > 0)
-		adopt_known(p, e);
-	else
-		proc_publish(p);
-	if (e->up && sp->resurrect && p->life.state != PT_STATE_RUNNING) {
-		struct cause why = { .reason = PT_REASON_RESURRECT };
-
-		proc_event(p, EV_START, &why);
-	}
-}
-
-static int by_order(const void *a, const void *b)
-{
-	const struct desired_entry *x = a, *y = b;
-
-	return (x->order > y->order) - (x->order < y->order);
-}
-
-static void add_all_known(struct spawner *sp, bool table_is_new)
-{
-	struct desired d = { 0 };
-
-	if (desired_load(sp->start.home.fd, &d, NULL) < 0)
-		return;
-	if (d.n)
-		qsort(d.entry, d.n, sizeof(*d.entry), by_order);
-	for (size_t i = 0; i < d.n; i++)
-		add_known(sp, &d.entry[i], strcmp(d.boot_id, sp->boot_id) == 0, table_is_new);
-	desired_done(&d);
-}
-
 int adopt_all(struct spawner *sp)
 {
 	uint32_t high = pt_high(sp->pt);
 	unsigned n = 0;
 	bool whole;
+	int r;
 
 	/* What the last spawner published and did not live to announce: rows that are new, and rows that are gone. */
 	sp->changed = sp->pids_changed = true;
 	for (uint32_t i = 0; i < high; i++) {
-		int r = load_row(sp, i);
-
+		r = load_row(sp, i);
 		if (r < 0)
 			return r;
 		n += r > 0;
@@ -217,7 +140,9 @@ int adopt_all(struct spawner *sp)
 	for (uint32_t i = 0; i < high; i++)
 		if (sp->slot[i])
 			resume(sp->slot[i]);
-	add_all_known(sp, n == 0 && !whole);
+	r = rebuild(sp, n == 0 && !whole, &n);
+	if (r < 0)
+		return r;
 	handover_forget(sp);
 	if (n > 0) {
 		say(SAY_INFO, "took over %u process%s", n, n == 1 ? "" : "es");

@@ -87,6 +87,8 @@ static void withdraw(struct proc *p)
 	const struct pt_command *c = p->added;
 	struct cause why = { .reason = PT_REASON_LAUNCH, .by_pid = c->by_pid, .by_uid = c->by_uid };
 
+	if (c->req.spec[0])
+		wishes_note(p->sp, p->ident->name, WISH_GONE);
 	if (row_withdraw(p, &why) == 0 && c->req.spec[0])
 		row_unlink_spec(p->sp, p->ident->name);
 }

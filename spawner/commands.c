@@ -71,6 +71,17 @@ static int start_ident(struct spawner *sp, const struct pt_command *c, struct pt
 	return r;
 }
 
+/* What processes.json does not know by then is up if its specification is there. */
+static void want_up(struct proc *p)
+{
+	if (p->added)
+		wishes_note_new(p->sp, p->ident->name);
+	else if (!p->life.desired)
+		wishes_note(p->sp, p->ident->name, WISH_UP);
+	p->life.desired = 1;
+	save_now(p->sp);
+}
+
 /* A start of what is up already. */
 static void start_again(struct proc *p, const struct pt_command *c, const struct pt_ident *ident)
 {
@@ -90,8 +101,7 @@ static void start_again(struct proc *p, const struct pt_command *c, const struct
 		return;
 	}
 	pt_command_accept(p->sp->pt, c->ticket);
-	p->life.desired = 1;
-	save_now(p->sp);
+	want_up(p);
 	proc_event(p, EV_START, &why);
 }
 
@@ -117,7 +127,7 @@ static void launch_first(struct proc *p, const struct pt_command *c)
 	struct spawner *sp = p->sp;
 	struct cause why = cause_of(c);
 
-	p->life.desired = 1;
+	want_up(p);
 	p->spec_dirty = true;
 	if (answer_later(p, c) < 0) {
 		refuse(sp, c, -ENOMEM, "out of memory");
@@ -213,6 +223,7 @@ static void stop(struct spawner *sp, const struct pt_command *c)
 	}
 	if (!(c->req.flags & PT_FLAG_KEEP_WANT) && p->life.desired) {
 		p->life.desired = 0;
+		wishes_note(sp, p->ident->name, WISH_DOWN);
 		save_now(sp);
 	}
 	if (!proc_is_up(p)) {
@@ -259,8 +270,7 @@ static void restart(struct spawner *sp, const struct pt_command *c)
 	pt_command_accept(sp->pt, c->ticket);
 	if (!c->progress)
 		pt_command_note(sp->pt, c->ticket, (uint64_t)p->life.life + 1);
-	p->life.desired = 1;
-	save_now(sp);
+	want_up(p);
 	if (c->running && p->life.state == PT_STATE_STOPPING)
 		return; /* on its way: life.again is set */
 	set_stop_timeout(p, c, &why);
@@ -331,6 +341,7 @@ static int forget(struct spawner *sp, const struct pt_command *c)
 	}
 	pt_command_accept(sp->pt, c->ticket);
 	/* The spec first: a new spawner that finds it, and no row, takes the process for one that a lost table held. */
+	wishes_note(sp, c->req.name, WISH_GONE);
 	row_unlink_spec(sp, c->req.name);
 	r = row_drop(p, &why);
 	if (r == -EBUSY)

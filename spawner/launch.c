@@ -21,6 +21,8 @@
 #define STDIN_PIPE_BYTES 4096 /* users other than root share a budget of pipe pages */
 #define OWN_ENV 3
 
+static const char *const suffixes[] = { ".in", ".out", "@err.out" }; /* of its FIFOs in run/ */
+
 static void fifo_name(const struct proc *p, const char *suffix, char buf[static 80])
 {
 	snprintf(buf, 80, "%s%s", p->ident->name, suffix);
@@ -28,7 +30,6 @@ static void fifo_name(const struct proc *p, const char *suffix, char buf[static 
 
 int launch_make_fifos(struct proc *p, struct fault *f)
 {
-	static const char *const suffixes[] = { ".in", ".out", "@err.out" };
 	int run_fd = p->sp->start.home.run_fd;
 	struct stat st;
 	char name[80] = "";
@@ -44,16 +45,14 @@ int launch_make_fifos(struct proc *p, struct fault *f)
 	return 0;
 }
 
-void launch_remove_fifos(struct proc *p)
+void launch_remove_fifos(struct spawner *sp, const char *of)
 {
 	char name[80];
 
-	fifo_name(p, ".in", name);
-	(void)io_remove(p->sp->start.home.run_fd, name, 0);
-	fifo_name(p, ".out", name);
-	(void)io_remove(p->sp->start.home.run_fd, name, 0);
-	fifo_name(p, "@err.out", name);
-	(void)io_remove(p->sp->start.home.run_fd, name, 0);
+	for (unsigned i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		snprintf(name, sizeof(name), "%s%s", of, suffixes[i]);
+		(void)io_remove(sp->start.home.run_fd, name, 0);
+	}
 }
 
 /* Both ends of one output FIFO. The keeper is opened first: a writer's open waits for a reader. */

@@ -319,7 +319,7 @@ static int begin(struct spawner *sp, struct fault *f)
 
 int main(int argc, char **argv)
 {
-	static struct spawner sp = { .bell = -1, .signals = -1, .children_fd = -1, .guardian_bell = -1, .monitor_bell = -1, .logger_bell = -1,
+	static struct spawner sp = { .bell = -1, .signals = -1, .children_fd = -1, .guardian_bell = -1, .monitor_bell = -1, .logger_bell = -1, .wishes = { .fd = -1 },
 				     .guardian = PIDREF_NONE };
 	struct fault f = { "" };
 	int ready_fd = -1;

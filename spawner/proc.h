@@ -13,6 +13,7 @@
 #include "shm/ring.h"
 #include "spawner/cgroup.h"
 #include "spawner/machine.h"
+#include "spawner/wishes.h"
 
 struct spawner;
 
@@ -79,6 +80,7 @@ struct spawner {
 	pid_t saver;
 	bool save_wanted, save_failed;
 	char *foreign_entries, *foreign_keys;
+	struct wishes wishes;
 	char boot_id[40];
 };
 
@@ -114,7 +116,7 @@ void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc 
 int launch(struct proc *p, struct fault *f);
 /* Make and remove the FIFOs of a row. */
 int launch_make_fifos(struct proc *p, struct fault *f);
-void launch_remove_fifos(struct proc *p);
+void launch_remove_fifos(struct spawner *sp, const char *name);
 
 /* exits.c: how processes end. */
 void exits_reap(struct spawner *sp);
@@ -127,11 +129,16 @@ void exits_tree_gone(struct proc *p); /* the tree is empty: judge */
 /* adopt.c: what a new spawner finds. */
 int adopt_all(struct spawner *sp);
 void adopt_segment(struct spawner *sp); /* the segment was made again */
+void adopt_process(struct proc *p);	/* it ran when we came, or has ended since */
+
+/* rebuild.c: what the table lacks. Adds to *n how many rows that were. -errno: what runs already can't be told now, nothing was done. */
+int rebuild(struct spawner *sp, bool table_is_new, unsigned *n);
 
 /* commands.c */
 void commands_scan(struct spawner *sp);
 
 /* save.c: processes.json, in a forked child. */
+#define STATE_RESTARTING "restarting" /* of a process that is stopped in order to be started again; else the label of its state */
 void save_now(struct spawner *sp);  /* what is desired changed */
 void save_soon(struct spawner *sp); /* only a pid changed: within a second */
 void save_load(struct spawner *sp);

@@ -139,7 +139,7 @@ int row_withdraw(struct proc *p, const struct cause *why)
 	int r;
 
 	/* First what only the row tells of: a new spawner must find it. If the row has to wait for the lock and is started again, all this is made anew. */
-	launch_remove_fifos(p);
+	launch_remove_fifos(sp, p->ident->name);
 	cgroup_remove(&sp->cgroup, p->ident->name);
 	r = lock(sp);
 	if (r < 0)

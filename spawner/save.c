@@ -26,6 +26,8 @@ static void fill_entry(const struct proc *p, struct desired_entry *e)
 {
 	memcpy(e->name, p->ident->name, sizeof(e->name));
 	e->up = p->life.desired;
+	(void)str_copy(e->state, sizeof(e->state),
+		       p->life.state == PT_STATE_STOPPING && p->life.again ? STATE_RESTARTING : pt_state_label(p->life.state));
 	e->order = p->ident->order;
 	e->service = p->ident->service;
 	e->pid = p->life.pid;
@@ -48,7 +50,7 @@ static void sync_spec(const struct spawner *sp, const struct proc *p)
 /* In the child. */
 static int write_all(struct spawner *sp)
 {
-	struct desired d = { .foreign_entries = sp->foreign_entries, .foreign_keys = sp->foreign_keys };
+	struct desired d = { .as_of_real_ns = clock_real_ns(), .foreign_entries = sp->foreign_entries, .foreign_keys = sp->foreign_keys };
 	unsigned specs = 0;
 
 	memcpy(d.boot_id, sp->boot_id, sizeof(d.boot_id));
@@ -92,6 +94,7 @@ static void begin(struct spawner *sp)
 		return;
 	}
 	sp->saver = pid;
+	wishes_saving(sp);
 	sp->children++;
 	for (uint32_t i = 0; i < sp->capacity; i++)
 		if (sp->slot[i])
@@ -136,6 +139,7 @@ bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
 	if (sp->save_failed)
 		say(SAY_INFO, "%s/%s can be written again", sp->start.home.path, DESIRED_FILE);
 	sp->save_failed = false;
+	wishes_saved(sp);
 	if (sp->save_wanted)
 		save_now(sp);
 	else if (sp->shutting)

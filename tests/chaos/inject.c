@@ -1,12 +1,13 @@
 /*
  * tests/chaos/inject.c - runs a command and everything of tend that comes of it under ptrace, and lets one system call of one role go wrong.
  *
- *   inject --role ROLE --at N (--kill | --error ERRNO-NAME | --count) [--call NAME] [--report FILE] -- COMMAND [ARGUMENT...]
+ *   inject --role ROLE --at N (--kill | --error ERRNO-NAME | --count) [--call NAME] [--after FILE] [--lose FILE] [--report FILE] -- COMMAND [ARGUMENT...]
  *
  * ROLE: tend, tend-guardian, tend-spawner, tend-monitor, tend-logger (all threads and all incarnations, counted together), or one of these with
  * "-child" behind it: what it has forked, until that executes another program. Counted are the system calls that the role begins: with --kill all of
  * them, with --error those that can fail with this errno; with --call only those of this name. At number N the whole process gets SIGKILL before the call is carried out, or the call is not
- * carried out and fails. Then everything is let go, and the rest runs untraced. Programs that are none of tend's are let go when they are executed.
+ * carried out and fails. With --after counting begins once FILE is there. With --lose the four daemons of what is traced are killed with it, what the
+ * spawner has forked as well (unless that is the ROLE), and FILE, their table, is removed. Then everything is let go, and the rest runs untraced. Programs that are none of tend's are let go when they are executed.
  *
  * Once it is over one line is appended to FILE: "done CALL PID UP", where UP is 1 if the process had waited for events before, so that its start was
  * over; or "none COUNT" if the role made no more than COUNT such calls until all ended (with --at 0 followed by "call NAME COUNT" for each name). Exit status: that of COMMAND, 128 + N for signal N; 99 if this
@@ -99,7 +100,7 @@ struct task {
 static long by_call[COUNT_OF(calls)]; /* of those counted, so many of each name */
 static struct task tasks[TASKS_MAX];
 static size_t n_tasks;
-static const char *wanted_role, *wanted_call, *report_path;
+static const char *wanted_role, *wanted_call, *report_path, *lost_path, *after_path;
 static long at, counted, n_traced;
 static int error_number, error_bit;
 static bool killing, over;
@@ -264,6 +265,19 @@ static bool waits_for_events(uint64_t nr)
 	return nr == SYS_epoll_pwait;
 }
 
+/* All daemons at once, none of which sees another's end; then the table. */
+static void lose_all(void)
+{
+	static const char *const daemons[] = { "tend-guardian", "tend-spawner", "tend-monitor", "tend-logger", "tend-spawner-child" };
+	bool child = strcmp(wanted_role, "tend-spawner-child") == 0;
+
+	for (size_t d = 0; d < COUNT_OF(daemons) - child; d++)
+		for (size_t i = 0; i < n_tasks; i++)
+			if (strcmp(tasks[i].role, daemons[d]) == 0)
+				kill(tasks[i].tgid, SIGKILL);
+	unlink(lost_path);
+}
+
 /* One begins or ends. */
 static void on_call(struct task *t)
 {
@@ -283,6 +297,8 @@ static void on_call(struct task *t)
 		return;
 	if (waits_for_events(info.entry.nr) && find(t->tgid))
 		find(t->tgid)->up = true;
+	if (after_path && access(after_path, F_OK) < 0)
+		return;
 	if (error_bit && !can_fail(t->tid, info.entry.nr, info.entry.args))
 		return;
 	call = index_of_call(info.entry.nr);
@@ -295,6 +311,8 @@ static void on_call(struct task *t)
 	note(t, info.entry.nr);
 	if (killing) {
 		kill(t->tgid, SIGKILL);
+		if (lost_path)
+			lose_all();
 		over = true;
 	} else if (error_bit) {
 		failing = t->tid;
@@ -394,7 +412,8 @@ static char **parse(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "role", required_argument, NULL, 'r' },  { "at", required_argument, NULL, 'n' },     { "kill", no_argument, NULL, 'k' },
 		{ "error", required_argument, NULL, 'e' }, { "report", required_argument, NULL, 'f' }, { "count", no_argument, NULL, 'c' },
-		{ "call", required_argument, NULL, 'w' },  { NULL, 0, NULL, 0 },
+		{ "call", required_argument, NULL, 'w' },  { "lose", required_argument, NULL, 'l' },   { "after", required_argument, NULL, 'a' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -405,6 +424,8 @@ static char **parse(int argc, char **argv)
 		case 'k': killing = true; break;
 		case 'c': break;
 		case 'w': wanted_call = optarg; break;
+		case 'l': lost_path = optarg; break;
+		case 'a': after_path = optarg; break;
 		case 'f': report_path = optarg; break;
 		case 'e':
 			for (size_t i = 0; i < COUNT_OF(errors); i++)

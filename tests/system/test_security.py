@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -10,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from crashkit import one_line_error, settled, sleepers, start, works
+from crashkit import kill_all, one_line_error, saved, settled, sleepers, start, works
 from fake_registry import FakeRegistry, entry
-from harness import ROLES, TEND_BIN, TOP, fnv1a64, helper, wait_until
+from harness import ROLES, TEND_BIN, TOP, fnv1a64, helper, identity, wait_gone, wait_until
 
 OTHER_UID, OWN_UID = 65534, 65533
 
@@ -422,3 +423,25 @@ def test_every_row_of_the_threat_table_names_a_test_that_exists():
         for file, test in names:
             source = (here / f"{file}.py").read_text() if test else (here / "test_security.py").read_text()
             assert f"def {test or file}(" in source, f"{file} {test}"
+
+
+@as_root
+def test_another_user_can_not_imitate_a_process(open_tend):
+    """Where the table is lost, processes are known again by their marks. One of another user that bears the same ones is not taken over."""
+    pid = start(open_tend, "c", helper("sleeper"))
+    saved(open_tend, {"c": identity(pid)})
+    marks = {"TEND_HOME": str(open_tend.home), "TEND_NAME": "c", "TEND_INSTANCE": f"{fnv1a64(os.fsencode(open_tend.home)):016x}"}
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"], user=OTHER_UID, group=OTHER_UID, extra_groups=[], env=marks,
+                          start_new_session=True) as impostor:  # fmt: skip
+        try:
+            wait_until(lambda: b"TEND_NAME=c" in Path(f"/proc/{impostor.pid}/environ").read_bytes(), what="it bears the marks")
+            kill_all(open_tend)
+            open_tend.segment.unlink()
+            os.kill(pid, signal.SIGKILL)
+            wait_gone(pid)
+            start(open_tend, "other", helper("sleeper"))
+            assert open_tend.wait_pid("c", not_pid=pid) != impostor.pid
+            assert impostor.poll() is None
+        finally:
+            impostor.kill()
+    open_tend.stop_all()

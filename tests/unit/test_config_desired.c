@@ -59,10 +59,10 @@ END_TEST
 START_TEST(round_trip)
 {
 	struct desired_entry entries[] = {
-		{ .name = "web", .up = true, .order = 3, .pid = 4194304, .start_ticks = 123456789012ull, .service = 0 },
+		{ .name = "web", .up = true, .order = 3, .pid = 4194304, .start_ticks = 123456789012ull, .service = 0, .state = "restarting" },
 		{ .name = "a.b-c_1", .up = false, .order = 4000000000u, .service = 1 },
 	};
-	struct desired d = { .boot_id = "cb90862b-c0e4-417a-a60d-268d7db919d5", .entry = entries, .n = 2 }, back;
+	struct desired d = { .boot_id = "cb90862b-c0e4-417a-a60d-268d7db919d5", .as_of_real_ns = 1795500000123000000ull, .entry = entries, .n = 2 }, back;
 	const struct desired_entry *e;
 	struct stat st;
 
@@ -71,6 +71,7 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	ck_assert_int_eq(desired_load(folder_fd, &back, NULL), 0);
 	ck_assert_str_eq(back.boot_id, d.boot_id);
+	ck_assert_uint_eq(back.as_of_real_ns, d.as_of_real_ns);
 	ck_assert_uint_eq(back.n, 2);
 	e = entry(&back, "web");
 	ck_assert_ptr_nonnull(e);
@@ -79,14 +80,33 @@ START_TEST(round_trip)
 	ck_assert_int_eq(e->pid, 4194304);
 	ck_assert_uint_eq(e->start_ticks, 123456789012ull);
 	ck_assert_uint_eq(e->service, 0);
+	ck_assert_str_eq(e->state, "restarting");
 	e = entry(&back, "a.b-c_1");
 	ck_assert_ptr_nonnull(e);
 	ck_assert(!e->up);
 	ck_assert_uint_eq(e->order, 4000000000u);
 	ck_assert_int_eq(e->pid, 0);
 	ck_assert_uint_eq(e->service, 1);
+	ck_assert_str_eq(e->state, "");
 	desired_done(&back);
 	desired_done(&back);
+}
+END_TEST
+
+/* It is written back as it was read (desired_keep()), so it must not hold what would end its string. */
+START_TEST(states_are_words)
+{
+	struct desired d;
+
+	write_text("{\"processes\": {\"a\": {\"desired\": \"up\", \"state\": \"x\\\"y\"}, \"b\": {\"desired\": \"up\", \"state\": 7},"
+		   "\"c\": {\"desired\": \"up\", \"state\": \"somethingverylongindeed\"}}, \"last_updated\": \"yesterday\"}");
+	ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0);
+	ck_assert_uint_eq(d.n, 3);
+	ck_assert_str_eq(entry(&d, "a")->state, "");
+	ck_assert_str_eq(entry(&d, "b")->state, "");
+	ck_assert_str_eq(entry(&d, "c")->state, "somethingverylo");
+	ck_assert_uint_eq(d.as_of_real_ns, 0);
+	desired_done(&d);
 }
 END_TEST
 
@@ -211,6 +231,7 @@ int main(void)
 	tcase_add_checked_fixture(t, make_folder, remove_folder);
 	tcase_add_test(t, no_file_is_nothing);
 	tcase_add_test(t, round_trip);
+	tcase_add_test(t, states_are_words);
 	tcase_add_test(t, foreign_parts_are_kept);
 	tcase_add_test(t, foreign_parts_alone);
 	tcase_add_test(t, names_are_checked);

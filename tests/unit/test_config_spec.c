@@ -378,6 +378,15 @@ START_TEST(file_name)
 
 	spec_file_name("a.b", buf);
 	ck_assert_str_eq(buf, "a.b.json");
+	ck_assert(spec_name_of("a.b.json", buf));
+	ck_assert_str_eq(buf, "a.b");
+	ck_assert(spec_name_of("a.json.json", buf));
+	ck_assert_str_eq(buf, "a.json");
+	ck_assert(!spec_name_of(".json", buf));
+	ck_assert(!spec_name_of(".new-1-2.json", buf)); /* one that is being handed over */
+	ck_assert(!spec_name_of("a.jso", buf));
+	ck_assert(!spec_name_of("a b.json", buf));
+	ck_assert(!spec_name_of("0123456789012345678901234567890123456789012345678901234567890123.json", buf)); /* 64 characters: one too many */
 }
 END_TEST
 

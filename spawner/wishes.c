@@ -1,0 +1,81 @@
+/* spawner/wishes.c - see spawner/wishes.h. */
+#define _GNU_SOURCE 1
+#include "spawner/wishes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "spawner/proc.h"
+
+#define WISHES_FILE "wishes"
+#define WISHES_MAX  (16u << 20) /* lines of 70 bytes at most: far more than there are processes */
+
+static const char *const words[WISH_MAX] = { [WISH_UP] = "up", [WISH_DOWN] = "down", [WISH_GONE] = "gone" };
+
+void wishes_note(struct spawner *sp, const char *name, enum wish wish)
+{
+	struct wishes *w = &sp->wishes;
+	char line[NAME_MAX_BYTES + 16];
+	int n = snprintf(line, sizeof(line), "%s %s\n", words[wish], name);
+
+	w->noted++;
+	if (w->fd < 0)
+		w->fd = io_open(sp->start.home.run_fd, WISHES_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (w->fd < 0)
+		return;
+	w->none = false;
+	(void)io_write_all(w->fd, line, (size_t)n);
+}
+
+void wishes_note_new(struct spawner *sp, const char *name)
+{
+	if (!sp->wishes.none)
+		wishes_note(sp, name, WISH_UP);
+}
+
+static void take_line(char *line, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
+{
+	char *rest, *word = strtok_r(line, " ", &rest), *name = word ? strtok_r(NULL, " ", &rest) : NULL;
+
+	if (!name || name_check(name, NULL) < 0)
+		return;
+	for (enum wish w = WISH_UP; w < WISH_MAX; w++)
+		if (strcmp(words[w], word) == 0)
+			take(arg, name, w);
+}
+
+void wishes_read(struct spawner *sp, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
+{
+	char *text = NULL, *line, *end;
+	int r = io_read_file(sp->start.home.run_fd, WISHES_FILE, WISHES_MAX, &text, NULL);
+
+	sp->wishes.none = r == -ENOENT;
+	if (r < 0)
+		return;
+	for (line = text; (end = strchr(line, '\n')); line = end + 1) { /* a line without its end was not written whole: it was never answered */
+		*end = 0;
+		take_line(line, take, arg);
+	}
+	free(text);
+}
+
+void wishes_saving(struct spawner *sp)
+{
+	sp->wishes.saving = sp->wishes.noted;
+}
+
+void wishes_saved(struct spawner *sp)
+{
+	struct wishes *w = &sp->wishes;
+	int r;
+
+	if (w->none || w->noted != w->saving) /* what is noted twice does no harm */
+		return;
+	io_close(&w->fd);
+	r = io_remove(sp->start.home.run_fd, WISHES_FILE, 0);
+	w->none = r == 0 || r == -ENOENT;
+}
