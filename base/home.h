@@ -33,6 +33,11 @@ struct home {
 #define HOME_UPGRADE_FILE  "upgrade"
 #define HOME_HANDOVER_FILE "handover"
 
+/* A process's own read ends of its output FIFOs, the last resort that keeps a reader in existence. High, so that programs which number their descriptors from
+ * 3 on don't meet them; below the smallest usual limit of 256. The second is that of standard error's own FIFO. */
+#define HOME_KEEPER_FD	   200
+#define HOME_KEEPER_ERR_FD 201
+
 enum home_open { HOME_READ, HOME_CREATE };
 
 /* Open the home. path NULL = $TEND_HOME or the default. HOME_READ: -ENOENT if there is none, and missing subfolders are left at -1.

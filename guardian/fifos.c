@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -25,7 +26,8 @@ int fifos_begin(struct guardian *g)
 	g->held_err_fd = malloc(sizeof(*g->held_err_fd) * info.capacity);
 	g->held_gen = calloc(info.capacity, sizeof(*g->held_gen));
 	g->held_version = calloc(info.capacity, sizeof(*g->held_version));
-	if (!g->held_fd || !g->held_err_fd || !g->held_gen || !g->held_version)
+	g->held_life = calloc(info.capacity, sizeof(*g->held_life));
+	if (!g->held_fd || !g->held_err_fd || !g->held_gen || !g->held_version || !g->held_life)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < info.capacity; i++)
 		g->held_fd[i] = g->held_err_fd[i] = -1;
@@ -54,8 +56,26 @@ static int open_fifo(struct guardian *g, const char *of, const char *suffix)
 	return fd;
 }
 
-/* Standard error may get a FIFO of its own later: a row at rest can be given another specification. */
-static void hold_error(struct guardian *g, uint32_t slot, uint32_t gen)
+/* A new run writes to what has the name now, which is another FIFO where somebody has removed ours. */
+static void hold_again(struct guardian *g, const char *of, const char *suffix, int *held)
+{
+	struct stat open, named;
+	char name[80];
+	int fd;
+
+	snprintf(name, sizeof(name), "%s%s", of, suffix);
+	if (*held >= 0 && fstat(*held, &open) == 0 && fstatat(g->start.home.run_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    open.st_ino == named.st_ino && open.st_dev == named.st_dev)
+		return;
+	fd = open_fifo(g, of, suffix);
+	if (fd < 0)
+		return;
+	io_close(held);
+	*held = fd;
+}
+
+/* The row has changed since we opened its FIFOs: there may be others now, and standard error may have got one of its own with another specification. */
+static void look_again(struct guardian *g, uint32_t slot, uint32_t gen)
 {
 	uint64_t version = pt_life_version(g->pt, slot);
 	struct pt_row row;
@@ -63,11 +83,11 @@ static void hold_error(struct guardian *g, uint32_t slot, uint32_t gen)
 	if (g->held_version[slot] == version || pt_read_blocks(g->pt, slot, 0, &row) < 0 || row.gen != gen)
 		return;
 	g->held_version[slot] = version;
-	if (row.ident.separate_stderr && g->held_err_fd[slot] < 0) {
-		int fd = open_fifo(g, row.ident.name, "@err.out");
-
-		g->held_err_fd[slot] = fd < 0 ? -1 : fd;
-	}
+	if (row.life.life != g->held_life[slot])
+		hold_again(g, row.ident.name, ".out", &g->held_fd[slot]);
+	if (row.ident.separate_stderr && (row.life.life != g->held_life[slot] || g->held_err_fd[slot] < 0))
+		hold_again(g, row.ident.name, "@err.out", &g->held_err_fd[slot]);
+	g->held_life[slot] = row.life.life;
 }
 
 /* Open the FIFOs of a row. false: not there yet; the spawner rings again once it has made them. */
@@ -90,6 +110,7 @@ static bool hold(struct guardian *g, uint32_t slot, uint32_t gen)
 	g->held_fd[slot] = fd;
 	g->held_err_fd[slot] = err;
 	g->held_gen[slot] = gen;
+	g->held_life[slot] = row.life.life;
 	publish(g, &row);
 	return true;
 }
@@ -104,7 +125,7 @@ void fifos_hold(struct guardian *g)
 
 		if (gen == g->held_gen[i]) {
 			if (gen & 1)
-				hold_error(g, i, gen);
+				look_again(g, i, gen);
 		} else if (gen & 1) {
 			news |= hold(g, i, gen);
 		} else {

@@ -42,6 +42,7 @@ struct guardian {
 	struct loop_timer ring_retry;
 	int *held_err_fd;	/* the same of standard error's own FIFO */
 	uint64_t *held_version;	/* of the life block when the row was last looked at */
+	uint32_t *held_life;	/* the run that the row had then */
 	int *held_fd;		/* by slot: our read end of the row's output FIFO, -1 = none */
 	uint32_t *held_gen;
 	int resurrect;		/* the first spawner brings back what was desired up */

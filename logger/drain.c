@@ -206,7 +206,7 @@ static bool is_in_a_lull(const struct stream *st)
 /* What comes after a drain: when is the next? */
 static void go_on(struct stream *st, int r, uint64_t moved)
 {
-	if (r == -ENOENT && st->fifo < 0) { /* the next change of the row says that it is there */
+	if (r == -ENOENT && st->fifo < 0 && !st->runs) { /* the next change of the row says that it is there */
 		publish_state(st, PT_LOG_CLOSED, 0);
 		return;
 	}

@@ -21,6 +21,7 @@
 #include "logger/lend.h"
 #include "logger/orphans.h"
 #include "logger/publish.h"
+#include "logger/rescue.h"
 #include "logger/stream.h"
 #include "shm/ring.h"
 
@@ -102,6 +103,7 @@ static int begin(void *arg)
 	if (r)
 		return r;
 	take_total(lg);
+	rescue_begin(lg);
 	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX); /* the capability: pipes beyond the user's budget of pages */
 	shelf_begin(lg);
 	lend_begin(lg);
@@ -116,6 +118,7 @@ static void end(void *arg)
 
 	shelf_end(lg);
 	stream_end_all(lg);
+	rescue_end(lg);
 	lend_end(lg);
 	arrival_end(lg);
 	orphans_free(lg);

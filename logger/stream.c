@@ -27,6 +27,7 @@
 #include "logger/lend.h"
 #include "logger/orphans.h"
 #include "logger/publish.h"
+#include "logger/rescue.h"
 #include "shm/owner.h"
 
 
@@ -116,7 +117,9 @@ int stream_need_fifo(struct stream *st)
 
 	if (st->fifo >= 0)
 		return 0;
-	fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
+	fd = rescue_take(st);
+	if (fd < 0)
+		fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
 	r = fstat(fd, &sb) < 0 ? -errno : S_ISFIFO(sb.st_mode) ? arrival_prepare(fd) : -EINVAL;
@@ -146,6 +149,36 @@ bool stream_is_named(int fd, int dirfd, const char *name)
 
 	return fstat(fd, &open) == 0 && fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
 		open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
+static void note_run(struct stream *st, const struct pt_life *life)
+{
+	st->runs = life->pid > 0;
+	st->fifo_life = life->life;
+	st->astray = false;
+}
+
+/*
+ * Is the open FIFO the one to drain from? Each run gets what has the name when it is launched. So where the name was taken away, or leads to another one now,
+ * the process that was launched before goes on writing to this one, and it is drained to that run's end.
+ */
+static bool fifo_is_right(struct stream *st, const struct pt_life *life)
+{
+	char name[STREAM_FILE_MAX];
+	bool same_run = life->life == st->fifo_life && pt_state_traits(life->state) & PT_TRAIT_PID;
+
+	if (st->fifo < 0)
+		return false;
+	(void)stream_file_name(st, ".out", name);
+	if (stream_is_named(st->fifo, st->lg->home.run_fd, name)) {
+		note_run(st, life);
+		return true;
+	}
+	if (same_run && !st->astray)
+		say(SAY_WARNING, "%s: run/%s was taken away or replaced; what the process writes is captured until its run ends", st->name, name);
+	st->astray = same_run;
+	st->runs = life->pid > 0;
+	return same_run;
 }
 
 /* --- coming and going --- */
@@ -205,6 +238,7 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	st->fifo = st->file = st->tidx.fd = -1;
 	st->unnoted = UINT64_MAX;
 	st->log.gen = row->gen;
+	note_run(st, &row->life);
 	loop_timer_init(&st->timer, on_timer, st);
 	loop_timer_init(&st->age, on_age, st);
 	st->size = file_size(st);
@@ -349,7 +383,6 @@ void stream_forget_versions(struct logger *lg)
 static void look_again(struct stream *st, const struct pt_row *row, uint64_t version)
 {
 	struct logger *lg = st->lg;
-	char name[STREAM_FILE_MAX];
 
 	if (strcmp(st->name, row->ident.name) != 0) {
 		end(lg, row->slot);
@@ -366,12 +399,13 @@ static void look_again(struct stream *st, const struct pt_row *row, uint64_t ver
 		if (s != st)
 			take_limits(s, &row->ident);
 		runs_begin(s, &row->life, false);
-		if (s->fifo >= 0 && stream_is_named(s->fifo, lg->home.run_fd, stream_file_name(s, ".out", name)))
+		if (fifo_is_right(s, &row->life))
 			continue;
 		if (s->fifo >= 0) {
 			drain_rest(s);
 			close_fifo(s);
 		}
+		note_run(s, &row->life);
 		drain_now(s);
 	}
 }

@@ -43,6 +43,7 @@ struct logger {
 	bool catalog_read;
 	struct keeper archiver, remover;
 	struct arrivals arrivals;
+	struct rescued *rescued; /* logger/rescue.h */
 	struct worker mover; /* logger/lend.h */
 	struct loan {
 		struct stream *st;
@@ -96,11 +97,14 @@ struct stream {
 	int32_t error;	/* of state */
 	uint32_t pipe_fill, pipe_bytes;
 	uint32_t life; /* the run whose bytes come now */
+	uint32_t fifo_life; /* the run that was there when the FIFO's name was last found to lead to fifo */
 	uint8_t state; /* enum pt_log_state of this stream alone */
 	bool enlarged; /* its pipe is as large as it gets */
 	bool busy;     /* the last drain found the pipe full */
 	bool lent;     /* the mover has it */
 	bool armed;    /* its FIFO tells of bytes */
+	bool runs;     /* its process has a pid */
+	bool astray;   /* its FIFO has lost its name, and that was said */
 	/* rotation */
 	uint64_t rotate_bytes;
 	uint64_t rotate_retry_ns; /* it failed: not before */

@@ -9,12 +9,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/home.h"
 #include "shm/table.h"
 
-/* The child's own read end of its output FIFO: the last resort that keeps a reader in existence. High, so that programs which number their descriptors
- * from 3 on don't meet it; below the smallest usual limit of 256. */
-#define CHILD_KEEPER_FD 200
-#define CHILD_KEEPER_ERR_FD 201 /* the same of the FIFO for standard error, where that is separate */
+#define CHILD_KEEPER_FD	    HOME_KEEPER_FD
+#define CHILD_KEEPER_ERR_FD HOME_KEEPER_ERR_FD /* where standard error is separate */
 
 struct child {
 	/* given */

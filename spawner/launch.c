@@ -55,23 +55,35 @@ void launch_remove_fifos(struct spawner *sp, const char *of)
 	}
 }
 
+/* One end of a FIFO, which must be one: a program whose output went into a file of that name would fill it unseen. */
+static int open_end(struct proc *p, const char *name, int flags, struct fault *f)
+{
+	struct stat st;
+	int fd = io_open(p->sp->start.home.run_fd, name, flags | O_NONBLOCK, 0);
+
+	if (fd == -ENOENT && launch_make_fifos(p, f) == 0) { /* someone cleaned the run folder, or the specification is new */
+		fd = io_open(p->sp->start.home.run_fd, name, flags | O_NONBLOCK, 0);
+		p->sp->pids_changed = true;
+	}
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))) {
+		io_close(&fd);
+		return fault_set(f, -EINVAL, "run/%s is no FIFO; remove it, and a new one is made", name);
+	}
+	return fd < 0 ? fault_errno(f, fd, "cannot open run/%s", name) : fd;
+}
+
 /* Both ends of one output FIFO. The keeper is opened first: a writer's open waits for a reader. */
 static int open_output(struct proc *p, const char *suffix, int *keeper_fd, int *fd, struct fault *f)
 {
-	int run_fd = p->sp->start.home.run_fd;
 	char name[80];
 
 	fifo_name(p, suffix, name);
-	*keeper_fd = io_open(run_fd, name, O_RDONLY | O_NONBLOCK, 0);
-	if (*keeper_fd == -ENOENT && launch_make_fifos(p, f) == 0) { /* someone cleaned the run folder, or the specification is new */
-		*keeper_fd = io_open(run_fd, name, O_RDONLY | O_NONBLOCK, 0);
-		p->sp->pids_changed = true;
-	}
+	*keeper_fd = open_end(p, name, O_RDONLY, f);
 	if (*keeper_fd < 0)
-		return fault_errno(f, *keeper_fd, "cannot open run/%s", name);
-	*fd = io_open(run_fd, name, O_WRONLY | O_NONBLOCK, 0);
+		return *keeper_fd;
+	*fd = open_end(p, name, O_WRONLY, f);
 	if (*fd < 0)
-		return fault_errno(f, *fd, "cannot open run/%s", name);
+		return *fd;
 	/* The program gets blocking descriptors; what was opened without waiting must not stay so. */
 	(void)fcntl(*fd, F_SETFL, 0);
 	return 0;
@@ -93,7 +105,6 @@ static int open_error_output(struct proc *p, struct child *c, struct fault *f)
 /* The ends that the child gets. */
 static int open_ends(struct proc *p, struct child *c, struct fault *f)
 {
-	int run_fd = p->sp->start.home.run_fd;
 	char in[80];
 	int r = open_output(p, ".out", &c->keeper_fd, &c->out_fd, f);
 
@@ -102,9 +113,9 @@ static int open_ends(struct proc *p, struct child *c, struct fault *f)
 	if (r < 0)
 		return r;
 	fifo_name(p, ".in", in);
-	c->in_fd = io_open(run_fd, in, O_RDWR | O_NONBLOCK, 0);
+	c->in_fd = open_end(p, in, O_RDWR, f);
 	if (c->in_fd < 0)
-		return fault_errno(f, c->in_fd, "cannot open run/%s", in);
+		return c->in_fd;
 	if (p->life.life == 1)
 		(void)fcntl(c->in_fd, F_SETPIPE_SZ, STDIN_PIPE_BYTES);
 	(void)fcntl(c->in_fd, F_SETFL, 0);
