@@ -105,14 +105,14 @@ def kill_all(tend):
     return pids
 
 
-def suppress_spawner(tend, seconds=1.0):
-    """Kill the spawner until the guardian waits before the next, so that for at least so long none lives. Returns when that time begins."""
+def suppress(tend, role, seconds=1.0):
+    """Kill a daemon until the guardian waits before the next, so that for at least so long none lives. Returns when that time begins."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        pid = tend.wait_daemon("spawner")
+        pid = tend.wait_daemon(role)
         os.kill(pid, signal.SIGKILL)
         wait_gone(pid)
-        waits = re.findall(r"the spawner ended (\d+) times in a row", tend.log("tend")[-4000:])
+        waits = re.findall(rf"the {role} ended (\d+) times in a row", tend.log("tend")[-4000:])
         if waits and 0.1 * 2 ** int(waits[-1]) > seconds:
             return
     raise AssertionError("the guardian never waited")

@@ -13,7 +13,7 @@ import pytest
 
 from crashkit import (
     EAGER, KERNEL_TELLS_EXITS, assert_untouched, daemons_of, ends, kill_all, launches, marked, parent, runs, settled, sleepers, start,
-    state_events, suppress_spawner, works,
+    state_events, suppress, works,
 )  # fmt: skip
 from harness import ROLES, alive, helper, identity, proc_stat, wait_gone, wait_until
 
@@ -207,7 +207,7 @@ def test_a_whole_stop_after_all_four_died_leaves_nothing(tend):
 def test_an_exit_while_no_spawner_lives(tend, restart, state):
     pid, file = counter(tend, "c", restart=restart)
     kept = sleepers(tend, 2)
-    suppress_spawner(tend)
+    suppress(tend, "spawner")
     os.kill(pid, signal.SIGUSR1)
     wait_gone(pid)
     tend.wait_daemon("spawner")
@@ -219,7 +219,7 @@ def test_an_exit_while_no_spawner_lives(tend, restart, state):
 
 def test_a_success_while_no_spawner_lives_completes(tend):
     pid, _ = counter(tend, "c", base=0, restart="on-failure")
-    suppress_spawner(tend)
+    suppress(tend, "spawner")
     os.kill(pid, signal.SIGUSR1)
     wait_gone(pid)
     wait_until(lambda: tend.status("c")["state"] == "completed", what="completed")

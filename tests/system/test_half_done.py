@@ -14,9 +14,10 @@ import pytest
 
 from common import files, leaves_no_trace
 from crashkit import (
-    EAGER, assert_untouched, ends, launches, marked, noted, saved, saved_entries, settled, sleepers, start, works,
+    EAGER, assert_untouched, ends, kill_all, launches, marked, noted, saved, saved_entries, settled, sleepers, start, suppress, works,
 )  # fmt: skip
 from harness import ROLES, TEND_BIN, alive, helper, identity, wait_gone, wait_until
+from test_fifos import ends_of
 from test_requests import REMOVE, RESTART, SIGNAL, START, STOP, post
 
 PROGRAMS = ("tend", *(f"tend-{role}" for role in ROLES))
@@ -314,6 +315,69 @@ exec {real}/tend-spawner "$@"
         again = tend.wait_pid(name, not_pid=pid, timeout=60)
         assert launches(tend, name) == [pid, again] and ends(tend, name) == ["signal 9"]
     works(tend)
+    tend.stop_all()
+
+
+# ---- between two guardians
+
+
+def test_output_that_only_the_spawner_holds(tend):
+    """The guardian dies before it has opened the FIFO of a new process, which has ended by then; the logger has not seen it either."""
+    sleepers(tend, 1)
+    daemons = settled(tend)
+    for role in ("guardian", "logger"):
+        os.kill(daemons[role]["pid"], signal.SIGSTOP)
+    tend.run("start", "--name", "a", "--background", "--restart", "no", "--", "sh", "-c", "echo only once")
+    wait_until(lambda: tend.status("a")["state"] == "completed", what="its end")
+    tend.kill_daemon("guardian")
+    tend.wait_daemon("guardian")
+    os.kill(daemons["logger"]["pid"], signal.SIGCONT)
+    settled(tend)
+    tend.wait_log("a", "^only once$")
+    tend.stop_all()
+    assert tend.log("a") == "only once\n"
+
+
+def test_a_table_from_before_the_last_boot(tend):
+    """What it says of pids means nothing now."""
+    kept = sleepers(tend, 2)
+    saved(tend, kept)
+    kill_all(tend)
+    boot_id = b"01234567-89ab-cdef-0123-456789abcdef\0"
+    with open(tend.segment, "r+b") as file:
+        file.seek(72)  # shm/README.md
+        before = file.read(len(boot_id))
+        assert before[8:9] == b"-" and before.endswith(b"\0")
+        file.seek(72)
+        file.write(boot_id)
+    inode = tend.segment.stat().st_ino
+    tend.run("start")
+    settled(tend)
+    assert "the segment is from before the last boot" in tend.log("tend") and tend.segment.stat().st_ino != inode
+    assert_untouched(tend, kept)  # by processes.json, which is of this boot
+    works(tend)
+    tend.stop_all()
+
+
+def test_what_was_written_last_is_captured_at_the_end(tend):
+    """The logger has crashed again and again, and is to be started later: one more is, since the pipes are to be emptied."""
+    gate, written = tend.work / "gate", tend.work / "written"
+    os.mkfifo(gate)
+    start(tend, "a", "sh", "-c", f"echo first; read line <{gate}; echo $line; touch {written}; exec sleep 1000")
+    tend.wait_log("a", "first")
+    suppress(tend, "logger", 3)
+    gate.write_text("last\n")
+    wait_until(written.exists, what="it has written")
+    tend.run("stop")
+    tend.must_be_clean = True
+    assert tend.log("a") == "first\nlast\n"
+
+
+def test_the_guardian_holds_what_a_later_specification_brings(tend):
+    start(tend, "a", helper("sleeper"))
+    tend.run("stop", "a")
+    tend.run("start", "--name", "a", "--background", "--separate-stderr", "--", helper("sleeper"))
+    wait_until(lambda: ends_of(tend.daemon_pid("guardian"), tend.home / "run/a@err.out"), what="the guardian holds standard error's own")
     tend.stop_all()
 
 
