@@ -66,15 +66,20 @@ static int get(struct job *j, size_t bytes, uint64_t offset)
 	return r < 0 ? fault_errno(j->f, r, "reading the log at offset %llu", (unsigned long long)offset) : 0;
 }
 
-/* When the byte at offset arrived; offsets only grow from call to call. */
+static void next_time(struct job *j)
+{
+	if (!tidx_next(&j->times, &j->next_time))
+		j->next_time.real_ns = 0;
+}
+
+/* When the byte at offset arrived, 0 = not known; offsets only grow from call to call. */
 static uint64_t arrival(struct job *j, uint64_t offset)
 {
 	while (j->next_time.real_ns && j->next_time.offset <= offset) {
 		j->time = j->next_time;
-		if (!tidx_next(&j->times, &j->next_time))
-			j->next_time.real_ns = 0;
+		next_time(j);
 	}
-	return j->time.real_ns;
+	return j->times.cut && !j->next_time.real_ns && offset > j->time.offset ? 0 : j->time.real_ns;
 }
 
 /* Bytes of the block at offset, whose beginning is in buf then: behind the last line end within a block's size, else behind the next one. */
@@ -209,33 +214,39 @@ static int write_frames(struct job *j)
 	return r;
 }
 
-/* How many entries the time index has that hold. */
-static uint32_t count_times(struct job *j, int tidx_fd, const struct stat *st)
+/* How many entries the time index has that hold, and the one behind them if that is where it is damaged. */
+static uint32_t count_times(int tidx_fd, const struct stat *st, struct tidx_entry *unknown)
 {
 	struct tidx_cursor c;
-	struct tidx_entry e;
+	struct tidx_entry e = { .offset = 0 };
 	uint32_t n = 0;
 
-	(void)j;
+	*unknown = (struct tidx_entry){ .offset = 0 };
 	if (tidx_begin(&c, tidx_fd, st, NULL) < 0)
 		return 0;
 	while (n < (16u << 20) && tidx_next(&c, &e))
 		n++;
-	return n;
+	if (n == 0 || (!c.cut && n < (16u << 20)) || e.offset >= (uint64_t)st->st_size)
+		return n;
+	unknown->offset = e.offset + 1;
+	return n + 1;
 }
 
-static int write_times(struct job *j, int tidx_fd, const struct stat *st, uint32_t n)
+static int write_times(struct job *j, int tidx_fd, const struct stat *st, uint32_t n, const struct tidx_entry *unknown)
 {
 	struct tidx_cursor c;
 	struct tidx_entry e;
 	int r = 0;
 
 	(void)tidx_begin(&c, n ? tidx_fd : -1, st, NULL);
+	n -= unknown->offset != 0;
 	while (r == 0 && n-- > 0) {
 		if (!tidx_next(&c, &e))
 			return fault_set(j->f, -EIO, "the time index changed while it was archived");
 		r = put_summed(j, &e, sizeof(e));
 	}
+	if (r == 0 && unknown->offset)
+		r = put_summed(j, unknown, sizeof(*unknown));
 	return r;
 }
 
@@ -298,11 +309,12 @@ static int write_index(struct job *j, int tidx_fd, const struct stat *st)
 {
 	struct archive_head head = { .magic = ARCHIVE_MAGIC, .version = ARCHIVE_VERSION, .blocks = j->n, .raw_bytes = j->raw_bytes, .lines = j->lines };
 	struct archive_foot foot = { .magic = ARCHIVE_MAGIC };
+	struct tidx_entry unknown;
 	uint32_t frame[2] = { ARCHIVE_SKIP };
 	uint64_t filters = filter_pages_of_all(j->n) * (FILTER_PAGE_BYTES + sizeof(uint64_t));
 	int r;
 
-	head.entries = count_times(j, tidx_fd, st);
+	head.entries = count_times(tidx_fd, st, &unknown);
 	head.filter_bits = FILTER_BITS;
 	foot.payload_bytes = sizeof(head) + (uint64_t)j->n * sizeof(*j->blocks) + (uint64_t)head.entries * sizeof(struct tidx_entry) + filters + sizeof(foot);
 	if (foot.payload_bytes > UINT32_MAX) { /* a skippable frame holds no more: 200 GB of log */
@@ -314,7 +326,7 @@ static int write_index(struct job *j, int tidx_fd, const struct stat *st)
 	frame[1] = (uint32_t)foot.payload_bytes;
 	xxh64_begin(&j->checksum);
 	if ((r = put(j, frame, sizeof(frame))) < 0 || (r = put_summed(j, &head, sizeof(head))) < 0 ||
-		(r = put_summed(j, j->blocks, j->n * sizeof(*j->blocks))) < 0 || (r = write_times(j, tidx_fd, st, head.entries)) < 0 ||
+		(r = put_summed(j, j->blocks, j->n * sizeof(*j->blocks))) < 0 || (r = write_times(j, tidx_fd, st, head.entries, &unknown)) < 0 ||
 		(head.filter_bits && (r = write_filters(j)) < 0))
 		return r;
 	foot.checksum = xxh64_end(&j->checksum);
@@ -332,8 +344,7 @@ static int job_begin(struct job *j, int tidx_fd, const struct stat *st)
 	if (!j->buf || !j->packed || LZ4F_isError(LZ4F_createCompressionContext(&j->lz4, LZ4F_VERSION)))
 		return fault_errno(j->f, -ENOMEM, "archiving");
 	(void)tidx_begin(&j->times, tidx_fd, st, NULL);
-	if (!tidx_next(&j->times, &j->next_time))
-		j->next_time.real_ns = 0;
+	next_time(j);
 	return 0;
 }
 

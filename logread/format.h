@@ -17,7 +17,8 @@
  *
  * ARCHIVE   LZ4 frames, one for each block of about 256 KB, cut behind a line end (a longer line is one block, up to 128 MB), each with content size and content checksum, its
  *   LZ4 blocks independent; then one skippable frame (magic ARCHIVE_SKIP) whose payload is struct archive_head, archive_block times head.blocks,
- *   tidx_entry times head.entries (offsets in the raw file: the whole time index), the filters, the checksums of the filters' pages, struct archive_foot.
+ *   tidx_entry times head.entries (offsets in the raw file: the whole time index; where it was damaged then, as much as holds, and a last entry with real_ns 0: of bytes
+ *   from its offset on it is not known when they arrived), the filters, the checksums of the filters' pages, struct archive_foot.
  *   Readers find the foot at the end of the file. lz4cat(1) and lz4 -t read the whole as it is. All numbers in the machine's byte order: archives move between
  *   machines of one kind; elsewhere the frames are still plain LZ4.
  *

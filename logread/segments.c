@@ -183,6 +183,29 @@ static void complain_errno(const struct log_complain *c, const char *name, int e
 	log_complain(c, name, &f);
 }
 
+/* The index of an archive was checked; what its time index lacked already when it was archived is told. */
+static int take_index(struct segment *s, const struct log_complain *c)
+{
+	struct fault f;
+	size_t n = s->index.head.entries;
+
+	s->times.entries = malloc(n * sizeof(struct tidx_entry) + 1);
+	if (!s->times.entries)
+		return -ENOMEM;
+	memcpy(s->times.entries, s->index.times, n * sizeof(struct tidx_entry));
+	if (n > 1 && s->times.entries[n - 1].real_ns == 0) {
+		n--;
+		s->times.damaged_at = s->times.entries[n].offset;
+		fault_set(&f, -EBADMSG, "the time index was damaged when this was archived; when bytes from offset %llu on arrived is not known",
+			  (unsigned long long)s->times.damaged_at);
+		log_complain(c, s->name, &f);
+	}
+	s->times.n = n;
+	s->bytes = s->index.head.raw_bytes;
+	s->indexed = true;
+	return 0;
+}
+
 int segment_ready(struct segment *s, const struct log_complain *c)
 {
 	struct fault f = { "" };
@@ -197,16 +220,8 @@ int segment_ready(struct segment *s, const struct log_complain *c)
 	if (r < 0)
 		return r;
 	r = archive_index_load(s->fd, &s->index, &f);
-	if (r == 0) {
-		s->times.entries = malloc(s->index.head.entries * sizeof(struct tidx_entry) + 1);
-		if (!s->times.entries)
-			return -ENOMEM;
-		s->times.n = s->index.head.entries;
-		memcpy(s->times.entries, s->index.times, s->times.n * sizeof(struct tidx_entry));
-		s->bytes = s->index.head.raw_bytes;
-		s->indexed = true;
-		return 0;
-	}
+	if (r == 0)
+		return take_index(s, c);
 	if (r != -ENODATA)
 		log_complain(c, s->name, &f);
 	raw = unpack_file(s->fd, s->name, c, &s->bytes);

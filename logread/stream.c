@@ -266,6 +266,20 @@ static const char *find_text(const char *p, const char *end, const struct log_qu
 	return NULL;
 }
 
+/* Where the time index is damaged, a line that says no time itself may be of any since the last known one: it is shown rather than hidden, and the damage was told. */
+static bool matches(const struct stream *s, const struct segment *g, const struct log_entry *e)
+{
+	const struct tidx *t = &g->times;
+	struct log_query q = *s->q;
+
+	if (!t->damaged_at || t->n == 0 || e->arrival_ns || e->time_ns)
+		return stream_matches(s->q, e);
+	if (q.until_ns && t->entries[t->n - 1].real_ns > q.until_ns)
+		return false;
+	q.since_ns = q.until_ns = 0;
+	return stream_matches(&q, e);
+}
+
 /* The lines of the chunk that match. With a text only those that contain it are looked at. */
 static int note_lines(struct stream *s, const struct segment *g)
 {
@@ -301,7 +315,7 @@ static int note_lines(struct stream *s, const struct segment *g)
 			find_entry(s, g, p, &state);
 		e.level = state.level;
 		e.time_ns = state.time_ns ? state.time_ns : e.arrival_ns;
-		if (in_bounds(s, g, p) && (!q->life || life == q->life) && stream_matches(q, &e))
+		if (in_bounds(s, g, p) && (!q->life || life == q->life) && matches(s, g, &e))
 			r = add_ref(s, &(struct ref){ .at = (uint32_t)(p - s->chunk.buf), .len = (uint32_t)e.len, .level = e.level,
 							    .time_ns = e.time_ns, .arrival_ns = e.arrival_ns });
 	}

@@ -10,9 +10,9 @@
 
 #define MAX_ENTRIES (16u << 20) /* 400 MB: more is no index */
 
-bool tidx_good(const struct tidx_entry *e, uint64_t last_offset, uint64_t limit)
+static bool is_good(const struct tidx_cursor *c, const struct tidx_entry *e)
 {
-	return e->offset >= last_offset && e->offset <= limit && e->real_ns != 0 && e->flags == 0;
+	return e->offset >= c->last_offset && e->offset <= c->limit && e->real_ns != 0 && e->real_ns >= c->last_real_ns && e->flags == 0;
 }
 
 int tidx_begin(struct tidx_cursor *c, int fd, const struct stat *log, struct fault *f)
@@ -61,15 +61,17 @@ bool tidx_next(struct tidx_cursor *c, struct tidx_entry *ret)
 {
 	if (c->at == c->have && !refill(c))
 		return false;
-	if (!tidx_good(&c->buf[c->at], c->last_offset, c->limit)) {
+	if (!is_good(c, &c->buf[c->at])) {
 		if (c->buf[c->at].offset <= c->limit)
 			c->damaged_at = c->position - (c->have - c->at) * sizeof(c->buf[0]);
+		c->cut = true;
 		c->fd = -1;
 		c->at = c->have = 0;
 		return false;
 	}
 	*ret = c->buf[c->at++];
 	c->last_offset = ret->offset;
+	c->last_real_ns = ret->real_ns;
 	return true;
 }
 

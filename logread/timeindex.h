@@ -20,10 +20,11 @@ struct tidx_cursor {
 	uint64_t position;	/* in the index file */
 	uint64_t start_bytes;
 	uint64_t limit;		/* size of the log: entries beyond are damage */
-	uint64_t last_offset;
+	uint64_t last_offset, last_real_ns; /* neither ever falls */
 	uint64_t damaged_at;	/* where in the index file the entry stands that ended the walk; 0: none did */
 	struct tidx_entry buf[64];
 	unsigned at, have;
+	bool cut;		/* an entry ended the walk that is damaged, or speaks of more than the log has: of a log that is not written any more that is damage, too */
 };
 
 /* fd may be -1. An index that is none (-EBADMSG), or belongs to another file than log (-ESTALE), reads as empty; f (may be NULL) then says why. */
@@ -40,9 +41,6 @@ struct tidx {
 };
 int tidx_load(struct tidx *t, int fd, const struct stat *log, struct fault *f);
 void tidx_free(struct tidx *t);
-
-/* Is e a possible follower of an entry with last_offset in a log of limit bytes? */
-bool tidx_good(const struct tidx_entry *e, uint64_t last_offset, uint64_t limit);
 
 /* The entry that covers offset, or NULL: it is not known when that arrived. */
 const struct tidx_entry *tidx_at(const struct tidx *t, uint64_t offset);

@@ -178,7 +178,11 @@ START_TEST(a_foreign_or_damaged_time_index_is_left_out)
 	pack(raw, idx);
 	out = open("a.lz4", O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(archive_index_load(out, &x, &f), 0);
-	ck_assert_uint_eq(x.head.entries, 3);
+	ck_assert_uint_eq(x.head.entries, 4); /* the last one says that nothing is known behind it */
+	ck_assert_uint_eq(x.times[3].offset, 20001);
+	ck_assert_uint_eq(x.times[3].real_ns, 0);
+	ck_assert_uint_eq(x.blocks[0].first_real_ns, 1000);
+	ck_assert_uint_eq(x.blocks[0].last_real_ns, 0);
 	archive_index_free(&x);
 	close(out);
 	ck_assert_int_eq(pwrite(idx, &other, sizeof(other), 8), sizeof(other));
@@ -187,6 +191,36 @@ START_TEST(a_foreign_or_damaged_time_index_is_left_out)
 	ck_assert_int_eq(archive_index_load(out, &x, &f), 0);
 	ck_assert_uint_eq(x.head.entries, 0);
 	ck_assert_uint_eq(x.blocks[0].first_real_ns, 0);
+	archive_index_free(&x);
+	close(out);
+	close(raw);
+	close(idx);
+}
+END_TEST
+
+/* What is known stays; of blocks behind the damage it is not known when they arrived, and not believed that it was before. */
+START_TEST(damage_in_the_middle_of_the_time_index)
+{
+	struct archive_index x;
+	struct fault f;
+	int raw = make_raw(30000), idx = make_idx(raw, 10000), out;
+	struct tidx_entry back = { .offset = 600000, .real_ns = 999, .life = 1 }; /* times never fall */
+	uint32_t known = 0, half = 0, unknown = 0;
+
+	ck_assert_int_eq(pwrite(idx, &back, sizeof(back), sizeof(struct tidx_head) + 60 * sizeof(back)), sizeof(back));
+	pack(raw, idx);
+	out = open("a.lz4", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_eq(archive_index_load(out, &x, &f), 0);
+	ck_assert_uint_eq(x.head.entries, 61);
+	for (uint32_t i = 0; i < x.head.blocks; i++) {
+		const struct archive_block *b = &x.blocks[i];
+		uint64_t end = b->raw_offset + b->raw_bytes;
+
+		ck_assert_uint_eq(b->first_real_ns, b->raw_offset <= 590000 ? 1000 + b->raw_offset / 10000 * 10000 : 0);
+		ck_assert_uint_eq(b->last_real_ns, end - 1 <= 590000 ? 1000 + (end - 1) / 10000 * 10000 : 0);
+		*(end - 1 <= 590000 ? &known : b->raw_offset <= 590000 ? &half : &unknown) += 1;
+	}
+	ck_assert(known > 0 && half == 1 && unknown > 0);
 	archive_index_free(&x);
 	close(out);
 	close(raw);
@@ -334,6 +368,7 @@ int main(void)
 	tcase_add_test(t, round_trip);
 	tcase_add_test(t, odd_files);
 	tcase_add_test(t, a_foreign_or_damaged_time_index_is_left_out);
+	tcase_add_test(t, damage_in_the_middle_of_the_time_index);
 	tcase_add_test(t, filters_of_every_width);
 	tcase_add_test(t, it_stops_when_told);
 	tcase_add_test(t, damage_is_found);

@@ -255,6 +255,38 @@ START_TEST(a_damaged_time_index_costs_no_line)
 }
 END_TEST
 
+/* Damaged in its middle, raw or when it is archived: what lies in front keeps its times; what lies behind is never taken for older than it is, and the damage is
+ * told. */
+START_TEST(a_time_index_damaged_in_its_middle)
+{
+	static const char *const names[] = { "a.log", "a.log.000000001" };
+	struct tidx_entry bad = { .offset = 0, .real_ns = 1, .life = 7 };
+	struct log_query q = { .min_level = LOG_LEVEL_DEBUG };
+	int x, fd;
+
+	for (int archived = 0; archived < 2; archived++) {
+		fd = make(names[archived], 0, 2000, &x);
+		(void)!pwrite(x, &bad, sizeof(bad), (off_t)(sizeof(struct tidx_head) + 1500 * sizeof(bad)));
+		if (archived)
+			archive(names[archived], fd, x);
+		close(fd);
+		close(x);
+		complaints = 0;
+		q.until_ns = 0;
+		q.since_ns = 1401 * 1000000000ull;
+		ck_assert_uint_eq(count(&q, STREAM_FORWARD, 1400), 600);
+		q.since_ns = 1900 * 1000000000ull; /* all of what is not known may be that late */
+		ck_assert_uint_eq(count(&q, STREAM_FORWARD, 1500), 500);
+		ck_assert_uint_eq(count(&q, STREAM_BACKWARD, 1999), 500);
+		q.since_ns = 0;
+		q.until_ns = 1000 * 1000000000ull;
+		ck_assert_uint_eq(count(&q, STREAM_FORWARD, 0), 1000);
+		ck_assert_int_eq(complaints, 4);
+		(void)unlink(names[archived]);
+	}
+}
+END_TEST
+
 /* A damaged frame costs its own lines, once complained of. */
 START_TEST(a_damaged_block_costs_itself)
 {
@@ -321,6 +353,7 @@ int main(void)
 	tcase_add_test(t, the_oldest_archive_is_removed_meanwhile);
 	tcase_add_test(t, filters);
 	tcase_add_test(t, a_damaged_time_index_costs_no_line);
+	tcase_add_test(t, a_time_index_damaged_in_its_middle);
 	tcase_add_test(t, a_damaged_block_costs_itself);
 	tcase_add_test(t, merges_by_arrival);
 	return run_cases("logread/stream", t, NULL);
