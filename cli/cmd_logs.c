@@ -87,6 +87,9 @@ static bool find_previous(struct args *a, char *const *names, size_t n, int *sta
 				  out_fail("no table knows the runs of %s", names[0]);
 		return false;
 	}
+	/* Runs are counted anew with each row: what lies in front of it is of others with the same number. */
+	if (a->show.query.since_ns < row.ident.created_real_ns)
+		a->show.query.since_ns = row.ident.created_real_ns;
 	a->show.query.life = row.life.life - 1;
 	return true;
 }

@@ -39,7 +39,7 @@ static bool fill(cJSON *o, const struct pt_event *e)
 							     : cJSON_CreateNull()) &&
 		json_add(o, "core_dumped", cJSON_CreateBool(known && WIFSIGNALED(e->wait_status) && WCOREDUMP(e->wait_status))) &&
 		json_add(o, "stage", e->stage ? json_text(pt_stage_label(e->stage)) : cJSON_CreateNull()) &&
-		json_add(o, "value", json_u64(e->value)) &&
+		json_add(o, "value", json_u64(e->kind == PT_EVENT_STATE && e->to == PT_STATE_RUNNING ? 0 : e->value)) &&
 		json_add(o, "by_pid", e->by_pid > 0 ? cJSON_CreateNumber(e->by_pid) : cJSON_CreateNull()) &&
 		json_add(o, "text", json_text(story_event(e, text)));
 }

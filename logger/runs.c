@@ -3,7 +3,7 @@
  *
  * Just before a run begins, the spawner looks how much of earlier runs still lies in the pipe (pipe_left) and notes the time. So the run's first byte is
  * the one behind as many bytes as had been moved by that time, and pipe_left more. We hear of the run later: what was moved meanwhile is found in a short
- * memory of our moves.
+ * memory of our moves. Runs that have passed by then are found in the spawner's events.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +11,12 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/role.h"
 #include "base/say.h"
 #include "logger/stream.h"
+#include "shm/events.h"
+
+#define RECALL_LOOKS 1024u /* events: far more than happen between two looks of ours */
 
 static void index_failed(struct stream *st, int r)
 {
@@ -130,29 +134,81 @@ static void relabel(struct stream *st, uint64_t back, uint32_t life)
 		index_failed(st, r);
 }
 
-void runs_begin(struct stream *st, const struct pt_life *life, bool resumed)
+struct run {
+	uint32_t life;
+	uint32_t left;		/* bytes of earlier runs that lay in the pipe */
+	uint64_t start_boot_ns; /* when that was looked at, just before it began */
+	uint64_t start_real_ns;
+};
+
+static void begin_one(struct stream *st, const struct run *run, bool resumed)
 {
 	struct trail *t = st->trail;
-	bool waiting = t && t->bounds_n;
-	uint64_t at;
+	uint64_t at = moved_by(st, run->start_boot_ns) + run->left;
 
-	if (life->life == st->life || (waiting && t->bounds[t->bounds_n - 1].life == life->life))
-		return;
-	at = moved_by(st, life->start_boot_ns) + (st->main == st ? life->pipe_left : life->pipe_left_err);
-	if (resumed && st->main->log.last_real_ns > life->start_real_ns)
+	if (resumed && st->main->log.last_real_ns > run->start_real_ns)
 		at = st->moved; /* an earlier logger moved bytes of this run, or perhaps of the one before: from here on it is this one */
-	if (at <= st->moved && !waiting) { /* it is the next byte's run; nothing is allocated for a process that never writes */
-		st->life = life->life;
+	if (at <= st->moved && !(t && t->bounds_n)) { /* it is the next byte's run; nothing is allocated for a process that never writes */
+		st->life = run->life;
 		if (at < st->moved)
-			relabel(st, st->moved - at, life->life);
+			relabel(st, st->moved - at, run->life);
 		return;
 	}
 	if (!need_trail(st)) {
-		st->life = life->life;
+		st->life = run->life;
 		return;
 	}
 	t = st->trail;
-	if (t->bounds_n == STREAM_BOUNDS)
-		t->bounds_n--;
-	t->bounds[t->bounds_n++] = (struct bound){ .at = at, .life = life->life };
+	if (t->bounds_n == STREAM_BOUNDS) /* the last ones count: whoever asks asks for the run before this one */
+		memmove(t->bounds, t->bounds + 1, --t->bounds_n * sizeof(t->bounds[0]));
+	t->bounds[t->bounds_n++] = (struct bound){ .at = at, .life = run->life };
+}
+
+/* The last n runs of this row in front of the one that began at before_boot_ns, the newest first; returns how many the events still tell of. */
+static uint32_t recall(const struct stream *st, uint64_t before_boot_ns, struct run *runs, uint32_t n)
+{
+	const struct pt *pt = st->lg->pt;
+	uint64_t pos = pt_event_head(pt, ROLE_SPAWNER), tail = pt_event_tail(pt, ROLE_SPAWNER);
+	uint32_t found = 0;
+	struct pt_event ev;
+
+	for (unsigned looks = 0; found < n && pos > tail && looks < RECALL_LOOKS; looks++) {
+		uint64_t age;
+
+		if (pt_event_read(pt, ROLE_SPAWNER, --pos, &ev) < 0 || ev.kind != PT_EVENT_STATE || ev.reason != PT_REASON_LAUNCHED || ev.slot != st->slot ||
+		    ev.gen != st->main->log.gen)
+			continue;
+		age = (uint64_t)(ev.wait_status > 0 ? ev.wait_status : 0);
+		if (ev.boot_ns - age >= before_boot_ns)
+			continue;
+		runs[found++] = (struct run){ .left = (uint32_t)(st->main == st ? ev.value : ev.value >> 32),
+					      .start_boot_ns = ev.boot_ns - age,
+					      .start_real_ns = ev.real_ns - age };
+	}
+	return found;
+}
+
+void runs_begin(struct stream *st, const struct pt_life *life, bool resumed)
+{
+	const struct trail *t = st->trail;
+	uint32_t last = t && t->bounds_n ? t->bounds[t->bounds_n - 1].life : st->life, missed = 0;
+	struct run run[STREAM_BOUNDS];
+
+	if (resumed && !st->main->log.last_real_ns)
+		last = 0; /* whatever the index says is of another row: runs are counted anew */
+	else if (life->life == st->life || life->life == last)
+		return;
+	if (life->life > last + 1) { /* so short that they passed before we looked */
+		missed = life->life - last - 1 < STREAM_BOUNDS ? life->life - last - 1 : STREAM_BOUNDS;
+		missed = recall(st, life->start_boot_ns, run, missed);
+	}
+	while (missed-- > 0) {
+		run[missed].life = life->life - missed - 1;
+		begin_one(st, &run[missed], resumed);
+	}
+	run[0] = (struct run){ .life = life->life,
+			       .left = st->main == st ? life->pipe_left : life->pipe_left_err,
+			       .start_boot_ns = life->start_boot_ns,
+			       .start_real_ns = life->start_real_ns };
+	begin_one(st, &run[0], resumed);
 }

@@ -13,7 +13,9 @@
 #include "shm/table.h"
 
 enum pt_event_kind {
-	PT_EVENT_STATE = 1,  /* from, to, reason; pid; wait_status where a process ended (exit_kind); value = restart delay in ms */
+	PT_EVENT_STATE = 1,  /* from, to, reason; pid; wait_status where a process ended (exit_kind); value = restart delay in ms. Where one was launched
+			      * (reason LAUNCHED): wait_status = so many ns before this event its pipes were looked at, and value = what lay in them of earlier
+			      * runs, that of standard error in the upper half (struct pt_life: start_boot_ns, pipe_left, pipe_left_err) */
 	PT_EVENT_ADDED,	     /* a row was made */
 	PT_EVENT_REMOVED,
 	PT_EVENT_SIGNAL,     /* value = signal sent on request */

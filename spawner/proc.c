@@ -146,6 +146,17 @@ void proc_publish(struct proc *p)
 	p->sp->changed = true;
 }
 
+/* Of a run that passes before the logger has looked, its life block says nothing any more: the event tells where its bytes begin (logger/runs.c). */
+static void tell_first_byte(const struct proc *p, struct pt_event *ev)
+{
+	const struct pt_life *l = &p->life;
+	uint64_t since = ev->boot_ns - l->start_boot_ns;
+
+	ev->value = l->pipe_left | (uint64_t)l->pipe_left_err << 32;
+	ev->wait_status = since < INT32_MAX ? (int32_t)since : INT32_MAX;
+	pt_event_restore(p->sp->pt, l->event_pos, ev);
+}
+
 /* State and event become visible together: see shm/events.h. */
 static void enter(struct proc *p, enum pt_state to, const struct cause *why)
 {
@@ -171,6 +182,8 @@ static void enter(struct proc *p, enum pt_state to, const struct cause *why)
 		ev.exit_kind = l->exit_kind;
 	}
 	l->event_pos = pt_event_stage(p->sp->pt, &ev);
+	if (why->reason == PT_REASON_LAUNCHED)
+		tell_first_byte(p, &ev);
 	l->state = (uint8_t)to;
 	l->reason = (uint8_t)why->reason;
 	l->since_real_ns = ev.real_ns;

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import time
@@ -441,6 +442,74 @@ def test_a_real_process_previous_size_and_verify(tend):
         f.truncate(3)
     done = tend.run("logs", "p", "--verify", check=False)
     assert done.returncode == 1 and ("MISSING" in done.stdout or "taken away" in done.stdout)
+
+
+# Runs count themselves in a file; the last one stays, the others end at once. Each line says which run wrote it.
+SHORT_RUNS = """#!/bin/bash
+n=$(cat {count} 2>/dev/null || echo 0)
+echo $((n + 1)) >{count}
+echo "INFO run $n first" "$0"
+echo "INFO run $n again" >&2
+[ $n -lt {runs} ] && exit 3
+exec sleep 1000
+"""
+EAGER = ("--restart", "always", "--restart-delay", "1ms", "--restart-max-delay", "1ms", "--restart-limit", "0")
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 7])
+@pytest.mark.parametrize("apart", [False, True], ids=["", "separate"])
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_runs_that_pass_before_the_logger_looks(tend, runs, apart, when):
+    """The bytes of each are told from those of the others: --previous shows the whole run before this one, and nothing else."""
+    count = tend.work / "count"
+    program = script(tend, "p", SHORT_RUNS.format(count=count, runs=runs))
+    start(tend, "other", "sleep", "1000")
+    logger = tend.wait_daemon("logger")
+    options = (*EAGER, *(["--separate-stderr"] if apart else []))
+    if when == "while":  # it knows the process, and has moved bytes of a run
+        start(tend, "p", program, options=options)
+        wait_until(lambda: f"run {runs} again" in tend.log("p") + tend.log("p@err"))
+        tend.run("stop", "p")
+        count.write_text("0\n")
+        tend.run("logs", "rotate", "p")
+    os.kill(logger, signal.SIGSTOP)
+    if when == "while":
+        tend.run("start", "p", "--background")
+    else:
+        start(tend, "p", program, options=options)
+    wait_until(lambda: count.exists() and count.read_text().strip() == f"{runs + 1}", what="the last run")
+    os.kill(logger, signal.SIGCONT)
+    wait_until(lambda: f"run {runs} again" in tend.log("p") + tend.log("p@err"))
+
+    def previous():
+        return sorted(x.split(" | ")[-1].split(" /")[0] for x in lines_of(tend, "p", "--previous"))
+
+    expected = [f"INFO run {runs - 1} again", f"INFO run {runs - 1} first"]
+    # Between the move of bytes and the note of whose they are some of them may be missing; none is ever of another run.
+    wait_until(lambda: previous() == expected, what=f"--previous is {expected}")
+
+
+def test_runs_of_an_earlier_instance_are_not_the_previous_one(tend):
+    """Runs are counted from 1 again; a run with the same number that lies further back is another."""
+    program = script(tend, "p", '#!/bin/bash\necho "INFO run of $$"\nexec sleep 1000\n')
+
+    def next_run():
+        pid = tend.pid("p")
+        wait_until(lambda: f"INFO run of {pid}" in lines_of(tend, "p"))
+        return pid
+
+    start(tend, "p", program)
+    next_run()
+    tend.run("restart", "p")
+    next_run()
+    tend.run("stop")
+    tend.run("start")
+    first = next_run()
+    one_line = tend.run("logs", "p", "--previous", check=False)
+    assert one_line.returncode == 1 and "has not been restarted" in one_line.stderr
+    tend.run("restart", "p")
+    next_run()
+    assert lines_of(tend, "p", "--previous") == [f"INFO run of {first}"]
 
 
 def test_follow_of_a_real_process_over_rotate(tend):
