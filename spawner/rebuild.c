@@ -68,7 +68,7 @@ static int by_name(const void *a, const void *b)
 /* Among the first n, sorted by name. */
 static struct known *find_known(const struct rebuild *b, size_t n, const char *name)
 {
-	struct known key;
+	struct known key = { .entered = false };
 
 	(void)str_copy(key.e.name, sizeof(key.e.name), name);
 	return n ? bsearch(&key, b->known, n, sizeof(key), by_name) : NULL;
