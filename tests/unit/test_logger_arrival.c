@@ -20,9 +20,24 @@ static uint32_t slots[QUIET];
 static int fds[QUIET];
 static uint64_t put[QUIET];
 
+/* How many pipes it has armed by now, as the kernel shows it. */
+static int armed(pid_t pid)
+{
+	char path[64], text[1024];
+	int n = 0;
+
+	for (int fd = 0; fd < 64; fd++) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)pid, fd);
+		const char *flags = io_read_small(AT_FDCWD, path, text, sizeof(text)) > 0 ? strstr(text, "flags:") : NULL;
+		n += flags && strtol(flags + 6, NULL, 8) & O_ASYNC;
+	}
+	return n;
+}
+
 static pid_t begin(void)
 {
 	char name[32], fifo[32];
+	pid_t logger;
 
 	for (int i = 0; i < QUIET; i++) {
 		(void)snprintf(name, sizeof(name), "q%d", i);
@@ -32,7 +47,9 @@ static pid_t begin(void)
 		io_close(&talker_keeper);
 		put[i] = 0;
 	}
-	return instance_daemon(&in, ROLE_LOGGER, true);
+	logger = instance_daemon(&in, ROLE_LOGGER, true);
+	INSTANCE_AWAIT(armed(logger) == QUIET);
+	return logger;
 }
 
 static void say_line(int i)
@@ -97,6 +114,7 @@ START_TEST(signals_find_no_room)
 
 	ck_assert_int_eq(prlimit(logger, RLIMIT_SIGPENDING, &none, NULL), 0);
 	for (int round = 0; round < 5; round++) {
+		INSTANCE_AWAIT(armed(logger) == QUIET);
 		ck_assert_int_eq(kill(logger, SIGSTOP), 0);
 		for (int i = round % 2; i < QUIET; i += 2)
 			say_line(i);
