@@ -22,6 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/procfs.h"
+
 #define GROW_BYTES 4096u
 #define REMOVE_TRIES 3u
 #define TEMP_TRIES 16	 /* 2^32 names: a second collision is a sign that something else is wrong */
@@ -178,7 +180,8 @@ bool io_is_leftover(const char *name)
 {
 	size_t len = strlen(name);
 	const char *at = name;
-	int pid = 0, end = 0;
+	int pid = 0, end = 0, r;
+	struct procfs_stat st;
 
 	if (strncmp(name, ".new-", 5) == 0) {
 		at += 5;
@@ -190,7 +193,8 @@ bool io_is_leftover(const char *name)
 	}
 	if (sscanf(at, "%d-%n", &pid, &end) != 1 || end == 0 || pid <= 0)
 		return false;
-	return kill(pid, 0) < 0 && errno == ESRCH;
+	r = procfs_stat(pid, &st);
+	return r == -ESRCH || (r == 0 && !procfs_stat_alive(&st)); /* a zombie writes no more, and nobody may reap it for long */
 }
 
 int io_remove(int dirfd, const char *name, int flags)
@@ -268,6 +272,15 @@ int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum 
 		r = sync_folder(folder);
 out:
 	io_close(&folder);
+	return r;
+}
+
+int io_text_done(FILE *stream, char *const *text)
+{
+	int r = ferror(stream) ? -ENOMEM : 0;
+
+	if (fclose(stream) != 0 || !*text)
+		r = -ENOMEM;
 	return r;
 }
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Read a whole regular file of at most max bytes. *ret is malloc'ed, NUL-terminated behind the last byte, the caller's.
  * -EFBIG: larger; -EINVAL: not a regular file. ret_len may be NULL. */
@@ -22,6 +23,10 @@ int io_write_all(int fd, const void *buf, size_t bytes);
  * failure the old file is untouched and nothing is left over. */
 enum io_sync { IO_NO_SYNC, IO_SYNC };
 int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync);
+
+/* Close what open_memstream() made for *text. 0, or -ENOMEM: the text is not whole. *text is the caller's to free in either case. fclose() alone does not
+ * tell: without memory for the last step it leaves NULL and answers 0 (glibc). */
+int io_text_done(FILE *stream, char *const *text);
 
 /* Is this the name of a temporary file whose writer is gone? Such names begin with a dot and hold the writer's pid: ".NAME.PID-RANDOM.tmp" of
  * io_replace(), ".new-PID-N.json" of a specification that is handed over. A pid that someone else has by now counts as alive. */

@@ -4,6 +4,7 @@
  * Files are small and read by open-read-close. The exceptions are read in pieces: children (a fork bomb's list has no
  * bound, and the kernel hands out a page at a time anyway) and environ (as large as the owner likes).
  */
+#define OWN_START_TRIES 4
 #define _GNU_SOURCE 1
 #include "base/procfs.h"
 
@@ -384,6 +385,10 @@ uint64_t procfs_pid_namespace(void)
 uint64_t procfs_own_start(void)
 {
 	struct procfs_stat st;
+	int r = -EIO;
 
-	return read_stat("/proc/self/stat", &st) ? 0 : st.start_ticks;
+	/* A daemon that does not know its own start is unknown to the others for its whole life: one moment without a descriptor must not do that. */
+	for (int i = 0; r && i < OWN_START_TRIES; i++)
+		r = read_stat("/proc/self/stat", &st);
+	return r ? 0 : st.start_ticks;
 }

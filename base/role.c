@@ -42,6 +42,31 @@ static int open_lock(int run_fd, enum role role, int flags)
 	return io_open(run_fd, name, flags | O_NONBLOCK | O_NOCTTY, 0600);
 }
 
+static int sign_once(int lock_fd)
+{
+	char text[64];
+	uint64_t start = procfs_own_start();
+	int n = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)getpid(), start);
+
+	if (start == 0) /* no /proc: leave it empty rather than half true */
+		return ftruncate(lock_fd, 0) < 0 ? -errno : -ESRCH;
+	/* Written over the last holder's text and cut then: the block that the file has is not given back to a disk that may be full. */
+	ssize_t written = pwrite(lock_fd, text, (size_t)n, 0);
+	if (written == n)
+		return ftruncate(lock_fd, n) < 0 ? -errno : 0;
+	int r = written < 0 ? -errno : -ENOSPC;
+	return ftruncate(lock_fd, 0) < 0 ? -errno : r;
+}
+
+int role_sign(int lock_fd)
+{
+	int r = -EIO;
+
+	for (int i = 0; r < 0 && i < SIGN_TRIES; i++)
+		r = sign_once(lock_fd);
+	return r;
+}
+
 int role_lock(int run_fd, enum role role, int *ret_fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET }; /* l_len 0: to the end; l_pid must be 0 */
@@ -56,26 +81,9 @@ int role_lock(int run_fd, enum role role, int *ret_fd)
 		return r;
 	}
 	/* Sign at once, else the last holder's text would speak for us. If that fails (a full disk) the holder is unknown, but the lock is what counts. */
-	for (int i = 0; i < SIGN_TRIES && role_sign(fd) < 0; i++)
-		;
+	(void)role_sign(fd);
 	*ret_fd = fd;
 	return 0;
-}
-
-int role_sign(int lock_fd)
-{
-	char text[64];
-	uint64_t start = procfs_own_start();
-	int n = snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)getpid(), start);
-
-	if (start == 0) /* no /proc: leave it empty rather than half true */
-		return ftruncate(lock_fd, 0) < 0 ? -errno : -ESRCH;
-	/* Written over the last holder's text and cut then: the block that the file has is not given back to a disk that may be full. */
-	ssize_t written = pwrite(lock_fd, text, (size_t)n, 0);
-	if (written == n)
-		return ftruncate(lock_fd, n) < 0 ? -errno : 0;
-	int r = written < 0 ? -errno : -ENOSPC;
-	return ftruncate(lock_fd, 0) < 0 ? -errno : r;
 }
 
 /* "PID START_TICKS\n", whole or not at all: a reader may come between truncation and writing. */

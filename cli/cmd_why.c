@@ -27,8 +27,8 @@ static bool is_about(const struct pt_event *e, const char *name)
 	return e->kind != PT_EVENT_DAEMON && strncmp(e->name, name, sizeof(e->name)) == 0;
 }
 
-/* Returns how many there were at all. */
-static size_t print_events(const struct pt *pt, const char *name)
+/* False: there was no memory to read them. *ret_n: how many there were at all. */
+static bool print_events(const struct pt *pt, const char *name, size_t *ret_n)
 {
 	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
 	struct eventlog log;
@@ -36,8 +36,9 @@ static size_t print_events(const struct pt *pt, const char *name)
 	size_t n, total = 0, skip;
 
 	eventlog_oldest(&log, pt);
+	*ret_n = 0;
 	if (eventlog_read(&log, pt, &ev, &n) < 0)
-		return 0;
+		return false;
 	for (size_t i = 0; i < n; i++)
 		total += is_about(&ev[i], name);
 	skip = total > LAST ? total - LAST : 0;
@@ -52,7 +53,8 @@ static size_t print_events(const struct pt *pt, const char *name)
 			printf("  %s %s\n", clock_rfc3339(ev[i].real_ns, when), story_event(&ev[i], text));
 	}
 	free(ev);
-	return total;
+	*ret_n = total;
+	return true;
 }
 
 /* How it does, and whose word that is. */
@@ -152,6 +154,7 @@ static int tell(const struct instance *in, const struct view *v, const char *nam
 	char note[STORY_MAX], next[STORY_MAX], span[CLOCK_TEXT_MAX];
 	const struct view_row *r = view_find(v, name);
 	size_t known;
+	bool told;
 
 	if (r) {
 		uint64_t since = r->row.life.since_boot_ns;
@@ -163,15 +166,17 @@ static int tell(const struct instance *in, const struct view *v, const char *nam
 		printf(" (%s)\n", note[0] ? note : pt_reason_sentence(r->row.life.reason));
 		tell_health(v, r);
 	}
-	known = print_events(in->pt, name);
+	told = print_events(in->pt, name, &known);
 	if (r) {
 		printf("Next: ");
 		out_paragraph(story_next(v, r, next), 6);
-	} else if (known) {
-		printf("%s is no longer in the table.\n", name);
-	} else {
-		pick_unknown(v, name);
 	}
+	if (!told)
+		return out_fail("cannot read the events of %s: out of memory", name);
+	if (!r && known)
+		printf("%s is no longer in the table.\n", name);
+	else if (!r)
+		pick_unknown(v, name);
 	return r || known ? EXIT_OK : EXIT_FAIL;
 }
 

@@ -29,16 +29,20 @@ static bool known(const struct logplaces *p, const char *stem)
 	return false;
 }
 
-static bool add(struct logplaces *p, int dirfd, const char *stem)
+static void add(struct logplaces *p, int dirfd, const char *stem)
 {
 	struct log_place *more = realloc(p->list, (p->n + 1) * sizeof(*more));
 
+	p->incomplete |= !more;
 	if (!more)
-		return false;
+		return;
 	p->list = more;
 	more[p->n].dirfd = dirfd;
 	more[p->n].stem = strdup(stem);
-	return more[p->n].stem != NULL && ++p->n;
+	if (more[p->n].stem)
+		p->n++;
+	else
+		p->incomplete = true;
 }
 
 /* Only folders that are ours: anyone can make one in /tmp. */
@@ -76,11 +80,14 @@ static void add_all(struct logplaces *p, bool foreign)
 	size_t n;
 
 	for (unsigned i = 0; i < (foreign ? LOGPLACES_FOLDERS : 1); i++) {
-		if (p->folder[i] < 0 || segments_stems(p->folder[i], true, &stems, &n) < 0)
+		int r = p->folder[i] < 0 ? -ENOENT : segments_stems(p->folder[i], true, &stems, &n);
+
+		p->incomplete |= r == -ENOMEM;
+		if (r < 0)
 			continue;
 		for (size_t s = 0; s < n; s++)
 			if (!known(p, stems[s]))
-				(void)add(p, p->folder[i], stems[s]);
+				add(p, p->folder[i], stems[s]);
 		segments_stems_free(stems, n);
 	}
 }
@@ -107,13 +114,13 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 		if (pattern ? fnmatch(name, process, 0) == 0 : strcmp(name, process) == 0) {
 			found = true;
 			if (!known(p, all->list[i].stem))
-				(void)add(p, all->list[i].dirfd, all->list[i].stem);
+				add(p, all->list[i].dirfd, all->list[i].stem);
 		}
 	}
 	if (!found && !pattern && p->folder[0] >= 0 && in_table(name)) {
 		found = true; /* it has written nothing so far */
 		if (!known(p, name))
-			(void)add(p, p->folder[0], name);
+			add(p, p->folder[0], name);
 	}
 	return found;
 }
@@ -175,7 +182,9 @@ bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces
 	ret->elsewhere = foreign;
 	if (n == 0) {
 		add_all(ret, foreign);
-		return true;
+		if (ret->incomplete)
+			*ret_status = out_fail("cannot list the logs: out of memory");
+		return !ret->incomplete;
 	}
 	memcpy(all.folder, ret->folder, sizeof(all.folder));
 	add_all(&all, true);
@@ -189,6 +198,8 @@ bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces
 	for (size_t i = 0; i < all.n; i++)
 		free((char *)(uintptr_t)all.list[i].stem);
 	free(all.list);
+	if (ret->incomplete || all.incomplete)
+		*ret_status = out_fail("cannot find all logs: out of memory");
 	return *ret_status == EXIT_OK;
 }
 

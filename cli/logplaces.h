@@ -19,6 +19,7 @@ struct logplaces {
 	struct log_place *list; /* sorted by name; NAME@err behind NAME */
 	size_t n;
 	bool elsewhere;
+	bool incomplete; /* there was no memory for some */
 };
 
 /* names: n of them, or 0: all. foreign: with 0 names, the folders outside the home, too. A name that has no log is said; *ret_status is then what to

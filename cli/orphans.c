@@ -104,7 +104,7 @@ static void read_command(int proc_fd, char buf[static PT_COMMAND_TEXT])
 			fputc(' ', out);
 		redact_argument(out, before, arg);
 	}
-	if (!out || fclose(out) != 0 || !text)
+	if (!out || io_text_done(out, &text) < 0)
 		buf[0] = 0;
 	else
 		(void)str_copy(buf, PT_COMMAND_TEXT, text);

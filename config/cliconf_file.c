@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "config/cliconf_parts.h"
+#include "config/document.h"
 
 /* ---- reading */
 
@@ -78,13 +79,18 @@ static void complain_syntax(const char *text, const char *at, const char *path, 
 	conf_complain(e, path, where);
 }
 
-static cJSON *parse(const char *text, size_t len, const char **ret_at)
+static int parse(const char *text, size_t len, const char **ret_at, cJSON **ret)
 {
-	if (strlen(text) != len) { /* JSON holds no NUL */
-		*ret_at = text + strlen(text);
-		return NULL;
-	}
-	return cJSON_ParseWithLengthOpts(text, len + 1, ret_at, 1);
+	int r = document_parse(text, len + 1, ret_at, ret); /* with the NUL behind it, at which a text that is cut short ends */
+
+	if (r < 0)
+		return r;
+	*ret_at += strspn(*ret_at, " \t\r\n");
+	if (*ret_at == text + len) /* nothing follows, and no NUL is in it, which JSON does not hold */
+		return 0;
+	cJSON_Delete(*ret);
+	*ret = NULL;
+	return -EINVAL;
 }
 
 void conf_read_file(int home_fd, const char *path, struct cliconf *c, struct conf_errors *e)
@@ -102,7 +108,10 @@ void conf_read_file(int home_fd, const char *path, struct cliconf *c, struct con
 		fault_errno(&f, r, "cannot read it");
 		conf_complain(e, path, f.text);
 		return;
-	} else if (!(doc = parse(text, len, &at))) {
+	} else if ((r = parse(text, len, &at, &doc)) == -ENOMEM) {
+		fault_errno(&f, r, "cannot read it");
+		conf_complain(e, path, f.text);
+	} else if (r < 0) {
 		complain_syntax(text, at, path, e);
 	} else if (!cJSON_IsObject(doc)) {
 		conf_complain(e, path, "an object is wanted at line 1, column 1");
@@ -180,7 +189,7 @@ static int save_object(int home_fd, const cJSON *doc, struct fault *f)
 	FILE *to = open_memstream(&text, &len);
 	int r = to ? print_object(to, doc) : -ENOMEM;
 
-	if (to && fclose(to) != 0 && r == 0)
+	if (to && io_text_done(to, &text) < 0)
 		r = -ENOMEM;
 	if (r == 0)
 		r = io_replace(home_fd, CLICONF_FILE, text, len, IO_SYNC);
@@ -199,11 +208,15 @@ int cliconf_reset(int home_fd, struct fault *f)
 	const char *at = NULL;
 	size_t len = 0;
 	cJSON *doc = NULL;
-	int r;
+	int r = io_read_file(home_fd, CLICONF_FILE, CLICONF_BYTES_MAX, &text, &len);
 
-	if (io_read_file(home_fd, CLICONF_FILE, CLICONF_BYTES_MAX, &text, &len) == 0)
-		doc = parse(text, len, &at);
+	if (r < 0 && r != -ENOENT)
+		return fault_errno(f, r, "cannot read %s", CLICONF_FILE);
+	if (r == 0)
+		r = parse(text, len, &at, &doc);
 	free(text);
+	if (r == -ENOMEM)
+		return fault_errno(f, r, "cannot read %s", CLICONF_FILE);
 	if (!cJSON_IsObject(doc)) {
 		cJSON_Delete(doc);
 		doc = cJSON_CreateObject();

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/moment.h"
+#include "config/document.h"
 
 #define EXACT_MAX 9e15 /* about 2^53: up to here a double holds every integer */
 
@@ -119,8 +120,10 @@ int desired_load(int home_fd, struct desired *ret, struct fault *f)
 	}
 	if (r < 0)
 		return fault_errno(f, r, "cannot read %s", DESIRED_FILE);
-	doc = cJSON_ParseWithLengthOpts(text, len, &end, 0);
-	if (!cJSON_IsObject(doc))
+	r = document_parse(text, len, &end, &doc);
+	if (r == -ENOMEM)
+		fault_errno(f, r, "cannot read %s", DESIRED_FILE);
+	else if (!cJSON_IsObject(doc))
 		r = fault_set(f, -EINVAL, "%s: no JSON object, see byte %td", DESIRED_FILE, end ? end - text : 0);
 	else if ((r = read_doc(doc, &d)) < 0)
 		fault_errno(f, r, "cannot read %s", DESIRED_FILE);
@@ -168,7 +171,7 @@ int desired_keep(char **foreign_entries, const struct desired_entry *e)
 	if (*foreign_entries)
 		fprintf(out, "%s,", *foreign_entries);
 	print_entry(out, e);
-	if (fclose(out) != 0) {
+	if (io_text_done(out, &text) < 0) {
 		free(text);
 		return -ENOMEM;
 	}
@@ -234,9 +237,7 @@ int desired_save(int home_fd, const struct desired *d)
 	if (d->foreign_keys)
 		fprintf(out, ",\n  %s", d->foreign_keys);
 	fputs("\n}\n", out);
-	r = ferror(out) ? -ENOMEM : 0;
-	if (fclose(out) != 0)
-		r = -ENOMEM;
+	r = io_text_done(out, &text);
 	if (r == 0)
 		r = io_replace(home_fd, DESIRED_FILE, text, len, IO_SYNC);
 	free(text);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "config/document.h"
 #include "config/fields.h"
 
 #define PATH_TEXT 96u
@@ -208,22 +209,21 @@ static int read_limits(const cJSON *o, const char *path, struct health_limits *l
 	return 0;
 }
 
-static cJSON *parse(const char *text, size_t len, struct fault *f)
+static int parse(const char *text, size_t len, cJSON **ret, struct fault *f)
 {
 	const char *end = NULL;
-	cJSON *doc = len <= HEALTH_BYTES_MAX ? cJSON_ParseWithLengthOpts(text, len, &end, 0) : NULL;
+	int r = len <= HEALTH_BYTES_MAX ? document_parse(text, len, &end, ret) : -EFBIG;
 
-	if (!doc) {
-		fault_set(f, -EINVAL, len > HEALTH_BYTES_MAX ? "larger than 256 KB" : "no JSON at byte %td", end ? end - text : 0);
-		return NULL;
-	}
+	if (r == -ENOMEM)
+		return fault_errno(f, r, "cannot parse it");
+	if (r < 0)
+		return fault_set(f, -EINVAL, r == -EFBIG ? "larger than 256 KB" : "no JSON at byte %td", end ? end - text : 0);
 	for (; end < text + len; end++)
 		if (*end && !strchr(" \t\r\n", *end)) {
-			fault_set(f, -EINVAL, "something follows the JSON at byte %td", end - text);
-			cJSON_Delete(doc);
-			return NULL;
+			cJSON_Delete(*ret);
+			return fault_set(f, -EINVAL, "something follows the JSON at byte %td", end - text);
 		}
-	return doc;
+	return 0;
 }
 
 static void policy_init(struct health_policy *p)
@@ -289,12 +289,12 @@ static int read_health(const cJSON *doc, struct health_conf *c, struct fault *f)
 
 int health_parse(const char *text, size_t len, struct health_conf *ret, struct fault *f)
 {
-	cJSON *doc = parse(text, len, f);
 	struct health_conf c;
-	int r;
+	cJSON *doc;
+	int r = parse(text, len, &doc, f);
 
-	if (!doc)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	health_conf_init(&c);
 	r = read_health(doc, &c, f);
 	cJSON_Delete(doc);
@@ -328,12 +328,12 @@ static int read_all(const cJSON *doc, struct health_all *a, struct fault *f)
 
 int health_parse_all(const char *text, size_t len, struct health_all *ret, struct fault *f)
 {
-	cJSON *doc = parse(text, len, f);
 	struct health_all a;
-	int r;
+	cJSON *doc;
+	int r = parse(text, len, &doc, f);
 
-	if (!doc)
-		return -EINVAL;
+	if (r < 0)
+		return r;
 	health_all_init(&a);
 	r = read_all(doc, &a, f);
 	cJSON_Delete(doc);

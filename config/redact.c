@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/io.h"
 #include "base/str.h"
 
 #define MASK "***"
@@ -97,6 +98,6 @@ void redact_copy(char *buf, size_t size, const char *text)
 
 	if (out)
 		redact_argument(out, NULL, text);
-	(void)str_copy(buf, size, out && fclose(out) == 0 ? masked : MASK);
+	(void)str_copy(buf, size, out && io_text_done(out, &masked) == 0 ? masked : MASK);
 	free(masked);
 }

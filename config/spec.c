@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "config/document.h"
 #include "config/redact.h"
 
 static const char *const policy_words[] = { "no", "on-failure", "always" };
@@ -233,12 +234,14 @@ static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 int spec_parse(const char *text, size_t len, struct spec *ret, struct fault *f)
 {
 	const char *end = NULL;
-	cJSON *doc = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+	cJSON *doc;
 	struct spec s;
-	int r;
+	int r = document_parse(text, len, &end, &doc);
 
-	if (!doc)
-		return fault_set(f, -EINVAL, "no JSON at byte %td", end ? end - text : 0);
+	if (r == -ENOMEM)
+		return fault_errno(f, r, "cannot parse it");
+	if (r < 0)
+		return fault_set(f, r, "no JSON at byte %td", end ? end - text : 0);
 	spec_init(&s);
 	s.doc = doc;
 	r = cJSON_IsObject(doc) ? read_doc(doc, &s, f) : fault_set(f, -EINVAL, "an object is wanted");
@@ -337,7 +340,7 @@ int spec_command_text(const struct spec *s, char *buf, size_t size)
 			fputc(' ', out);
 		redact_argument(out, a == s->argv ? NULL : a[-1], *a);
 	}
-	if (fclose(out) != 0 || !all) {
+	if (io_text_done(out, &all) < 0) {
 		free(all);
 		return !str_copy(buf, size, s->argv[0]);
 	}

@@ -264,17 +264,18 @@ static int watch_all(struct guardian *g)
 	return loop_watch(g->loop, g->bell, EPOLLIN, on_bell, g, &w);
 }
 
-/* Everything has stopped: leave nothing of the instance but what is on disk. The FIFOs stay with their specs until tend remove. */
+/* Everything has stopped: leave nothing of the instance but what is on disk. The FIFOs stay with their specs until tend remove. The table goes last: while
+ * it is there, tend stop waits, and sees that we have died if we do. */
 static void clean_up(struct guardian *g)
 {
 	char name[32];
 
-	pt_changed(g->pt);
-	pt_unlink(&g->start.home);
 	for (unsigned i = 0; i < ROLE_MAX; i++) {
 		snprintf(name, sizeof(name), "bell.%s", role_name(i));
 		(void)io_remove(g->start.home.run_fd, name, 0);
 	}
+	pt_changed(g->pt);
+	pt_unlink(&g->start.home);
 	say(SAY_INFO, "ended");
 }
 

@@ -68,7 +68,7 @@ void upgrade_asked(struct guardian *g)
 
 	if (n < 0 || g->shutting) /* no file: SIGHUP of a terminal that went away */
 		return;
-	(void)unlinkat(g->start.home.run_fd, HOME_UPGRADE_FILE, 0);
+	(void)io_remove(g->start.home.run_fd, HOME_UPGRADE_FILE, 0);
 	program[strcspn(program, "\n")] = 0;
 	if (program[0] == '/')
 		become(g, program);

@@ -106,6 +106,7 @@ static int begin(void *arg)
 	rescue_begin(lg);
 	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX); /* the capability: pipes beyond the user's budget of pages */
 	shelf_begin(lg);
+	stream_begin(lg);
 	lend_begin(lg);
 	own_begin(lg);
 	lg->orphans_due = true;

@@ -30,6 +30,8 @@
 #include "logger/rescue.h"
 #include "shm/owner.h"
 
+#define SCAN_AGAIN_NS NS_PER_SEC
+
 
 const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
 {
@@ -221,6 +223,12 @@ static void take_limits(struct stream *st, const struct pt_ident *ident)
 	st->shelf.keep_age_s = ident->log_keep_age_s;
 }
 
+static void scan_later(struct logger *lg)
+{
+	if (!lg->scan_timer.at_boot_ns)
+		(void)loop_timer_set(lg->loop, &lg->scan_timer, clock_boot_ns() + SCAN_AGAIN_NS);
+}
+
 /* main NULL: the stream of standard output. Reads what lies on the disk. */
 static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row *row, struct stream *main, uint64_t *marked)
 {
@@ -228,7 +236,8 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	struct stream *st = calloc(1, sizeof(*st) + name_room + base_room);
 
 	if (!st) {
-		say(SAY_ERROR, "%s: no memory to capture its output", row->ident.name);
+		say(SAY_ERROR, "%s: no memory to capture its output, tried again in a second", row->ident.name);
+		scan_later(lg);
 		return NULL;
 	}
 	st->lg = lg;
@@ -300,8 +309,10 @@ static void begin_error(struct stream *st, const struct pt_row *row)
 	uint64_t marked = 0;
 
 	st->err = make(st->lg, st->slot, row, st, &marked);
-	if (!st->err)
+	if (!st->err) {
+		st->life_version = UINT64_MAX; /* looked at again */
 		return;
+	}
 	st->log.base_bytes += st->err->size + st->err->shelf.rotated_bytes + st->err->shelf.archived_bytes;
 	publish_put(st);
 	wake_up(st->err, row);
@@ -316,8 +327,8 @@ static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, ui
 	if (!st)
 		return;
 	st->life_version = version;
-	if (row->ident.separate_stderr)
-		st->err = make(lg, slot, row, st, &marked_err);
+	if (row->ident.separate_stderr && !(st->err = make(lg, slot, row, st, &marked_err)))
+		st->life_version = UINT64_MAX; /* looked at again */
 	publish_resume(st, &row->log, marked + marked_err);
 	lg->by_slot[slot] = st;
 	if (row->log.gen != st->log.gen)
@@ -361,8 +372,19 @@ static void end(struct logger *lg, uint32_t slot)
 	free(st);
 }
 
+static void on_scan_timer(void *arg)
+{
+	stream_scan(arg);
+}
+
+void stream_begin(struct logger *lg)
+{
+	loop_timer_init(&lg->scan_timer, on_scan_timer, lg);
+}
+
 void stream_end_all(struct logger *lg)
 {
+	loop_timer_clear(lg->loop, &lg->scan_timer);
 	for (uint32_t i = 0; i < lg->slots; i++)
 		if (lg->by_slot[i])
 			end(lg, i);
@@ -436,6 +458,7 @@ static void look_at(struct logger *lg, uint32_t slot)
 		return; /* removed since; that rings again */
 	if (r) {
 		say(SAY_WARNING, "row %u of the process table can't be read: %s", slot, strerror(-r));
+		scan_later(lg);
 		return;
 	}
 	if (st)
@@ -454,7 +477,8 @@ void stream_scan(struct logger *lg)
 		if (lg->by_slot[i] && lg->by_slot[i]->log.gen != pt_gen(lg->pt, i))
 			end(lg, i);
 	if (need_slots(lg, high)) {
-		say(SAY_ERROR, "no memory for %u streams", high);
+		say(SAY_ERROR, "no memory for %u streams, tried again in a second", high);
+		scan_later(lg);
 		return;
 	}
 	for (uint32_t i = 0; i < high; i++)

@@ -56,6 +56,7 @@ struct logger {
 	unsigned busy_streams; /* that keep their pipes full */
 	size_t archive_next, remove_next;
 	struct loop_timer keep_timer;
+	struct loop_timer scan_timer; /* there was no memory for a stream: when it is tried again */
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
 	unsigned large_pipes; /* that we have made larger */
 	uint32_t turn_bytes;  /* DRAIN_TURN_BYTES or less */
@@ -125,6 +126,8 @@ struct stream {
 	char texts[];
 };
 
+/* Before the first scan. */
+void stream_begin(struct logger *lg);
 /* Compare the streams with the table: end those whose row is gone, begin those whose row is new, look again at
  * those whose row changed. */
 void stream_scan(struct logger *lg);

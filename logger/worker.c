@@ -45,7 +45,8 @@ static void *work(void *arg)
 		w->run(w->arg, &w->stop);
 		(void)pthread_mutex_lock(&w->lock);
 		atomic_store(&w->finished, true);
-		(void)!write(w->done_fd, &one, sizeof(one));
+		for (int tries = 0; tries < 8 && write(w->done_fd, &one, sizeof(one)) < 0; tries++)
+			; /* a loop that is not told would leave the worker busy for ever */
 		(void)pthread_cond_signal(&w->changed);
 	}
 	(void)pthread_mutex_unlock(&w->lock);

@@ -77,10 +77,15 @@ int merge_open(const struct log_place *places, size_t n, enum stream_way way, co
 		struct fault why;
 
 		m->n = i + 1;
-		if (stream_open(places[i].dirfd, places[i].stem, 0, way, q, c, &s->stream, &why) < 0)
-			log_complain(c, places[i].stem, &why);
-		else
+		r = stream_open(places[i].dirfd, places[i].stem, 0, way, q, c, &s->stream, &why);
+		if (r == 0) {
 			r = advance(m, s, f);
+		} else if (r == -ENOMEM) {
+			fault_set(f, r, "%s", why.text); /* the log is whole: lines that are left out would not be missed */
+		} else {
+			log_complain(c, places[i].stem, &why);
+			r = 0;
+		}
 	}
 	if (r < 0) {
 		merge_close(m);

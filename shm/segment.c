@@ -337,7 +337,9 @@ bool pt_is_current(const struct pt *pt, const struct home *h)
 	char path[128];
 
 	seg_path(h, path);
-	return lstat(path, &st) == 0 && st.st_dev == pt->dev && st.st_ino == pt->ino;
+	if (lstat(path, &st) < 0)
+		return errno != ENOENT; /* a look that failed says nothing: a table must not be made again for it */
+	return st.st_dev == pt->dev && st.st_ino == pt->ino;
 }
 
 bool pt_is_stale(const struct pt *pt, const struct home *h)
@@ -352,7 +354,7 @@ bool pt_is_intact(const struct pt *pt)
 {
 	struct stat st;
 
-	if (fstat(pt->fd, &st) < 0 || (uint64_t)st.st_size != pt->bytes)
+	if (fstat(pt->fd, &st) == 0 && (uint64_t)st.st_size != pt->bytes)
 		return false;
 	return memcmp(pt->base, &pt->header, sizeof(pt->header)) == 0;
 }

@@ -28,10 +28,12 @@ void adopt_process(struct proc *p)
 
 	p->session = pid;
 	p->child = false;
-	if (pidref_open(pid, p->life.start_ticks, &p->ref) < 0)
+	if (pidref_open(pid, p->life.start_ticks, &p->ref) < 0) {
 		p->ref = (struct pidref){ .pid = pid, .start_ticks = p->life.start_ticks, .fd = -1 };
-	else if (p->life.start_ticks == 0)
+	} else if (p->life.start_ticks == 0) {
 		p->life.start_ticks = p->ref.start_ticks;
+		proc_publish(p);
+	}
 	exits_watch(p);
 	if (p->ref.pid && !pid_alive(p->ref.pid, p->ref.start_ticks))
 		exits_look_at(p); /* before any command is carried out that asks for it */

@@ -18,6 +18,7 @@
 #include "spawner/rows.h"
 
 #define LOCK_RETRY_NS (10 * NS_PER_MS)
+#define REMOVE_WAIT_NS (5 * NS_PER_SEC) /* a logger that died is there again within half a second; one that could not write tries each second */
 #define SWEEP_NS (1 * NS_PER_SEC) /* leftover files are nobody's hurry: once for all starts of this time */
 
 enum { SIGNAL_BEING_SENT = 1, SIGNAL_SENT = 2 }; /* the progress of a SIGNAL */
@@ -320,6 +321,20 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 	answer(sp, c->ticket, r, p, "%s%s", r < 0 ? "cannot send " : "", r < 0 ? str_signal_name(c->req.signo, sig) : "");
 }
 
+/* With its FIFO goes what lies in it, if the logger is dead just now or could not write: it gets the time to come back. */
+static bool waits_for_logger(struct spawner *sp, struct proc *p, const struct pt_command *c)
+{
+	uint64_t now = clock_boot_ns();
+
+	if (!launch_output_waits(p))
+		return false;
+	if (sp->removing != c->ticket.number) {
+		sp->removing = c->ticket.number;
+		sp->remove_at_boot_ns = now + REMOVE_WAIT_NS;
+	}
+	return now < sp->remove_at_boot_ns;
+}
+
 static int forget(struct spawner *sp, const struct pt_command *c)
 {
 	struct proc *p = proc_find(sp, c->req.name);
@@ -340,6 +355,8 @@ static int forget(struct spawner *sp, const struct pt_command *c)
 		return 0;
 	}
 	pt_command_accept(sp->pt, c->ticket);
+	if (waits_for_logger(sp, p, c))
+		return -EBUSY;
 	/* The spec first: a new spawner that finds it, and no row, takes the process for one that a lost table held. */
 	wishes_note(sp, c->req.name, WISH_GONE);
 	row_unlink_spec(sp, c->req.name);
@@ -351,7 +368,7 @@ static int forget(struct spawner *sp, const struct pt_command *c)
 	return 0;
 }
 
-/* -EBUSY: the table's lock is held by someone; come back. */
+/* -EBUSY: the table's lock is held by someone, or output lies in a pipe; come back. */
 static int carry_out(struct spawner *sp, const struct pt_command *c)
 {
 	switch (c->req.kind) {

@@ -128,6 +128,18 @@ static void look_later(struct proc *p)
 		loop_timer_set(p->sp->loop, &p->sp->look_timer, clock_boot_ns() + LOOK_AGAIN_NS);
 }
 
+void exits_note_start(struct proc *p)
+{
+	struct procfs_stat st;
+
+	if (procfs_stat(p->ref.pid, &st) < 0 && procfs_stat(p->ref.pid, &st) < 0) { /* a spawner that dies soon would leave nobody who knows it */
+		look_later(p);
+		return;
+	}
+	p->ref.start_ticks = p->life.start_ticks = st.start_ticks;
+	save_soon(p->sp);
+}
+
 void exits_watch_again(struct spawner *sp)
 {
 	for (uint32_t i = 0; i < sp->capacity; i++) {
@@ -135,6 +147,10 @@ void exits_watch_again(struct spawner *sp)
 
 		if (p && p->ref.pid && !p->child && !p->watch && !p->ended_unseen)
 			exits_watch(p);
+		if (p && p->child && p->ref.pid && p->ref.start_ticks == 0) {
+			exits_note_start(p);
+			proc_publish(p);
+		}
 	}
 }
 

@@ -180,7 +180,7 @@ void handover_write(struct spawner *sp)
 	if (r == 0)
 		r = print_events(sp, out);
 	fputs("end\n", out);
-	if (fclose(out) != 0 && r == 0)
+	if (io_text_done(out, &text) < 0 && r == 0)
 		r = -ENOMEM;
 	if (r == 0)
 		r = io_replace(sp->start.home.run_fd, HOME_HANDOVER_FILE, text, len, IO_NO_SYNC);
@@ -322,5 +322,5 @@ bool handover_take(struct spawner *sp, unsigned *n)
 
 void handover_forget(struct spawner *sp)
 {
-	(void)unlinkat(sp->start.home.run_fd, HOME_HANDOVER_FILE, 0);
+	(void)io_remove(sp->start.home.run_fd, HOME_HANDOVER_FILE, 0);
 }

@@ -72,6 +72,28 @@ static int open_end(struct proc *p, const char *name, int flags, struct fault *f
 	return fd < 0 ? fault_errno(f, fd, "cannot open run/%s", name) : fd;
 }
 
+static uint32_t bytes_in(int fd)
+{
+	int n = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
+}
+
+bool launch_output_waits(struct proc *p)
+{
+	bool waits = false;
+	char name[80];
+
+	for (unsigned i = 1; i < 2u + (p->ident->separate_stderr != 0); i++) { /* not what it reads */
+		fifo_name(p, suffixes[i], name);
+		int fd = io_open(p->sp->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+
+		waits |= bytes_in(fd) > 0;
+		io_close(&fd);
+	}
+	return waits;
+}
+
 /* Both ends of one output FIFO. The keeper is opened first: a writer's open waits for a reader. */
 static int open_output(struct proc *p, const char *suffix, int *keeper_fd, int *fd, struct fault *f)
 {
@@ -120,13 +142,6 @@ static int open_ends(struct proc *p, struct child *c, struct fault *f)
 		(void)fcntl(c->in_fd, F_SETPIPE_SZ, STDIN_PIPE_BYTES);
 	(void)fcntl(c->in_fd, F_SETFL, 0);
 	return 0;
-}
-
-static uint32_t bytes_in(int fd)
-{
-	int n = 0;
-
-	return fd >= 0 && ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (uint32_t)n : 0;
 }
 
 static bool is_own_variable(const char *assignment)
@@ -191,14 +206,11 @@ static int explain(const struct child *c, struct fault *f)
 static void begin_life(struct proc *p, pid_t pid)
 {
 	struct pt_life *l = &p->life;
-	struct procfs_stat st = { 0 };
 
-	procfs_stat(pid, &st);
-	p->ref = (struct pidref){ .pid = pid, .start_ticks = st.start_ticks, .fd = -1 };
+	p->ref = (struct pidref){ .pid = pid, .fd = -1 };
 	p->session = pid;
 	p->child = true;
 	l->pid = pid;
-	l->start_ticks = st.start_ticks;
 	l->start_real_ns = clock_real_ns();
 	l->start_boot_ns = p->launch_boot_ns;
 	l->launch_errno = 0;
@@ -206,6 +218,7 @@ static void begin_life(struct proc *p, pid_t pid)
 	l->killed = 0;
 	p->restarting = false;
 	p->sp->pids_changed = true;
+	exits_note_start(p);
 	save_soon(p->sp);
 }
 

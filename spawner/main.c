@@ -314,7 +314,7 @@ static int begin(struct spawner *sp, struct fault *f)
 		return fault_errno(f, r, "cannot start the spawner");
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)syscall(SYS_gettid));
 	sp->children_fd = io_open(AT_FDCWD, path, O_RDONLY, 0);
-	return 0;
+	return save_load(sp, f);
 }
 
 int main(int argc, char **argv)
@@ -342,7 +342,6 @@ int main(int argc, char **argv)
 	if (procfs_boot_id(sp.boot_id) < 0)
 		sp.boot_id[0] = 0;
 	cgroup_begin(&sp.cgroup, &sp.start.home);
-	save_load(&sp);
 	watch_guardian(&sp);
 	r = adopt_all(&sp);
 	if (r < 0) {

@@ -63,6 +63,7 @@ struct spawner {
 	unsigned children;	     /* processes that we launched or forked and have not reaped */
 	unsigned unseen;	     /* procs with ended_unseen */
 	unsigned keepers;	     /* procs with keeper_fd */
+	uint64_t removing, remove_at_boot_ns; /* the command that waits until the logger has taken what lies in a pipe, and for how long */
 	uint32_t next_order;
 	uint64_t last_ticket;
 	struct loop_timer commands_retry; /* the table lock was busy */
@@ -117,11 +118,13 @@ int launch(struct proc *p, struct fault *f);
 /* Make and remove the FIFOs of a row. */
 int launch_make_fifos(struct proc *p, struct fault *f);
 void launch_remove_fifos(struct spawner *sp, const char *name);
+bool launch_output_waits(struct proc *p); /* in one of its FIFOs lies what nobody has taken yet */
 
 /* exits.c: how processes end. */
 void exits_reap(struct spawner *sp);
 void exits_watch(struct proc *p);   /* a process that is not our child */
-void exits_watch_again(struct spawner *sp); /* those that could not be watched */
+void exits_watch_again(struct spawner *sp); /* those that could not be watched, or whose start could not be read */
+void exits_note_start(struct proc *p); /* a child's start time into ref and life; 0 for a moment longer if it can't be read */
 void exits_look_at(struct proc *p); /* it has ended: how? */
 void exits_look(struct spawner *sp); /* has the guardian noted the exits that we wait for? */
 void exits_tree_gone(struct proc *p); /* the tree is empty: judge */
@@ -141,7 +144,7 @@ void commands_scan(struct spawner *sp);
 #define STATE_RESTARTING "restarting" /* of a process that is stopped in order to be started again; else the label of its state */
 void save_now(struct spawner *sp);  /* what is desired changed */
 void save_soon(struct spawner *sp); /* only a pid changed: within a second */
-void save_load(struct spawner *sp);
+int save_load(struct spawner *sp, struct fault *f);
 bool save_reaped(struct spawner *sp, pid_t pid, int wait_status);
 bool save_pending(const struct spawner *sp);
 

@@ -152,22 +152,27 @@ bool save_pending(const struct spawner *sp)
 	return sp->saver || (sp->save_wanted && !sp->save_failed);
 }
 
-void save_load(struct spawner *sp)
+int save_load(struct spawner *sp, struct fault *f)
 {
 	struct desired d = { 0 };
-	struct fault f = { "" };
 	char aside[64];
+	int r = desired_load(sp->start.home.fd, &d, f);
 
 	loop_timer_init(&sp->save_timer, on_timer, sp);
-	if (desired_load(sp->start.home.fd, &d, &f) < 0) {
+	if (r < 0 && r != -EINVAL)
+		r = desired_load(sp->start.home.fd, &d, f); /* the file may be whole: a disk, too, may fail for a moment */
+	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EINTR || r == -EAGAIN)
+		return r; /* the next spawner tries again; what it can't read it would not keep when it saves */
+	if (r < 0) {
 		snprintf(aside, sizeof(aside), "%s.damaged-%llu", DESIRED_FILE, (unsigned long long)(clock_real_ns() / NS_PER_SEC));
-		say(SAY_WARNING, "%s; it is kept as %s", f.text, aside);
+		say(SAY_WARNING, "%s; it is kept as %s", f->text, aside);
 		if (renameat(sp->start.home.fd, DESIRED_FILE, sp->start.home.fd, aside) < 0)
 			say(SAY_WARNING, "cannot rename it: %s", strerror(errno));
-		return;
+		return 0;
 	}
 	sp->foreign_entries = d.foreign_entries;
 	sp->foreign_keys = d.foreign_keys;
 	d.foreign_entries = d.foreign_keys = NULL;
 	desired_done(&d);
+	return 0;
 }
