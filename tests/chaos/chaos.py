@@ -1,13 +1,19 @@
 #!/usr/bin/env python3
-"""make chaos: a fault at every system call and every allocation of each program, one fault a run; after each run the checker looks whether all that is
-promised still holds (tests/chaos/checker.py).
+"""make chaos: a fault at every system call and every allocation of each program; after each run the checker looks whether all that is promised still
+holds (tests/chaos/checker.py).
 
     chaos.py [--role ROLE]... [--scenario NAME]... [--kind kill|error|malloc]... [--errno NAME]... [--call NAME]
-             [--at N] [--every N] [--each-call] [--sample N --seed N] [--jobs N]
+             [--at N[:STRIDE[:LAST]]] [--together K] [--every N] [--each-call] [--sample N --seed N] [--jobs N]
 
-For each role and scenario the calls are counted first; then the scenario runs once for each of them (--every: each Nth of them; --each-call: the first, the
-second and a middle one of each name; --sample: so many in all, chosen by the seed, which is printed), with the fault at that call. With --call only those of
-one name count. A fault that came too late for the scenario is counted as none.
+For each role and scenario the places are counted first; then the scenario runs once for each of them, with the fault at that place (--every: each Nth of
+them; --each-call: the first, the second and a middle one of each call's name; --sample: so many in all, chosen by the seed, which is printed). With --call
+only those of one name count. A fault that came too late for the scenario is counted as none.
+
+--together K: about K faults in each run, far apart: with STRIDE = places / K the faults of run number N are at N, N + STRIDE, N + 2 * STRIDE and so on, so
+that STRIDE runs have them at all places; but those at the start of a daemon get a run for each, since a daemon that fails to start again and again does
+nothing else. A fault moves what comes after it by a few calls; how many faults each call got is therefore compared with how many of it there are, and what
+got fewer is listed. When such a run fails, halves of its faults are tried until no half fails any more; what is left is printed, as the command that
+repeats it. Kills are always one a run: a new daemon makes more calls than the one that died had left.
 """
 
 import argparse
@@ -19,13 +25,11 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, as_completed, wait
 
 import commands
-from chaoskit import CHAOS_BIN, TEND_BIN, TEST_BIN, Failure, Instance, checker
-
-ERRNOS = ("ENOSPC", "EIO", "EMFILE", "ENFILE", "ENOMEM", "EINTR", "EAGAIN", "EACCES")
-DAEMONS = tuple(f"tend-{role}" for role in checker.ROLES)
+from chaoskit import TEND_BIN, TEST_BIN, Failure, Instance, checker
+from faults import DAEMONS, ERRNOS, Fault, count_faults, end_tool, verdict_of
 
 
 # ---- what happens to daemons while they are under fire
@@ -59,16 +63,18 @@ def successors(t):
     t.witness("s", lines=50, gap_us=500)
     t.wait_lines("s", 3)
     for role in ("spawner", "guardian", "logger", "monitor"):
+        began, faults = time.clock_gettime(time.CLOCK_BOOTTIME), t.count_faults()
         t.kill_role(role)
         t.look()
         end_by_signal(t, "w")  # a command, too, for where two are dead and nobody is left to bring the others back
         t.wait_settled()
+        if {role, t.under_fire} == {"guardian", "logger"} and t.count_faults() > faults:  # neither held the pipe of a run that ended then
+            t.expect["w"]["outages"] = [[began, time.clock_gettime(time.CLOCK_BOOTTIME), "guardian and logger"]]
     t.finish()
 
 
 def registry(t):
     """The monitor asks a registry that is not there, probes, and samples."""
-    t.env.update(TEND_MONITOR_INTERVAL_MS="100")
     t.witness("w", lines=3, options=("--health", "exec:/bin/true"))
     t.witness("s", crashes=1, lines=10)
     t.wait_runs("s")
@@ -96,30 +102,8 @@ def end_by_signal(t, name):
     t.wait_runs(name)
 
 
+KINDS = ("kill", "error", "malloc")
 SCENARIOS = {"life": life, "successors": successors, "registry": registry}
-
-
-class Fault:
-    """One fault: where, and what. None of it: count only."""
-
-    def __init__(self, role, kind, at, errno=None, call=None):
-        self.role, self.kind, self.at, self.errno, self.call = role, kind, at, errno, call
-
-    def __str__(self):
-        what = f"--kind {self.kind}" + (f" --errno {self.errno}" if self.errno else "") + (f" --call {self.call}" if self.call else "")
-        return f"--role {self.role.removeprefix('tend-')} {what} --at {self.at}"
-
-    def argv(self, report):
-        if self.kind == "malloc":
-            return []
-        how = ["--kill"] if self.kind == "kill" and self.at else ["--error", self.errno] if self.kind == "error" else ["--count"]
-        which = ["--call", self.call] if self.call else []
-        return [str(CHAOS_BIN / "inject"), "--role", self.role, "--at", str(self.at), *how, *which, "--report", str(report), "--"]
-
-    def env(self, report):
-        if self.kind != "malloc":
-            return {}
-        return {"LD_PRELOAD": str(CHAOS_BIN / "failmalloc.so"), "CHAOS_ROLE": self.role, "CHAOS_AT": str(self.at), "CHAOS_REPORT": str(report)}
 
 
 def start_guardian(t, fault, report):
@@ -132,37 +116,24 @@ def start_guardian(t, fault, report):
                                 start_new_session=True)  # fmt: skip
 
 
-def verdict_of(report, deadline=5):
-    """What inject or failmalloc did: ("done", call, pid, up) or ("none", count, count of each call)."""
-    try:
-        lines = report.read_text().splitlines()
-    except OSError:
-        return ("none", 0, {})
-    done = [line.split() for line in lines if line.startswith("done")]
-    if done:
-        return ("done", done[0][1], int(done[0][2]), done[0][3] == "1")
-    calls = {line.split()[1]: int(line.split()[2]) for line in lines if line.startswith("call")}
-    return ("none", sum(int(line.split()[1]) for line in lines if line.startswith("none")), calls)
-
-
 def check_survival(t, fault, report):
     """An error that could be waited out must not end a daemon that was at work."""
-    did = verdict_of(report)
-    if did[0] == "done" and did[3] and did[2] not in t.killed and not checker.is_alive(did[2]):
-        raise Failure(f"the {fault.role} was at work, and ended because {did[1]} failed")
+    for did in verdict_of(report).faults:
+        if did.up and did.pid not in t.killed and not checker.is_alive(did.pid):
+            raise Failure(f"the {fault.role} was at work, and ended because {did.call} {did.at} failed")
 
 
 def run_daemon(scenario, fault):
-    """One run. Returns (what was done, complaint or None, slowest status)."""
+    """One run. Returns (what was done, complaint or None, slowest status, what commands said that failed once)."""
     t = Instance()
     report = t.root / "report"
     t.tolerant = fault.kind != "kill"
-    tool, complaint, did = None, None, ("none", 0, {})
+    t.count_faults = lambda: count_faults(report)
+    t.under_fire = fault.role.removeprefix("tend-") if fault.kind == "kill" else None
+    tool, complaint = None, None
     try:
         if scenario == "registry":
-            t.env["MCP_MESH_REGISTRY_URL"] = os.environ.get("CHAOS_REGISTRY", "http://127.0.0.1:1")
-        if fault.role.endswith("-child"):
-            t.phantoms = 1
+            t.env.update(MCP_MESH_REGISTRY_URL=os.environ.get("CHAOS_REGISTRY", "http://127.0.0.1:1"), TEND_MONITOR_INTERVAL_MS="100")
         if fault.kind != "kill" and not fault.role.endswith("-child"):
             t.before_stop = lambda: check_survival(t, fault, report)
         tool = start_guardian(t, fault, report)
@@ -176,24 +147,13 @@ def run_daemon(scenario, fault):
         if os.environ.get("CHAOS_PAUSE"):  # for a look at what hangs
             print(f"{t.home}: {complaint}", flush=True)
             time.sleep(float(os.environ["CHAOS_PAUSE"]))
-    did = end_tool(tool, report)
+    end_tool(tool)
+    did = verdict_of(report)
     slowest, refused = t.slowest_status, t.refused
     left = t.close()
     if complaint is None and left:
         complaint = "; ".join(left)
     return did, complaint, slowest, refused
-
-
-def end_tool(tool, report):
-    if tool is not None:
-        if tool.poll() is None and not report.exists():
-            tool.send_signal(signal.SIGTERM)
-        try:
-            tool.wait(10)
-        except subprocess.TimeoutExpired:
-            tool.kill()
-            tool.wait()
-    return verdict_of(report)
 
 
 def wait_for_start(t, tool):
@@ -205,14 +165,38 @@ def wait_for_start(t, tool):
 
 
 def count(role, scenario, kind, errno, call):
-    """How many there are, by the name of the call (None: all of them, for allocations)."""
+    """How many there are, by the name of the call too."""
     did, complaint, _, _ = run_daemon(scenario, Fault(role, kind, 0, errno, call))
     return did, complaint
 
 
 def one(role, scenario, kind, errno, call, at):
-    fault = Fault(role, kind, at, errno, call)
-    return (role, scenario, kind, errno, call, at), run_daemon(scenario, fault)
+    """One run, or where several faults of it did harm together, as few of them as still do. Yields (run, result) pairs in a list."""
+    run = (role, scenario, kind, errno, call, at)
+    result = run_daemon(scenario, Fault(role, kind, at, errno, call))
+    found = [(run, result)]
+    if result[1] and ":" in str(at):
+        smaller = narrow(run, result)
+        if smaller is not None:
+            found = [(run, (result[0], None, *result[2:])), smaller]
+    return found
+
+
+def narrow(run, result):
+    """Halves of its faults, and halves of those, for as long as one of them fails. None: no half did."""
+    stride = int(str(run[5]).split(":")[1])
+    smallest = None
+    while len(places := [f.at for f in result[0].faults]) > 1:
+        middle = len(places) // 2
+        for half in (places[:middle], places[middle:]):
+            tried = (*run[:5], f"{half[0]}:{stride}:{half[-1]}" if len(half) > 1 else half[0])
+            result = run_daemon(run[1], Fault(run[0], run[2], tried[5], run[3], run[4]))
+            if result[1]:
+                smallest = (tried, result)
+                break
+        else:
+            break
+    return smallest
 
 
 class Tally:
@@ -221,10 +205,18 @@ class Tally:
     def __init__(self):
         self.runs = collections.Counter()
         self.done = collections.Counter()
-        self.calls = collections.defaultdict(set)
+        self.places = collections.Counter()
+        self.calls = collections.defaultdict(collections.Counter)  # faults by (call, errno)
+        self.there = collections.defaultdict(collections.Counter)  # places, likewise
         self.failures = []
         self.slowest = 0.0
         self.refused = collections.Counter()
+
+    def expect(self, combination, did):
+        role, scenario, kind, errno, _ = combination
+        self.places[role, scenario, kind] += did.counted
+        for call, n in did.calls.items():
+            self.there[role, scenario, kind][call, errno] += n
 
     def add(self, key, result):
         (role, scenario, kind, errno, call, at), (did, complaint, slowest, refused) = key, result
@@ -233,25 +225,33 @@ class Tally:
         self.slowest = max(self.slowest, slowest)
         for text in refused:
             self.refused[text] += 1
-        if did[0] == "done":
-            self.done[group] += 1
-            self.calls[group].add(did[1])
+        self.done[group] += len(did.faults)
+        for f in did.faults:
+            self.calls[group][f.call, errno] += 1
         if complaint:
-            what = f"{Fault(role, kind, at, errno, call)} --scenario {scenario}"
+            what = f"{Fault(role, kind, at, errno, call)} --scenario '{scenario}'"
             self.failures.append(what)
-            print(f'FAILED: make chaos T="{what}"  ({" ".join(map(str, did[:4]))})\n    {complaint}', flush=True)
+            print(f'FAILED: make chaos T="{what}"  ({did})\n    {complaint}', flush=True)
+
+    def fewer(self, group):
+        """The calls that got fewer faults than there are of them."""
+        missed = {key: n - self.calls[group][key] for key, n in self.there[group].items() if self.calls[group][key] < n}
+        return [f"{call} {errno or ''} {n}".replace("  ", " ") for (call, errno), n in sorted(missed.items(), key=lambda m: -m[1])]
 
     def print(self, seconds):
-        print(f"{'ROLE':22} {'SCENARIO':12} {'FAULT':8} {'RUNS':>6} {'FAULTS':>7} {'KINDS OF CALL':>14}")
+        print(f"{'ROLE':22} {'SCENARIO':14} {'FAULT':8} {'PLACES':>7} {'RUNS':>6} {'FAULTS':>7} {'KINDS OF CALL':>14}")
         for group in sorted(self.runs):
-            print(f"{group[0]:22} {group[1]:12} {group[2]:8} {self.runs[group]:6} {self.done[group]:7} {len(self.calls[group]):14}")
+            kinds = len({call for call, _ in self.calls[group]})
+            print(f"{group[0]:22} {group[1]:14} {group[2]:8} {self.places[group] or '-':>7} {self.runs[group]:6} {self.done[group]:7} {kinds:14}")
+            if missed := self.fewer(group):
+                print(f"    fewer faults than calls: {', '.join(missed[:12])}{' ...' if len(missed) > 12 else ''}")
         print(f"{sum(self.done.values())} faults in {sum(self.runs.values())} runs, {len(self.failures)} failures, slowest status {self.slowest:.2f} s, {seconds:.0f} s")
 
 
 def all_of_command(name, kind, errno, first, step):
     """Every place of one command, one after the other on one instance."""
     results = []
-    for at, did, complaint in commands.run_command(name, lambda at: Fault("tend", kind, at, errno), verdict_of, first, step):
+    for at, did, complaint in commands.run_command(name, lambda at: Fault("tend", kind, at, errno), first, step):
         results.append((("tend", name, kind, errno, None, at), (did, complaint, 0.0, [])))
     return results
 
@@ -259,10 +259,9 @@ def all_of_command(name, kind, errno, first, step):
 def fire_at_commands(pool, a, tally):
     chance = random.Random(a.seed)
     wanted = [name for name in a.scenario or commands.COMMANDS if name in commands.COMMANDS]
-    runs = [(name, kind, errno) for name in wanted for kind in a.kind or ("kill", "error") for errno in ((a.errno or ERRNOS) if kind == "error" else (None,))
-            if kind != "malloc"]  # fmt: skip
+    runs = [(name, kind, errno) for name in wanted for kind in a.kind or KINDS for errno in ((a.errno or ERRNOS) if kind == "error" else (None,))]
     chance.shuffle(runs)
-    pending = [pool.submit(all_of_command, *run, a.at or 1 + a.offset, a.every) for run in runs]
+    pending = [pool.submit(all_of_command, *run, int(a.at) or 1 + a.offset, a.every) for run in runs]
     for future in as_completed(pending):
         for key, result in future.result():
             tally.add(key, result)
@@ -274,24 +273,29 @@ def combinations(a):
         for scenario in [s for s in a.scenario if s in SCENARIOS] or SCENARIOS:
             if scenario == "registry" and role != "tend-monitor":
                 continue
-            for kind in a.kind or ("kill", "error", "malloc"):
+            for kind in a.kind or KINDS:
                 if kind != "kill" and role.endswith("-child"):
                     continue
                 for errno in (a.errno or ERRNOS) if kind == "error" else (None,):
                     yield role, scenario, kind, errno, a.call if kind != "malloc" else None
 
 
-def places(total, a):
-    return range(1 + a.offset, total + 1, a.every)
+def places(did, kind, a):
+    if a.together == 1 or kind == "kill":
+        found = list(range(1, did.counted + 1))
+    else:
+        stride = -(-did.counted // a.together)
+        found = sorted(did.starts) + [f"{n}:{stride}:{did.counted}" for n in range(1, stride + 1)]
+    return found[a.offset :: a.every]
 
 
 def places_of_each_call(c, calls):
     return [(*c[:4], call, at) for call, n in calls.items() for at in sorted({1, min(2, n), (n + 1) // 2})]
 
 
-def plan(pool, a):
+def plan(pool, a, tally):
     """All (role, scenario, kind, errno, call, at)."""
-    if a.at:
+    if a.at != "0":
         return [(*c, a.at) for c in combinations(a)]
     if a.sample:
         return sample(a)
@@ -299,10 +303,32 @@ def plan(pool, a):
     counts = {pool.submit(count, *c): c for c in combinations(a)}
     for future in as_completed(counts):
         c = counts[future]
-        _, total, calls = counted(future, c)
-        found += places_of_each_call(c, calls) if a.each_call and c[2] != "malloc" else [(*c, at) for at in places(total, a)]
+        did = counted(future, c)
+        tally.expect(c, did)
+        found += places_of_each_call(c, did.calls) if a.each_call and c[2] != "malloc" else [(*c, at) for at in places(did, c[2], a)]
     random.Random(a.seed).shuffle(found)
     return found
+
+
+def fire(pool, runs, a, tally):
+    """All runs, a.jobs at a time; SIGTERM and --seconds let no more begin. Now and then a line tells how far it is."""
+    began = told = time.monotonic()
+    ending = []
+    signal.signal(signal.SIGTERM, lambda *_: ending.append(True))
+    waiting, todo, done = set(), iter(runs), 0
+    while True:
+        while len(waiting) < 2 * a.jobs and not ending and not (a.seconds and time.monotonic() - began > a.seconds) and (run := next(todo, None)):
+            waiting.add(pool.submit(one, *run))
+        if not waiting:
+            return
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            waiting.discard(future)
+            done += 1
+            for run, result in future.result():
+                tally.add(run, result)
+        if time.monotonic() - told > 60:
+            told = time.monotonic()
+            print(f"{done} of {len(runs)} runs, {sum(tally.done.values())} faults, {len(tally.failures)} failures, {told - began:.0f} s", flush=True)
 
 
 def counted(future, c):
@@ -327,15 +353,16 @@ def sample(a):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="a fault at every system call and allocation")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--role", action="append", default=[], help="guardian, spawner, monitor, logger, spawner-child, guardian-child, tend")
     parser.add_argument("--scenario", action="append", default=[], choices=(*SCENARIOS, *commands.COMMANDS))
     parser.add_argument("--kind", action="append", default=[], choices=("kill", "error", "malloc"))
-    parser.add_argument("--errno", action="append", default=[], choices=ERRNOS)
+    parser.add_argument("--errno", action="append", default=[], choices=(*ERRNOS, "ANY"), help="ANY: each call fails with one that it can fail with, in turn")
     parser.add_argument("--call", help="the name of a system call")
     parser.add_argument("--each-call", action="store_true", help="the first, the second and a middle one of each system call")
-    parser.add_argument("--at", type=int, default=0)
-    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--at", default="0", help="this place; N:STRIDE[:LAST]: N, N + STRIDE, ... LAST, in one run")
+    parser.add_argument("--together", type=int, default=1, metavar="K", help="about K faults in each run (errors, allocations)")
+    parser.add_argument("--every", type=int, default=1, help="each Nth place, or run")
     parser.add_argument("--offset", type=int, default=0)
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
@@ -352,24 +379,11 @@ def main():
     tally = Tally()
     assert (TEST_BIN / "witness").exists(), "make test-programs"
     with ProcessPoolExecutor(a.jobs) as pool:
-        if "tend" in a.role or not (a.role or a.sample or a.at):
+        if "tend" in a.role or not (a.role or a.sample or a.at != "0"):
             fire_at_commands(pool, a, tally)
-        runs = plan(pool, a) if a.role != ["tend"] else []
+        runs = plan(pool, a, tally) if a.role != ["tend"] else []
         print(f"{len(runs)} runs, seed {a.seed}", flush=True)
-        waiting, todo = set(), iter(runs)
-        more = True
-        while more or waiting:
-            while more and len(waiting) < 2 * a.jobs:
-                run = next(todo, None)
-                if run is None or (a.seconds and time.monotonic() - began > a.seconds):
-                    more = False
-                    break
-                waiting.add(pool.submit(one, *run))
-            if not waiting:
-                break
-            done = next(as_completed(waiting))
-            waiting.discard(done)
-            tally.add(*done.result())
+        fire(pool, runs, a, tally)
     tally.print(time.monotonic() - began)
     for text, times in tally.refused.most_common(20 if a.results else 0):
         print(f"refused {times} times: {text}")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 from chaoskit import EAGER, TEST_BIN, Failure, Instance
+from faults import forget_report, verdict_of
 
 COMMAND_SECONDS = 60
 
@@ -69,16 +70,32 @@ WHOLE = {"first start": new_start, "whole stop": ("stop",)}
 COMMANDS = (*ON_N, *LOOKING, *WHOLE)
 
 
-def under_fire(t, fault, verdict_of, command):
-    """Run it with the fault. Returns what inject did."""
+def under_fire(t, fault, command, least=0):
+    """Run it with the fault. Returns what was done. least: so many lines it prints at least, if it says that all went well."""
     report = t.root / "report"
-    report.unlink(missing_ok=True)
+    forget_report(report)
     try:
-        subprocess.run([*fault.argv(report), *t.argv(*command)], env=t.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=COMMAND_SECONDS, check=False)  # fmt: skip
+        done = subprocess.run([*fault.argv(report), *t.argv(*command)], env={**t.env, **fault.env(report)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace", timeout=COMMAND_SECONDS, check=False)  # fmt: skip
     except subprocess.TimeoutExpired:
         raise Failure(f"tend {' '.join(map(str, command))} under {fault}: not done after {COMMAND_SECONDS} s") from None
-    return verdict_of(report)
+    did = verdict_of(report)
+    if did.faults and fault.kind != "kill":
+        check_outcome(fault, did, done, least)
+    return did
+
+
+def check_outcome(fault, did, done, least):
+    """A command that could not do what it should says why, and ends by itself. What the dynamic linker does before that is its own."""
+    if not did.faults[0].up:
+        return
+    if done.returncode < 0 or done.returncode >= 126:
+        raise Failure(f"{did}: ended with {done.returncode}: {done.stderr.strip()[-400:]}")
+    if done.returncode and not (done.stderr.strip() or done.stdout.strip()):
+        raise Failure(f"{did}: exit status {done.returncode}, and not a word")
+    silent = fault.kind == "malloc" or not done.stderr.strip()  # what can't be read is named, and the rest is shown; without memory nothing is
+    if done.returncode == 0 and silent and len(done.stdout.splitlines()) < least:
+        raise Failure(f"{did}: exit status 0, but of {least} lines it printed {len(done.stdout.splitlines())}: {done.stdout[-400:]}")
 
 
 def again(t, name, command):
@@ -89,14 +106,22 @@ def again(t, name, command):
         raise Failure(f"after it, tend {' '.join(map(str, command))}: exit status {code}: {text.strip()}")
 
 
-def one_command(t, name, fault, verdict_of):
+def least_lines(t, name):
+    """How many lines a command that only looks prints, undisturbed: logs and events grow, nothing gets less."""
+    if name in LOOKING and name not in t.least:
+        done = subprocess.run(t.argv(*LOOKING[name]), env=t.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_SECONDS, check=False)
+        t.least[name] = len(done.stdout.splitlines())
+    return t.least.get(name, 0)
+
+
+def one_command(t, name, fault):
     before, command, leaves = ON_N.get(name, (None, LOOKING.get(name), None))
     if before:
         before(t)
     command = command(t) if callable(command) else command
     if name in ON_N:
         t.expect["n"] = {"signals": (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1)}  # USR1: a run that has only begun does not catch it yet
-    did = under_fire(t, fault, verdict_of, command)
+    did = under_fire(t, fault, command, least_lines(t, name))
     again(t, name, command)
     if name in ON_N and leaves is not None:
         t.expect["n"]["up"] = leaves
@@ -113,12 +138,12 @@ def one_command(t, name, fault, verdict_of):
     return did
 
 
-def whole(t, name, fault, verdict_of):
+def whole(t, name, fault):
     """A command that begins or ends the instance."""
     if name == "whole stop":
         make(t)
     command = WHOLE[name](t) if callable(WHOLE[name]) else WHOLE[name]
-    did = under_fire(t, fault, verdict_of, command)
+    did = under_fire(t, fault, command)
     again(t, name, command)
     if name == "first start":
         t.wait_lines("n", 1)
@@ -128,7 +153,7 @@ def whole(t, name, fault, verdict_of):
     return did
 
 
-def run_command(name, make_fault, verdict_of, first, step):
+def run_command(name, make_fault, first, step):
     """All places of one command. Yields (at, what was done, complaint)."""
     t = None
     for at in itertools.count(first, step):
@@ -136,21 +161,22 @@ def run_command(name, make_fault, verdict_of, first, step):
         try:
             if t is None:
                 t = Instance()
+                t.least = {}
                 if name not in WHOLE:
-                    t.witness("w", lines=5)
+                    t.witness("w", lines=5, options=("--log-keep", "0"))
                     t.wait_lines("w", 2)
-            did = (whole if name in WHOLE else one_command)(t, name, make_fault(at), verdict_of)
+            did = (whole if name in WHOLE else one_command)(t, name, make_fault(at))
         except (Failure, AssertionError, OSError) as e:
             complaint, did = f"{e}\n{t.describe_briefly()}", verdict_of(t.root / "report")
         yield at, did, complaint
         if complaint or name in WHOLE:
             t.close()
             t = None
-        if did[0] != "done":
+        if not did.faults:
             break
     if t is not None:
         try:
             t.finish()
         except (Failure, AssertionError, OSError) as e:
-            yield 0, ("none", 0, {}), f"at the end: {e}\n{t.describe_briefly()}"
+            yield 0, verdict_of(t.root / "none"), f"at the end: {e}\n{t.describe_briefly()}"
         t.close()

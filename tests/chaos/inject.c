@@ -1,17 +1,22 @@
 /*
- * tests/chaos/inject.c - runs a command and everything of tend that comes of it under ptrace, and lets one system call of one role go wrong.
+ * tests/chaos/inject.c - runs a command and everything of tend that comes of it under ptrace, and lets a system call of one role go wrong, or several.
  *
- *   inject --role ROLE --at N (--kill | --error ERRNO-NAME | --count) [--call NAME] [--after FILE] [--lose FILE] [--report FILE] -- COMMAND [ARGUMENT...]
+ *   inject --role ROLE --at N[:STRIDE[:LAST]] (--kill | --error ERRNO-NAME | --count) [--call NAME] [--after FILE] [--lose FILE] [--report FILE] -- COMMAND [ARGUMENT...]
  *
  * ROLE: tend, tend-guardian, tend-spawner, tend-monitor, tend-logger (all threads and all incarnations, counted together), or one of these with
  * "-child" behind it: what it has forked, until that executes another program. Counted are the system calls that the role begins: with --kill all of
- * them, with --error those that can fail with this errno; with --call only those of this name. At number N the whole process gets SIGKILL before the call is carried out, or the call is not
- * carried out and fails. With --after counting begins once FILE is there. With --lose the four daemons of what is traced are killed with it, what the
- * spawner has forked as well (unless that is the ROLE), and FILE, their table, is removed. Then everything is let go, and the rest runs untraced. Programs that are none of tend's are let go when they are executed.
+ * them, with --error those that can fail with this errno (ANY: with any; which one goes by the number of the call); with --call only those of this name. At
+ * number N the whole process gets SIGKILL before the call is carried out, or the call is not carried out and fails. With --after counting begins once FILE is there.
+ * With --lose the four daemons of what is traced are killed with it, what the spawner has forked as well (unless that is the ROLE), and FILE, their table,
+ * is removed. Then everything is let go, and the rest runs untraced. With a STRIDE the same happens again at
+ * N + STRIDE, N + 2 * STRIDE and so on, up to LAST, counted on over the faults; but only to a process that has waited for events before: a start that
+ * fails again and again would let nothing else come to pass. Programs that are none of tend's are let go when they are executed.
  *
- * Once it is over one line is appended to FILE: "done CALL PID UP", where UP is 1 if the process had waited for events before, so that its start was
- * over; or "none COUNT" if the role made no more than COUNT such calls until all ended (with --at 0 followed by "call NAME COUNT" for each name). Exit status: that of COMMAND, 128 + N for signal N; 99 if this
- * program itself fails. SIGTERM: report and let everything go.
+ * Each time a line is appended to FILE: "done CALL[=ERRNO] PID UP AT", where UP is 1 if the process had waited for events before, so that its start was
+ * over (a command: if the dynamic linker was done, which unmaps its cache at its end), and AT
+ * the number of the call. With --at 0 it gets "none COUNT" at the end, the number of such calls until all ended, "call NAME COUNT" for each name, and "start
+ * FROM TO" for each process: the calls after FROM up to TO were made before it waited for events. Exit status: that of COMMAND, 128 + N for signal N; 99 if
+ * this program itself fails. SIGTERM: report and let everything go.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -73,7 +78,7 @@ static const struct {
 	CALL(eventfd2, MFILE | NFILE | NOMEM) CALL(inotify_init1, MFILE | NFILE | NOMEM) CALL(inotify_add_watch, NOSPC | NOMEM | ACCES)
 	CALL(pidfd_open, MFILE | NFILE | NOMEM) CALL(pidfd_send_signal, 0) CALL(kill, 0) CALL(waitid, INTR) CALL(wait4, INTR)
 	CALL(mmap, MEMORY(NOMEM | AGAIN)) CALL(munmap, MEMORY(NOMEM)) CALL(mremap, MEMORY(NOMEM)) CALL(mprotect, MEMORY(NOMEM))
-	CALL(madvise, MEMORY(NOMEM)) CALL(brk, MEMORY(NOMEM))
+	CALL(madvise, MEMORY(NOMEM)) CALL(brk, 0)
 	CALL(clone, NOMEM | AGAIN) CALL(clone3, NOMEM | AGAIN) CALL(execve, IO | MFILE | NFILE | NOMEM | AGAIN | ACCES) CALL(close_range, NOMEM)
 	CALL(setrlimit, 0) CALL(prlimit64, 0) CALL(futex, INTR | AGAIN) CALL(clock_nanosleep, INTR) CALL(setsid, 0)
 	CALL(socket, MFILE | NFILE | NOMEM | ACCES) CALL(connect, INTR | AGAIN | ACCES) CALL(sendto, IO | NOMEM | INTR | AGAIN)
@@ -95,17 +100,18 @@ struct task {
 	pid_t tid, tgid;
 	char role[32];
 	bool up; /* of a process: kept in its first thread */
+	long from; /* likewise: so many calls were counted when it began */
 };
 
 static long by_call[COUNT_OF(calls)]; /* of those counted, so many of each name */
 static struct task tasks[TASKS_MAX];
 static size_t n_tasks;
 static const char *wanted_role, *wanted_call, *report_path, *lost_path, *after_path;
-static long at, counted, n_traced;
-static int error_number, error_bit;
+static long at, stride, last, counted, n_traced;
+static int error_number, error_bits;
+static const char *error_name = "";
 static bool killing, over;
 static pid_t failing; /* the thread whose call is to fail, between its entry and its exit */
-static char what[128];
 static volatile sig_atomic_t told_to_end;
 
 static _Noreturn void fail(const char *text)
@@ -142,6 +148,8 @@ static void forget(pid_t tid)
 
 	if (t)
 		*t = tasks[--n_tasks];
+	if (failing == tid)
+		failing = 0;
 }
 
 static bool is_of_tend(const char *role)
@@ -174,7 +182,7 @@ static struct task *learn(pid_t tid)
 	read_proc(tid, "status", status, sizeof(status));
 	at_tgid = strstr(status, "\nTgid:");
 	t = &tasks[n_tasks++];
-	*t = (struct task){ .tid = tid, .tgid = at_tgid ? atoi(at_tgid + 6) : tid };
+	*t = (struct task){ .tid = tid, .tgid = at_tgid ? atoi(at_tgid + 6) : tid, .from = counted };
 	leader = t->tgid != tid ? find(t->tgid) : NULL;
 	if (leader)
 		memcpy(t->role, leader->role, sizeof(t->role));
@@ -200,17 +208,34 @@ static int index_of_call(uint64_t nr)
 	return -1;
 }
 
-static bool can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
+/* Of the errors that are wanted, those that this call can fail with: their bits. */
+static int can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
 {
-	int i = index_of_call(nr);
+	int i = index_of_call(nr), can = i < 0 ? 0 : calls[i].can & error_bits;
 
-	if (i < 0 || !(calls[i].can & error_bit))
-		return false;
-	if ((error_bit == INTR || error_bit == AGAIN) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, args[0]))
-		return false;
-	if (nr == SYS_waitid && error_bit == INTR && (args[3] & WNOHANG)) /* only who waits is interrupted */
-		return false;
-	return nr != SYS_epoll_ctl || args[1] != EPOLL_CTL_DEL; /* letting go needs nothing: it does not fail for a descriptor that is watched */
+	if ((can & (INTR | AGAIN)) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, args[0]))
+		can &= ~(INTR | AGAIN);
+	if (nr == SYS_waitid && (args[3] & WNOHANG)) /* only who waits is interrupted */
+		can &= ~INTR;
+	if (nr == SYS_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC) /* setting a flag needs no descriptor */
+		can &= ~MFILE;
+	if (nr == SYS_fcntl && args[1] != F_SETLK && args[1] != F_SETLKW && args[1] != F_OFD_SETLK && args[1] != F_OFD_SETLKW)
+		can &= ~(INTR | AGAIN);
+	if (nr == SYS_epoll_ctl && args[1] == EPOLL_CTL_DEL) /* letting go needs nothing: it does not fail for a descriptor that is watched */
+		can = 0;
+	return can;
+}
+
+/* One of them: another one for each number of a call. */
+static void choose_error(int can)
+{
+	long skip = counted % __builtin_popcount((unsigned)can);
+
+	for (size_t i = 0; i < COUNT_OF(errors); i++)
+		if ((can & errors[i].bit) && skip-- == 0) {
+			error_number = errors[i].number;
+			error_name = errors[i].name;
+		}
 }
 
 #if defined(__x86_64__)
@@ -248,12 +273,46 @@ static void change_call(pid_t tid, bool exit_stop)
 #error "inject.c knows x86-64 and aarch64"
 #endif
 
+static int open_report(void)
+{
+	int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : dup(2);
+
+	if (fd < 0)
+		fail("cannot report");
+	return fd;
+}
+
 static void note(const struct task *t, uint64_t nr)
 {
 	const struct task *leader = find(t->tgid);
-	int i = index_of_call(nr);
+	int i = index_of_call(nr), fd = open_report();
 
-	snprintf(what, sizeof(what), "done %s %d %d", i < 0 ? "another" : calls[i].name, (int)t->tgid, leader && leader->up);
+	dprintf(fd, "done %s%s%s %d %d %ld\n", i < 0 ? "another" : calls[i].name, *error_name ? "=" : "", error_name, (int)t->tgid,
+		leader && leader->up, counted);
+	close(fd);
+}
+
+static void note_start(const struct task *leader)
+{
+	int fd = at ? -1 : open_report();
+
+	if (fd >= 0) {
+		dprintf(fd, "start %ld %ld\n", leader->from, counted);
+		close(fd);
+	}
+}
+
+/* Whether the call that was counted last, of this process, is one that is to go wrong. */
+static bool is_place(const struct task *leader)
+{
+	if (!stride)
+		return at && counted == at;
+	return leader && leader->up && counted >= at && (!last || counted <= last) && (counted - at) % stride == 0;
+}
+
+static bool was_last_place(void)
+{
+	return !stride || (last && counted + stride > last);
 }
 
 static bool waits_for_events(uint64_t nr)
@@ -282,39 +341,50 @@ static void lose_all(void)
 static void on_call(struct task *t)
 {
 	struct __ptrace_syscall_info info;
-	int call;
+	struct task *leader;
+	int call, can = 0;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof(info), &info) < 0)
 		return;
 	if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
 		if (failing == t->tid) {
 			change_call(t->tid, true);
-			over = true;
+			failing = 0;
+			over = was_last_place();
 		}
 		return;
 	}
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || failing)
 		return;
-	if (waits_for_events(info.entry.nr) && find(t->tgid))
-		find(t->tgid)->up = true;
+	leader = find(t->tgid);
+	if (leader && !leader->up && (waits_for_events(info.entry.nr) || (info.entry.nr == SYS_munmap && strcmp(leader->role, "tend") == 0))) {
+		leader->up = true;
+		note_start(leader);
+	}
 	if (after_path && access(after_path, F_OK) < 0)
 		return;
-	if (error_bit && !can_fail(t->tid, info.entry.nr, info.entry.args))
-		return;
+	if (error_bits) {
+		can = can_fail(t->tid, info.entry.nr, info.entry.args);
+		if (!can)
+			return;
+	}
 	call = index_of_call(info.entry.nr);
 	if (wanted_call && (call < 0 || strcmp(calls[call].name, wanted_call) != 0))
 		return;
 	if (call >= 0)
 		by_call[call]++;
-	if (++counted != at)
+	counted++;
+	if (!is_place(leader))
 		return;
+	if (can)
+		choose_error(can);
 	note(t, info.entry.nr);
 	if (killing) {
 		kill(t->tgid, SIGKILL);
 		if (lost_path)
 			lose_all();
-		over = true;
-	} else if (error_bit) {
+		over = was_last_place();
+	} else if (can) {
 		failing = t->tid;
 		change_call(t->tid, false);
 	}
@@ -329,6 +399,7 @@ static void on_exec(struct task *t)
 {
 	t->tgid = t->tid;
 	t->up = false;
+	t->from = counted;
 	name_by_program(t, "");
 	if (is_of_tend(t->role))
 		return;
@@ -390,20 +461,15 @@ static pid_t begin(char **argv)
 	return pid;
 }
 
-static void report(void)
+static void report_counts(void)
 {
-	int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : 2;
+	int fd = open_report();
 
-	if (fd < 0)
-		fail("cannot report");
-	if (what[0]) {
-		dprintf(fd, "%s\n", what);
-		return;
-	}
 	dprintf(fd, "none %ld\n", counted);
-	for (size_t i = 0; at == 0 && i < COUNT_OF(calls); i++)
+	for (size_t i = 0; i < COUNT_OF(calls); i++)
 		if (by_call[i])
 			dprintf(fd, "call %s %ld\n", calls[i].name, by_call[i]);
+	close(fd);
 }
 
 /* Reads the options; what is left is the command. */
@@ -420,7 +486,7 @@ static char **parse(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
 		switch (c) {
 		case 'r': wanted_role = optarg; break;
-		case 'n': at = atol(optarg); break;
+		case 'n': sscanf(optarg, "%ld:%ld:%ld", &at, &stride, &last); break;
 		case 'k': killing = true; break;
 		case 'c': break;
 		case 'w': wanted_call = optarg; break;
@@ -429,14 +495,14 @@ static char **parse(int argc, char **argv)
 		case 'f': report_path = optarg; break;
 		case 'e':
 			for (size_t i = 0; i < COUNT_OF(errors); i++)
-				if (strcmp(errors[i].name, optarg) == 0)
-					error_number = errors[i].number, error_bit = errors[i].bit;
+				if (strcmp(errors[i].name, optarg) == 0 || strcmp("ANY", optarg) == 0)
+					error_bits |= errors[i].bit;
 			break;
 		default: exit(99);
 		}
 	}
 	if (!wanted_role || optind == argc) {
-		fputs("usage: inject --role ROLE --at N (--kill | --error ERRNO | --count) [--report FILE] -- COMMAND [ARGUMENT...]\n", stderr);
+		fputs("usage: inject --role ROLE --at N[:STRIDE[:LAST]] (--kill | --error ERRNO | --count) [--report FILE] -- COMMAND [ARGUMENT...]\n", stderr);
 		exit(99);
 	}
 	return argv + optind;
@@ -479,6 +545,7 @@ int main(int argc, char **argv)
 			n_traced--;
 		forget(pid);
 	}
-	report();
+	if (at == 0)
+		report_counts();
 	return ended ? code : 0;
 }

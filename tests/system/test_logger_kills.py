@@ -2,6 +2,7 @@
 
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -125,6 +126,29 @@ def test_output_of_a_process_that_ends_while_no_logger_lives(tend):
     tend.wait_log("c", r"^crasher \d+ start$")
     assert len(tend.log("c").splitlines()) == 1
     tend.stop_all()
+
+
+def test_output_of_a_process_that_is_removed_while_no_logger_lives(tend):
+    """Removal takes the FIFO away, and waits until a logger has taken what lies in it."""
+    start(tend, "other", helper("sleeper"))
+    guardian = tend.wait_daemons()["guardian"]
+    tend.kill_daemon("logger", signal.SIGSTOP)
+    start(tend, "c", helper("crasher"), "0", "3", restart="no")
+    wait_until(lambda: tend.status("c")["state"] == "failed", what="its end")
+    os.kill(guardian, signal.SIGSTOP)
+    tend.kill_daemon("logger")
+    remove = tend.popen("remove", "c")
+    assert not [line for line in wait_quiet(remove) if line], "it was removed, and nobody had its output"
+    os.kill(guardian, signal.SIGCONT)
+    assert remove.wait(30) == 0
+    tend.wait_log("c", r"^crasher \d+ start$")
+    tend.stop_all()
+
+
+def wait_quiet(child, seconds=0.5):
+    """What a command that should have nothing to say yet has said within this time."""
+    ready, _, _ = select.select([child.stdout], [], [], seconds)
+    return [child.stdout.readline()] if ready else []
 
 
 def test_a_storm_on_all_daemons_loses_no_line(tend):
