@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -324,6 +325,18 @@ static bool waits_for_events(uint64_t nr)
 	return nr == SYS_epoll_pwait;
 }
 
+/* A child's execve lets its parent go on before we hear of it. */
+static bool has_executed(const struct task *t)
+{
+	char path[32], program[PATH_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)t->tgid);
+	n = readlink(path, program, sizeof(program) - 1);
+	program[n > 0 ? n : 0] = 0;
+	return n > 0 && !is_of_tend(strrchr(program, '/') + 1);
+}
+
 /* All daemons at once, none of which sees another's end; then the table. */
 static void lose_all(void)
 {
@@ -332,7 +345,7 @@ static void lose_all(void)
 
 	for (size_t d = 0; d < COUNT_OF(daemons) - child; d++)
 		for (size_t i = 0; i < n_tasks; i++)
-			if (strcmp(tasks[i].role, daemons[d]) == 0)
+			if (strcmp(tasks[i].role, daemons[d]) == 0 && !has_executed(&tasks[i]))
 				kill(tasks[i].tgid, SIGKILL);
 	unlink(lost_path);
 }

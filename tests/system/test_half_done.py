@@ -203,6 +203,7 @@ def test_what_a_dead_client_asked_for_is_done_once_the_table_can_be_changed(tend
     tend.wait_pid("model", not_pid=pid)  # what needs no lock goes on
     assert (tend.home / "specs" / spec).exists() and tend.status("late") is None
     holder.send_signal(signal.SIGUSR1)
+    assert holder.wait(30) == 0
     tend.wait_pid("late")
     tend.stop_all()
 
