@@ -36,5 +36,7 @@ int main(void)
 	fflush(stdout);
 	(void)sigwait(&set, &signo);
 	pt_unlock(pt);
+	pt_detach(pt);
+	home_close(&home);
 	return 0;
 }
