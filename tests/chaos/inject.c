@@ -393,9 +393,9 @@ static void on_call(struct task *t)
 		choose_error(can);
 	note(t, info.entry.nr);
 	if (killing) {
-		kill(t->tgid, SIGKILL);
-		if (lost_path)
+		if (lost_path) /* first: a spawner goes on as soon as what it has forked ends */
 			lose_all();
+		kill(t->tgid, SIGKILL);
 		over = was_last_place();
 	} else if (can) {
 		failing = t->tid;
