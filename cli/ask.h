@@ -37,6 +37,9 @@ struct ask_patience {
  * answer; look at its code. */
 int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f);
 
+/* Where there is no table, though processes of the instance live (instance_left()): start the daemons, and wait until they know them again. in stays attached. */
+int ask_revive(struct instance *in, struct fault *f);
+
 /* Post one and don't wait; its entry in the ring is freed when this program has ended. For the request that ends the
  * daemons themselves. */
 int ask_post_once(struct instance *in, struct ask *a, struct fault *f);

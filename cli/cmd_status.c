@@ -41,6 +41,15 @@ static int status_of(struct view *v, char **names, size_t n, bool json)
 	return unknown ? EXIT_FAIL : status;
 }
 
+static bool some_are_left(void)
+{
+	struct home h = HOME_INIT;
+	bool some = home_open(NULL, HOME_READ, &h, NULL) == 0 && instance_left(&h) > 0;
+
+	home_close(&h);
+	return some;
+}
+
 /* Without a table: is it at least the name of a process that could be started? */
 static int status_without_table(struct view *v, char **names, size_t n, bool json)
 {
@@ -49,7 +58,9 @@ static int status_without_table(struct view *v, char **names, size_t n, bool jso
 	for (size_t i = 0; i < n; i++) {
 		if (!detail_is_stored(names[i]))
 			return pick_unknown(v, names[i]);
-		if (!json)
+		if (!json && some_are_left())
+			printf("%s: nobody knows: tend does not run, though processes of it do; \"tend start\" takes them over\n", names[i]);
+		else if (!json)
 			printf("%s: not running, and neither is tend\n", names[i]);
 	}
 	return status == EXIT_OK ? EXIT_NOT_RUNNING : status;

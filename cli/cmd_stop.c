@@ -134,6 +134,8 @@ static int stop(char **names, size_t n, struct stop *s)
 	struct fault f = { "" };
 	int r = instance_open(&in, PT_CLIENT, &f), status = EXIT_FAIL;
 
+	if (r == -ENOENT && instance_left(&in.home))
+		r = ask_revive(&in, &f);
 	if (r == -ENOENT && n)
 		for (size_t i = 0; i < n; i++)
 			status = pick_nowhere(names[i]);

@@ -2,12 +2,15 @@
 #include "cli/instance.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/marks.h"
+#include "base/procfs.h"
 #include "shm/owner.h"
 #include "shm/wake.h"
 
@@ -99,4 +102,30 @@ void instance_close(struct instance *in)
 	pt_detach(in->pt);
 	in->pt = NULL;
 	home_close(&in->home);
+}
+
+struct left {
+	char instance[20];
+	size_t n;
+};
+
+/* Each that was launched leads a session; what came of it is not counted. */
+static int count_left(void *arg, int proc_fd, pid_t pid, const struct marks *m)
+{
+	struct left *l = arg;
+	struct procfs_stat st;
+
+	(void)proc_fd;
+	if (m->instance && strcmp(m->instance, l->instance) == 0 && procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st) && st.session == pid)
+		l->n++;
+	return 0;
+}
+
+size_t instance_left(const struct home *h)
+{
+	struct left l = { .n = 0 };
+
+	snprintf(l.instance, sizeof(l.instance), "%016llx", (unsigned long long)h->id);
+	(void)marks_each(count_left, &l);
+	return l.n;
 }

@@ -43,4 +43,7 @@ bool instance_role_held(const struct home *h, enum role role);
 /* A nap, for the few things that no event announces. */
 void instance_nap(unsigned ms);
 
+/* How many processes of the instance live. For where it has no table: all its daemons have died then, and the table is lost as well. */
+size_t instance_left(const struct home *h);
+
 #endif

@@ -228,7 +228,13 @@ int overview_print(bool verbose)
 	int r = instance_open(&in, PT_READER, &f), status = EXIT_OK;
 
 	if (r == -ENOENT) {
-		printf("not running\n");
+		size_t left = instance_left(&in.home);
+
+		if (left)
+			printf("not running, but %zu of its processes %s: \"tend start\" takes %s over\n", left, left == 1 ? "is" : "are",
+			       left == 1 ? "it" : "them");
+		else
+			printf("not running\n");
 		print_foreign(&in.home);
 	} else if (r < 0) {
 		status = out_fail("%s", f.text);

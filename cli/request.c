@@ -73,9 +73,13 @@ static int send_stored(const struct request *q, char **names, size_t n)
 			unknown += pick_nowhere(names[i]) != EXIT_OK;
 	if (unknown)
 		return EXIT_FAIL;
-	if (q->like.kind == PT_COMMAND_SIGNAL)
+	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0)
+		return out_fail("%s", f.text);
+	if (q->like.kind == PT_COMMAND_SIGNAL && !instance_left(&in.home)) {
+		instance_close(&in);
 		return out_fail("%s does not run", names[0]);
-	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || daemons_ensure(&in.home, &started, &f) < 0 ||
+	}
+	if (daemons_ensure(&in.home, &started, &f) < 0 ||
 		(in.access = PT_CLIENT, instance_attach(&in, &f)) < 0) {
 		instance_close(&in);
 		return out_fail("%s", f.text);

@@ -331,6 +331,27 @@ def test_children_are_not_taken_for_it(tend):
     tend.stop_all()
 
 
+@pytest.mark.parametrize("command", [("stop", "c"), ("stop",), ("stop", "c*"), ("restart", "c"), ("signal", "c", "USR1")], ids="-".join)
+def test_commands_to_what_was_lost(tend, command):
+    """Without a table they once said that nothing runs."""
+    t = Losing(tend, "tend-spawner-child", "renameat", 1)
+    t.fire(*START, "--name", "c", "--", *counter(tend))
+    [pid] = wait_until(lambda: runs(tend.work / "c.runs"), what="c runs")
+    noted(tend.work / "c.runs", pid)
+    said = tend.run("status", check=False).stdout
+    assert said == 'not running, but 1 of its processes is: "tend start" takes it over\n'
+    assert "nobody knows" in tend.run("status", "c", check=False).stdout
+    tend.run(*command)
+    wait_gone(pid)
+    if command[0] == "stop":
+        assert not marked(tend, "c")
+    else:
+        assert runs_once(tend, count=2) != pid
+    if command != ("stop",):
+        tend.stop_all()
+    assert not tend.segment.exists() and tend.run("status").stdout == "not running\n"
+
+
 def test_groups_and_specifications_without_a_process(tend):
     """What was changed in a specification stays so; one that nobody started is known, and not started by itself."""
     t = Losing(tend, "tend-spawner-child", "renameat", 1)
