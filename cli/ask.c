@@ -318,16 +318,20 @@ int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patie
 	return r;
 }
 
-int ask_revive(struct instance *in, struct fault *f)
+int ask_sync(struct instance *in, struct fault *f)
 {
 	struct ask a;
+
+	/* Commands are carried out once all is taken over; this one has nothing to do, since no process can be called so. */
+	ask_fill(&a, PT_COMMAND_STOP, "tend", 0);
+	return ask_all(in, &a, 1, NULL, f);
+}
+
+int ask_revive(struct instance *in, struct fault *f)
+{
 	int r = daemons_ensure(&in->home, NULL, f);
 
 	if (r == 0)
 		r = instance_attach(in, f);
-	if (r < 0)
-		return r;
-	/* Commands are carried out once all is taken over; this one has nothing to do, since no process can be called so. */
-	ask_fill(&a, PT_COMMAND_STOP, "tend", 0);
-	return ask_all(in, &a, 1, NULL, f);
+	return r < 0 ? r : ask_sync(in, f);
 }

@@ -37,6 +37,9 @@ struct ask_patience {
  * answer; look at its code. */
 int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f);
 
+/* Wait until a spawner that has just been started knows all that it has to take over. */
+int ask_sync(struct instance *in, struct fault *f);
+
 /* Where there is no table, though processes of the instance live (instance_left()): start the daemons, and wait until they know them again. in stays attached. */
 int ask_revive(struct instance *in, struct fault *f);
 

@@ -238,6 +238,7 @@ const struct command cmd_logs = {
 		"\n"
 		"export writes all lines exactly as they are, to FILE or stdout. size shows what the files\n"
 		"take, ARCHIVED before and PACKED after compression. rotate begins new files.\n"
+		"On a terminal control characters are made visible, and lines are cut at 64 KB.\n"
 		"\n"
 		"Examples:\n"
 		"  tend logs web --since 10m --level WARNING\n"

@@ -40,12 +40,17 @@ static bool planned(const struct ask *a, size_t n, const char *name)
 }
 
 /* The table knows what was answered a moment ago and is not on the disk yet. Returns how many asks there are now. */
-static size_t plan_rows(const struct pt *pt, struct ask **a, size_t n)
+static size_t plan_rows(const struct pt *pt, struct ask **a, size_t planned_n)
 {
 	uint32_t high = pt_high(pt);
-	struct ask *more = reallocarray(*a, n + high + 1, sizeof(*more));
+	struct ask *more;
 	struct pt_row row;
+	size_t n = 0;
 
+	for (size_t i = 0; i < planned_n; i++)
+		if (pt_find(pt, (*a)[i].req.name, &row) < 0 || row.life.desired) /* else it was stopped since */
+			(*a)[n++] = (*a)[i];
+	more = reallocarray(*a, n + high + 1, sizeof(*more));
 	if (!more)
 		return n;
 	*a = more;
@@ -65,6 +70,8 @@ static int carry_out(struct instance *in, struct ask **a, size_t n)
 
 	if (r == 0)
 		r = instance_attach(in, &f);
+	if (r == 0 && started)
+		r = ask_sync(in, &f);
 	if (r == 0) {
 		n = plan_rows(in->pt, a, n);
 		r = ask_all(in, *a, n, &patience, &f);

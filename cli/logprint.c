@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -23,6 +24,8 @@ const char *logprint_name(const char *stem, char buf[static 256])
 		*mark = 0;
 	return buf;
 }
+
+#define SHOWN_MAX (64u << 10) /* of a line on a terminal: more than anybody reads there, and less than keeps it busy */
 
 /* Bytes with NUL among them; tabs stay. Pieces of plain ASCII go out as they are. */
 static void put_safe(const char *p, size_t len)
@@ -51,6 +54,18 @@ static void put_safe(const char *p, size_t len)
 		}
 		p += n ? n : 1;
 	}
+}
+
+/* Of a line. */
+static void put_line(const char *p, size_t len)
+{
+	size_t shown = len > SHOWN_MAX && term_is_tty(STDOUT_FILENO) ? SHOWN_MAX : len;
+
+	while (shown > 0 && shown < len && (p[shown] & 0xc0) == 0x80) /* not within a character */
+		shown--;
+	put_safe(p, shown);
+	if (shown < len)
+		printf(" ... (%zu bytes more)", len - shown);
 }
 
 static enum term_colour colour_of(enum log_level level)
@@ -88,7 +103,7 @@ static void aggregate(const struct log_entry *e)
 	else
 		fputs(logprint_name(e->stem, name), stdout);
 	fputs(": ", stdout);
-	put_safe(e->parsed.message, e->parsed.message_len);
+	put_line(e->parsed.message, e->parsed.message_len);
 }
 
 /* A copy that ends in NUL, NUL bytes as U+FFFD. */
@@ -177,7 +192,7 @@ void logprint(enum logprint_form form, const struct log_entry *e, int width)
 		csv_entry(e);
 		return;
 	}
-	if (form == LOGPRINT_RAW) {
+	if (form == LOGPRINT_RAW && !term_is_tty(STDOUT_FILENO)) {
 		fwrite(e->text, 1, e->len + e->has_end, stdout);
 		return;
 	}
@@ -188,7 +203,7 @@ void logprint(enum logprint_form form, const struct log_entry *e, int width)
 	if (form == LOGPRINT_AGGREGATE)
 		aggregate(e);
 	else
-		put_safe(e->text, e->len > 0 && e->text[e->len - 1] == '\r' ? e->len - 1 : e->len);
+		put_line(e->text, e->len > 0 && e->text[e->len - 1] == '\r' ? e->len - 1 : e->len);
 	if (colour != TERM_PLAIN)
 		fputs(term_colour(TERM_PLAIN), stdout);
 	putchar('\n');

@@ -17,7 +17,8 @@ enum logprint_form {
 	LOGPRINT_RAW,	    /* exactly the bytes */
 };
 
-/* Control characters and what is no UTF-8 are made visible, but for LOGPRINT_RAW. width: of the widest name. */
+/* Control characters and what is no UTF-8 are made visible, but for LOGPRINT_RAW that does not go to a terminal; there, a very long line is cut, which is said.
+ * width: of the widest name. */
 void logprint(enum logprint_form form, const struct log_entry *e, int width);
 /* What stands above all lines: the titles of CSV. */
 void logprint_head(enum logprint_form form);

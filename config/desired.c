@@ -208,7 +208,7 @@ static char *other_entries(const struct desired *d, int *ret)
 	return kept;
 }
 
-int desired_save(int home_fd, const struct desired *d)
+int desired_save(int home_fd, const struct desired *d, enum io_sync sync)
 {
 	char when[CLOCK_TEXT_MAX];
 	const char *separator = "";
@@ -239,7 +239,7 @@ int desired_save(int home_fd, const struct desired *d)
 	fputs("\n}\n", out);
 	r = io_text_done(out, &text);
 	if (r == 0)
-		r = io_replace(home_fd, DESIRED_FILE, text, len, IO_SYNC);
+		r = io_replace(home_fd, DESIRED_FILE, text, len, sync);
 	free(text);
 	return r;
 }

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/fault.h"
+#include "base/io.h"
 #include "base/str.h"
 
 #define DESIRED_FILE "processes.json"
@@ -47,6 +48,6 @@ void desired_done(struct desired *d);
 /* Append an entry that can't be used now (its spec is damaged, the table is full) to a text of foreign entries, so that it isn't lost. */
 int desired_keep(char **foreign_entries, const struct desired_entry *e);
 /* Replace the file by this. */
-int desired_save(int home_fd, const struct desired *d);
+int desired_save(int home_fd, const struct desired *d, enum io_sync sync);
 
 #endif

@@ -311,11 +311,11 @@ static int write_index(struct job *j, int tidx_fd, const struct stat *st)
 	struct archive_foot foot = { .magic = ARCHIVE_MAGIC };
 	struct tidx_entry unknown;
 	uint32_t frame[2] = { ARCHIVE_SKIP };
-	uint64_t filters = filter_pages_of_all(j->n) * (FILTER_PAGE_BYTES + sizeof(uint64_t));
+	uint64_t filters = j->n > 1 ? filter_pages_of_all(j->n) * (FILTER_PAGE_BYTES + sizeof(uint64_t)) : 0;
 	int r;
 
 	head.entries = count_times(tidx_fd, st, &unknown);
-	head.filter_bits = FILTER_BITS;
+	head.filter_bits = j->n > 1 ? FILTER_BITS : 0; /* of a single block it would be larger than many of those are, to spare a look at one */
 	foot.payload_bytes = sizeof(head) + (uint64_t)j->n * sizeof(*j->blocks) + (uint64_t)head.entries * sizeof(struct tidx_entry) + filters + sizeof(foot);
 	if (foot.payload_bytes > UINT32_MAX) { /* a skippable frame holds no more: 200 GB of log */
 		foot.payload_bytes -= filters;

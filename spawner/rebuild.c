@@ -343,6 +343,8 @@ int rebuild(struct spawner *sp, bool table_is_new, unsigned *n)
 		take(&b, &b.known[i]);
 	found_done(&b.found);
 	free(b.known);
+	if (!b.entries) /* from now on a specification that is not in it is of a process that was started since; not synced: the first save will be */
+		(void)desired_save(sp->start.home.fd, &(struct desired){ .as_of_real_ns = clock_real_ns() }, IO_NO_SYNC);
 	*n += b.added;
 	return r;
 }

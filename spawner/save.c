@@ -70,7 +70,7 @@ static int write_all(struct spawner *sp)
 		(void)syncfs(sp->start.home.specs_fd);
 	else if (specs)
 		(void)fsync(sp->start.home.specs_fd);
-	return desired_save(sp->start.home.fd, &d);
+	return desired_save(sp->start.home.fd, &d, IO_SYNC);
 }
 
 static void begin(struct spawner *sp)

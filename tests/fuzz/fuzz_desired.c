@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (size_t i = 0; i < d.n; i++)
 		MUST(name_check(d.entry[i].name, NULL) == 0);
-	if (desired_save(folder_fd, &d) == 0) {
+	if (desired_save(folder_fd, &d, IO_NO_SYNC) == 0) {
 		MUST(desired_load(folder_fd, &again, &f) == 0);
 		MUST(again.n == d.n);
 		desired_done(&again);

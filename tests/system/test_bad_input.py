@@ -177,6 +177,25 @@ def on_terminal(tend, columns, *args):
     return re.sub(r"\x1b\[[0-9;]*m", "", text.decode()).replace("\r\n", "\n")
 
 
+def test_a_terminal_is_spared(tend):
+    """It gets neither control sequences of others, also from export, nor 100 MB of one line. A file or a pipe gets every byte."""
+    folder = tend.home / "logs"
+    folder.mkdir(parents=True, mode=0o700)
+    tend.home.chmod(0o700)
+    line = b"INFO \x1b]0;title\x07" + b"\xc3\xa4" * 500000 + b"\n"
+    (folder / "a.log").write_bytes(line + b"INFO end\n")
+    for command in (["logs", "a"], ["logs", "export", "a"], ["logs-aggregator"]):
+        text = on_terminal(tend, 80, *command)
+        assert "\x1b" not in text and "\\x1b]0;title\\x07" in text
+        first, last = text.splitlines()
+        cut = re.search(r"ä \.\.\. \((\d+) bytes more\)$", first)
+        assert cut and 900000 < int(cut[1]) < 1000000 and last.endswith("end"), (first[-80:], last)
+    done = subprocess.run(tend.argv("logs", "export", "a"), env=tend.env, stdout=subprocess.PIPE, check=True, timeout=30)
+    assert done.stdout == line + b"INFO end\n"
+    assert len(tend.run("logs", "a").stdout) > 500000
+
+
+
 def columns_of(text):
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 

@@ -100,14 +100,8 @@ def test_a_start(tend, known, role, call, at, ran):
     t.fire(*START, "--name", "c", "--", *counter(tend))
     lived = marked(tend, "c") if ran else []
     t.recover()
-    if known or ran:
-        pid = runs_once(tend, count=1)
-        assert not lived or lived == [pid]
-    else:
-        # Nothing tells whether that was moments or months ago: it is not launched unasked, and start without names does it.
-        assert tend.status("c")["state"] == "stopped"
-        tend.run("start")
-        runs_once(tend, count=1)
+    pid = runs_once(tend, count=1)
+    assert not lived or lived == [pid]
     if known:
         assert identity(tend.pid("before")) == before
     finish(tend)
@@ -194,7 +188,8 @@ STOP = [("tend-spawner", "pidfd_send_signal", 1), ("tend-spawner", "clone", 1), 
 
 @pytest.mark.parametrize("role, call, at", STOP, ids=[f"{f[1]}-{f[2]}" for f in STOP])
 @pytest.mark.parametrize("program", ["counter", "term_ignorer"])
-def test_a_stop(tend, program, role, call, at):
+@pytest.mark.parametrize("names", [True, False], ids=["start-other", "start"])
+def test_a_stop(tend, program, names, role, call, at):
     """It stays down, also where processes.json wants it up, and a process that does not obey is ended when its time is over."""
     t = Losing(tend, role, call, at)
     command = counter(tend) if program == "counter" else [helper(program)]
@@ -207,12 +202,13 @@ def test_a_stop(tend, program, role, call, at):
     assert saved_entries(tend)["c"]["desired"] == "up"
     t.fire("stop", "c")
     assert saved_entries(tend)["c"]["desired"] == "up", "the kill came too late"
-    t.recover()
+    if names:
+        t.recover()
+    else:
+        tend.run("start")  # what was up shall be up: this was not
     tend.wait("c", "stopped")
     assert not marked(tend, "c") and not alive(pid)
     wait_until(lambda: saved_entries(tend)["c"]["desired"] == "down" and not (tend.home / "run/wishes").exists(), what="that it is to be down is saved")
-    tend.run("start")  # what was up shall be up: this was not
-    assert not marked(tend, "c")
     tend.run("start", "c", "--background")
     assert tend.wait_pid("c") != pid
     tend.stop_all()

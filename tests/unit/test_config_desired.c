@@ -66,7 +66,7 @@ START_TEST(round_trip)
 	const struct desired_entry *e;
 	struct stat st;
 
-	ck_assert_int_eq(desired_save(folder_fd, &d), 0);
+	ck_assert_int_eq(desired_save(folder_fd, &d, IO_SYNC), 0);
 	ck_assert_int_eq(fstatat(folder_fd, DESIRED_FILE, &st, 0), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	ck_assert_int_eq(desired_load(folder_fd, &back, NULL), 0);
@@ -131,7 +131,7 @@ START_TEST(foreign_parts_are_kept)
 		ck_assert_str_eq(d.foreign_entries, "\"an agent\":{\"pid\":17,\"metadata\":{\"file\":\"/a \\\"b\\\".py\"}},"
 						    "\"other\":{\"name\":\"other\",\"status\":\"running\"},\"odd\":5");
 		ck_assert_str_eq(d.foreign_keys, "\"theirs\":{\"deep\":[1,null,\"\xc3\xa4\"]},\"more\":7");
-		ck_assert_int_eq(desired_save(folder_fd, &d), 0);
+		ck_assert_int_eq(desired_save(folder_fd, &d, IO_SYNC), 0);
 		desired_done(&d);
 	}
 	ck_assert_int_eq(io_read_file(folder_fd, DESIRED_FILE, 65536, &now, &len), 0);
@@ -149,7 +149,7 @@ START_TEST(foreign_parts_alone)
 		ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0);
 		ck_assert_uint_eq(d.n, 0);
 		ck_assert_str_eq(d.foreign_entries, "\"x y\":{}");
-		ck_assert_int_eq(desired_save(folder_fd, &d), 0);
+		ck_assert_int_eq(desired_save(folder_fd, &d, IO_SYNC), 0);
 		desired_done(&d);
 	}
 }
@@ -217,7 +217,7 @@ START_TEST(processes_of_another_kind)
 	write_text("{\"processes\": [1, 2]}");
 	ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0);
 	ck_assert_uint_eq(d.n, 0);
-	ck_assert_int_eq(desired_save(folder_fd, &d), 0);
+	ck_assert_int_eq(desired_save(folder_fd, &d, IO_SYNC), 0);
 	desired_done(&d);
 	ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0); /* what was written can be read */
 	desired_done(&d);

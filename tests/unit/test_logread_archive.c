@@ -281,7 +281,7 @@ START_TEST(damage_is_found)
 	struct archive_index x;
 	struct archive_sums s;
 	struct fault f;
-	int raw = make_raw(3000), idx = make_idx(raw, 50000), out;
+	int raw = make_raw(8000), idx = make_idx(raw, 50000), out;
 	uint64_t from, end, filters, filters_end, wrong = 0;
 	char byte, flipped;
 
