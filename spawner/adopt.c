@@ -191,7 +191,7 @@ void adopt_segment(struct spawner *sp)
 	}
 	pt_unlock(new);
 	sp->pt = new;
-	sp->last_ticket = 0; /* its tickets begin anew */
+	sp->last_ticket = sp->busy_ticket = 0; /* its tickets begin anew */
 	sp->changed = sp->pids_changed = true;
 	/* Commands of the old segment that wait for an answer get none: their senders see that it was replaced, and ask again. */
 	pt_changed(old);

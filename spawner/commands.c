@@ -385,14 +385,22 @@ void commands_scan(struct spawner *sp)
 {
 	struct pt_command c;
 	bool with_files = false;
+	uint64_t after = 0;
 
-	while (pt_command_next(sp->pt, sp->last_ticket, &c) == 0) {
+	/* From the first one each time: while a client fills several, a later one may be seen before an earlier one. */
+	while (pt_command_next(sp->pt, after, &c) == 0) {
+		after = c.ticket.number;
+		if (c.running && after <= sp->last_ticket && after != sp->busy_ticket)
+			continue; /* we have begun it, and it waits for its process */
 		with_files |= c.req.spec[0] != 0;
+		sp->busy_ticket = 0;
 		if (carry_out(sp, &c) == -EBUSY) {
+			sp->busy_ticket = after;
 			loop_timer_set(sp->loop, &sp->commands_retry, clock_boot_ns() + LOCK_RETRY_NS);
 			return;
 		}
-		sp->last_ticket = c.ticket.number;
+		if (after > sp->last_ticket)
+			sp->last_ticket = after;
 	}
 	if (with_files && !sp->sweep_timer.at_boot_ns) /* clients that died before their command was posted may have left some */
 		loop_timer_set(sp->loop, &sp->sweep_timer, clock_boot_ns() + SWEEP_NS);

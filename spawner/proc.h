@@ -65,7 +65,8 @@ struct spawner {
 	unsigned keepers;	     /* procs with keeper_fd */
 	uint64_t removing, remove_at_boot_ns; /* the command that waits until the logger has taken what lies in a pipe, and for how long */
 	uint32_t next_order;
-	uint64_t last_ticket;
+	uint64_t last_ticket;	     /* the highest of the commands that we have begun */
+	uint64_t busy_ticket;	     /* of the one that has to come again, 0 = none */
 	struct loop_timer commands_retry; /* the table lock was busy */
 	struct loop_timer look_timer;  /* watch again what could not be watched (exits.c) */
 	struct loop_timer sweep_timer; /* look for leftover files */

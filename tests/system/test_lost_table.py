@@ -144,8 +144,8 @@ def test_a_restart_after_a_crash(tend, call, at):
     finish(tend)
 
 
-# A restart: before the old process is asked to end; it has been; it has ended; the new one runs and only the old one was saved, as on its way.
-RESTART = [("tend-spawner", "pidfd_send_signal", 1), ("tend-spawner", "clone", 1), ("tend-spawner", "clone3", 1), ("tend-spawner", "clone", 2)]
+# A restart: before the old process is asked to end; it has been; it has ended; while any of that is written.
+RESTART = [("tend-spawner", "pidfd_send_signal", 1), ("tend-spawner", "clone", 1), ("tend-spawner", "clone3", 1), ("tend-spawner-child", "renameat", 1)]
 
 
 @pytest.mark.parametrize("role, call, at", RESTART, ids=[f"{f[1]}-{f[2]}" for f in RESTART])
