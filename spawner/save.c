@@ -129,11 +129,15 @@ bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
 		return false;
 	sp->saver = 0;
 	if (wait_status != 0) {
-		if (!sp->save_failed)
+		bool again = sp->save_failed;
+
+		if (!again)
 			say(SAY_WARNING, "cannot write %s/%s; trying again", sp->start.home.path, DESIRED_FILE);
 		sp->save_failed = true;
 		sp->save_wanted = true;
 		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_AGAIN_NS);
+		if (again && sp->shutting)
+			spawner_all_rest(sp); /* the end of the instance does not wait for a disk, or for a home that is gone */
 		return true;
 	}
 	if (sp->save_failed)

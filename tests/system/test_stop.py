@@ -1,5 +1,7 @@
 """Stopping: politely, by force, after a timeout, by name and altogether; in each mode of following a tree."""
 
+import os
+import shutil
 import signal
 import time
 
@@ -190,3 +192,14 @@ def test_patterns(tend):
     tend.run("stop", "[aw]*")
     assert all(tend.status(name)["status"] == "stopped" for name in old)
     tend.stop_all()
+
+
+def test_an_instance_whose_home_is_gone_ends(tend):
+    """Nothing can be written down any more; that is tried twice, and everything ends all the same."""
+    pid = start(tend, "s", helper("sleeper"))
+    daemons = tend.wait_daemons()
+    shutil.rmtree(tend.home)
+    os.kill(daemons["guardian"], signal.SIGTERM)
+    for one in (pid, *daemons.values()):
+        wait_gone(one, 40)
+    assert not tend.segment.exists()
