@@ -208,7 +208,7 @@ void care_check(struct watch *w)
 		return;
 	c->checked_ns = now;
 	if (!healthy && c->policy.status != POLICY_UNHEALTHY) {
-		brake_note(&w->mo->shared->brake, now);
+		brake_note(&w->mo->shared->brake, w->slot, now);
 		act_brake(w->mo->shared, now);
 	}
 	actions = policy_check(policy_of(c), &c->policy, now, healthy);

@@ -51,10 +51,19 @@ void policy_restarted(struct policy_state *s, uint64_t now_ns, bool worked)
 	s->failures = 0;
 }
 
-void brake_note(struct brake *b, uint64_t now_ns)
+void brake_note(struct brake *b, uint32_t slot, uint64_t now_ns)
 {
-	b->turned_ns[b->next] = now_ns;
-	b->next = (b->next + 1) % BRAKE_TIMES;
+	struct brake_turn *place = &b->turned[0];
+
+	for (unsigned i = 0; i < BRAKE_TIMES; i++) {
+		if (b->turned[i].ns && b->turned[i].slot == slot) {
+			place = &b->turned[i];
+			break;
+		}
+		if (b->turned[i].ns < place->ns) /* a free one, or the oldest */
+			place = &b->turned[i];
+	}
+	*place = (struct brake_turn){ .ns = now_ns, .slot = slot };
 }
 
 bool brake_holds(struct brake *b, const struct health_all *conf, unsigned processes, uint64_t now_ns, unsigned *ret_count)
@@ -67,7 +76,7 @@ bool brake_holds(struct brake *b, const struct health_all *conf, unsigned proces
 	if (many > BRAKE_TIMES)
 		many = BRAKE_TIMES;
 	for (unsigned i = 0; i < BRAKE_TIMES; i++)
-		count += b->turned_ns[i] && now_ns - b->turned_ns[i] < window;
+		count += b->turned[i].ns && now_ns - b->turned[i].ns < window;
 	if (count >= many)
 		b->on = true;
 	else if (count == 0)

@@ -35,13 +35,16 @@ void policy_restarted(struct policy_state *s, uint64_t now_ns, bool worked);
 #define BRAKE_TIMES 128u
 
 struct brake {
-	uint64_t turned_ns[BRAKE_TIMES]; /* ring */
-	unsigned next;
+	struct brake_turn {
+		uint64_t ns; /* 0 = free */
+		uint32_t slot;
+	} turned[BRAKE_TIMES]; /* each process once, with its last time */
 	bool on;
 };
 
-void brake_note(struct brake *b, uint64_t now_ns);
-/* Bring it up to date; processes: how many are up. Returns whether it holds; count: how many turned unhealthy within the window. */
+/* The process in this slot of the table has turned unhealthy. One that does so again and again counts once: it has no cause in common with others. */
+void brake_note(struct brake *b, uint32_t slot, uint64_t now_ns);
+/* Bring it up to date; processes: how many are up. Returns whether it holds; count: how many processes turned unhealthy within the window. */
 bool brake_holds(struct brake *b, const struct health_all *conf, unsigned processes, uint64_t now_ns, unsigned *ret_count);
 
 /* The token bucket over all health-driven restarts; thousandths of a token. */

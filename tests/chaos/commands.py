@@ -99,11 +99,18 @@ def check_outcome(fault, did, done, least):
 
 
 def again(t, name, command):
-    """The same once more must work. What is gone already (the first was carried out) is no failure."""
-    code, text = t.attempt(*command)
+    """The same once more must work. What is gone already (the first was carried out) is no failure; nor is it that the run that the first has ended has no
+    successor yet."""
+    said = []
+    t.wait(lambda: said.append(t.attempt(*command)) or not between_runs(said[-1][1]), "a run to signal")
+    code, text = said[-1]
     gone = {"remove": "no process", "whole stop": "nothing is running"}
     if code and gone.get(name, "\0") not in text:
         raise Failure(f"after it, tend {' '.join(map(str, command))}: exit status {code}: {text.strip()}")
+
+
+def between_runs(text):
+    return any(f"n does not run (it is {state})" in text for state in ("backoff", "starting"))
 
 
 def least_lines(t, name):

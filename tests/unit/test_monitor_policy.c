@@ -102,20 +102,26 @@ START_TEST(brake_and_quiet_window)
 	unsigned n;
 
 	health_all_init(&all);
-	brake_note(&b, 100 * S);
-	brake_note(&b, 110 * S);
+	brake_note(&b, 0, 100 * S);
+	brake_note(&b, 7, 105 * S);
+	brake_note(&b, 7, 110 * S); /* the same once more is no third */
 	ck_assert(!brake_holds(&b, &all, 4, 111 * S, &n));
-	brake_note(&b, 120 * S);
+	ck_assert_uint_eq(n, 2);
+	brake_note(&b, 1, 120 * S);
 	ck_assert(brake_holds(&b, &all, 4, 120 * S, &n));
 	ck_assert_uint_eq(n, 3);
 	ck_assert(brake_holds(&b, &all, 4, 165 * S, &n)); /* not before the window is quiet */
 	ck_assert(!brake_holds(&b, &all, 4, 181 * S, &n));
 	memset(&b, 0, sizeof(b));
 	for (unsigned i = 0; i < 29; i++)
-		brake_note(&b, 1000 * S);
+		brake_note(&b, i, 1000 * S);
 	ck_assert(!brake_holds(&b, &all, 100, 1001 * S, &n)); /* 30 % of 100 */
-	brake_note(&b, 1001 * S);
+	brake_note(&b, 29, 1001 * S);
 	ck_assert(brake_holds(&b, &all, 100, 1001 * S, &n));
+	for (unsigned i = 0; i < 2 * BRAKE_TIMES; i++) /* more than there is room for: the last ones are remembered */
+		brake_note(&b, i, 2000 * S + i);
+	ck_assert(brake_holds(&b, &all, 1000, 2001 * S, &n)); /* 30 % of 1000 are more than are counted */
+	ck_assert_uint_eq(n, BRAKE_TIMES);
 }
 END_TEST
 
