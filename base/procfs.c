@@ -384,7 +384,7 @@ uint64_t procfs_pid_namespace(void)
 
 uint64_t procfs_own_start(void)
 {
-	struct procfs_stat st;
+	struct procfs_stat st = { 0 };
 	int r = -EIO;
 
 	/* A daemon that does not know its own start is unknown to the others for its whole life: one moment without a descriptor must not do that. */

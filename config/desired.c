@@ -121,11 +121,9 @@ int desired_load(int home_fd, struct desired *ret, struct fault *f)
 	if (r < 0)
 		return fault_errno(f, r, "cannot read %s", DESIRED_FILE);
 	r = document_parse(text, len, &end, &doc);
-	if (r == -ENOMEM)
-		fault_errno(f, r, "cannot read %s", DESIRED_FILE);
-	else if (!cJSON_IsObject(doc))
+	if (r != -ENOMEM && !cJSON_IsObject(doc))
 		r = fault_set(f, -EINVAL, "%s: no JSON object, see byte %td", DESIRED_FILE, end ? end - text : 0);
-	else if ((r = read_doc(doc, &d)) < 0)
+	else if (r == -ENOMEM || (r = read_doc(doc, &d)) < 0)
 		fault_errno(f, r, "cannot read %s", DESIRED_FILE);
 	cJSON_Delete(doc);
 	free(text);

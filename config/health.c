@@ -290,7 +290,7 @@ static int read_health(const cJSON *doc, struct health_conf *c, struct fault *f)
 int health_parse(const char *text, size_t len, struct health_conf *ret, struct fault *f)
 {
 	struct health_conf c;
-	cJSON *doc;
+	cJSON *doc = NULL;
 	int r = parse(text, len, &doc, f);
 
 	if (r < 0)

@@ -131,8 +131,11 @@ static void look_later(struct proc *p)
 void exits_note_start(struct proc *p)
 {
 	struct procfs_stat st;
+	int r = procfs_stat(p->ref.pid, &st);
 
-	if (procfs_stat(p->ref.pid, &st) < 0 && procfs_stat(p->ref.pid, &st) < 0) { /* a spawner that dies soon would leave nobody who knows it */
+	if (r < 0) /* at once, for a spawner that dies soon would leave nobody who knows it */
+		r = procfs_stat(p->ref.pid, &st);
+	if (r < 0) {
 		look_later(p);
 		return;
 	}
