@@ -65,7 +65,13 @@ static int open_end(struct proc *p, const char *name, int flags, struct fault *f
 		fd = io_open(p->sp->start.home.run_fd, name, flags | O_NONBLOCK, 0);
 		p->sp->pids_changed = true;
 	}
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))) {
+	if (fd >= 0 && fstat(fd, &st) < 0) {
+		int r = -errno;
+
+		io_close(&fd);
+		return fault_errno(f, r, "cannot look at run/%s", name);
+	}
+	if (fd >= 0 && !S_ISFIFO(st.st_mode)) {
 		io_close(&fd);
 		return fault_set(f, -EINVAL, "run/%s is no FIFO; remove it, and a new one is made", name);
 	}

@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -201,6 +202,25 @@ static bool is_disk_file(pid_t tid, uint64_t fd)
 	return stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 }
 
+/* Only such a descriptor says EAGAIN. */
+static bool is_nonblocking(pid_t tid, uint64_t fd)
+{
+	char file[48], text[512];
+	const char *flags;
+
+	snprintf(file, sizeof(file), "fdinfo/%d", (int)fd);
+	read_proc(tid, file, text, sizeof(text));
+	flags = strstr(text, "flags:");
+	return flags && (strtoul(flags + strlen("flags:"), NULL, 8) & O_NONBLOCK);
+}
+
+static bool only_wakes(uint64_t futex_op)
+{
+	uint64_t op = futex_op & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
+
+	return op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET || op == FUTEX_WAKE_OP || op == FUTEX_UNLOCK_PI;
+}
+
 static int index_of_call(uint64_t nr)
 {
 	for (size_t i = 0; i < COUNT_OF(calls); i++)
@@ -216,6 +236,10 @@ static int can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
 
 	if ((can & (INTR | AGAIN)) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, args[0]))
 		can &= ~(INTR | AGAIN);
+	if ((nr == SYS_read || nr == SYS_write || nr == SYS_writev) && (can & AGAIN) && !is_nonblocking(tid, args[0]))
+		can &= ~AGAIN;
+	if (nr == SYS_futex && only_wakes(args[1])) /* nobody waits: nothing is interrupted */
+		can = 0;
 	if (nr == SYS_waitid && (args[3] & WNOHANG)) /* only who waits is interrupted */
 		can &= ~INTR;
 	if (nr == SYS_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC) /* setting a flag needs no descriptor */
