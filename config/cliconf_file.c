@@ -194,6 +194,7 @@ static int save_object(int home_fd, const cJSON *doc, struct fault *f)
 	if (r == 0)
 		r = io_replace(home_fd, CLICONF_FILE, text, len, IO_SYNC);
 	free(text);
+	(void)io_sweep(home_fd, NULL, NULL); /* an earlier writer may have been killed, and there need not be a spawner that cleans up */
 	return r < 0 ? fault_errno(f, r, "cannot write %s", CLICONF_FILE) : 0;
 }
 

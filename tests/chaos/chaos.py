@@ -63,7 +63,8 @@ def successors(t):
     t.witness("s", lines=50, gap_us=500)
     t.wait_lines("s", 3)
     for role in ("spawner", "guardian", "logger", "monitor"):
-        began, faults = time.clock_gettime(time.CLOCK_BOOTTIME), t.count_faults()
+        faults = settled_since(t)
+        began = time.clock_gettime(time.CLOCK_BOOTTIME)
         t.kill_role(role)
         t.look()
         end_by_signal(t, "w")  # a command, too, for where two are dead and nobody is left to bring the others back
@@ -71,6 +72,15 @@ def successors(t):
         if {role, t.under_fire} == {"guardian", "logger"} and t.count_faults() > faults:  # neither held the pipe of a run that ended then
             t.expect["w"]["outages"] = [[began, time.clock_gettime(time.CLOCK_BOOTTIME), "guardian and logger"]]
     t.finish()
+
+
+def settled_since(t):
+    """Wait until all four run. Returns the number of faults of a moment before which all that had been hit were replaced."""
+    while True:
+        faults = t.count_faults()
+        t.wait_settled()
+        if t.count_faults() == faults:
+            return faults
 
 
 def registry(t):

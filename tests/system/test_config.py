@@ -1,6 +1,8 @@
 """tend config: show, set, reset, path and save, their outputs and exit statuses."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -41,6 +43,19 @@ def test_set_save_reset(tend):
     assert tend.run("config", "reset").stdout == "Configuration reset to defaults\n"
     assert shown(tend) == DEFAULTS
     assert path_of(tend).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_writer_has_left_is_removed(tend):
+    tend.run("config", "set", "registry_port", "9000")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = tend.home / f".cli_config.json.{dead.pid}-0123abcd.tmp"
+    writing = tend.home / f".cli_config.json.{os.getpid()}-0123abcd.tmp"
+    left.write_text("{")
+    writing.write_text("{")
+    tend.run("config", "set", "registry_port", "9001")
+    assert not left.exists() and writing.exists()
+    writing.unlink()
 
 
 def test_unknown_keys_are_kept_and_named(tend):
