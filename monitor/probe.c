@@ -59,8 +59,10 @@ void probe_start(struct probe *p)
 		*p->state = PT_PROBE_NONE;
 		return;
 	}
-	if (*p->state == PT_PROBE_NONE)
+	if (*p->state == PT_PROBE_NONE) { /* a new run: what the last one failed does not count against it */
 		*p->state = PT_PROBE_PENDING;
+		p->passes = p->fails = 0;
+	}
 	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING)
 		return; /* an earlier monitor saw it */
 	arm(p, since < p->conf->initial_delay_ms ? p->conf->initial_delay_ms - since : 0);

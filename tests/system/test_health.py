@@ -221,6 +221,19 @@ def test_an_unhealthy_process_is_restarted_and_given_up_after_the_attempts(quick
     assert "attempts are used up" in quick.run("status", "svc").stdout
 
 
+def test_a_new_run_has_all_its_failures_ahead(quick):
+    """It was restarted because a probe failed, and needs a while until it answers: that is less than the threshold."""
+    flag, runs = quick.work / "bad", quick.work / "runs"
+    probe = {"exec": ["/bin/sh", "-c", f"! test -e {flag}"], "interval": 0.2, "failure_threshold": 10}
+    pid = start(quick, probes(probe, policy=POLICY), "/bin/sh", "-c", f"echo >> {runs}; test $(wc -l < {runs}) = 1 || {{ sleep 0.5; rm {flag}; }}; exec sleep 1000")
+    wait_health(quick, "healthy")
+    flag.write_text("")
+    quick.wait_pid("svc", not_pid=pid)
+    wait_health(quick, "healthy")
+    ends = [e["to"] for e in quick.events("svc") if e["event"] == "health"]
+    assert ends.count("unhealthy") == 1, ends
+
+
 def test_a_restart_that_fails_is_told(quick, web):
     """Its program is gone when it is to be started again."""
     quick.home.mkdir(exist_ok=True, mode=0o700)
