@@ -88,9 +88,10 @@ enum pt_verdict verdict_refine(enum pt_verdict base, unsigned service, const str
 		return PT_HEALTH_UNKNOWN;
 	}
 	if (service != PT_SERVICE_AGENT) {
-		if (probed)
-			error[0] = 0;
-		return probed ? PT_HEALTH_HEALTHY : base;
+		v = probed ? PT_HEALTH_HEALTHY : base;
+		if (v == PT_HEALTH_HEALTHY)
+			error[0] = 0; /* it may be how an earlier run ended */
+		return v;
 	}
 	v = registry_verdict(life, h, facts, error);
 	if (!probed || v == PT_HEALTH_HEALTHY)

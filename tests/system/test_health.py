@@ -234,6 +234,16 @@ def test_a_new_run_has_all_its_failures_ahead(quick):
     assert ends.count("unhealthy") == 1, ends
 
 
+def test_what_runs_again_is_healthy_for_no_reason(quick):
+    """How an earlier run ended says nothing of this one."""
+    runs = quick.work / "runs"
+    start(quick, {"limits": {"age": 0}}, "/bin/sh", "-c", f"echo >> {runs}; test $(wc -l < {runs}) -gt 2 || exit 3; exec sleep 1000")
+    wait_until(lambda: quick.status("svc")["restarts"] == 2 and quick.status("svc")["health_check"] == "healthy", 20)
+    assert any(e["event"] == "health" and e["to"] == "failed" for e in quick.events("svc"))
+    assert quick.json("why", "svc", "--json")["health_error"] is None
+    assert "health       healthy\n" in quick.run("status", "svc").stdout
+
+
 def test_a_restart_that_fails_is_told(quick, web):
     """Its program is gone when it is to be started again."""
     quick.home.mkdir(exist_ok=True, mode=0o700)
