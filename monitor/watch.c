@@ -129,6 +129,8 @@ void watch_judge(struct watch *w)
 	facts.is_new = clock_boot_ns() - w->life.start_boot_ns < VERDICT_AWAIT_NS;
 	if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_RUNNING)
 		v = verdict_refine(v, w->service, &w->life, &w->health, &facts, w->health.error);
+	else if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_STOPPING && v == PT_HEALTH_HEALTHY)
+		v = w->health.verdict; /* to be told to end heals nobody */
 	publish_verdict(w, v);
 }
 

@@ -234,6 +234,13 @@ def test_a_new_run_has_all_its_failures_ahead(quick):
     assert ends.count("unhealthy") == 1, ends
 
 
+def test_what_is_stopped_for_its_health_is_not_healthy_meanwhile(quick):
+    policy = {**POLICY, "health_check_timeout": 1}
+    pid = start(quick, probes({"exec": ["false"]}, policy=policy), "/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+    quick.wait_pid("svc", not_pid=pid)
+    assert all(e["to"] != "healthy" for e in quick.events("svc") if e["event"] == "health")
+
+
 def test_what_runs_again_is_healthy_for_no_reason(quick):
     """How an earlier run ended says nothing of this one."""
     runs = quick.work / "runs"
