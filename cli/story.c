@@ -1,6 +1,7 @@
 /* cli/story.c - sentences (cli/story.h). */
 #include "cli/story.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -234,6 +235,10 @@ const char *story_event(const struct pt_event *e, char buf[static STORY_MAX])
 		snprintf(buf, STORY_MAX, "%s: health %s -> %s", name, pt_health_label(e->from), pt_health_label(e->to));
 		break;
 	case PT_EVENT_LOG:
+		if (e->from == PT_LOG_BLOCKED && e->to == PT_LOG_BLOCKED && (e->value & 0xffff) == EAGAIN) { /* the logger's word for a full pipe */
+			snprintf(buf, STORY_MAX, "%s: its output pipe is full, and it waits when it writes", name);
+			break;
+		}
 		snprintf(buf, STORY_MAX, "%s: log %s -> %s%s%s", name, pt_log_label(e->from), pt_log_label(e->to),
 			e->value ? ": " : "", e->value ? strerror((int)(e->value & 0xffff)) : "");
 		break;

@@ -78,7 +78,8 @@ def blocked_then_whole(tend, read, error, cure):
     wait_until(lambda: log_block(tend, "a")["full"] == 1, timeout=60, what="the process waits")
     log = log_block(tend, "a")
     assert log["state"] == 2 and log["error"] == error and log["full_boot_ns"] > 0
-    assert any(e["event"] == "log" for e in tend.events("a"))
+    told = [e["text"] for e in tend.events("a") if e["event"] == "log"]
+    assert f"a: log open -> blocked: {os.strerror(error)}" in told and "a: its output pipe is full, and it waits when it writes" in told, told
     status = tend.status("a")
     assert status["state"] == "running" and status["log_blocked"] is True and os.strerror(error) in status["reason"]
     cure()
