@@ -365,7 +365,7 @@ static bool word_object(const char *word, cJSON *doc)
 	if (strncmp(word, "exec:", 5) == 0) {
 		const char *const argv[] = { "/bin/sh", "-c", rest + 1 };
 
-		return cJSON_AddItemToObject(probe, "exec", cJSON_CreateStringArray(argv, 3));
+		return cJSON_AddItemToObject(probe, "exec", cJSON_CreateStringArray(argv, rest[1] ? 3 : 0)); /* an empty one is refused */
 	}
 	if (strncmp(word, "tcp:", 4) == 0) {
 		(void)snprintf(target, sizeof(target), "%s%s", strchr(rest + 1, ':') ? "" : "127.0.0.1:", rest + 1);

@@ -103,6 +103,7 @@ START_TEST(no_short_forms)
 
 	ck_assert(!health_is_word("meshy") && !health_is_word("a.json"));
 	ck_assert_ptr_null(health_from_word("mesh:0", &f));
+	ck_assert_ptr_null(health_from_word("exec:", &f));
 	ck_assert_ptr_null(health_from_word("mcp:file:///x", &f));
 }
 END_TEST
