@@ -151,6 +151,8 @@ static int run_parsed(struct args *a, const char *verb, char **names, size_t n)
 
 	if ((a->output || a->format) && !is_word(verb, "export"))
 		return out_misuse("--output and --format belong to \"tend logs export\"");
+	if (a->show.follow && a->show.query.until_ns)
+		return out_misuse("--until and --follow contradict each other");
 	if (!logshow_range(&a->show.query) || (a->previous && !find_previous(a, names, n, &status)))
 		return status;
 	if (logplaces_find(names, n, false, &p, &status)) {
@@ -229,7 +231,7 @@ const struct command cmd_logs = {
 		"  --filter TEXT     lines that contain TEXT\n"
 		"  --regex RE        lines that match an extended regular expression\n"
 		"  --since T         T: 10m, 2h, today, yesterday, \"2026-11-24 10:00\", RFC 3339\n"
-		"  --until T         and not after T\n"
+		"  --until T         and not after T (not with --follow)\n"
 		"  --previous        the run before the last restart\n"
 		"  --json            one JSON object on each line\n"
 		"  --output FILE     export: into this file\n"

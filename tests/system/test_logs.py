@@ -167,6 +167,7 @@ def test_the_aggregator(tend, logs):
     (["--since", "1h", "--until", "2h"], 2, "--since lies after --until"),
     (["nobody"], 1, "there is no log of nobody; there are: alpha"),
     (["--previous"], 2, "--previous needs the name of one process"),
+    (["--follow", "--until", "1m"], 2, "--until and --follow contradict each other"),
     (["--output", "x"], 2, "belong to"),
 ])  # fmt: skip
 def test_bad_input_is_one_line(tend, logs, args, status, said):
