@@ -150,11 +150,17 @@ static bool take_group(struct logplaces *p, const struct logplaces *all, const c
 static void say_unknown(const struct logplaces *all, const char *name)
 {
 	struct like like = LIKE(name);
-	char list[1024] = "";
+	char list[1024] = "", process[256];
 	size_t len = 0;
 
 	for (size_t i = 0; i < all->n; i++) {
-		like_try(&like, all->list[i].stem);
+		(void)logprint_name(all->list[i].stem, process);
+		if (strcmp(process, all->list[i].stem) == 0)
+			like_try(&like, all->list[i].stem);
+		else if (strcmp(name, all->list[i].stem) == 0) {
+			out_fail("there is no log of %s: what %s wrote to standard error is shown with the rest of its log", name, process);
+			return;
+		}
 		if (!strchr(all->list[i].stem, '@') && len + 70 < sizeof(list) && strlen(all->list[i].stem) < 64)
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", all->list[i].stem);
 	}

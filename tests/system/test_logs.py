@@ -168,10 +168,13 @@ def test_the_aggregator(tend, logs):
     (["nobody"], 1, "there is no log of nobody; there are: alpha"),
     (["--previous"], 2, "--previous needs the name of one process"),
     (["--follow", "--until", "1m"], 2, "--until and --follow contradict each other"),
+    (["alpha@err"], 1, "what alpha wrote to standard error is shown with the rest of its log"),
     (["--output", "x"], 2, "belong to"),
 ])  # fmt: skip
 def test_bad_input_is_one_line(tend, logs, args, status, said):
     (logs / "alpha.log").write_text("INFO x\n")
+    if args == ["alpha@err"]:
+        (logs / "alpha@err.log").write_text("INFO x\n")
     done = tend.run("logs", *args, check=False)
     assert done.returncode == status and said in done.stderr.splitlines()[0] and done.stdout == ""
 
