@@ -179,6 +179,17 @@ void logprint_head(enum logprint_form form)
 		puts("timestamp,level,name,source,message");
 }
 
+/* Byte for byte; but a line without an end must not run into that of another log. */
+static void raw(const struct log_entry *e)
+{
+	static const char *unended; /* the log whose line was printed last, if that has no end */
+
+	if (unended && strcmp(unended, e->stem) != 0)
+		putchar('\n');
+	fwrite(e->text, 1, e->len + e->has_end, stdout);
+	unended = e->has_end ? NULL : e->stem;
+}
+
 void logprint(enum logprint_form form, const struct log_entry *e, int width)
 {
 	enum term_colour colour = colour_of(e->level);
@@ -193,7 +204,7 @@ void logprint(enum logprint_form form, const struct log_entry *e, int width)
 		return;
 	}
 	if (form == LOGPRINT_RAW && !term_is_tty(STDOUT_FILENO)) {
-		fwrite(e->text, 1, e->len + e->has_end, stdout);
+		raw(e);
 		return;
 	}
 	if (form == LOGPRINT_NAMED)

@@ -288,6 +288,13 @@ def test_follow_of_a_line_that_grows(tend, logs):
     assert [len(x) for x in shown] == [6, 5 + 30 * len(piece), 8]
 
 
+def test_an_export_of_several_keeps_their_lines_apart(tend, logs):
+    (logs / "a.log").write_text("2026-01-02 03:04:01 INFO a")
+    (logs / "b.log").write_text("2026-01-02 03:04:02 INFO b\n2026-01-02 03:04:03 INFO c")
+    assert tend.run("logs", "export", "a").stdout == "2026-01-02 03:04:01 INFO a"
+    assert tend.run("logs", "export").stdout == "2026-01-02 03:04:01 INFO a\n2026-01-02 03:04:02 INFO b\n2026-01-02 03:04:03 INFO c"
+
+
 def test_standard_error_of_its_own_is_merged(tend, logs):
     (logs / "a.log").write_text("".join(f"2026-01-02 03:04:{i:02} INFO out {i}\n" for i in range(0, 10, 2)))
     (logs / "a@err.log").write_text("".join(f"2026-01-02 03:04:{i:02} ERROR err {i}\n" for i in range(1, 10, 2)))
