@@ -126,11 +126,11 @@ static int open_sub(const struct home *h, const char *sub, enum home_open how, i
 
 static int open_subs(struct home *h, enum home_open how, struct fault *f)
 {
-	int r = open_sub(h, "/run", how, &h->run_fd, f);
+	int r = h->run_fd < 0 ? open_sub(h, "/run", how, &h->run_fd, f) : 0;
 
-	if (!r)
+	if (!r && h->logs_fd < 0)
 		r = open_sub(h, "/logs", how, &h->logs_fd, f);
-	if (!r)
+	if (!r && h->specs_fd < 0)
 		r = open_sub(h, "/specs", how, &h->specs_fd, f);
 	if (!r && how == HOME_CREATE && faccessat(h->fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
 		r = fault_errno(f, -errno, "can't write to folder %s", h->path);
@@ -157,6 +157,11 @@ static int open_top(struct home *h, const char *wanted, struct fault *f)
 		return fault_errno(f, r, "can't open the home %s", h->path);
 	}
 	return check_folder(h->fd, h->path, "", f);
+}
+
+int home_complete(struct home *h, struct fault *f)
+{
+	return open_subs(h, HOME_CREATE, f);
 }
 
 int home_open(const char *path, enum home_open how, struct home *ret, struct fault *f)

@@ -43,6 +43,8 @@ enum home_open { HOME_READ, HOME_CREATE };
 /* Open the home. path NULL = $TEND_HOME or the default. HOME_READ: -ENOENT if there is none, and missing subfolders are left at -1.
  * HOME_CREATE: makes whatever is missing, 0700. Errors name the path: not a folder, someone else's, writable by others, read-only. */
 int home_open(const char *path, enum home_open how, struct home *ret, struct fault *f);
+/* Make and open the subfolders that were missing when it was opened. Errors as home_open(). */
+int home_complete(struct home *h, struct fault *f);
 void home_close(struct home *h);
 
 /* Where the home is, or would be made, without opening it. */

@@ -134,7 +134,10 @@ static void check_daemon(const struct home *h, const struct view *v, enum role r
 
 	if (!held && !v->present)
 		return;
-	if (!held)
+	if (!held && d->rec.pid > 0 && pid_alive(d->rec.pid, d->rec.start_ticks))
+		checks_problem("%s: process %d lives, but its lock is lost, for run/ was removed or replaced; \"tend start\" starts another in its place",
+			role_name(role), d->rec.pid);
+	else if (!held)
 		checks_problem("%s: nobody holds its lock; it is dead%s", role_name(role),
 			guarded ? "; the guardian should start it again" : "; \"tend start\" starts it");
 	else if (pid && (pid_state(pid, start) == 'T' || pid_state(pid, start) == 't'))

@@ -273,6 +273,8 @@ static int carry_out(struct upgrade *u, bool only_check)
 
 	if (home_open(NULL, HOME_READ, &u->home, &f) < 0 || find_programs(u, &f) < 0)
 		return out_fail("%s", f.text);
+	if (u->home.run_fd < 0 && instance_has_table(&u->home) && home_complete(&u->home, &f) < 0) /* removed under daemons that run */
+		return out_fail("%s", f.text);
 	guarded = u->home.run_fd >= 0 && daemons_guarded(&u->home);
 	if (!guarded && (u->home.run_fd < 0 || !is_orphaned(u))) {
 		out_fail("nothing is running; the next \"tend start\" uses version %s", TEND_VERSION);

@@ -204,13 +204,13 @@ static int ensure_guardian(const struct home *h, bool *ret_started, struct fault
 }
 
 /* A guardian without a table is one that begins, and may die before it has made it, or one that ends. */
-int daemons_ensure(const struct home *h, bool *ret_started, struct fault *f)
+int daemons_ensure(struct home *h, bool *ret_started, struct fault *f)
 {
 	uint64_t until = clock_boot_ns() + TABLE_WAIT_NS;
 	bool started = false;
-	int r;
+	int r = h->run_fd < 0 ? home_complete(h, f) : 0; /* somebody has removed it */
 
-	while ((r = ensure_guardian(h, &started, f)) == 0 && !instance_has_table(h) && clock_boot_ns() < until)
+	while (r == 0 && (r = ensure_guardian(h, &started, f)) == 0 && !instance_has_table(h) && clock_boot_ns() < until)
 		instance_nap(10);
 	if (r == 0 && ret_started)
 		*ret_started = started;

@@ -2,12 +2,13 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 
 from common import start
 from crashkit import settled, works
-from harness import helper, wait_until
+from harness import helper, wait_gone, wait_until
 from test_log_files import is_balanced, log_block
 from test_log_trouble import asked
 
@@ -133,3 +134,35 @@ def test_what_can_not_be_captured_is_said(tend):
     wait_until(lambda: log_block(tend, "a")["state"] != 2, what="the next run is captured")
     wait_until(lambda: tend.log("a").count("ready") == 2, what="the next run is captured")
     tend.stop_all()
+
+
+def remove_run(tend):
+    shutil.rmtree(tend.home / "run")
+
+
+def move_run(tend):
+    (tend.home / "run").rename(tend.home / "elsewhere")
+
+
+@pytest.mark.parametrize("change, command", [(remove_run, ("restart", "b")), (move_run, ("signal", "b", "CONT")), (remove_run, ("upgrade",))])
+def test_the_folder_under_daemons_that_run(tend, change, command):
+    """Their locks are worth nothing then: the next ones end them, instead of working beside them on the same table. The processes don't notice."""
+    ask = asked(tend, "a")
+    ask()
+    start(tend, "b", helper("sleeper"))
+    settled(tend)
+    daemons, pid = tend.wait_daemons(), tend.pid("a")
+    change(tend)
+    ask()
+    assert f"guardian: process {daemons['guardian']} lives, but its lock is lost" in tend.run("doctor", check=False).stdout
+    tend.run(*command)
+    for old in daemons.values():
+        wait_gone(old)
+    settled(tend)
+    assert not set(tend.wait_daemons().values()) & set(daemons.values())
+    ask()
+    assert tend.pid("a") == pid and tend.status("a")["restarts"] == 0
+    works(tend)
+    assert (tend.home / "logs/a.log").read_text() == "".join(f"line {i}\n" for i in range(3))
+    tend.run("stop")
+    assert not tend.segment.exists()
