@@ -82,18 +82,10 @@ static int stop_named(struct instance *in, const struct view *v, char **names, s
 	return unknown ? EXIT_FAIL : status;
 }
 
-/* Up, or waiting to be started again. */
+/* Up, waiting to be started again, or ended while no daemon lived: the spawner that ends it all would start that one first. */
 static bool has_something_to_stop(const struct view_row *r)
 {
-	return !r->gone && !(pt_state_traits(r->row.life.state) & PT_TRAIT_REST);
-}
-
-static bool some_daemon_lives(const struct instance *in)
-{
-	for (unsigned role = 0; role < ROLE_MAX; role++)
-		if (instance_role_held(&in->home, (enum role)role))
-			return true;
-	return false;
+	return !(pt_state_traits(r->row.life.state) & PT_TRAIT_REST);
 }
 
 static int stop_everything(struct instance *in, const struct view *v, struct stop *s)
@@ -108,10 +100,6 @@ static int stop_everything(struct instance *in, const struct view *v, struct sto
 	for (size_t i = 0; i < v->n; i++)
 		if (has_something_to_stop(&v->row[i]))
 			rows[n++] = &v->row[i];
-	if (n == 0 && !some_daemon_lives(in)) {
-		free(rows);
-		return out_fail("nothing is running");
-	}
 	s->flags |= PT_FLAG_KEEP_WANT;
 	if (n)
 		status = stop_rows(in, rows, n, s);

@@ -95,7 +95,8 @@ static void on_ready(void *arg, uint32_t events)
 	char word[8];
 	ssize_t n = read(g->ready_fd, word, sizeof(word));
 
-	(void)events;
+	if (n < 0 && events && (errno == EAGAIN || errno == EINTR))
+		return;
 	forget_ready(g);
 	if (n <= 0) /* it died over it; the next one says so */
 		return;

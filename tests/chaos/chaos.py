@@ -77,10 +77,12 @@ def successors(t):
 def settled_since(t):
     """Wait until all four run. Returns the number of faults of a moment before which all that had been hit were replaced."""
     while True:
-        faults = t.count_faults()
+        struck = t.struck()
+        if t.under_fire:  # what is killed lives on for a moment
+            t.wait(lambda: not any(checker.is_alive(pid) for pid in struck), "the end of what was killed")
         t.wait_settled()
-        if t.count_faults() == faults:
-            return faults
+        if t.count_faults() == len(struck):
+            return len(struck)
 
 
 def registry(t):
@@ -99,6 +101,7 @@ def registry(t):
 
 def end_by_signal(t, name):
     """Have its run end by SIGUSR1 and wait for the next one. A spawner that died while it sent the signal says that it does not know whether it did."""
+    t.wait_runs(name)  # one that has only begun would be ended by the signal before it has made a note of itself
     t.again(name)
     for _ in range(3):
         code, text = t.attempt("signal", name, "USR1")
@@ -139,6 +142,7 @@ def run_daemon(scenario, fault):
     report = t.root / "report"
     t.tolerant = fault.kind != "kill"
     t.count_faults = lambda: count_faults(report)
+    t.struck = lambda: [did.pid for did in verdict_of(report).faults]
     t.under_fire = fault.role.removeprefix("tend-") if fault.kind == "kill" else None
     tool, complaint = None, None
     try:

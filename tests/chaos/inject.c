@@ -53,7 +53,8 @@ static const struct {
 	{ "ENOMEM", ENOMEM, NOMEM }, { "EINTR", EINTR, INTR }, { "EAGAIN", EAGAIN, AGAIN }, { "EACCES", EACCES, ACCES },
 };
 
-/* EINTR and EAGAIN are left out where the descriptor is a file on a disk, which never says so. */
+/* EINTR and EAGAIN are left out where the descriptor is a file on a disk, which never says so; EAGAIN also of write(2), for it means that the pipe is full:
+ * its reader has something to wake up for, which the injection would not give it. */
 static const struct {
 	const char *name;
 	long number;
@@ -66,7 +67,7 @@ static const struct {
 #define MEMORY(can) (can)
 #endif
 	CALL(openat, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(read, IO | NOMEM | INTR | AGAIN) CALL(pread64, IO | NOMEM)
-	CALL(write, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(pwrite64, NOSPC | IO) CALL(writev, NOSPC | IO | INTR | AGAIN)
+	CALL(write, NOSPC | IO | NOMEM | INTR) CALL(pwrite64, NOSPC | IO) CALL(writev, NOSPC | IO | INTR | AGAIN)
 	CALL(splice, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(tee, NOMEM | INTR | AGAIN) CALL(copy_file_range, NOSPC | IO | NOMEM | INTR)
 	CALL(ftruncate, NOSPC | IO | INTR) CALL(fallocate, NOSPC | IO | INTR) CALL(fsync, NOSPC | IO) CALL(fdatasync, NOSPC | IO)
 	CALL(mkdirat, NOSPC | IO | NOMEM | ACCES) CALL(mknodat, NOSPC | IO | NOMEM | ACCES) CALL(renameat, NOSPC | IO | NOMEM | ACCES)
@@ -236,7 +237,7 @@ static int can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
 
 	if ((can & (INTR | AGAIN)) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, args[0]))
 		can &= ~(INTR | AGAIN);
-	if ((nr == SYS_read || nr == SYS_write || nr == SYS_writev) && (can & AGAIN) && !is_nonblocking(tid, args[0]))
+	if ((nr == SYS_read || nr == SYS_writev) && (can & AGAIN) && !is_nonblocking(tid, args[0]))
 		can &= ~AGAIN;
 	if (nr == SYS_futex && only_wakes(args[1])) /* nobody waits: nothing is interrupted */
 		can = 0;

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,6 +70,12 @@ def wait_gone(pid, timeout=10):
         assert ended, f"process {pid} still lives after {timeout} s"
     finally:
         os.close(pidfd)
+
+
+def remove_folder(path):
+    """Also one into which daemons are writing."""
+    while path.exists():
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def wait_until(predicate, timeout=10, what=None, nap=0.01):

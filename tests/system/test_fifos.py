@@ -2,13 +2,12 @@
 
 import errno
 import os
-import shutil
 
 import pytest
 
 from common import start
 from crashkit import settled, works
-from harness import helper, wait_gone, wait_until
+from harness import helper, remove_folder, wait_gone, wait_until
 from test_log_files import is_balanced, log_block
 from test_log_trouble import asked
 
@@ -137,7 +136,7 @@ def test_what_can_not_be_captured_is_said(tend):
 
 
 def remove_run(tend):
-    shutil.rmtree(tend.home / "run")
+    remove_folder(tend.home / "run")
 
 
 def move_run(tend):

@@ -1,14 +1,14 @@
 """Stopping: politely, by force, after a timeout, by name and altogether; in each mode of following a tree."""
 
 import os
-import shutil
 import signal
 import time
 
 import pytest
 
 from common import moded, one_line, script, start, stop_everything, suspend, transitions  # noqa: F401 (moded is a fixture)
-from harness import alive, helper, identity, wait_gone, wait_until
+from crashkit import kill_all
+from harness import alive, helper, identity, remove_folder, wait_gone, wait_until
 
 
 def term_ignorer(tend, name, *args, options=()):
@@ -198,8 +198,26 @@ def test_an_instance_whose_home_is_gone_ends(tend):
     """Nothing can be written down any more; that is tried twice, and everything ends all the same."""
     pid = start(tend, "s", helper("sleeper"))
     daemons = tend.wait_daemons()
-    shutil.rmtree(tend.home)
+    remove_folder(tend.home)
     os.kill(daemons["guardian"], signal.SIGTERM)
     for one in (pid, *daemons.values()):
         wait_gone(one, 40)
     assert not tend.segment.exists()
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_everything_where_nothing_lives_any_more(tend, up):
+    """All daemons killed, and the process too: nothing is started for the end, and no table stays behind."""
+    mark = tend.work / "runs"
+    pid = start(tend, "a", "sh", "-c", f'echo run >> "{mark}"; exec sleep 1000', options=("--restart", "always"))
+    wait_until(mark.exists)
+    if not up:
+        tend.run("stop", "a")
+    kill_all(tend)
+    if up:
+        tend.kill(pid)
+        wait_gone(pid)
+    done = tend.run("stop")
+    assert done.stdout == ("a: stopped\n" if up else "no process was running\n") + "the daemons have ended\n"
+    assert mark.read_text() == "run\n" and not tend.segment.exists()
+    assert "all is well" in tend.run("doctor").stdout
