@@ -14,7 +14,7 @@
 #include "logread/pieces.h"
 #include "logread/unpack.h"
 
-#define LIST_TRIES 50
+#define CATCH_TRIES 1000
 
 struct found {
 	uint32_t number; /* UINT32_MAX: the current file */
@@ -270,7 +270,7 @@ static int open_one(int dirfd, const char *stem, const struct found *found, enum
 		r = open_file(s);
 	if (r == 0 && !s->archive)
 		load_times(dirfd, stem, s, c);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 && r != -ENOENT && r != -EMFILE && r != -ENFILE)
 		complain_errno(c, s->name, r);
 	return r;
 }
@@ -291,53 +291,167 @@ void segments_close(struct segments *s)
 	*s = (struct segments){ 0 };
 }
 
-/* Is the listing still what the folder shows, and the current file the one that we have? */
-static bool unchanged(int dirfd, const char *stem, const struct listing *before, const struct segments *s)
-{
-	struct listing now = { 0 };
-	const struct segment *last = s->n ? &s->list[s->n - 1] : NULL;
-	struct stat st;
-	bool same = list(dirfd, stem, &now) == 0 && now.n == before->n;
+/* A listing at work. */
+struct opening {
+	int dirfd;
+	const char *stem;
+	uint32_t above;
+	enum segments_how how;
+	const struct log_complain *c;
+	struct segments *s;
+	size_t room;
+};
 
-	for (size_t i = 0; same && i < now.n; i++)
-		same = now.f[i].number == before->f[i].number && now.f[i].archive == before->f[i].archive;
-	if (same && last && last->number == UINT32_MAX)
-		same = fstatat(dirfd, last->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == last->inode;
-	free(now.f);
-	return same;
+/* A file that was archived since it was listed has another name; one that is gone was taken by retention, and is not missed. 0 or an -errno that is not the file's. */
+static int take(struct opening *o, struct found found)
+{
+	struct segments *s = o->s;
+	struct segment *g;
+	int r;
+
+	if (o->above && found.number <= o->above)
+		return 0;
+	if (s->n == o->room) {
+		struct segment *more = realloc(s->list, (o->room * 2 + 32) * sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		s->list = more;
+		o->room = o->room * 2 + 32;
+	}
+	g = &s->list[s->n];
+	r = open_one(o->dirfd, o->stem, &found, o->how, o->c, g);
+	if (r == -ENOENT && found.number != UINT32_MAX && found.number != 0) {
+		close_one(g);
+		found.archive = !found.archive;
+		r = open_one(o->dirfd, o->stem, &found, SEGMENTS_OPEN, o->c, g); /* at once: else it would not be known that it is gone */
+	}
+	if (r == 0)
+		s->n++;
+	else
+		close_one(g);
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? r : 0;
+}
+
+static int take_current(struct opening *o)
+{
+	return take(o, (struct found){ .number = UINT32_MAX });
+}
+
+static void drop_current(struct segments *s)
+{
+	if (s->n && s->list[s->n - 1].number == UINT32_MAX)
+		close_one(&s->list[--s->n]);
+}
+
+static bool exists(const struct opening *o, uint32_t number)
+{
+	struct stat st;
+	bool ret = false;
+
+	for (int archive = 0; archive < 2 && !ret; archive++) { /* a raw file becomes an archive, and never the other way round */
+		char *name = name_of(o->stem, &(struct found){ .number = number, .archive = archive });
+
+		ret = name && fstatat(o->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+		free(name);
+	}
+	return ret;
+}
+
+static int has_number(const void *key, const void *item)
+{
+	uint32_t number = *(const uint32_t *)key, other = ((const struct found *)item)->number;
+
+	return number < other ? -1 : number > other;
+}
+
+static uint32_t highest(const struct listing *l)
+{
+	size_t n = l->n && l->f[l->n - 1].number == UINT32_MAX ? l->n - 1 : l->n;
+
+	return n ? l->f[n - 1].number : 0;
+}
+
+/* The numbers of l up to most that before has not. */
+static int take_listed(struct opening *o, const struct listing *l, const struct listing *before, uint32_t most)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < l->n && l->f[i].number <= most; i++)
+		if (l->f[i].number != UINT32_MAX && !(before->n && bsearch(&l->f[i].number, before->f, before->n, sizeof(*before->f), has_number)))
+			r = take(o, l->f[i]);
+	return r;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct segment *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/*
+ * The log was rotated since it was listed, perhaps faster than its folder can be. But the numbers that come are known, so they are asked for by name: a current file
+ * that was opened, while the next number does not exist yet, follows the last one that we have. Where even that does not come about, what we have is whole but for
+ * the newest lines.
+ */
+static int catch_up(struct opening *o, uint32_t next, uint32_t listed)
+{
+	int r = 0;
+
+	for (unsigned tries = 0; r == 0 && tries < CATCH_TRIES; tries++) {
+		drop_current(o->s);
+		for (; r == 0 && next <= LOG_NUMBER_MAX && (next <= listed || exists(o, next)); next++)
+			r = take(o, (struct found){ .number = next });
+		if (r == 0)
+			r = take_current(o);
+		if (next > LOG_NUMBER_MAX || !exists(o, next))
+			return r;
+	}
+	drop_current(o->s);
+	return r;
+}
+
+/* A listing may miss a file that is archived meanwhile: one name comes behind the place where it is, the other goes in front of it. That happens to a file once, so a
+ * second listing shows it. The current file is opened between the two: what is rotated before that, the second one has. */
+static int open_all(struct opening *o)
+{
+	struct listing none = { 0 }, first = { 0 }, second = { 0 };
+	uint32_t had, has;
+	int r = list(o->dirfd, o->stem, &first);
+
+	if (r == 0)
+		r = take_listed(o, &first, &none, LOG_NUMBER_MAX);
+	if (r == 0)
+		r = take_current(o);
+	if (r == 0)
+		r = list(o->dirfd, o->stem, &second);
+	had = highest(&first);
+	has = highest(&second);
+	if (r == 0)
+		r = take_listed(o, &second, &first, had);
+	if (r == 0 && o->s->n > 1)
+		qsort(o->s->list, o->s->n, sizeof(*o->s->list), by_place);
+	if (r == 0 && (has > had || (had && had < LOG_NUMBER_MAX && exists(o, had + 1))))
+		r = catch_up(o, had ? had + 1 : second.f[0].number ? second.f[0].number : 1, has);
+	free(first.f);
+	free(second.f);
+	return r;
 }
 
 int segments_open(int dirfd, const char *stem, uint32_t above, enum segments_how how, const struct log_complain *c, struct segments *ret, struct fault *f)
 {
-	struct listing l = { 0 };
-	int r = 0;
+	struct opening o = { .dirfd = dirfd, .stem = stem, .above = above, .how = how, .c = c, .s = ret };
+	int r;
 
 	*ret = (struct segments){ 0 };
-	for (unsigned tries = 0; tries < LIST_TRIES; tries++) {
-		bool again = false;
-
-		r = list(dirfd, stem, &l);
-		ret->list = r == 0 ? calloc(l.n + 1, sizeof(*ret->list)) : NULL;
-		if (r == 0 && !ret->list)
-			r = -ENOMEM;
-		for (size_t i = 0; r == 0 && !again && i < l.n; i++) {
-			if (above && l.f[i].number <= above)
-				continue;
-			int opened = open_one(dirfd, stem, &l.f[i], how, tries == 0 ? c : NULL, &ret->list[ret->n]);
-
-			if (opened < 0)
-				close_one(&ret->list[ret->n]);
-			else
-				ret->n++;
-			again = opened == -ENOENT;
-			r = opened == -ENOMEM || opened == -EMFILE ? opened : 0;
-		}
-		if (r < 0 || (!again && unchanged(dirfd, stem, &l, ret)))
-			break;
-		if (tries + 1 < LIST_TRIES)
-			segments_close(ret);
+	r = open_all(&o);
+	if ((r == -EMFILE || r == -ENFILE) && how == SEGMENTS_OPEN) { /* more archives than descriptors: one after the other, then */
+		segments_close(ret);
+		o.how = SEGMENTS_LAZY;
+		o.room = 0;
+		r = open_all(&o);
 	}
-	free(l.f);
 	if (r < 0)
 		segments_close(ret);
 	return r < 0 ? fault_errno(f, r, "the log of %s can't be read", stem) : 0;

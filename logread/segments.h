@@ -49,7 +49,7 @@ enum segments_how {
 			* comes too late for the oldest lines does not miss them. bytes, file_bytes and inode of archives are 0 until then. */
 };
 
-/* All files of the log called stem ("web", "web@err"). Rotation under way is waited out by listing again. above: only numbers above it.
+/* All files of the log called stem ("web", "web@err"). What is rotated or archived meanwhile is followed. above: only numbers above it.
  * None at all is no error. The caller frees; dirfd must stay open until then. */
 int segments_open(int dirfd, const char *stem, uint32_t above, enum segments_how how, const struct log_complain *c, struct segments *ret, struct fault *f);
 void segments_close(struct segments *s);

@@ -5,12 +5,15 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "logread/archive.h"
 #include "logread/merge.h"
 #include "logread/stream.h"
@@ -217,6 +220,80 @@ START_TEST(the_oldest_archive_is_removed_meanwhile)
 }
 END_TEST
 
+/* Rotates and archives without a pause: file N holds N in its first bytes, the current one the number that it will have. */
+#define ARCHIVES_BEFORE 2000u
+#define ROTATIONS_MAX	20000u
+static _Atomic bool rotated_enough;
+
+static void write_number(const char *name, unsigned number)
+{
+	FILE *file = fopen(name, "we");
+
+	if (!file)
+		return;
+	fprintf(file, "%u\n", number);
+	fclose(file);
+}
+
+static void *rotate_on(void *arg)
+{
+	char to[64], archive[80];
+
+	for (unsigned n = ARCHIVES_BEFORE + 1; n < ROTATIONS_MAX && !rotated_enough; n++) {
+		snprintf(to, sizeof(to), "a.log.%09u", n);
+		(void)rename("a.log", to);
+		write_number("a.log", n + 1);
+		usleep(20);
+		if (n <= ARCHIVES_BEFORE + 30) /* the archiver is far behind, and each of its steps takes a name away in the midst of the others */
+			continue;
+		snprintf(to, sizeof(to), "a.log.%09u", n - 30);
+		snprintf(archive, sizeof(archive), "%s.lz4", to);
+		write_number(archive, n - 30);
+		(void)unlink(to);
+	}
+	return arg;
+}
+
+/* What is open must be a piece of the log without a gap, however fast its files come and change their names. */
+START_TEST(rotation_faster_than_the_folder_is_listed)
+{
+	struct segments segs;
+	struct fault f = { "" };
+	pthread_t thread;
+	unsigned wrong = 0, with_current = 0;
+	char name[64];
+
+	(void)io_raise_nofile();
+	for (unsigned n = 1; n <= ARCHIVES_BEFORE; n++) {
+		snprintf(name, sizeof(name), "a.log.%09u.lz4", n);
+		write_number(name, n);
+	}
+	write_number("a.log", ARCHIVES_BEFORE + 1);
+	ck_assert_int_eq(pthread_create(&thread, NULL, rotate_on, NULL), 0);
+	for (unsigned opens = 0; opens < 20; opens++) {
+		uint32_t last = 0;
+
+		ck_assert_msg(segments_open(dir, "a", 0, opens % 2 ? SEGMENTS_OPEN : SEGMENTS_LAZY, &c, &segs, &f) == 0, "%s", f.text);
+		for (size_t i = 0; i < segs.n; i++) {
+			char text[16] = "";
+
+			if (segs.list[i].fd >= 0)
+				(void)!pread(segs.list[i].fd, text, sizeof(text) - 1, 0);
+			last++;
+			wrong += segs.list[i].number != UINT32_MAX && segs.list[i].number != last;
+			wrong += text[0] && (uint32_t)atoi(text) != last;
+		}
+		with_current += segs.n && segs.list[segs.n - 1].number == UINT32_MAX;
+		segments_close(&segs);
+	}
+	rotated_enough = true;
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_gt(with_current, 0);
+	ck_assert_int_eq(complaints, 0);
+}
+END_TEST
+
 START_TEST(filters)
 {
 	struct log_query q = all;
@@ -351,6 +428,7 @@ int main(void)
 	tcase_add_test(t, a_long_history_is_not_gone_through);
 	tcase_add_test(t, a_clock_that_was_set_back);
 	tcase_add_test(t, the_oldest_archive_is_removed_meanwhile);
+	tcase_add_test(t, rotation_faster_than_the_folder_is_listed);
 	tcase_add_test(t, filters);
 	tcase_add_test(t, a_damaged_time_index_costs_no_line);
 	tcase_add_test(t, a_time_index_damaged_in_its_middle);
