@@ -58,8 +58,8 @@ static bool match(const char *name, const char *stem, struct found *ret)
 		return false;
 	for (; *p >= '0' && *p <= '9' && digits < 10; digits++)
 		number = number * 10 + (uint64_t)(*p++ - '0');
-	if (digits != LOG_NUMBER_DIGITS || (*p && strcmp(p, ".lz4") != 0))
-		return false;
+	if (digits != LOG_NUMBER_DIGITS || number == 0 || (*p && strcmp(p, ".lz4") != 0))
+		return false; /* ours begin at 1 */
 	ret->number = (uint32_t)number;
 	ret->archive = *p != 0;
 	return true;

@@ -429,6 +429,7 @@ def test_foreign_files_in_the_folder(tend, logs):
     os.mkfifo(logs / "pipe.log")
     (logs / "link.log").symlink_to("/etc/hostname")
     (logs / "a.log.12.lz4").write_bytes(b"not a number of ours")
+    (logs / "a.log.000000000").write_text("INFO nor is this\n")
     (logs / "empty.log").touch()
     pack(logs / "foreign.log", b"INFO from lz4\n")
     done = tend.run("logs")
