@@ -457,9 +457,18 @@ int segments_open(int dirfd, const char *stem, uint32_t above, enum segments_how
 	return r < 0 ? fault_errno(f, r, "the log of %s can't be read", stem) : 0;
 }
 
-static int by_text(const void *a, const void *b)
+/* The mark of standard error comes first of all characters: NAME@err stands behind NAME, also where there is a NAME-2. */
+static int by_stem(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	const char *x = *(char *const *)a, *y = *(char *const *)b;
+
+	while (*x && *x == *y) {
+		x++;
+		y++;
+	}
+	if (*x && *y && (*x == LOG_ERR_MARK[0] || *y == LOG_ERR_MARK[0]))
+		return *x == LOG_ERR_MARK[0] ? -1 : 1;
+	return (unsigned char)*x - (unsigned char)*y;
 }
 
 /* Length of the stem if this is the name of a log file; 0. */
@@ -503,7 +512,7 @@ int segments_stems(int dirfd, bool err, char ***ret, size_t *ret_n)
 	}
 	closedir(d);
 	if (n > 1)
-		qsort(stems, n, sizeof(*stems), by_text);
+		qsort(stems, n, sizeof(*stems), by_stem);
 	for (size_t i = 0; i < n; i++) {
 		if (kept > 0 && strcmp(stems[kept - 1], stems[i]) == 0)
 			free(stems[i]);

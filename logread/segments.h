@@ -61,7 +61,7 @@ void segment_leave(struct segment *s);
 /* When its last byte arrived, as cheaply as that can be had; 0 = not known. */
 uint64_t segment_last_ns(struct segment *s);
 
-/* The stems of all logs in a folder, sorted, malloc'ed; standard error's own (…@err) are left out if err is false. */
+/* The stems of all logs in a folder, sorted, NAME@err right behind NAME, malloc'ed; standard error's own (…@err) are left out if err is false. */
 int segments_stems(int dirfd, bool err, char ***ret, size_t *ret_n);
 void segments_stems_free(char **stems, size_t n);
 

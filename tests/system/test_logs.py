@@ -136,6 +136,17 @@ def test_size_for_people(tend, logs):
     assert rows[3][0] == "(all)" and rows[3][-1] == "3"
 
 
+def test_both_files_of_a_process_count_as_one(tend):
+    """Also where another name lies between "a" and "a@err"."""
+    for name in ("a", "a-2", "a1"):
+        start(tend, name, "sh", "-c", "echo INFO out; echo INFO err >&2; exec sleep 1000", options=["--separate-stderr"])
+        wait_until(lambda name=name: tend.log(name) and tend.log(name + "@err"))
+    assert [json.loads(x)["files"] for x in lines_of(tend, "size", "--json")] == [2, 2, 2, 1]  # and tend's own
+    assert [x["name"] for x in map(json.loads, lines_of(tend, "size", "--json"))] == ["a", "a-2", "a1", "tend"]
+    shown = tend.run("logs", "--verify").stdout
+    assert shown.count(": complete, 18 bytes") == 3
+
+
 def test_an_empty_answer_is_explained_on_a_terminal(tend, logs):
     (logs / "a.log").write_text("DEBUG x\n")
     assert b"nothing to show of INFO and above; --level DEBUG shows all" in on_a_terminal(tend, "logs", "a")
