@@ -101,7 +101,7 @@ int chunk_backward(const struct segment *s, uint64_t at, size_t want, struct chu
 		ret->offset = at - take;
 		ret->len = take;
 		cut = take < at ? memchr(ret->buf, '\n', take - 1) : NULL;
-		if (take == at || want >= CHUNK_MAX)
+		if (take == at || (!cut && want >= CHUNK_MAX))
 			return done(ret);
 		if (!cut)
 			continue;

@@ -380,6 +380,17 @@ def test_a_line_longer_than_reading_takes_comes_in_parts(tend, logs):
     assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
 
 
+def test_what_lies_in_front_of_a_long_line_stays_whole(tend, logs):
+    with (logs / "a.log").open("wb") as f:
+        f.write(b"".join(b"INFO before %06d %0100d\n" % (i, i) for i in range(350000)))  # of which a part is read with the long line
+        f.write(b"INFO ")
+        f.seek(100 << 20, os.SEEK_CUR)
+        f.write(b"\nINFO after\n")
+    command = subprocess.list2cmdline(tend.argv("logs", "a", "-n", "350002"))
+    done = subprocess.run(["bash", "-c", f"{command} | cut -c-19 | grep before | uniq | wc -l"], env=tend.env, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("350000\n", "")
+
+
 def time_index(log, entries):
     """entries: (offset, seconds since 1970). logread/format.h has the form."""
     head = struct.pack("<8s3Q", b"TNDTIDX1", log.stat().st_ino, 0, 0)
