@@ -129,3 +129,21 @@ uint64_t chunk_line_start(const struct segment *s, uint64_t at)
 	}
 	return 0;
 }
+
+uint64_t chunk_line_end(const struct segment *s, uint64_t at)
+{
+	char piece[4096];
+
+	while (at < s->bytes) {
+		size_t take = s->bytes - at < sizeof(piece) ? (size_t)(s->bytes - at) : sizeof(piece);
+		const char *nl;
+
+		if (piece_read(s->fd, piece, take, at) < 0)
+			break;
+		nl = memchr(piece, '\n', take);
+		if (nl)
+			return at + (uint64_t)(nl - piece) + 1;
+		at += take;
+	}
+	return s->bytes;
+}

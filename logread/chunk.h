@@ -22,7 +22,8 @@ int chunk_backward(const struct segment *s, uint64_t at, size_t want, struct chu
 
 /* The block of an indexed segment that holds the raw offset at; blocks if it lies behind the last. */
 uint32_t chunk_block_at(const struct segment *s, uint64_t at);
-/* Where the line that holds the raw offset begins, for raw segments. */
+/* Where the line that holds the raw offset begins, and where the next one does, for raw segments. */
 uint64_t chunk_line_start(const struct segment *s, uint64_t at);
+uint64_t chunk_line_end(const struct segment *s, uint64_t at);
 
 #endif

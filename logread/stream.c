@@ -114,10 +114,8 @@ static bool enter_segment(struct stream *s)
 	s->carry.known = s->carry.known && s->low == 0;
 	if (!g->indexed) {
 		s->low = chunk_line_start(g, s->low);
-		/* A line that begins in front of high belongs to it as a whole. */
-		if (s->high < g->bytes)
-			s->high = g->bytes - s->high > WANT_LOOK ? s->high + WANT_LOOK : g->bytes;
-		s->high = s->high < g->bytes ? chunk_line_start(g, s->high) : s->high;
+		if (s->high < g->bytes) /* a line that begins in front of it belongs to it as a whole */
+			s->high = chunk_line_end(g, s->high - 1);
 	}
 	s->at = s->way == STREAM_FORWARD ? s->low : s->high;
 	s->group = UINT32_MAX;

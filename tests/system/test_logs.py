@@ -397,6 +397,17 @@ def time_index(log, entries):
     return head + b"".join(struct.pack("<QQII", offset, second * 10**9, 1, 0) for offset, second in entries)
 
 
+def test_a_line_that_comes_in_pieces_counts_by_its_beginning(tend, logs):
+    log = logs / "a.log"
+    lines = ["INFO 1", "INFO " + "x" * 300000, "INFO 3"]
+    log.write_text("".join(f"{x}\n" for x in lines))
+    (logs / "a.log.idx").write_bytes(time_index(log, [(0, 1000), (100, 2000), (200000, 3000), (log.stat().st_size - 7, 4000)]))
+    for until, shown in ((1000, lines[:2]), (2000, lines[:2]), (3999, lines[:2]), (4000, lines)):
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
+        assert lines_of(tend, "a", "--until", when) == lines_of(tend, "a", "--until", when, "-n", "9") == shown
+    assert lines_of(tend, "a", "--since", "1970-01-01T00:33:20Z") == lines[2:]
+
+
 def test_damage_of_a_time_index_is_named(tend, logs):
     """One that is none, one cut short, one with a damaged entry: times are gone, no line is. One of another file is what a rotation leaves for a moment."""
     log = logs / "a.log"
