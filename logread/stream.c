@@ -207,12 +207,12 @@ static int add_ref(struct stream *s, const struct ref *r)
 	return 0;
 }
 
-/* The entry that the line at p continues, found in front of it in the chunk. */
-static void find_entry(struct stream *s, const struct segment *g, const char *p, struct state *ret)
+/* The entry that the line at p continues; *ret is the one that holds at seen, if that is known. */
+static void find_entry(struct stream *s, const struct segment *g, const char *seen, const char *p, struct state *ret)
 {
-	struct chunk head = { .buf = s->chunk.buf, .len = (size_t)(p - s->chunk.buf) };
+	struct chunk between = { .buf = s->chunk.buf + (seen - s->chunk.buf), .len = (size_t)(p - seen) };
 
-	if (last_entry(&head, clock_real_ns(), ret))
+	if (last_entry(&between, clock_real_ns(), ret) || ret->known)
 		return;
 	if (!s->carry.known)
 		look_back(s, g);
@@ -281,7 +281,7 @@ static bool matches(const struct stream *s, const struct segment *g, const struc
 /* The lines of the chunk that match. With a text only those that contain it are looked at. */
 static int note_lines(struct stream *s, const struct segment *g)
 {
-	const char *p = s->chunk.buf, *end = p + s->chunk.len, *nl;
+	const char *p = s->chunk.buf, *end = p + s->chunk.len, *seen = p, *nl; /* seen: state is what holds there */
 	const struct log_query *q = s->q;
 	struct state state = s->carry;
 	uint64_t now = clock_real_ns();
@@ -300,7 +300,6 @@ static int note_lines(struct stream *s, const struct segment *g)
 				break;
 			start = hit > p ? memrchr(p, '\n', (size_t)(hit - p)) : NULL;
 			p = start ? start + 1 : p;
-			state.known = false;
 		}
 		nl = memchr(p, '\n', (size_t)(end - p));
 		e.text = p;
@@ -309,8 +308,9 @@ static int note_lines(struct stream *s, const struct segment *g)
 		parse_line(p, e.len, e.arrival_ns ? e.arrival_ns : now, &e.parsed);
 		if (e.parsed.level != LOG_LEVEL_NONE)
 			state = (struct state){ .known = true, .level = e.parsed.level, .time_ns = e.parsed.real_ns ? e.parsed.real_ns : e.arrival_ns };
-		else if (!state.known)
-			find_entry(s, g, p, &state);
+		else if (p > seen || !state.known)
+			find_entry(s, g, seen, p, &state);
+		seen = nl ? nl + 1 : end;
 		e.level = state.level;
 		e.time_ns = state.time_ns ? state.time_ns : e.arrival_ns;
 		if (in_bounds(s, g, p) && (!q->life || life == q->life) && matches(s, g, &e))

@@ -408,6 +408,15 @@ def test_a_line_that_comes_in_pieces_counts_by_its_beginning(tend, logs):
     assert lines_of(tend, "a", "--since", "1970-01-01T00:33:20Z") == lines[2:]
 
 
+def test_a_search_in_lines_without_levels_is_no_slower(tend, logs):
+    """What a line continues is looked for in what was not looked at before, not from the beginning for each."""
+    (logs / "a.log").write_text("".join(f"plain {i}\n" for i in range(300000)))
+    began = time.monotonic()
+    assert len(lines_of(tend, "a", "--filter", "plain", "-n", "0", timeout=60)) == 300000
+    assert len(lines_of(tend, "a", "--filter", "7", "-n", "200000", "--level", "INFO", timeout=60)) == sum("7" in str(i) for i in range(300000))
+    assert time.monotonic() - began < 30  # it took some minutes
+
+
 def test_damage_of_a_time_index_is_named(tend, logs):
     """One that is none, one cut short, one with a damaged entry: times are gone, no line is. One of another file is what a rotation leaves for a moment."""
     log = logs / "a.log"
