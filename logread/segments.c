@@ -190,8 +190,10 @@ static int take_index(struct segment *s, const struct log_complain *c)
 	size_t n = s->index.head.entries;
 
 	s->times.entries = malloc(n * sizeof(struct tidx_entry) + 1);
-	if (!s->times.entries)
+	if (!s->times.entries) {
+		s->bytes = 0;
 		return -ENOMEM;
+	}
 	memcpy(s->times.entries, s->index.times, n * sizeof(struct tidx_entry));
 	if (n > 1 && s->times.entries[n - 1].real_ns == 0) {
 		n--;

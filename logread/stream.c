@@ -178,18 +178,33 @@ static bool last_entry(const struct chunk *c, uint64_t near_ns, struct state *re
 	return false;
 }
 
-/* What the first lines of the chunk at work continue. */
+/* Who reads backward gets to the segments in front of this one, and is told of damage then; others leave them again. */
+static bool comes_next(const struct stream *s, const struct segment *g)
+{
+	return s->way == STREAM_BACKWARD && g >= s->segs.list + s->first;
+}
+
+/* What the first lines of the chunk at work continue. A file ends at a line end, not at the end of an entry, so it may lie in the file before. */
 static void look_back(struct stream *s, const struct segment *g)
 {
+	size_t i = (size_t)(g - s->segs.list), from = i;
 	uint64_t at = s->chunk.offset;
 	struct fault f;
 
 	s->carry = (struct state){ .known = true, .level = LOG_LEVEL_INFO };
-	for (unsigned i = 0; i < LOOK_BACK && chunk_backward(g, at, WANT_LOOK, &s->back, &f) == 1; i++) {
-		if (last_entry(&s->back, clock_real_ns(), &s->carry))
-			return;
+	for (unsigned looks = 0; looks < LOOK_BACK; looks++) {
+		while (at == 0 && i > 0) {
+			struct segment *before = &s->segs.list[--i];
+
+			at = segment_ready(before, comes_next(s, before) ? s->c : NULL) == 0 ? before->bytes : 0;
+		}
+		if (chunk_backward(&s->segs.list[i], at, WANT_LOOK, &s->back, &f) != 1 || last_entry(&s->back, clock_real_ns(), &s->carry))
+			break;
 		at = s->back.offset;
 	}
+	for (; i < from; i++)
+		if (!comes_next(s, &s->segs.list[i]))
+			segment_leave(&s->segs.list[i]);
 }
 
 static int add_ref(struct stream *s, const struct ref *r)

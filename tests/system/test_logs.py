@@ -50,6 +50,22 @@ def test_levels_and_what_continues_an_entry(tend, logs):
     assert lines_of(tend, "a", "--agent", "a", "-n", "1") == ["KeyError: 'INFO'"]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_entry_goes_on_in_the_next_file(tend, logs, packed):
+    """Files end at a line end, and in the midst of an entry: its rest has its level in whatever direction it is read."""
+    (logs / "a.log.000000001").write_text("INFO 1\nERROR boom\nTraceback:\n")
+    (logs / "a.log.000000002").write_text("  File x\n  File y\n")
+    (logs / "a.log").write_text("KeyError\nINFO fine\n")
+    if packed:
+        pack(logs / "a.log.000000001")
+        pack(logs / "a.log.000000002")
+    for lines in ("0", "9"):
+        shown = lines_of(tend, "a", "--level", "ERROR", "-n", lines)
+        assert shown == ["ERROR boom", "Traceback:", "  File x", "  File y", "KeyError"]
+        assert lines_of(tend, "a", "--level", "ERROR", "--filter", "File", "-n", lines) == shown[2:4]
+        assert lines_of(tend, "a", "--level", "ERROR", "--filter", "KeyE", "-n", lines) == shown[4:]
+
+
 def test_archives_rotated_and_current_are_one(tend, logs):
     expected = [f"2026-01-02 03:04:05 INFO n {i}" for i in range(3000)]
     pack(logs / "a.log.000000001", "".join(f"{x}\n" for x in expected[:1000]).encode())
