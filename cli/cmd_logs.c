@@ -120,6 +120,7 @@ static int export(struct args *a, struct logplaces *p)
 		return EXIT_MISUSE;
 	if (a->output && !freopen(a->output, "we", stdout))
 		return out_fail("%s: %m", a->output);
+	a->show.whole = true; /* who keeps a copy must not take a part for it */
 	return logshow(&a->show, p);
 }
 
@@ -238,8 +239,9 @@ const struct command cmd_logs = {
 		"  --format FORM     export: raw (default), text, json or csv\n"
 		"  --verify          compare the files with what was captured; says what is missing\n"
 		"\n"
-		"export writes all lines exactly as they are, to FILE or stdout. size shows what the files\n"
-		"take, ARCHIVED before and PACKED after compression. rotate begins new files.\n"
+		"export writes all lines exactly as they are, to FILE or stdout, and exits with 1 if\n"
+		"anything is damaged. size shows what the files take, ARCHIVED before and PACKED after\n"
+		"compression. rotate begins new files.\n"
 		"On a terminal control characters are made visible, and lines are cut at 64 KB.\n"
 		"\n"
 		"Examples:\n"

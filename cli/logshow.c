@@ -16,9 +16,12 @@
 
 #define FLUSH_LINES 4096
 
+static unsigned complaints;
+
 static void complain(void *arg, const char *text)
 {
 	(void)arg;
+	complaints++;
 	out_warn("%s", text);
 }
 
@@ -235,5 +238,7 @@ int logshow(const struct logshow *s, struct logplaces *p)
 	if (r == 0 && s->follow && out_flush())
 		r = follow_on(s, p, m, width, &f);
 	merge_close(m);
-	return r < 0 ? out_fail("%s", f.text) : EXIT_OK;
+	if (r < 0)
+		return out_fail("%s", f.text);
+	return s->whole && complaints ? EXIT_FAIL : EXIT_OK;
 }

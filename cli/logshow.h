@@ -12,6 +12,7 @@ struct logshow {
 	enum logprint_form form;
 	uint64_t lines; /* the newest so many; 0 = all */
 	bool follow;
+	bool whole; /* fail where not everything can be read */
 	bool every; /* follow logs that come into being, too */
 };
 

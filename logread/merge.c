@@ -18,18 +18,30 @@ struct merge {
 	bool ask;
 };
 
+/* Descriptors do not suffice: those that are open ahead of their turn are given back. */
+static bool spare(struct merge *m, int error)
+{
+	if (error != -EMFILE && error != -ENFILE)
+		return false;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->list[i].stream)
+			stream_spare(m->list[i].stream);
+	return true;
+}
+
 static int advance(struct merge *m, struct source *s, struct fault *f)
 {
 	uint64_t before = s->key;
 	int r = stream_read(s->stream, &s->head, f);
 
+	if (spare(m, r))
+		r = stream_read(s->stream, &s->head, f);
 	if (r < 0)
 		return r;
 	s->has = r == 1;
 	s->key = s->head.arrival_ns ? s->head.arrival_ns : s->head.time_ns;
 	if (s->key == 0)
 		s->key = before; /* stays beside its neighbour */
-	(void)m;
 	return 0;
 }
 
@@ -78,9 +90,11 @@ int merge_open(const struct log_place *places, size_t n, enum stream_way way, co
 
 		m->n = i + 1;
 		r = stream_open(places[i].dirfd, places[i].stem, 0, way, q, c, &s->stream, &why);
+		if (spare(m, r))
+			r = stream_open(places[i].dirfd, places[i].stem, 0, way, q, c, &s->stream, &why);
 		if (r == 0) {
 			r = advance(m, s, f);
-		} else if (r == -ENOMEM) {
+		} else if (segment_wants(r)) {
 			fault_set(f, r, "%s", why.text); /* the log is whole: lines that are left out would not be missed */
 		} else {
 			log_complain(c, places[i].stem, &why);

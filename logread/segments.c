@@ -208,6 +208,11 @@ static int take_index(struct segment *s, const struct log_complain *c)
 	return 0;
 }
 
+bool segment_wants(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 int segment_ready(struct segment *s, const struct log_complain *c)
 {
 	struct fault f = { "" };
@@ -217,8 +222,9 @@ int segment_ready(struct segment *s, const struct log_complain *c)
 		return 0;
 	s->ready = true;
 	r = s->fd < 0 ? open_file(s) : 0;
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 && r != -ENOENT && !segment_wants(r))
 		complain_errno(c, s->name, r);
+	s->ready = !segment_wants(r);
 	if (r < 0)
 		return r;
 	r = archive_index_load(s->fd, &s->index, &f);
@@ -229,6 +235,9 @@ int segment_ready(struct segment *s, const struct log_complain *c)
 	raw = unpack_file(s->fd, s->name, c, &s->bytes);
 	if (raw < 0) {
 		s->bytes = 0;
+		s->ready = !segment_wants(raw);
+		if (s->ready)
+			complain_errno(c, s->name, raw);
 		return raw;
 	}
 	io_close(&s->fd);
@@ -272,7 +281,7 @@ static int open_one(int dirfd, const char *stem, const struct found *found, enum
 		r = open_file(s);
 	if (r == 0 && !s->archive)
 		load_times(dirfd, stem, s, c);
-	if (r < 0 && r != -ENOENT && r != -EMFILE && r != -ENFILE)
+	if (r < 0 && r != -ENOENT && !segment_wants(r))
 		complain_errno(c, s->name, r);
 	return r;
 }
@@ -332,7 +341,7 @@ static int take(struct opening *o, struct found found)
 		s->n++;
 	else
 		close_one(g);
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? r : 0;
+	return segment_wants(r) ? r : 0;
 }
 
 static int take_current(struct opening *o)

@@ -54,7 +54,9 @@ enum segments_how {
 int segments_open(int dirfd, const char *stem, uint32_t above, enum segments_how how, const struct log_complain *c, struct segments *ret, struct fault *f);
 void segments_close(struct segments *s);
 
-/* Open an archive and load its index, or unpack one without; called before its content is looked at. */
+/* Is it for want of memory or descriptors, and not for what the file is? Then reading fails: lines that are left out would not be missed. */
+bool segment_wants(int error);
+/* Open an archive and load its index, or unpack one without; called before its content is looked at. What is wrong was complained of, if it is the file. */
 int segment_ready(struct segment *s, const struct log_complain *c);
 /* Close an archive again: the memory of its index and the descriptor are free, and segment_ready() opens it anew. */
 void segment_leave(struct segment *s);

@@ -101,16 +101,20 @@ static void leave_segment(struct stream *s)
 	s->seg += s->way == STREAM_FORWARD ? 1 : (size_t)-1;
 }
 
-/* Go to where the segment's first chunk of interest is. False: nothing in it. */
-static bool enter_segment(struct stream *s)
+/* Go to where the segment's first chunk of interest is. 1; 0: nothing in it; -errno: it could not be looked at. */
+static int enter_segment(struct stream *s)
 {
 	struct segment *g = current(s);
 	uint64_t last = s->q->since_ns ? segment_last_ns(g) : 0;
+	int r;
 
 	if (last && last < s->q->since_ns)
-		return false;
-	if (segment_ready(g, s->c) < 0 || !bounds(s, g, &s->low, &s->high))
-		return false;
+		return 0;
+	r = segment_ready(g, s->c);
+	if (r < 0)
+		return segment_wants(r) ? r : 0;
+	if (!bounds(s, g, &s->low, &s->high))
+		return 0;
 	s->carry.known = s->carry.known && s->low == 0;
 	if (!g->indexed) {
 		s->low = chunk_line_start(g, s->low);
@@ -120,7 +124,7 @@ static bool enter_segment(struct stream *s)
 	s->at = s->way == STREAM_FORWARD ? s->low : s->high;
 	s->group = UINT32_MAX;
 	s->entered = true;
-	return true;
+	return 1;
 }
 
 static bool block_may_match(struct stream *s, const struct segment *g, uint32_t i)
@@ -373,7 +377,10 @@ int stream_read(struct stream *s, struct log_entry *ret, struct fault *f)
 	while (s->next == s->n) {
 		if (!more_segments(s))
 			return 0;
-		if (!s->entered && !enter_segment(s)) {
+		r = s->entered ? 1 : enter_segment(s);
+		if (r < 0)
+			return fault_errno(f, r, "%s can't be read", current(s)->name);
+		if (r == 0) {
 			leave_segment(s);
 			continue;
 		}
@@ -390,6 +397,15 @@ int stream_read(struct stream *s, struct log_entry *ret, struct fault *f)
 	ret->has_end = ref->at + ref->len < s->chunk.len;
 	parse_line(ret->text, ret->len, ret->arrival_ns ? ret->arrival_ns : clock_real_ns(), &ret->parsed);
 	return 1;
+}
+
+void stream_spare(struct stream *s)
+{
+	const struct segment *at_work = s->entered ? current(s) : NULL;
+
+	for (size_t i = 0; i < s->segs.n; i++)
+		if (&s->segs.list[i] != at_work)
+			segment_leave(&s->segs.list[i]);
 }
 
 struct segments *stream_segments(struct stream *s)

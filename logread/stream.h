@@ -46,6 +46,9 @@ void stream_close(struct stream *s);
 /* 1: *ret is the next line in the chosen direction; 0: there is none; -errno. */
 int stream_read(struct stream *s, struct log_entry *ret, struct fault *f);
 
+/* Close the archives that it has open ahead of their turn; they are opened again by then. */
+void stream_spare(struct stream *s);
+
 /* What it reads. Owned by the stream. */
 struct segments *stream_segments(struct stream *s);
 

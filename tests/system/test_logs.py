@@ -109,6 +109,33 @@ def test_damage_is_named_and_the_rest_is_shown(tend, logs):
     shown = done.stdout.splitlines()
     assert shown[0].startswith("INFO 000000") and shown[-1] == "INFO the current one" and 1000 < len(shown) < 20001
     assert "a.log.000000001.lz4: damaged at offset " in done.stderr
+    done = tend.run("logs", "export", "a", check=False)
+    assert done.returncode == 1 and done.stdout.startswith("INFO 000000")  # a copy that is not whole
+
+
+def test_more_files_than_descriptors(tend, logs):
+    """Archives are then opened one after the other. Where even the current files are too many, nothing is shown as if it were all."""
+    expected = []
+    for name in ("a", "b", "c"):
+        for i in range(1, 41):
+            path = logs / f"{name}.log.{i:09}"
+            path.write_text(f"2026-01-02 03:{i:02}:00 INFO {name}\n")
+            pack(path)
+            expected.append(f"2026-01-02 03:{i:02}:00 INFO {name}")
+
+    def limited(*args):
+        command = subprocess.list2cmdline(tend.argv("logs", *args))
+        done = subprocess.run(["bash", "-c", f"ulimit -n 48; {command}"], env=tend.env, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    for args in (["export"], ["export", "-n", "1000"], ["export", "--since", "2026-01-01"]):
+        status, shown, told = limited(*args)
+        assert (status, sorted(shown), told) == (0, sorted(expected), "")
+    for i in range(60):
+        (logs / f"more{i}.log").write_text("INFO\n")
+    for args in (["-n", "0"], ["export"], []):
+        status, shown, told = limited(*args)
+        assert status == 1 and not shown and "Too many open files" in told
 
 
 def test_since_and_until(tend, logs):
