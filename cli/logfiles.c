@@ -38,6 +38,7 @@ bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
 			else
 				ret->counted_bad = true;
 			ret->archive_files += g->file_bytes;
+			segment_leave(g);
 		} else if (g->number == UINT32_MAX) {
 			ret->current += g->bytes;
 		} else {
@@ -139,37 +140,63 @@ int logfiles_size(struct logplaces *p, bool json)
 	return bad ? EXIT_FAIL : EXIT_OK;
 }
 
-/* Decode every archive: a file that is there and can't be read is missing, too. Returns the raw bytes that are lost. */
-static uint64_t check_archives(const struct log_place *at)
+struct verdict {
+	uint64_t expected, found, lost, deleted, gone;
+	bool accounted;
+	bool cut; /* an archive is damaged that no longer says how much it held */
+};
+
+static void count_complaint(void *arg, const char *text)
+{
+	unsigned *n = arg;
+
+	(*n)++;
+	logshow_complain.fn(logshow_complain.arg, text);
+}
+
+/* Is the index there? Without it, an archive is what its frames still give; what it held its head says, if that is whole. */
+static void check_whole(struct segment *g, struct verdict *v)
+{
+	struct archive_index x;
+	unsigned complaints = 0;
+	const struct log_complain c = { .fn = count_complaint, .arg = &complaints };
+	bool told = g->fd >= 0 && archive_index_head(g->fd, &x, NULL) == 0;
+
+	if (segment_ready(g, &c) < 0)
+		v->lost++;
+	else if (!g->indexed && told)
+		v->lost += x.head.raw_bytes > g->bytes ? x.head.raw_bytes - g->bytes : 0;
+	else if (!g->indexed && complaints)
+		v->cut = true;
+}
+
+/* Decode every archive: a file that is there and can't be read is missing, too. */
+static void check_archives(const struct log_place *at, struct verdict *v)
 {
 	struct segments s;
 	struct fault f;
 	char *buf = NULL;
 	size_t room = 0;
-	uint64_t lost = 0;
 
-	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, &logshow_complain, &s, &f) < 0)
-		return 1;
+	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, &logshow_complain, &s, &f) < 0) {
+		v->lost++;
+		return;
+	}
 	for (size_t i = 0; i < s.n; i++) {
 		struct segment *g = &s.list[i];
 
-		if (g->archive && segment_ready(g, &logshow_complain) < 0)
-			lost++;
+		if (g->archive)
+			check_whole(g, v);
 		for (uint32_t b = 0; g->indexed && b < g->index.head.blocks; b++)
 			if (unpack_block(g->fd, &g->index.blocks[b], &buf, &room, &f) < 0) {
 				log_complain(&logshow_complain, g->name, &f);
-				lost += g->index.blocks[b].raw_bytes;
+				v->lost += g->index.blocks[b].raw_bytes;
 			}
+		segment_leave(g);
 	}
 	free(buf);
 	segments_close(&s);
-	return lost;
 }
-
-struct verdict {
-	uint64_t expected, found, lost, deleted, gone;
-	bool accounted;
-};
 
 /* The equation of struct pt_log (shm/table.h). */
 static void judge(const struct pt_row *row, const struct log_sizes *z, struct verdict *v)
@@ -185,7 +212,7 @@ static void judge(const struct pt_row *row, const struct log_sizes *z, struct ve
 
 static bool say_verdict(const char *name, const struct verdict *v, bool json)
 {
-	bool good = v->lost == 0 && v->gone == 0 && (!v->accounted || v->expected == v->found);
+	bool good = v->lost == 0 && !v->cut && v->gone == 0 && (!v->accounted || v->expected == v->found);
 
 	if (json) {
 		cJSON *o = cJSON_CreateObject();
@@ -202,7 +229,7 @@ static bool say_verdict(const char *name, const struct verdict *v, bool json)
 		return good;
 	}
 	if (!v->accounted)
-		printf("%s: %" PRIu64 " bytes are there%s; %s\n", name, v->found, v->lost ? ", partly damaged" : ", all of them readable",
+		printf("%s: %" PRIu64 " bytes are there%s; %s\n", name, v->found, v->lost || v->cut ? ", partly damaged" : ", all of them readable",
 			strcmp(name, "tend") == 0 ? "what tend says itself is not counted" : "no process of that name is known, so how many there should be is not");
 	else if (v->expected > v->found)
 		printf("%s: %" PRIu64 " bytes are MISSING: %" PRIu64 " expected, %" PRIu64 " there\n", name, v->expected - v->found, v->expected, v->found);
@@ -213,6 +240,8 @@ static bool say_verdict(const char *name, const struct verdict *v, bool json)
 		printf("%s: complete, %" PRIu64 " bytes%s\n", name, v->found, v->deleted ? " (older ones were deleted by retention)" : "");
 	if (v->lost)
 		printf("%s: %" PRIu64 " bytes can't be read: their archive is damaged\n", name, v->lost);
+	else if (v->cut)
+		printf("%s: an archive is damaged; how much of it can't be read is not known\n", name);
 	if (v->gone)
 		printf("%s: %" PRIu64 " bytes were taken away by someone else than tend\n", name, v->gone);
 	return good;
@@ -241,7 +270,7 @@ static void look(const struct instance *in, const struct logplaces *p, size_t *i
 		instance_nap(50);
 	}
 	for (size_t k = from; k < *i; k++)
-		v->lost += check_archives(&p->list[k]);
+		check_archives(&p->list[k], v);
 }
 
 int logfiles_verify(struct logplaces *p, bool json)

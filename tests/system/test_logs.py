@@ -507,6 +507,35 @@ def test_damage_of_an_archive_index_is_named(tend):
     assert done.returncode == 1 and "can't be read: their archive is damaged" in done.stdout
 
 
+def test_verify_does_not_take_a_damaged_archive_for_whole(tend):
+    """Neither one that is cut short and whose process is not known, nor one with both its index and a block damaged."""
+    start(tend, "p", "seq", "-f", "INFO line %06g", "1", "60000")
+    wait_until(lambda: (tend.home / "logs/p.log").exists() and (tend.home / "logs/p.log").read_bytes().endswith(b"INFO line 060000\n"))
+    tend.run("logs", "rotate", "p")
+    path = tend.home / "logs/p.log.000000001.lz4"
+    wait_until(path.exists)
+    whole = path.read_bytes()
+    other = tend.home / "logs/other.log.000000001.lz4"
+
+    def verdict(name):
+        done = tend.run("logs", "--verify", "--json", name, check=False)
+        v = json.loads(done.stdout)
+        assert done.returncode == (v["complete"] is False)
+        return v["complete"], v["damaged_bytes"]
+
+    assert verdict("p") == (True, 0)
+    path.write_bytes(whole[:-20] + b"\x00" + whole[-19:])  # the index alone: each line can still be read
+    assert verdict("p") == (True, 0)
+    path.write_bytes(whole[:1000] + bytes(8) + whole[1008:-20] + b"\x00" + whole[-19:])
+    complete, lost = verdict("p")
+    assert not complete and lost > 100000
+    other.write_bytes(whole)
+    assert verdict("other") == (None, 0)
+    other.write_bytes(whole[:-100])
+    assert verdict("other")[0] is False
+    assert "partly damaged" in tend.run("logs", "--verify", "other", check=False).stdout
+
+
 def test_foreign_files_in_the_folder(tend, logs):
     (logs / "a.log").write_text("INFO a\n")
     (logs / "notes.txt").write_text("INFO not a log\n")
