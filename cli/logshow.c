@@ -100,7 +100,7 @@ static int width_of(const struct logplaces *p)
 /* A last line without its end is left to who follows. */
 static bool later(const struct logshow *s, const struct log_entry *e)
 {
-	return s->follow && !e->has_end;
+	return s->follow && e->grows;
 }
 
 /* A terminal that stays empty leaves its user in doubt. */

@@ -119,6 +119,7 @@ int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, 
 			return fault_errno(f, -errno, "following %s", stem);
 		t->held.inode = g->inode;
 		t->offset = chunk_line_start(g, g->bytes);
+		t->level = stream_level_at(s, i, t->offset);
 	}
 	return follow_watch(w, dirfd, f);
 }

@@ -188,27 +188,38 @@ static bool comes_next(const struct stream *s, const struct segment *g)
 	return s->way == STREAM_BACKWARD && g >= s->segs.list + s->first;
 }
 
-/* What the first lines of the chunk at work continue. A file ends at a line end, not at the end of an entry, so it may lie in the file before. */
-static void look_back(struct stream *s, const struct segment *g)
+/* The last entry that begins in front of at in segs.list[from]. A file ends at a line end, not at the end of an entry, so it may lie in the file before. */
+static struct state entry_before(struct stream *s, size_t from, uint64_t at, bool reading)
 {
-	size_t i = (size_t)(g - s->segs.list), from = i;
-	uint64_t at = s->chunk.offset;
+	struct state ret = { .known = true, .level = LOG_LEVEL_INFO };
+	size_t i = from;
 	struct fault f;
 
-	s->carry = (struct state){ .known = true, .level = LOG_LEVEL_INFO };
 	for (unsigned looks = 0; looks < LOOK_BACK; looks++) {
 		while (at == 0 && i > 0) {
 			struct segment *before = &s->segs.list[--i];
 
-			at = segment_ready(before, comes_next(s, before) ? s->c : NULL) == 0 ? before->bytes : 0;
+			at = segment_ready(before, reading && comes_next(s, before) ? s->c : NULL) == 0 ? before->bytes : 0;
 		}
-		if (chunk_backward(&s->segs.list[i], at, WANT_LOOK, &s->back, &f) != 1 || last_entry(&s->back, clock_real_ns(), &s->carry))
+		if (chunk_backward(&s->segs.list[i], at, WANT_LOOK, &s->back, &f) != 1 || last_entry(&s->back, clock_real_ns(), &ret))
 			break;
 		at = s->back.offset;
 	}
 	for (; i < from; i++)
-		if (!comes_next(s, &s->segs.list[i]))
+		if (!reading || !comes_next(s, &s->segs.list[i]))
 			segment_leave(&s->segs.list[i]);
+	return ret;
+}
+
+/* What the first lines of the chunk at work continue. */
+static void look_back(struct stream *s, const struct segment *g)
+{
+	s->carry = entry_before(s, (size_t)(g - s->segs.list), s->chunk.offset, true);
+}
+
+enum log_level stream_level_at(struct stream *s, size_t segment, uint64_t at)
+{
+	return entry_before(s, segment, at, false).level;
 }
 
 static int add_ref(struct stream *s, const struct ref *r)
@@ -395,6 +406,7 @@ int stream_read(struct stream *s, struct log_entry *ret, struct fault *f)
 	*ret = (struct log_entry){ .text = s->chunk.buf + ref->at, .len = ref->len, .level = ref->level, .time_ns = ref->time_ns,
 		.arrival_ns = ref->arrival_ns, .offset = s->chunk.offset + ref->at, .stem = s->stem };
 	ret->has_end = ref->at + ref->len < s->chunk.len;
+	ret->grows = !ret->has_end && current(s)->number == UINT32_MAX;
 	parse_line(ret->text, ret->len, ret->arrival_ns ? ret->arrival_ns : clock_real_ns(), &ret->parsed);
 	return 1;
 }

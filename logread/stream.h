@@ -31,7 +31,8 @@ struct log_entry {		  /* points into the stream: good until its next call */
 	uint64_t arrival_ns;	  /* 0 = not known */
 	uint64_t offset;	  /* in its segment */
 	const char *stem;
-	bool has_end;		  /* false: the last line, so far without a line end */
+	bool has_end;		  /* false: the last line of its file, so far without a line end */
+	bool grows;		  /* it has none, and its file is the current one: the rest may come */
 };
 
 enum stream_way { STREAM_FORWARD, STREAM_BACKWARD };
@@ -48,6 +49,9 @@ int stream_read(struct stream *s, struct log_entry *ret, struct fault *f);
 
 /* Close the archives that it has open ahead of their turn; they are opened again by then. */
 void stream_spare(struct stream *s);
+
+/* For who goes on behind a stream that is not read any more: the level of the entry that a line at this offset of segment number continues. */
+enum log_level stream_level_at(struct stream *s, size_t segment, uint64_t at);
 
 /* What it reads. Owned by the stream. */
 struct segments *stream_segments(struct stream *s);

@@ -326,6 +326,18 @@ def test_follow_ends_when_its_reader_does(tend, logs):
     assert reader.child.stderr.read() == b""
 
 
+def test_follow_goes_on_with_the_entry_at_the_end(tend, logs):
+    """What continues it has its level; and a file without a last line end is shown to its end, unless it may still grow."""
+    (logs / "a.log.000000001").write_text("INFO 1\nERROR 2")
+    (logs / "a.log").write_text("ERROR 3\n  detail 1\n")
+    reader = Reader(tend, "a", "--level", "ERROR")
+    reader.until("  detail 1\n")
+    with (logs / "a.log").open("a") as f:
+        f.write("  detail 2\nINFO 4\n  detail 3\nERROR 5\n")
+    reader.until("ERROR 5\n")
+    assert reader.end() == ["ERROR 2", "ERROR 3", "  detail 1", "  detail 2", "ERROR 5"]
+
+
 def test_follow_of_a_line_that_grows(tend, logs):
     """A line is shown once it has its end, and is not read again from its beginning for each piece of it."""
     (logs / "a.log").write_text("INFO 0\n")
