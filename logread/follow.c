@@ -229,6 +229,8 @@ static int move_on(struct follow *w, struct tail *t)
 			ours = 0;
 			continue;
 		}
+		if (g->number == 0)
+			continue; /* an archive without a number is somebody else's, of what was there before */
 		t->number = g->number;
 		if (g->inode != t->held.inode && (g->number != ours || !g->archive) && segment_ready(g, w->c) == 0)
 			r = drain_segment(w, t, g, &offset, true);

@@ -264,10 +264,11 @@ class Reader:
 
 def test_follow_over_rotations(tend, logs):
     current = logs / "a.log"
+    pack(current, b"INFO packed by hand\n")
     current.write_text("INFO 0\n")
     reader = Reader(tend, "a")
     reader.until("INFO 0\n")
-    expected = ["INFO 0"]
+    expected = ["INFO packed by hand", "INFO 0"]
     for i in range(1, 200):
         with current.open("a") as f:
             f.write(f"INFO {i}\n")
