@@ -214,6 +214,20 @@ void logplaces_refresh(struct logplaces *p)
 	add_all(p, p->elsewhere);
 }
 
+void logplaces_expect_errors(struct logplaces *p)
+{
+	size_t n = p->n;
+
+	for (size_t i = 0; i < n; i++) {
+		char stem[256];
+
+		if (strchr(p->list[i].stem, LOG_ERR_MARK[0]) || (size_t)snprintf(stem, sizeof(stem), "%s" LOG_ERR_MARK, p->list[i].stem) >= sizeof(stem))
+			continue;
+		if (!known(p, stem))
+			add(p, p->list[i].dirfd, stem);
+	}
+}
+
 const char *logplaces_path(const struct logplaces *p, const struct log_place *at)
 {
 	for (unsigned i = 0; i < LOGPLACES_FOLDERS; i++)

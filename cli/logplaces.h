@@ -30,5 +30,7 @@ void logplaces_done(struct logplaces *p);
 const char *logplaces_path(const struct logplaces *p, const struct log_place *at);
 /* Files came: the logs that were not there before are added behind the others. */
 void logplaces_refresh(struct logplaces *p);
+/* Standard error's own logs are added behind the others, for processes that may write there yet. */
+void logplaces_expect_errors(struct logplaces *p);
 
 #endif

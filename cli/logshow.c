@@ -193,6 +193,8 @@ static int follow_on(const struct logshow *s, struct logplaces *p, struct merge 
 	bool names;
 	int r = follow_open(&s->query, &logshow_complain, show_new, &g, &w, f);
 
+	if (!s->every) /* those that come into being are not looked for */
+		logplaces_expect_errors(p);
 	for (size_t i = 0; r == 0 && i < p->n; i++)
 		r = follow_add(w, p->list[i].dirfd, p->list[i].stem, merge_stream(m, i), f);
 	for (unsigned i = 0; r == 0 && s->every && i < LOGPLACES_FOLDERS; i++)

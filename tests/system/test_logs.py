@@ -294,6 +294,19 @@ def test_follow_finds_new_logs(tend, logs):
     reader.end()
 
 
+def test_follow_finds_a_named_process_that_begins_to_complain(tend, logs):
+    (logs / "a.log").write_text("INFO a\n")
+    (logs / "b.log").write_text("INFO b\n")
+    reader = Reader(tend, "a", "b")
+    reader.until("INFO b\n")
+    (logs / "a@err.log").write_text("ERROR 1\n")
+    reader.until("a | ERROR 1\n")
+    (logs / "c@err.log").write_text("ERROR of another\n")
+    (logs / "b@err.log").write_text("ERROR 2\n")
+    reader.until("b | ERROR 2\n")
+    assert "another" not in "".join(reader.end())
+
+
 def test_the_aggregator_follows(tend, logs):
     (logs / "a.log").write_text("2026-01-02 03:04:05 - db - ERROR - one\n2026-01-02 03:04:06 - db - ERROR - two\n")
     reader = Reader(tend, "--filter", "o", "--level", "ERROR", command="logs-aggregator")
