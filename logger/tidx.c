@@ -44,8 +44,8 @@ static bool resume(struct tidx *t, const struct stat *log, uint64_t log_bytes)
 	t->bytes = sizeof(head) + entries * sizeof(t->last);
 	if (entries && pread(t->fd, &t->last, sizeof(t->last), (off_t)(t->bytes - sizeof(t->last))) != (ssize_t)sizeof(t->last))
 		return false;
-	if (entries && (t->last.offset > log_bytes || t->last.real_ns == 0))
-		return false;
+	if (entries && (t->last.offset >= log_bytes || t->last.real_ns == 0))
+		return false; /* the log was truncated: what comes to this place now did not arrive then */
 	return t->bytes == (uint64_t)sb.st_size || ftruncate(t->fd, (off_t)t->bytes) == 0; /* a torn last entry goes */
 }
 

@@ -1,7 +1,9 @@
 """Capture when something is wrong with the disk, the files or the clock, and retention. The daemons get a mount namespace of their own where a file system is
 needed, which goes with them: nothing stays behind when a test is killed."""
 
+import datetime
 import errno
+import json
 import mmap
 import os
 import re
@@ -10,6 +12,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -171,6 +174,21 @@ def test_a_removed_file_begins_anew(tend):
     assert file.read_text() == "line 1\n"
     log = log_block(tend, "a")
     assert log["gone_bytes"] == gone and is_balanced(log)
+
+
+def test_what_follows_a_truncation_arrived_then(tend):
+    """Also where the new bytes begin at the same offset as those that were there."""
+    ask = asked(tend, "a")
+    file = tend.home / "logs" / "a.log"
+    ask()
+    time.sleep(0.1)  # so that the two times differ
+    before = time.time()
+    os.truncate(file, 0)
+    ask()
+    wait_until(lambda: json.loads(tend.run("logs", "a", "--json").stdout)["arrived"])  # it is noted behind the move
+    entry = json.loads(tend.run("logs", "a", "--json").stdout)
+    arrived = datetime.datetime.fromisoformat(entry["arrived"].replace("Z", "+00:00")).timestamp()
+    assert entry["line"] == "line 1" and before - 0.01 < arrived < time.time()
 
 
 def test_a_replaced_file_is_noticed(tend):
