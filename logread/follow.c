@@ -216,7 +216,7 @@ static int move_on(struct follow *w, struct tail *t)
 		log_complain(w->c, t->stem, &f);
 		return 0;
 	}
-	/* The first new number is the file that was held, unless that was removed or replaced: then none has its inode, or it is no archive yet. */
+	/* The first new number is the file that was held, unless that was removed or replaced: then none has its inode, or it is an archive of another size. */
 	for (size_t i = 0; r == 0 && i < segs.n; i++) {
 		struct segment *g = &segs.list[i];
 		uint64_t offset = 0;
@@ -232,7 +232,9 @@ static int move_on(struct follow *w, struct tail *t)
 		if (g->number == 0)
 			continue; /* an archive without a number is somebody else's, of what was there before */
 		t->number = g->number;
-		if (g->inode != t->held.inode && (g->number != ours || !g->archive) && segment_ready(g, w->c) == 0)
+		if (g->inode == t->held.inode || segment_ready(g, w->c) < 0)
+			continue;
+		if (g->number != ours || !g->archive || (g->indexed && g->bytes != t->held.bytes))
 			r = drain_segment(w, t, g, &offset, true);
 	}
 	if (ours) /* there is no current file at this moment */

@@ -664,6 +664,30 @@ def test_runs_of_an_earlier_instance_are_not_the_previous_one(tend):
     assert lines_of(tend, "p", "--previous") == [f"INFO run of {first}"]
 
 
+def test_follow_after_a_removal_and_a_rotation(tend):
+    """What was archived first is not the file that was read, which is gone: it is shown."""
+    gate = tend.work / "gate"
+    os.mkfifo(gate)
+    start(tend, "p", "bash", "-c", f"exec 3<>{gate}; while read line <&3; do echo INFO $line; done")
+
+    def say(line):
+        gate.write_text(f"{line}\n")
+        wait_until(lambda: f"INFO {line}\n" in tend.log("p"))
+
+    say("1")
+    reader = Reader(tend, "p")
+    reader.until("INFO 1\n")
+    reader.child.send_signal(signal.SIGSTOP)
+    (tend.home / "logs/p.log").unlink()
+    say("2 and more")
+    tend.run("logs", "rotate", "p")
+    wait_until(lambda: (tend.home / "logs/p.log.000000001.lz4").exists() and not (tend.home / "logs/p.log.000000001").exists())
+    say("3")
+    reader.child.send_signal(signal.SIGCONT)
+    reader.until("INFO 3\n")
+    assert reader.end() == ["INFO 1", "INFO 2 and more", "INFO 3"]
+
+
 def test_follow_of_a_real_process_over_rotate(tend):
     program = script(tend, "p", "#!/bin/bash\nfor i in $(seq 400); do echo INFO $i; [ $((i % 40)) = 0 ] && sleep 0.05; done; echo INFO the end; exec sleep 1000\n")
     start(tend, "p", "sleep", "0")
