@@ -1,6 +1,7 @@
 /* tend logs - what processes wrote, current and archived files as one. Subcommands: export, size, rotate; --verify. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cmd_logs_rotate.h"
 #include "cli/instance.h"
@@ -113,11 +114,31 @@ static bool export_form(struct args *a)
 	return true;
 }
 
+/* Opening it for writing would empty it before it is read. */
+static bool is_one_of_them(const struct logplaces *p, const char *path)
+{
+	struct stat out, in;
+	bool ret = false;
+
+	for (size_t i = 0; !ret && i < p->n && stat(path, &out) == 0; i++) {
+		struct segments s;
+
+		if (segments_open(p->list[i].dirfd, p->list[i].stem, 0, SEGMENTS_OPEN, NULL, &s, NULL) < 0)
+			continue;
+		for (size_t k = 0; !ret && k < s.n; k++)
+			ret = fstat(s.list[k].fd, &in) == 0 && in.st_ino == out.st_ino && in.st_dev == out.st_dev;
+		segments_close(&s);
+	}
+	return ret;
+}
+
 /* All lines, also those below INFO, exactly as they were written. */
 static int export(struct args *a, struct logplaces *p)
 {
 	if (!export_form(a))
 		return EXIT_MISUSE;
+	if (a->output && is_one_of_them(p, a->output))
+		return out_fail("%s is one of the files to export", a->output);
 	if (a->output && !freopen(a->output, "we", stdout))
 		return out_fail("%s: %m", a->output);
 	a->show.whole = true; /* who keeps a copy must not take a part for it */

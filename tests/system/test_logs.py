@@ -82,6 +82,16 @@ def test_archives_rotated_and_current_are_one(tend, logs):
     assert out.read_text().splitlines() == expected
 
 
+def test_export_does_not_empty_what_it_reads(tend, logs):
+    (logs / "a.log").write_text("INFO a\n")
+    link = tend.root / "link"
+    link.symlink_to(logs / "a.log")
+    for path in (logs / "a.log", link):
+        done = tend.run("logs", "export", "a", "--output", path, check=False)
+        assert (done.returncode, done.stderr) == (1, f"tend logs: {path} is one of the files to export\n")
+    assert (logs / "a.log").read_text() == "INFO a\n"
+
+
 def test_odd_bytes_are_made_visible(tend, logs):
     raw = b"INFO a\x00b \xff\xfe \x1b[2J \xe2\x82\xac end\n"
     (logs / "a.log").write_bytes(raw)
