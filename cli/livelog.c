@@ -18,6 +18,7 @@
 #include "cli/logshow.h"
 #include "cli/out.h"
 #include "logread/follow.h"
+#include "logread/unpack.h"
 
 #define WIDTH_MAX	30
 #define LAST_WORDS_MS 50 /* the logger moves what a process wrote last as soon as it is woken; longer than that it rarely takes */
@@ -102,6 +103,7 @@ static void *run(void *arg)
 			break;
 		ends = p[1].revents != 0;
 	}
+	unpack_done();
 	return NULL;
 }
 

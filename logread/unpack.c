@@ -37,11 +37,22 @@ static int room_for(char **buf, size_t *room, size_t bytes)
 	return 0;
 }
 
+/* What a thread keeps from block to block. */
+static __thread LZ4F_dctx *lz4;
+static __thread char *packed;
+static __thread size_t packed_room;
+
+void unpack_done(void)
+{
+	LZ4F_freeDecompressionContext(lz4);
+	lz4 = NULL;
+	free(packed);
+	packed = NULL;
+	packed_room = 0;
+}
+
 int unpack_block(int fd, const struct archive_block *b, char **buf, size_t *room, struct fault *f)
 {
-	static __thread LZ4F_dctx *lz4;
-	static __thread char *packed;
-	static __thread size_t packed_room;
 	size_t in = b->file_bytes, out = b->raw_bytes, at = 0, done = 0, hint = 1;
 	/* The checksum of the frame as it lies there says as much as that of its content, which takes longer than decoding. Before LZ4 1.9.4 it can't be left out. */
 #if LZ4_VERSION_NUMBER >= 10904

@@ -9,6 +9,7 @@ from chaoskit import EAGER, TEST_BIN, Failure, Instance
 from faults import forget_report, verdict_of
 
 COMMAND_SECONDS = 60
+WITHOUT_LSAN = {"LSAN_OPTIONS": "detect_leaks=0"}  # it looks for leaks at the end of a sanitized command, and takes a fault of its own calls for the end of the world
 
 
 def witness_argv(t, name):
@@ -75,7 +76,7 @@ def under_fire(t, fault, command, least=0):
     report = t.root / "report"
     forget_report(report)
     try:
-        done = subprocess.run([*fault.argv(report), *t.argv(*command)], env={**t.env, **fault.env(report)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run([*fault.argv(report), *t.argv(*command)], env={**t.env, **WITHOUT_LSAN, **fault.env(report)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, errors="replace", timeout=COMMAND_SECONDS, check=False)  # fmt: skip
     except subprocess.TimeoutExpired:
         raise Failure(f"tend {' '.join(map(str, command))} under {fault}: not done after {COMMAND_SECONDS} s") from None
