@@ -175,7 +175,10 @@ def test_the_index_tells_where_each_run_begins(tend):
     os.mkfifo(gate)
     start(tend, "a", "bash", "-c", script, options=("--restart-limit", "4/1m", "--restart-delay", "10ms"))
     for run in range(1, 6):  # each run waits until the logger has heard of it
-        wait_until(lambda: len(runs_in_index(tend, "a")) == run, what=f"{run} runs")
+        try:
+            wait_until(lambda: len(runs_in_index(tend, "a")) == run, 30)
+        except AssertionError:
+            raise AssertionError(f"{run} runs, not {runs_in_index(tend, 'a')} of {tend.log('a')!r} with {log_block(tend, 'a')}") from None
         gate.write_text("go\n")
     wait_until(lambda: tend.status("a")["state"] == "failed", what="it has failed")
     assert tend.wait_log("a", r"(?s)\A(run\nmore\n){5}\Z")

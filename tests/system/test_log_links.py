@@ -23,7 +23,9 @@ class Elsewhere:
         (self.folder / "text").write_bytes(SECRET * 1000)
         start(tend, "model", "sh", "-c", f"cat {self.folder}/text; exec sleep 1000")
         wait_until(lambda: tend.log("model").count("\n") == 1000, what="the model's log")
-        shutil.copy2(tend.home / "logs/model.log.idx", self.folder / "idx")
+        index = tend.home / "logs/model.log.idx"
+        wait_until(lambda: index.exists() and index.stat().st_size > 32, what="its time index, which is written behind the bytes")
+        shutil.copy2(index, self.folder / "idx")
         tend.run("logs", "rotate", "model")
         wait_until(lambda: [path.suffix for path in numbered(tend, "model")] == [".lz4"], what="its archive")
         (archive,) = numbered(tend, "model")
