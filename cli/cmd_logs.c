@@ -120,7 +120,9 @@ static bool is_one_of_them(const struct logplaces *p, const char *path)
 	struct stat out, in;
 	bool ret = false;
 
-	for (size_t i = 0; !ret && i < p->n && stat(path, &out) == 0; i++) {
+	if (stat(path, &out) < 0)
+		return false;
+	for (size_t i = 0; !ret && i < p->n; i++) {
 		struct segments s;
 
 		if (segments_open(p->list[i].dirfd, p->list[i].stem, 0, SEGMENTS_OPEN, NULL, &s, NULL) < 0)

@@ -146,27 +146,18 @@ struct verdict {
 	bool cut; /* an archive is damaged that no longer says how much it held */
 };
 
-static void count_complaint(void *arg, const char *text)
-{
-	unsigned *n = arg;
-
-	(*n)++;
-	logshow_complain.fn(logshow_complain.arg, text);
-}
-
 /* Is the index there? Without it, an archive is what its frames still give; what it held its head says, if that is whole. */
 static void check_whole(struct segment *g, struct verdict *v)
 {
 	struct archive_index x;
-	unsigned complaints = 0;
-	const struct log_complain c = { .fn = count_complaint, .arg = &complaints };
+	unsigned before = logshow_complaints();
 	bool told = g->fd >= 0 && archive_index_head(g->fd, &x, NULL) == 0;
 
-	if (segment_ready(g, &c) < 0)
+	if (segment_ready(g, &logshow_complain) < 0)
 		v->lost++;
 	else if (!g->indexed && told)
 		v->lost += x.head.raw_bytes > g->bytes ? x.head.raw_bytes - g->bytes : 0;
-	else if (!g->indexed && complaints)
+	else if (!g->indexed && logshow_complaints() != before)
 		v->cut = true;
 }
 

@@ -18,6 +18,11 @@
 
 static unsigned complaints;
 
+unsigned logshow_complaints(void)
+{
+	return complaints;
+}
+
 static void complain(void *arg, const char *text)
 {
 	(void)arg;

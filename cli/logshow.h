@@ -27,5 +27,7 @@ bool logshow_range(const struct log_query *q);
 
 /* Says on stderr what was damaged. */
 extern const struct log_complain logshow_complain;
+/* How often it was used so far. */
+unsigned logshow_complaints(void);
 
 #endif

@@ -519,13 +519,19 @@ def test_damage_of_a_time_index_is_named(tend, logs):
         assert times == [x and time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(x)) for x in arrived]
 
 
-def test_damage_of_an_archive_index_is_named(tend):
-    """An archive whose index is damaged is read as any LZ4 file; a damaged block is left out; each is said with file and offset."""
+def archive_of_60000_lines(tend):
+    """Of the process p; returns its path."""
     start(tend, "p", "seq", "-f", "INFO line %06g", "1", "60000")
     wait_until(lambda: (tend.home / "logs/p.log").exists() and (tend.home / "logs/p.log").read_bytes().endswith(b"INFO line 060000\n"))
     tend.run("logs", "rotate", "p")
     path = tend.home / "logs/p.log.000000001.lz4"
     wait_until(path.exists)
+    return path
+
+
+def test_damage_of_an_archive_index_is_named(tend):
+    """An archive whose index is damaged is read as any LZ4 file; a damaged block is left out; each is said with file and offset."""
+    path = archive_of_60000_lines(tend)
     expected = [f"INFO line {i:06}" for i in range(1, 60001)]
     whole = path.read_bytes()
     assert lines_of(tend, "p", "-n", "0") == expected
@@ -545,11 +551,7 @@ def test_damage_of_an_archive_index_is_named(tend):
 
 def test_verify_does_not_take_a_damaged_archive_for_whole(tend):
     """Neither one that is cut short and whose process is not known, nor one with both its index and a block damaged."""
-    start(tend, "p", "seq", "-f", "INFO line %06g", "1", "60000")
-    wait_until(lambda: (tend.home / "logs/p.log").exists() and (tend.home / "logs/p.log").read_bytes().endswith(b"INFO line 060000\n"))
-    tend.run("logs", "rotate", "p")
-    path = tend.home / "logs/p.log.000000001.lz4"
-    wait_until(path.exists)
+    path = archive_of_60000_lines(tend)
     whole = path.read_bytes()
     other = tend.home / "logs/other.log.000000001.lz4"
 
