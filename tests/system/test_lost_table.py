@@ -46,7 +46,7 @@ class Losing:
         assert self.report.read_text().startswith("done "), self.report.read_text()
         for pid in self.daemons.values():
             wait_gone(pid)
-        assert not self.tend.segment.exists()
+        wait_until(lambda: not self.tend.segment.exists(), what="the table is gone: the tool removes it once it has killed them all")
 
     def recover(self):
         """The next command that needs daemons; it has nothing to do with what was lost."""
