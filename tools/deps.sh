@@ -7,7 +7,7 @@ set -u
 
 declare -A packages=(
 	[build]="gcc make pkg-config libcjson-dev libcurl4-openssl-dev liblz4-dev libmicrohttpd-dev libsqlite3-dev"
-	[check]="check lz4 openssl spin python3 python3-jsonschema python3-prometheus-client python3-pytest python3-pytest-xdist python3-pytest-timeout"
+	[check]="check lz4 openssl spin strace python3 python3-jsonschema python3-prometheus-client python3-pytest python3-pytest-xdist python3-pytest-timeout"
 	[fuzz]="clang"
 	[model]="gcc spin"
 	[demo]="python3"
