@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/procfs.h"
+#include "base/str.h"
 
 #define GROW_BYTES 4096u
 #define REMOVE_TRIES 3u
@@ -176,22 +177,40 @@ static int make_temp(int dirfd, const char *name, char *temp, size_t size)
 	return -EEXIST;
 }
 
+/* The pid in front of the dash; 0: there is none. */
+static pid_t pid_before_dash(const char *text)
+{
+	size_t len = strcspn(text, "-");
+	char digits[16];
+	int64_t pid;
+
+	if (text[len] != '-' || len >= sizeof(digits))
+		return 0;
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	return str_int(digits, 1, INT32_MAX, &pid) < 0 ? 0 : (pid_t)pid;
+}
+
+/* Who wrote a file of this name; 0: it is not the name of a temporary file. Anybody may give a file any name, so each part is looked for before it is used. */
+static pid_t writer_of(const char *name)
+{
+	const char *end = name + strlen(name), *dot;
+
+	if (strncmp(name, ".new-", 5) == 0)
+		return pid_before_dash(name + 5);
+	if (name[0] != '.' || end - name < 5 || strcmp(end - 4, ".tmp") != 0)
+		return 0;
+	dot = memrchr(name + 1, '.', (size_t)(end - 4 - (name + 1)));
+	return dot ? pid_before_dash(dot + 1) : 0;
+}
+
 bool io_is_leftover(const char *name)
 {
-	size_t len = strlen(name);
-	const char *at = name;
-	int pid = 0, end = 0, r;
+	pid_t pid = writer_of(name);
 	struct procfs_stat st;
+	int r;
 
-	if (strncmp(name, ".new-", 5) == 0) {
-		at += 5;
-	} else {
-		if (name[0] != '.' || len < 4 || strcmp(name + len - 4, ".tmp") != 0)
-			return false;
-		at = memrchr(name, '.', len - 4);
-		at++;
-	}
-	if (sscanf(at, "%d-%n", &pid, &end) != 1 || end == 0 || pid <= 0)
+	if (pid == 0)
 		return false;
 	r = procfs_stat(pid, &st);
 	return r == -ESRCH || (r == 0 && !procfs_stat_alive(&st)); /* a zombie writes no more, and nobody may reap it for long */

@@ -206,6 +206,23 @@ START_TEST(raises_limit)
 }
 END_TEST
 
+/* Whoever may write to a folder may call a file whatever he likes. */
+START_TEST(names_of_leftovers)
+{
+	static const char *const foreign[] = { "", ".", "..", "tmp", ".tmp", "..tmp", ".-.tmp", ".x.tmp", ".x.-.tmp", ".x.-5-1.tmp", ".x.y-1.tmp", ".5-1.tmp", "x.5-1.tmp", ".new",
+					       ".new-", ".new--1", ".new-5", ".new-x-1", ".x.99999999999999999999-1.tmp", ".new-99999999999999999999-1", ".x.2147483647-1" };
+	char own[64];
+
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		ck_assert_msg(!io_is_leftover(foreign[i]), "\"%s\"", foreign[i]);
+	ck_assert(io_is_leftover(".x.2147483647-00000000.tmp")); /* no kernel gives such a pid */
+	ck_assert(io_is_leftover("..2147483647-00000000.tmp"));
+	ck_assert(io_is_leftover(".new-2147483647-0.json"));
+	snprintf(own, sizeof(own), ".x.%d-00000000.tmp", (int)getpid());
+	ck_assert(!io_is_leftover(own));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("all");
@@ -216,5 +233,6 @@ int main(void)
 	tcase_add_test(tc, failed_replacement_leaves_nothing);
 	tcase_add_test(tc, descriptors);
 	tcase_add_test(tc, raises_limit);
+	tcase_add_test(tc, names_of_leftovers);
 	return run_cases("base_io", tc, NULL);
 }

@@ -1,0 +1,90 @@
+"""What lies in the folders of a home under a name or of a kind that tend never made: nobody stumbles over it, and it stays."""
+
+import os
+import re
+import socket
+import stat
+
+import pytest
+
+from common import start
+from harness import ROLES, helper, wait_until
+
+# Whatever a folder can hold: too little of a name that tend makes, too much of it, bytes that are no text.
+ODD_NAMES = [
+    b".tmp", b"..tmp", b"tmp", b".-.tmp", b".x.tmp", b".x.1-00000000.tmp", b".x.-1-00000000.tmp", b".x.99999999999999999999-00000000.tmp", b".1-00000000.tmp",
+    b".new", b".new-", b".new-1", b".new-1-", b".new--1-x", b".new-99999999999999999999-0.json",
+    b".json", b"..json", b"-.json", b"@.json", b"\n.json", b"a\nb.json", b"\xff\xfe.json", b"x" * 250 + b".json", b"x" * 59 + b".json",
+    b".in", b".out", b"@err.out", b"@@err.out", b"x@err@err.out", b"\xff\xfe.out", b"x" * 251 + b".out", b"..out", b".lock", b"bell.", b"bell.x",
+    b".log", b"@err.log", b".log.log", b".log.000000001", b"x.log.000000000", b"x.log.0000000001", b"x.log.1", b"x.log.", b"x.log.lz4x", b"\n.log", b"\xff\xfe.log",
+    b"x" * 251 + b".log", b"x" * 241 + b".log.000000001", b"..log",
+    b"-", b"--", b"--help", b"-rf", b"\n", b" ", b"\x1b[31m", b"\xff", b"x" * 255, b"00000000000000000001.json", b"18446744073709551615.json", b"99999999999999999999.json",
+]  # fmt: skip
+
+
+def make_socket(path):
+    folder = os.open(os.path.dirname(path), os.O_PATH)
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(b"/proc/self/fd/%d/s" % folder)  # the path of a socket is at most 107 bytes long
+        os.rename(b"/proc/self/fd/%d/s" % folder, path)
+    finally:
+        os.close(folder)
+
+
+def make_folder(path):
+    os.mkdir(path, 0o700)
+    os.mkdir(os.path.join(path, b"x"), 0o700)
+
+
+KINDS = {
+    "file": lambda path: open(path, "xb").close(),
+    "folder": make_folder,
+    "fifo": lambda path: os.mkfifo(path, 0o600),
+    "socket": make_socket,
+    "link": lambda path: os.symlink(b"nowhere", path),
+    "device": lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 7)),  # /dev/full
+}
+
+
+def put(kind, path):
+    if kind == "device" and os.geteuid() != 0:
+        pytest.skip("needs root: a device")
+    KINDS[kind](path)
+
+
+def everything_works(tend):
+    """Each daemon begins anew, and each command that goes through a folder does so."""
+    for role in reversed(ROLES):  # the guardian last: the spawner takes its place
+        old = tend.kill_daemon(role)
+        tend.wait_daemon(role, not_pid=old)
+        wait_until(lambda: len(set(tend.wait_daemons().values())) == len(ROLES), what="four daemons")
+    before = tend.wait_daemons()
+    start(tend, "new", helper("sleeper"))
+    tend.run("config", "set", "debug_mode", "true")
+    tend.run("group", "some", "new")
+    for words in (["status"], ["status", "--json"], ["list"], ["list", "@some"], ["logs"], ["logs", "--verify"], ["logs", "--json"], ["logs-aggregator"], ["group"],
+                  ["doctor"], ["orphans"], ["config", "show"], ["complete", "2", "tend", "status", ""], ["events"], ["snapshot"]):  # fmt: skip
+        done = tend.run(*words, check=False)
+        assert done.returncode in (0, 1) and "\x1b" not in done.stdout, (words, done)
+    assert {row["name"]: row["state"] for row in tend.status()["processes"]} == {"old": "running", "new": "running"}
+    tend.run("remove", "new", check=False)
+    tend.run("stop", "new")
+    tend.run("remove", "new")
+    assert tend.wait_daemons() == before, "a daemon has died meanwhile"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_entries_of_any_name_and_kind(tend, kind):
+    start(tend, "old", helper("sleeper"))
+    folders = [tend.home, *(tend.home / sub for sub in ("run", "specs", "logs", "run/alerts"))]
+    folders[-1].mkdir(0o700)
+    paths = [os.fsencode(folder) + b"/" + name for folder in folders for name in ODD_NAMES]
+    for path in paths:
+        put(kind, path)
+    everything_works(tend)
+    tend.run("stop")
+    tend.run("start")
+    ours = re.compile(rb".*/run/alerts/\d{20}\.json")  # alerts that wait to be sent; what is none is given up, and told
+    assert [path for path in paths if not os.path.lexists(path) and not ours.fullmatch(path)] == []
+    tend.stop_all()
