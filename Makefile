@@ -83,12 +83,12 @@ CHECK_LIBS    = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wpointer-arith \
 	-Wcast-qual -Wwrite-strings -Wvla $(WERROR)
 ALL_CFLAGS := -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fPIE -fstack-protector-strong -pthread $(SAN_FLAGS) \
-	-I. -D_GNU_SOURCE -DTEND_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+	-I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # ---- what there is
 
-LIB_FOLDERS := base shm follower config logread
+LIB_FOLDERS := base lib/json shm follower config logread
 PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor logger:tend-logger registry:tend-registry
 
 objects_of = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
@@ -99,10 +99,11 @@ READY      := $(foreach p,$(PROGRAMS),$(if $(wildcard $(call folder_of,$(p))/mai
 
 LIBBASE    := $(B)/libbase.a
 LIBSHM     := $(B)/libtendshm.a
+LIBJSON    := $(B)/libjson.a
 LIBCONFIG  := $(B)/libconfig.a
 LIBLOGREAD := $(B)/liblogread.a
 LIBFOLLOWER := $(B)/libfollower.a
-ALL_LIBS   := $(LIBFOLLOWER) $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBBASE)
+ALL_LIBS   := $(LIBFOLLOWER) $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBJSON) $(LIBBASE)
 BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 
 # The pages of the commands: one for each name in the table of commands.
@@ -155,6 +156,7 @@ $(B)/tests/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS) $(CHECK_CFLAGS)
 # An archive is made anew each time: "ar r" alone would keep the objects of deleted sources.
 archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 $(LIBBASE):   $(call objects_of,base)   $(B)/sources ; $(archive)
+$(LIBJSON):   $(call objects_of,lib/json) $(B)/sources ; $(archive)
 $(LIBSHM):    $(call objects_of,shm)    $(B)/sources ; $(archive)
 $(LIBCONFIG): $(call objects_of,config) $(B)/sources ; $(archive)
 $(LIBLOGREAD): $(call objects_of,logread) $(B)/sources ; $(archive)
@@ -289,7 +291,7 @@ fmt:
 
 lint:
 	@tools/deps.sh need lint
-	@CFLAGS='-std=gnu11 -D_GNU_SOURCE -I. -DTEND_VERSION="0" $(CJSON_CFLAGS) $(CHECK_CFLAGS)' tools/lint.sh $(C_FILES)
+	@CFLAGS='-std=gnu11 -D_GNU_SOURCE -I. -Ilib -DTEND_VERSION="0" $(CJSON_CFLAGS) $(CHECK_CFLAGS)' tools/lint.sh $(C_FILES)
 
 layers:
 	@tools/layers.sh
@@ -356,5 +358,5 @@ uninstall:
 
 ifneq ($(filter-out clean fmt lint layers lengths model fuzz coverage deps uninstall,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
--include $(wildcard $(B)/*/*.d $(B)/tests/*/*.d)
+-include $(wildcard $(B)/*/*.d $(B)/lib/*/*.d $(B)/tests/*/*.d)
 endif

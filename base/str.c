@@ -15,6 +15,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -67,36 +69,6 @@ int name_check(const char *name, struct fault *f)
 	if (name[0] == '.' || name[0] == '-')
 		return fault_set(f, -EINVAL, "process name \"%s\" must not begin with '%c'", shown, name[0]);
 	return fault_set(f, -EINVAL, "process name \"tend\" is reserved: logs/tend.log is tend's own");
-}
-
-/* Length of the valid UTF-8 sequence at s, and its code point; 0 if there is none. Over-long forms, surrogates and
- * values past U+10FFFF are invalid (RFC 3629). Stops at the NUL by itself, since that is no continuation byte. */
-static size_t utf8_decode(const unsigned char *s, uint32_t *ret)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
-	uint32_t cp;
-
-	if (n == 0)
-		return 0;
-	cp = n == 1 ? s[0] : s[0] & (0x7Fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xC0) != 0x80)
-			return 0;
-		cp = cp << 6 | (s[i] & 0x3Fu);
-	}
-	if (cp < least[n] || cp > 0x10FFFF || (cp >= 0xD800 && cp <= 0xDFFF))
-		return 0;
-	*ret = cp;
-	return n;
-}
-
-/* Characters that move the cursor, end a line or turn the direction of what follows: C0, DEL, C1, the bidirectional
- * marks, embeddings and isolates, and Unicode's two line ends. */
-static bool is_hidden(uint32_t cp)
-{
-	return cp < 0x20 || (cp >= 0x7F && cp <= 0x9F) || cp == 0x061C || cp == 0x200E || cp == 0x200F ||
-	       (cp >= 0x2028 && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x2069);
 }
 
 /* Write the escape of a hidden character or a bad byte; returns its length. */
@@ -153,8 +125,8 @@ size_t str_visible(char *dst, size_t size, const char *src)
 			s += n;
 			continue;
 		}
-		seq = utf8_decode(s, &cp);
-		plain = seq > 0 && !is_hidden(cp);
+		seq = utf8_decode((const char *)s, &cp);
+		plain = seq > 0 && !utf8_is_hidden(cp);
 		n = plain ? seq : escape(text, seq, cp);
 		if (n >= size - len) /* never a part of a sequence or of an escape */
 			break;

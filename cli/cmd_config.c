@@ -4,12 +4,12 @@
 
 #include "base/home.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "cli/conf.h"
 #include "cli/json.h"
 #include "cli/like.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/utf8.h"
 
 static bool is_shown(const struct cliconf *c, enum conf_key key)
 {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "cli/out.h"
-#include "cli/utf8.h"
 #include "config/redact.h"
 
 #define MASKED_MAX 1024u

@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "cli/json.h"
 #include "cli/term.h"
-#include "cli/utf8.h"
 #include "logread/format.h"
 
 const char *logprint_name(const char *stem, char buf[static 256])

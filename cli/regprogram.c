@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/pidref.h"
+#include "base/utf8.h"
 #include "cli/agentfile.h"
-#include "cli/utf8.h"
 #include "config/spec.h"
 
 #define WORDS_MAX 60

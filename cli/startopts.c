@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/utf8.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/utf8.h"
 #include "config/health.h"
 
 static bool same_key(const char *a, const char *b)

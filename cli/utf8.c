@@ -1,8 +1,11 @@
-/* cli/utf8.c - as much of UTF-8 as printing takes (cli/utf8.h). */
+/* cli/utf8.c - texts on a terminal: columns (cli/utf8.h). */
 #include "cli/utf8.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/utf8.h"
 
 struct range {
 	uint32_t first, last;
@@ -47,61 +50,19 @@ static bool is_in(const struct range *r, size_t n, uint32_t c)
 	return false;
 }
 
-static bool follows(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-size_t utf8_length(const char *s)
-{
-	const unsigned char *u = (const unsigned char *)s;
-	unsigned long c;
-	size_t len;
-
-	if (u[0] == 0)
-		return 0;
-	if (u[0] < 0x80)
-		return 1;
-	len = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : u[0] >= 0xc2 ? 2 : 0;
-	if (len == 0 || u[0] > 0xf4)
-		return 0;
-	c = u[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if (!follows(u[i]))
-			return 0;
-		c = c << 6 | (u[i] & 0x3f);
-	}
-	/* Too long a form, half of a UTF-16 pair, beyond Unicode. */
-	if ((len == 3 && c < 0x800) || (len == 4 && c < 0x10000) || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff)
-		return 0;
-	return len;
-}
-
-bool utf8_is_valid(const char *s)
-{
-	while (*s) {
-		size_t len = utf8_length(s);
-
-		if (len == 0)
-			return false;
-		s += len;
-	}
-	return true;
-}
-
-/* Columns of the character at s, which is len bytes long (0: no UTF-8, shown as one column). */
-static size_t columns_of(const char *s, size_t len)
+/* Columns of the character at s, and its length; what is no UTF-8 is shown as one column. */
+static size_t columns_of(const char *s, size_t *ret_len)
 {
 	uint32_t c;
 
-	if (len < 2)
-		return 1;
-	c = (unsigned char)s[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++)
-		c = c << 6 | ((unsigned char)s[i] & 0x3f);
-	if (is_in(nothing, sizeof(nothing) / sizeof(nothing[0]), c))
+	*ret_len = utf8_decode(s, &c);
+	if (*ret_len == 0)
+		*ret_len = 1;
+	else if (*ret_len > 1 && is_in(nothing, sizeof(nothing) / sizeof(nothing[0]), c))
 		return 0;
-	return is_in(wide, sizeof(wide) / sizeof(wide[0]), c) ? 2 : 1;
+	else if (*ret_len > 1 && is_in(wide, sizeof(wide) / sizeof(wide[0]), c))
+		return 2;
+	return 1;
 }
 
 size_t utf8_columns(const char *s, size_t bytes)
@@ -116,10 +77,10 @@ size_t utf8_columns(const char *s, size_t bytes)
 	while (i < bytes && (signed char)s[i] > 0)
 		i++;
 	for (n = i; i < bytes;) {
-		size_t len = utf8_length(s + i);
+		size_t len;
 
-		n += columns_of(s + i, len);
-		i += len ? len : 1;
+		n += columns_of(s + i, &len);
+		i += len;
 	}
 	return n;
 }
@@ -129,12 +90,12 @@ size_t utf8_bytes(const char *s, size_t columns)
 	size_t i = 0, n = 0;
 
 	while (s[i]) {
-		size_t len = (unsigned char)s[i] < 0x80 ? 1 : utf8_length(s + i);
+		size_t len;
 
-		n += columns_of(s + i, len);
+		n += columns_of(s + i, &len);
 		if (n > columns)
 			break;
-		i += len ? len : 1;
+		i += len;
 	}
 	return i;
 }

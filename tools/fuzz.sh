@@ -49,8 +49,8 @@ long() {
 		[[ $word == */ ]] || modules+=("$word")
 		[[ $word != */ ]] || for file in "$word"*.c; do [ "$file" = "${word}main.c" ] || modules+=("$file"); done
 	done
-	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -D_GNU_SOURCE -DTEND_VERSION='"0"' \
-		"${flags[@]}" -o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" base/*.c shm/*.c config/*.c logread/*.c ${modules[@]+"${modules[@]}"} "${links[@]}" -pthread \
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"0"' \
+		"${flags[@]}" -o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" base/*.c lib/json/*.c shm/*.c config/*.c logread/*.c ${modules[@]+"${modules[@]}"} "${links[@]}" -pthread \
 		>"$out/$1.log" 2>&1 &&
 		"$out/fuzz_$1" -max_total_time="${FUZZ_SECONDS:-60}" -artifact_prefix="$out/$1-" "$out/corpus/$1" "tests/fuzz/corpus/$1" >>"$out/$1.log" 2>&1
 	tell "$1" $? "$out/$1.log"

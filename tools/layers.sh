@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 declare -A allowed=(
 	[base]="base"
+	[lib/json]="json base"
 	[shm]="shm base"
 	[config]="config base"
 	[follower]="follower shm base"
@@ -17,7 +18,7 @@ declare -A allowed=(
 	[cli]="cli logread config shm base"
 )
 # What shm/ may use of base/: the parts that a program which only reads the table can carry along.
-shm_base="fault clock str home role io pidref procfs"
+shm_base="fault clock str utf8 home role io pidref procfs"
 # Who may include which outside library (everything else from outside is libc).
 declare -A libraries=([cjson]="config monitor registry cli" [cJSON.h]="" [curl]="monitor" [lz4frame.h]="logread" [lz4.h]="logread" [sqlite3.h]="registry cli"
 	[microhttpd.h]="registry" [check.h]="")

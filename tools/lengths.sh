@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 shopt -s nullglob
-files=({base,shm,follower,config,logread,guardian,spawner,monitor,logger,registry,cli}/*.[ch])
+files=({base,lib/json,shm,follower,config,logread,guardian,spawner,monitor,logger,registry,cli}/*.[ch])
 [ ${#files[@]} -gt 0 ] || { echo "lengths: ok"; exit 0; }
 awk '
 function file_end() {

@@ -17,7 +17,7 @@ done
 # Left out: varFuncNullUB. NULL is a pointer with every libc that tend is built with, and may end a list of arguments.
 echo "cppcheck:"
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem --suppress=varFuncNullUB \
-	-I. -DTEND_VERSION='"0"' -D__x86_64__ "${sources[@]}" || status=1
+	-I. -Ilib -DTEND_VERSION='"0"' -D__x86_64__ "${sources[@]}" || status=1
 echo "clang-tidy:"
 printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I FILE clang-tidy --quiet FILE -- "${flags[@]}" 2>/dev/null || status=1
 # Left out: malloc-leak and mismatching-deallocation. gcc 12 loses sight of what is passed on inside a struct, and takes reallocarray() for free().

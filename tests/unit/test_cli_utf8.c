@@ -51,20 +51,11 @@ START_TEST(cut)
 }
 END_TEST
 
-START_TEST(valid)
-{
-	ck_assert(utf8_is_valid("") && utf8_is_valid("\xf4\x8f\xbf\xbf") && utf8_is_valid("\xed\x9f\xbf"));
-	ck_assert(!utf8_is_valid("\xc0\x80") && !utf8_is_valid("\xed\xa0\x80") && !utf8_is_valid("\xf4\x90\x80\x80") && !utf8_is_valid("a\x80"));
-	ck_assert(!utf8_is_valid("\xe0\x80\x80") && !utf8_is_valid("\xf0\x80\x80\x80") && !utf8_is_valid("\xc3"));
-}
-END_TEST
-
 int main(void)
 {
 	TCase *t = tcase_create("all");
 
 	tcase_add_test(t, columns);
 	tcase_add_test(t, cut);
-	tcase_add_test(t, valid);
 	return run_cases("cli utf8", t, NULL);
 }

@@ -1,0 +1,50 @@
+/*
+ * json/write.h - JSON as text that is whole, or known to have failed.
+ *
+ * A zeroed struct is an empty text. Each call appends one value, in the order of the calls; between
+ * json_open() and json_close() values belong to that object or list. key is the member's name inside
+ * an object, and NULL inside a list and at the top. After the first failure every call does nothing,
+ * and json_end() tells of it: nobody has to look before. The text belongs to the struct, and goes with
+ * json_free().
+ *
+ * Text from outside is safe to print: what is not UTF-8 becomes U+FFFD, and what a terminal would act
+ * on (utf8_is_hidden()) is written as \uXXXX.
+ */
+#ifndef JSON_WRITE_H
+#define JSON_WRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define JSON_WRITE_DEPTH 64u /* levels of objects and lists; more is a failure, -E2BIG */
+
+struct json_out {
+	char *text; /* ends with a NUL; NULL = nothing yet */
+	size_t len, room;
+	uint64_t lists;	 /* a bit for each level: 1 = it is a list */
+	uint64_t filled; /* a bit for each level: 1 = it has a value */
+	unsigned depth;
+	bool one_line; /* set it before the first call: no blanks and no line ends */
+	int error;     /* 0 or -errno: the first failure */
+};
+
+void json_open(struct json_out *o, const char *key, char bracket); /* '{' or '[' */
+void json_close(struct json_out *o);
+
+void json_text(struct json_out *o, const char *key, const char *text); /* NULL: null */
+void json_bool(struct json_out *o, const char *key, bool value);
+void json_int(struct json_out *o, const char *key, int64_t value);
+void json_u64(struct json_out *o, const char *key, uint64_t value); /* all digits */
+void json_number(struct json_out *o, const char *key, double value); /* not finite: null */
+void json_null(struct json_out *o, const char *key);
+void json_time(struct json_out *o, const char *key, uint64_t real_ns); /* RFC 3339; 0: null */
+void json_seconds(struct json_out *o, const char *key, uint64_t ns);   /* to the millisecond */
+/* A value that is JSON already, as it is. */
+void json_raw(struct json_out *o, const char *key, const char *text, size_t len);
+
+/* 0: the text is whole. -ENOMEM, -E2BIG, or -EINVAL: a bracket is still open. */
+int json_end(const struct json_out *o);
+void json_free(struct json_out *o); /* it is empty then, and can be used again */
+
+#endif
