@@ -20,6 +20,7 @@ static struct {
 	{ ".ts", { "npx", "tsx" } },
 	{ ".jar", { "java", "-jar" } },
 };
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define INTERPRETERS (sizeof(interpreters) / sizeof(interpreters[0]))
 
 int agentfile_name(const char *name, struct fault *f)
@@ -58,27 +59,37 @@ static int make_absolute(const char *path, char buf[static PATH_MAX], struct fau
 	return n >= PATH_MAX ? fault_set(f, -ENAMETOOLONG, "the path %.100s... is too long", path) : 0;
 }
 
-int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f)
+/* Only in folders that PATH names from the root: an empty or relative entry means the current folder, and in that one another user may have put a program of this
+ * name. Who wants it types "./NAME". */
+static int look_in_path(const char *word, char buf[static PATH_MAX], struct fault *f)
 {
 	const char *path = getenv("PATH");
-	char part[PATH_MAX];
+	bool passed_over = false;
+
+	for (path = path ? path : DEFAULT_PATH; path;) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(buf, PATH_MAX, "%.*s/%s", (int)len, path, word);
+
+		if (n < PATH_MAX && (len == 0 || path[0] != '/'))
+			passed_over |= check_program(len ? buf : word, NULL) == 0;
+		else if (n < PATH_MAX && check_program(buf, NULL) == 0)
+			return 0;
+		path = path[len] ? path + len + 1 : NULL;
+	}
+	return fault_set(f, -ENOENT, "%s is not found in PATH%s", word,
+		passed_over ? " (entries of it that are no absolute paths are passed over; ./ in front of the name means the current folder)" : "");
+}
+
+int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f)
+{
 	int r;
 
 	if (!*word)
 		return fault_set(f, -ENOENT, "the name of the program is empty");
-	if (strchr(word, '/')) {
-		r = make_absolute(word, buf, f);
-		return r < 0 ? r : check_program(buf, f);
-	}
-	for (path = path ? path : "/usr/local/bin:/usr/bin:/bin"; path;) {
-		size_t len = strcspn(path, ":");
-		int n = snprintf(part, sizeof(part), "%.*s/%s", len ? (int)len : 1, len ? path : ".", word);
-
-		if (n < PATH_MAX && make_absolute(part, buf, NULL) == 0 && check_program(buf, NULL) == 0)
-			return 0;
-		path = path[len] ? path + len + 1 : NULL;
-	}
-	return fault_set(f, -ENOENT, "%s is not found in PATH", word);
+	if (!strchr(word, '/'))
+		return look_in_path(word, buf, f);
+	r = make_absolute(word, buf, f);
+	return r < 0 ? r : check_program(buf, f);
 }
 
 static int check_file(const char *file, struct agent *a, struct fault *f)

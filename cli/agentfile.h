@@ -27,7 +27,7 @@ struct agent {
  * without its last suffix. ret->argv points into ret: don't copy it. Errors are one sentence with path and reason. */
 int agentfile_look(const char *file, const char *name, struct agent *ret, struct fault *f);
 
-/* The program that a shell would run for this word: a path, made absolute, or a name looked up in $PATH. */
+/* The program that a shell would run for this word: a path, made absolute, or a name looked up in those folders of $PATH that are absolute paths. */
 int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f);
 
 /* May a process be called that? As name_check(), and not one of the names that tend keeps for itself. */

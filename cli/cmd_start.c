@@ -133,7 +133,7 @@ const struct command cmd_start = {
 	.help = "A FILE is run by what its suffix names: .py by python3, .js and .mjs by node, .ts by\n"
 		"npx tsx, .jar by java -jar; an executable runs as itself. Its name is the file's\n"
 		"without the suffix, its folder the file's. NAME alone starts what was started before\n"
-		"under that name, as it was. Without operands, what was up when the instance last ran\n"
+		"under that name, as it was; ./NAME is always a file. Without operands, what was up when the instance last ran\n"
 		"is started again; if that is nothing, a registry alone. A FILE is given a registry: the\n"
 		"one that answers at the configured address, else one that is started as the process\n"
 		"registry; tend waits until the FILEs are registered there. The daemons are started if needed. Without --background it stays\n"

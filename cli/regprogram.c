@@ -26,6 +26,9 @@ struct program {
 	char *argv[WORDS_MAX + 10];
 };
 
+static char word_host[] = "--host", word_port[] = "--port", word_db[] = "--db", word_public[] = "--public", word_isolated[] = "-I", word_unbuffered[] = "-u",
+	    word_module[] = "-m", word_reference[] = "mcp_mesh_runtime.server", word_mesh[] = "mcp-mesh-registry", word_ours[] = "tend-registry", word_python[] = "python3";
+
 /* The configured command: words parted by blanks. */
 static int take_configured(struct program *p, const char *command, struct fault *f)
 {
@@ -43,12 +46,13 @@ static int take_configured(struct program *p, const char *command, struct fault 
 	return agentfile_program(p->argv[0], p->exe, f);
 }
 
-/* Runs "python3 -c ..." with a deadline. */
+/* Runs "python3 -I -c ..." with a deadline, in a folder where only root can put anything: Python, and what stands in its place (a version manager), would look for
+ * modules and settings in the current one, which may be another user's. */
 static bool has_module(const char *python)
 {
 	char code[] = "import importlib.util as u, sys; sys.exit(u.find_spec('mcp_mesh_runtime') is None or "
 		      "u.find_spec('mcp_mesh_runtime.server') is None)";
-	char *path = strdup(python), option[] = "-c", *argv[] = { path, option, code, NULL };
+	char *path = strdup(python), option[] = "-c", *argv[] = { path, word_isolated, option, code, NULL };
 	posix_spawn_file_actions_t files;
 	struct pollfd p = { .fd = -1, .events = POLLIN };
 	bool found = false;
@@ -58,6 +62,7 @@ static bool has_module(const char *python)
 	if (!path)
 		return false;
 	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_addchdir_np(&files, "/");
 	for (int fd = 0; fd < 3; fd++)
 		posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
 	if (posix_spawn(&pid, path, &files, NULL, argv, environ) == 0) {
@@ -73,9 +78,6 @@ static bool has_module(const char *python)
 	free(path);
 	return found;
 }
-
-static char word_host[] = "--host", word_port[] = "--port", word_db[] = "--db", word_public[] = "--public", word_module[] = "-m",
-	    word_reference[] = "mcp_mesh_runtime.server", word_mesh[] = "mcp-mesh-registry", word_ours[] = "tend-registry", word_python[] = "python3";
 
 static void add_address(struct program *p, size_t n, struct registry *r)
 {
@@ -100,9 +102,11 @@ static int choose(struct program *p, const struct cliconf *c, struct registry *r
 	}
 	if (agentfile_program(word_python, p->exe, f) == 0 && has_module(p->exe)) {
 		p->argv[0] = word_python;
-		p->argv[1] = word_module;
-		p->argv[2] = word_reference;
-		add_address(p, 3, r);
+		p->argv[1] = word_isolated;
+		p->argv[2] = word_unbuffered; /* the variable of that meaning is not heard by an isolated one */
+		p->argv[3] = word_module;
+		p->argv[4] = word_reference;
+		add_address(p, 5, r);
 		return 0;
 	}
 	e = home_program(word_ours, p->exe, f);

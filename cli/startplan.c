@@ -64,16 +64,31 @@ static bool check_clash(const struct plan *p, const struct agent *a)
 	return true;
 }
 
-/* Is this operand no file, but the name of a process that was started before? */
+/* Is this the file that the stored process is run from? */
+static bool is_own_file(const struct instance *in, const char *stored, const struct stat *file)
+{
+	struct spec s = { 0 };
+	struct stat st;
+	bool own;
+
+	if (spec_load(in->home.specs_fd, stored, &s, NULL) < 0)
+		return false;
+	own = s.file && stat(s.file, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+	spec_done(&s);
+	return own;
+}
+
+/* Does this operand mean a process that was started before? Then not a file that happens to lie in the current folder under its name, and may be another user's; but
+ * its own file does, for which options may be given. */
 static bool is_stored(const struct instance *in, const char *operand)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct stat st;
 
-	if (strchr(operand, '/') || name_check(operand, NULL) < 0 || lstat(operand, &st) == 0 || in->home.specs_fd < 0)
+	if (strchr(operand, '/') || name_check(operand, NULL) < 0 || in->home.specs_fd < 0)
 		return false;
 	spec_file_name(operand, file);
-	return fstatat(in->home.specs_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return fstatat(in->home.specs_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && (stat(operand, &st) < 0 || !is_own_file(in, file, &st));
 }
 
 /* It can't be started, for this reason, which names a FILE itself but no COMMAND. */

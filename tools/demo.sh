@@ -37,7 +37,7 @@ check() { # check TEXT COMMAND...: say whether it holds
 
 # fact NAME pid|restarts: what the table says about a process; nothing when it does not run.
 fact() {
-	tend status --json 2>/dev/null | python3 -c '
+	tend status --json 2>/dev/null | python3 -I -c '
 import json, sys
 for row in json.load(sys.stdin)["processes"]:
     if row["name"] == sys.argv[1] and row["state"] == "running":
@@ -68,7 +68,7 @@ has_line() { grep -qs -- "$1" "$TEND_HOME/logs/$2.log"; }
 
 # echo_agent numbers its heartbeats, and begins at 1 again in each run: is there any gap, any line twice, any line torn?
 heartbeats_are_whole() {
-	python3 - "$TEND_HOME/logs/echo_agent.log" <<'PYTHON'
+	python3 -I - "$TEND_HOME/logs/echo_agent.log" <<'PYTHON'
 import json, sys
 expected = 1
 for line in open(sys.argv[1]):

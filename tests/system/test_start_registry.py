@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -211,12 +212,15 @@ def test_the_meshs_own_program_comes_first(mesh):
 
 
 def module(mesh, text=STAND_IN):
-    package = mesh.work / "lib" / "mcp_mesh_runtime"
+    """A Python on PATH that has the reference's module installed."""
+    subprocess.run(["/usr/bin/python3", "-I", "-m", "venv", "--without-pip", mesh.work / "venv"], check=True, timeout=60)
+    (site,) = (mesh.work / "venv" / "lib").glob("python3*/site-packages")
+    package = site / "mcp_mesh_runtime"
     (package / "server").mkdir(parents=True)
     (package / "__init__.py").write_text("")
     (package / "server" / "__init__.py").write_text("")
     (package / "server" / "__main__.py").write_text(text)
-    mesh.env["PYTHONPATH"] = str(package.parent)
+    mesh.env["PATH"] = f"{mesh.work / 'venv' / 'bin'}:{mesh.env['PATH']}"
 
 
 def test_the_references_module_comes_next(mesh):
