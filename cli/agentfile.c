@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/place.h"
+
 /* How files are run, by suffix. The words are not const because an argument vector isn't. */
 static struct {
 	const char *suffix;
@@ -47,18 +49,6 @@ static int check_program(const char *path, struct fault *f)
 	return 0;
 }
 
-/* Absolute, but with symbolic links as they are: many programs look at the name by which they were called. */
-static int make_absolute(const char *path, char buf[static PATH_MAX], struct fault *f)
-{
-	char cwd[PATH_MAX] = "";
-	int n;
-
-	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
-		return fault_errno(f, -errno, "cannot tell the current folder");
-	n = snprintf(buf, PATH_MAX, "%s%s%s", cwd, path[0] == '/' ? "" : "/", path);
-	return n >= PATH_MAX ? fault_set(f, -ENAMETOOLONG, "the path %.100s... is too long", path) : 0;
-}
-
 /* Only in folders that PATH names from the root: an empty or relative entry means the current folder, and in that one another user may have put a program of this
  * name. Who wants it types "./NAME". */
 static int look_in_path(const char *word, char buf[static PATH_MAX], struct fault *f)
@@ -88,18 +78,19 @@ int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault 
 		return fault_set(f, -ENOENT, "the name of the program is empty");
 	if (!strchr(word, '/'))
 		return look_in_path(word, buf, f);
-	r = make_absolute(word, buf, f);
+	r = place_absolute(word, buf, f); /* with links as they are: many programs look at the name by which they were called */
 	return r < 0 ? r : check_program(buf, f);
 }
 
 static int check_file(const char *file, struct agent *a, struct fault *f)
 {
 	struct stat st;
+	int r = place_absolute(file, a->file, NULL);
 
-	if (!realpath(file, a->file))
-		return fault_errno(f, -errno, "cannot start %s", file);
-	if (stat(a->file, &st) < 0)
-		return fault_errno(f, -errno, "cannot start %s", a->file);
+	if (r == 0 && stat(a->file, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		return fault_errno(f, r, "cannot start %s", file);
 	if (S_ISDIR(st.st_mode))
 		return fault_set(f, -EISDIR, "cannot start %s: it is a folder", a->file);
 	if (!S_ISREG(st.st_mode))

@@ -15,7 +15,7 @@
 
 struct agent {
 	char name[NAME_MAX_BYTES];
-	char file[PATH_MAX];   /* absolute, symbolic links resolved */
+	char file[PATH_MAX];   /* absolute, symbolic links as they are (cli/place.h) */
 	char folder[PATH_MAX]; /* where it lies */
 	char exe[PATH_MAX];
 	char *argv[AGENT_ARGS_MAX];

@@ -117,16 +117,19 @@ static void print_log(const struct view *v, const struct pt_row *row)
 	putchar('\n');
 }
 
-static void print_group(const char *name)
+/* Group and folder are not in the table but in the specification. */
+static void print_stored(const char *name)
 {
 	struct home h = HOME_INIT;
-	char file[NAME_MAX_BYTES + 8];
+	char file[NAME_MAX_BYTES + 8], folder[4 * PATH_MAX];
 	struct spec s = { 0 };
 
 	spec_file_name(name, file);
 	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && h.specs_fd >= 0 && spec_load(h.specs_fd, file, &s, NULL) == 0) {
 		if (s.group[0])
 			printf(KEY "%s\n", "group", s.group);
+		str_visible(folder, sizeof(folder), s.cwd);
+		printf(KEY "%s\n", "folder", folder);
 		spec_done(&s);
 	}
 	home_close(&h);
@@ -141,13 +144,13 @@ void detail_print(const struct view *v, const struct view_row *r)
 	printf(KEY "%s\n", "name", row->ident.name);
 	printf(KEY "%s, since %s", "state", view_state(r), clock_rfc3339(row->life.since_real_ns, when));
 	printf(" (%s)\n", pt_reason_sentence(row->life.reason));
-	print_group(row->ident.name);
 	if (story_note(v, r, note)[0])
 		printf(KEY "%s\n", "why", note);
 	print_run(v, r);
 	print_health(v, r);
 	print_policy(&row->ident);
 	printf(KEY "%s%s\n", "command", command, row->ident.command_cut ? "\xe2\x80\xa6" : "");
+	print_stored(row->ident.name);
 	print_log(v, row);
 	printf(KEY, "next");
 	out_paragraph(story_next(v, r, next), 13);

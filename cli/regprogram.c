@@ -15,6 +15,7 @@
 #include "base/pidref.h"
 #include "base/utf8.h"
 #include "cli/agentfile.h"
+#include "cli/place.h"
 #include "config/spec.h"
 
 #define WORDS_MAX 60
@@ -120,9 +121,9 @@ static int choose(struct program *p, const struct cliconf *c, struct registry *r
 }
 
 /* What a registry is told by variables: the same names as agents are told, and the two that registries read. */
-static char **make_env(const struct registry *r, const struct cliconf *c)
+static char **make_env(const struct registry *r, const struct cliconf *c, const char *cwd)
 {
-	static char host[300], port[16];
+	static char host[300], port[16], pwd[PATH_MAX + 8];
 	char **ours = registry_variables(r, c), **env;
 	size_t n = 0, k = 0;
 
@@ -135,14 +136,16 @@ static char **make_env(const struct registry *r, const struct cliconf *c)
 		if (utf8_is_valid(environ[i]) && strncmp(environ[i], "TEND_NAME=", 10) != 0 && strncmp(environ[i], "TEND_INSTANCE=", 14) != 0 &&
 		    strncmp(environ[i], "MCP_MESH_REGISTRY_", 18) != 0 && strncmp(environ[i], "MCP_MESH_DATABASE_URL=", 22) != 0 &&
 		    strncmp(environ[i], "MCP_MESH_DEBUG=", 15) != 0 && strncmp(environ[i], "MCP_MESH_LOG_LEVEL=", 19) != 0 &&
-		    strncmp(environ[i], "HOST=", 5) != 0 && strncmp(environ[i], "PORT=", 5) != 0)
+		    strncmp(environ[i], "HOST=", 5) != 0 && strncmp(environ[i], "PORT=", 5) != 0 && strncmp(environ[i], "PWD=", 4) != 0)
 			env[k++] = environ[i];
 	for (size_t i = 0; ours[i]; i++)
 		env[k++] = ours[i];
 	snprintf(host, sizeof(host), "HOST=%s", r->host);
 	snprintf(port, sizeof(port), "PORT=%u", r->port);
+	snprintf(pwd, sizeof(pwd), "PWD=%s", cwd);
 	env[k++] = host;
 	env[k++] = port;
+	env[k++] = pwd;
 	return env;
 }
 
@@ -158,11 +161,11 @@ char *regprogram_spec(const struct instance *in, const struct cliconf *c, const 
 	str_copy(s.name, sizeof(s.name), REGISTRY_NAME);
 	s.service = 2;
 	(void)spec_policy("always", &s.policy);
-	s.env = make_env(r, c);
+	if (place_here(here, f) < 0)
+		goto out;
+	s.env = make_env(r, c, here);
 	if (!p || !s.env)
 		fault_set(f, -ENOMEM, "out of memory");
-	else if (!getcwd(here, sizeof(here)))
-		fault_errno(f, -errno, "cannot tell the current folder");
 	else if (choose(p, c, &own, f) == 0) {
 		s.exe = p->exe;
 		s.argv = p->argv;
@@ -171,6 +174,7 @@ char *regprogram_spec(const struct instance *in, const struct cliconf *c, const 
 		if (!text)
 			fault_set(f, -EILSEQ, "cannot write the registry's specification: no memory, or a path that is not valid UTF-8");
 	}
+out:
 	free(s.env);
 	free(p);
 	return text;

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/place.h"
 #include "config/health.h"
 
 static bool same_key(const char *a, const char *b)
@@ -32,22 +33,22 @@ static bool has_key(char *const *env, size_t n, const char *key)
 	return false;
 }
 
-/* Our own environment, without what the spawner sets for each process, and with --env in its place. JSON holds UTF-8
+/* Our own environment, without what is set for each process, and with --env in its place. JSON holds UTF-8
  * only. */
 static bool build_env(struct startopts *o)
 {
-	static const char *const ours[] = { "TEND_NAME", "TEND_INSTANCE" };
+	static const char *const ours[] = { "TEND_NAME", "TEND_INSTANCE", "PWD" };
 	size_t n = 0;
 
 	while (environ && environ[n])
 		n++;
-	o->env = calloc(n + o->adds + 2, sizeof(*o->env));
+	o->env = calloc(n + o->adds + 3, sizeof(*o->env));
 	if (!o->env) {
 		out_fail("out of memory");
 		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (same_key(environ[i], ours[0]) || same_key(environ[i], ours[1]) ||
+		if (same_key(environ[i], ours[0]) || same_key(environ[i], ours[1]) || same_key(environ[i], ours[2]) ||
 			has_key(o->add, o->adds, environ[i]))
 			continue;
 		if (utf8_is_valid(environ[i]))
@@ -159,9 +160,12 @@ static bool read_group(struct startopts *o, const char *text)
 static bool read_cwd(struct startopts *o, const char *text)
 {
 	struct stat st;
+	int r = place_absolute(text, o->cwd, NULL);
 
-	if (!realpath(text, o->cwd) || stat(o->cwd, &st) < 0)
-		out_fail("cannot use the folder %s: %s", text, strerror(errno));
+	if (r == 0 && stat(o->cwd, &st) < 0)
+		r = -errno;
+	if (r < 0)
+		out_fail("cannot use the folder %s: %s", text, strerror(-r));
 	else if (!S_ISDIR(st.st_mode))
 		out_fail("cannot use the folder %s: it is no folder", text);
 	else
@@ -378,7 +382,7 @@ bool startopts_variables(struct startopts *o, char **variables)
 
 	while (variables[n])
 		n++;
-	env = calloc(o->envs + n + 2, sizeof(*env));
+	env = calloc(o->envs + n + 3, sizeof(*env));
 	if (!env) {
 		out_fail("out of memory");
 		return false;
@@ -432,9 +436,23 @@ const char *startopts_registry(const struct startopts *o)
 	return spec_variable(o->env, "MCP_MESH_REGISTRY_URL");
 }
 
+/* PWD is the folder by the name that the process was given it by, as a shell would have it after cd. */
+static void finish_env(struct startopts *o, const char *cwd, bool python)
+{
+	static char unbuffered[] = "PYTHONUNBUFFERED=1", pwd[PATH_MAX + 8];
+	size_t n = o->envs;
+
+	snprintf(pwd, sizeof(pwd), "PWD=%s", cwd);
+	if (!has_key(o->env, o->envs, pwd))
+		o->env[n++] = pwd;
+	/* Python keeps up to 8 KB of output to itself when it writes to a pipe. */
+	if (python && !has_key(o->env, o->envs, unbuffered))
+		o->env[n++] = unbuffered;
+	o->env[n] = NULL;
+}
+
 char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f)
 {
-	static char unbuffered[] = "PYTHONUNBUFFERED=1";
 	struct spec s = o->base;
 
 	str_copy(s.name, sizeof(s.name), a->name);
@@ -445,8 +463,7 @@ char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f)
 	s.cwd = o->cwd[0] ? o->cwd : a->folder;
 	s.env = o->env;
 	s.no_registry = o->no_registry && !startopts_registry(o);
-	/* Python keeps up to 8 KB of output to itself when it writes to a pipe. */
-	o->env[o->envs] = a->python && !has_key(o->env, o->envs, unbuffered) ? unbuffered : NULL;
+	finish_env(o, s.cwd, a->python);
 	return print(&s, f);
 }
 
@@ -461,15 +478,13 @@ char *startopts_command(struct startopts *o, char **command, struct fault *f)
 	s.argv = command;
 	s.cwd = o->cwd;
 	s.env = o->env;
-	o->env[o->envs] = NULL;
 	if (agentfile_program(command[0], exe, f) < 0)
 		return NULL;
 	if (!o->cwd[0]) {
 		s.cwd = here;
-		if (!getcwd(here, sizeof(here))) {
-			fault_errno(f, -errno, "cannot tell the current folder");
+		if (place_here(here, f) < 0)
 			return NULL;
-		}
 	}
+	finish_env(o, s.cwd, false);
 	return print(&s, f);
 }

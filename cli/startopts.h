@@ -25,7 +25,7 @@ struct startopts {
 	struct spec base;   /* numbers only */
 	char **add;	    /* --env, pointers into argv */
 	size_t adds;
-	char **env; /* the environment handed on, NULL-terminated, with room for one more */
+	char **env; /* the environment handed on, NULL-terminated, with room for two more */
 	size_t envs;
 };
 

@@ -11,6 +11,7 @@
 #include "cli/foreign.h"
 #include "cli/group.h"
 #include "cli/out.h"
+#include "cli/place.h"
 
 void plan_done(struct plan *p)
 {
@@ -55,7 +56,7 @@ static void plan_add(struct plan *p, const char *name, char *text, const char *f
 static bool check_clash(const struct plan *p, const struct agent *a)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		if (strcmp(p->ask[i].req.name, a->name) != 0 || !p->file[i] || strcmp(p->file[i], a->file) == 0)
+		if (strcmp(p->ask[i].req.name, a->name) != 0 || !p->file[i] || place_same(p->file[i], a->file))
 			continue;
 		out_fail("%s and %s would both be called %s; start one of them by itself with --name", p->file[i],
 			a->file, a->name);
@@ -65,15 +66,14 @@ static bool check_clash(const struct plan *p, const struct agent *a)
 }
 
 /* Is this the file that the stored process is run from? */
-static bool is_own_file(const struct instance *in, const char *stored, const struct stat *file)
+static bool is_own_file(const struct instance *in, const char *stored, const char *file)
 {
 	struct spec s = { 0 };
-	struct stat st;
 	bool own;
 
 	if (spec_load(in->home.specs_fd, stored, &s, NULL) < 0)
 		return false;
-	own = s.file && stat(s.file, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+	own = s.file && place_same(s.file, file);
 	spec_done(&s);
 	return own;
 }
@@ -88,7 +88,7 @@ static bool is_stored(const struct instance *in, const char *operand)
 	if (strchr(operand, '/') || name_check(operand, NULL) < 0 || in->home.specs_fd < 0)
 		return false;
 	spec_file_name(operand, file);
-	return fstatat(in->home.specs_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && (stat(operand, &st) < 0 || !is_own_file(in, file, &st));
+	return fstatat(in->home.specs_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_own_file(in, file, operand);
 }
 
 /* It can't be started, for this reason, which names a FILE itself but no COMMAND. */

@@ -62,14 +62,16 @@ def test_the_suffix_counts_more_than_the_right_to_execute(tend):
 
 
 def test_a_relative_path_through_a_link(tend):
+    """Name, file and folder are those that were given: whoever moves the link wants the next run to be of another file."""
     (tend.work / "deep" / "er").mkdir(parents=True)
-    path = tend.work / "deep" / "er" / "real.py"
-    path.write_text(PY)
-    (tend.work / "link.py").symlink_to("deep/er/real.py")
+    (tend.work / "deep" / "er" / "real.py").write_text(PY)
+    path = tend.work / "link.py"
+    path.symlink_to("deep/er/real.py")
     tend.run("start", "./link.py", "--background", cwd=tend.work)
-    tend.wait_log("real", "^name ")  # one file is one agent, by whatever way it is reached
-    assert tend.log("real") == f"agent {path.parent} 1 []\nname {path}\n"
-    assert tend.run("start", path, "--background").stdout.startswith("real: already running")
+    tend.wait_log("link", "^name ")
+    assert tend.log("link") == f"agent {path.parent} 1 []\nname {path}\n"
+    assert tend.run("start", path, "--background").stdout.startswith("link: already running")
+    stop_everything(tend)
 
 
 def test_a_path_with_spaces(tend_spaces):
