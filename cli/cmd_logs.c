@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/regex.h"
 #include "cli/cmd_logs_rotate.h"
 #include "cli/instance.h"
 #include "cli/logfiles.h"
@@ -29,21 +30,18 @@ static const struct option options[] = { { "agent", required_argument, NULL, O_A
 
 static bool compile(struct args *a, const char *text)
 {
-	char why[200];
-	int r;
+	struct fault f = { "" };
 
 	if (a->regex) /* the last one counts */
 		regfree(&a->compiled);
 	a->regex = NULL;
-	r = regcomp(&a->compiled, text, REG_EXTENDED | REG_NOSUB);
-	if (r == 0) {
-		a->regex = text;
-		a->show.query.regex = &a->compiled;
-		return true;
+	if (regex_compile(&a->compiled, text, 0, &f) < 0) {
+		out_misuse("--regex %s: %s", text, f.text);
+		return false;
 	}
-	regerror(r, &a->compiled, why, sizeof(why));
-	out_misuse("--regex %s: %s", text, why);
-	return false;
+	a->regex = text;
+	a->show.query.regex = &a->compiled;
+	return true;
 }
 
 static bool take(struct args *a, int opt)

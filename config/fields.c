@@ -2,12 +2,12 @@
 #include "config/fields.h"
 
 #include <errno.h>
-#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/regex.h"
 #include "base/str.h"
 
 #define ARGS_MAX 64u /* of a list of texts */
@@ -43,7 +43,9 @@ int fields_read_argv(const cJSON *item, const char *path, const char *key, char 
 
 int fields_read_text(const cJSON *item, const struct field *d, const char *path, char *to, struct fault *f)
 {
+	struct fault why = { "" };
 	regex_t re;
+	int r;
 
 	if (!cJSON_IsString(item))
 		return fault_set(f, -EINVAL, "%s.%s: a text is wanted", path, d->key);
@@ -51,8 +53,9 @@ int fields_read_text(const cJSON *item, const struct field *d, const char *path,
 		return fault_set(f, -EINVAL, "%s.%s: one line of at most %zu bytes is wanted", path, d->key, d->size - 1);
 	if (d->type != F_REGEX)
 		return 0;
-	if (regcomp(&re, to, REG_EXTENDED | REG_NOSUB))
-		return fault_set(f, -EINVAL, "%s.%s: no regular expression", path, d->key);
+	r = regex_compile(&re, to, 0, &why);
+	if (r < 0)
+		return fault_set(f, r, "%s.%s: no regular expression: %s", path, d->key, why.text);
 	regfree(&re);
 	return 0;
 }

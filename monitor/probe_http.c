@@ -1,11 +1,11 @@
 /* monitor/probe_http.c - probes over the network: http, tcp, and MCP's initialize and ping. */
 #include <cjson/cJSON.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/regex.h"
 #include "base/str.h"
 #include "monitor/probe.h"
 
@@ -26,7 +26,7 @@ static const char *why_unwanted(const struct health_probe *c, const struct http_
 	}
 	if (!c->match[0])
 		return NULL;
-	if (regcomp(&re, c->match, REG_EXTENDED | REG_NOSUB))
+	if (regex_compile(&re, c->match, 0, NULL))
 		return "its regular expression can't be used";
 	r = regexec(&re, a->body, 0, NULL, 0);
 	regfree(&re);

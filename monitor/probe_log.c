@@ -1,6 +1,5 @@
 /* monitor/probe_log.c - a line of the process's log that matches, within a time. Only what is new is read, a bounded piece each time. */
 #include <fcntl.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/regex.h"
 #include "monitor/probe.h"
 
 #define PIECE_MAX (256u << 10)
@@ -65,7 +65,7 @@ void probe_log_begin(struct probe *p)
 	int fd;
 
 	(void)snprintf(file, sizeof(file), "%s.log", p->w->name);
-	if (regcomp(&re, p->conf->match, REG_EXTENDED | REG_NOSUB)) {
+	if (regex_compile(&re, p->conf->match, 0, NULL)) {
 		probe_done(p, PROBE_FAILED, "its regular expression can't be used");
 		return;
 	}

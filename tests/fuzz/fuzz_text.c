@@ -1,9 +1,25 @@
-/* tests/fuzz/fuzz_text.c - the small parsers: /proc/PID/stat, durations, signals, numbers, names; and texts made fit for a terminal. */
+/* tests/fuzz/fuzz_text.c - the small parsers: /proc/PID/stat, durations, signals, numbers, names, regular expressions; and texts made fit for a terminal. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/procfs.h"
+#include "base/regex.h"
 #include "base/str.h"
 #include "tests/fuzz/fuzz.h"
+
+/* Only what has a backslash or a bracket is changed. */
+static void expression(const char *text)
+{
+	struct fault f = { "" };
+	char *translated;
+
+	if (regex_translate(text, &translated, &f) < 0) {
+		MUST(f.text[0]);
+		return;
+	}
+	MUST(strpbrk(text, "\\[") || strcmp(translated, text) == 0);
+	free(translated);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -33,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(n < sizeof(shown) && shown[n] == 0);
 	for (size_t i = 0; i < n; i++)
 		MUST((unsigned char)shown[i] >= 0x20 && shown[i] != 0x7f);
+	expression(text);
 	(void)str_copy(copy, sizeof(copy), text);
 	MUST(memchr(copy, 0, sizeof(copy)));
 	return 0;
