@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/detail.h"
+#include "cli/listed.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/overview.h"
@@ -12,8 +13,15 @@
 #include "cli/view.h"
 
 /* The detail view of each; 3 if one of them does not run. */
-static int print_some(const struct view *v, struct view_row *const *rows, size_t n)
+static int print_some(struct view *v, struct view_row *const *rows, size_t n)
 {
+	struct home h = HOME_INIT;
+	struct listed listed;
+
+	(void)home_open(NULL, HOME_READ, &h, NULL);
+	listed_load(&h, v, &listed);
+	home_close(&h);
+	v->listed = &listed;
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			putchar('\n');
@@ -21,6 +29,8 @@ static int print_some(const struct view *v, struct view_row *const *rows, size_t
 	}
 	if (!v->supervised)
 		overview_trust(v, false);
+	v->listed = NULL;
+	listed_done(&listed);
 	return EXIT_OK;
 }
 

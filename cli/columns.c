@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/group.h"
 #include "cli/json.h"
+#include "cli/meshcolumns.h"
 #include "cli/story.h"
 #include "cli/table.h"
 
@@ -132,6 +133,22 @@ static enum term_colour colour_health(const struct view_row *r)
 	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_RED };
 
 	return r->row.health.verdict < PT_HEALTH_MAX ? colour[r->row.health.verdict] : TERM_PLAIN;
+}
+
+/* Unknown it is for the registry's sake: that is said where no column of its own says it. */
+static bool is_only_unregistered(const struct view_row *r)
+{
+	return r->row.health.verdict == PT_HEALTH_UNKNOWN && r->row.health.listing == PT_LISTING_MISSING && story_is_unregistered(r);
+}
+
+TEXT(standing)
+{
+	return is_only_unregistered(r) ? "unregistered" : text_health(v, r, buf, size);
+}
+
+static enum term_colour colour_standing(const struct view_row *r)
+{
+	return is_only_unregistered(r) ? TERM_YELLOW : colour_health(r);
 }
 
 TEXT(command)
@@ -295,17 +312,21 @@ JSON(log_blocked)
 }
 
 const struct column columns[] = {
-	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST, false, text_name, json_name, NULL },
+	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST | COLUMN_AGENTS, false, text_name, json_name, NULL },
 	{ "state", "STATE", COLUMN_STATUS, false, text_state, json_state, colour_state },
-	{ "status", "STATUS", COLUMN_LIST, false, text_word, json_word, colour_state },
+	{ "status", "STATUS", COLUMN_LIST | COLUMN_AGENTS, false, text_word, json_word, colour_state },
 	{ "service_type", "TYPE", COLUMN_LIST, false, text_service, json_service, NULL },
-	{ "pid", "PID", COLUMN_STATUS | COLUMN_LIST, true, text_pid, json_pid, NULL },
-	{ "uptime", "UPTIME", COLUMN_STATUS | COLUMN_LIST, true, text_uptime, json_uptime, NULL },
+	{ "pid", "PID", COLUMN_STATUS | COLUMN_LIST | COLUMN_WIDE, true, text_pid, json_pid, NULL },
+	{ "uptime", "UPTIME", COLUMN_STATUS | COLUMN_LIST | COLUMN_WIDE, true, text_uptime, json_uptime, NULL },
 	{ "restarts", "RESTARTS", COLUMN_STATUS, true, text_restarts, json_restarts, NULL },
-	{ "health_check", "HEALTH", COLUMN_STATUS | COLUMN_LIST, false, text_health, json_health, colour_health },
+	{ "registered", "REGISTERED", COLUMN_AGENTS, false, meshcolumns_registered, NULL, meshcolumns_colour },
+	{ "health_check", "HEALTH", COLUMN_STATUS, false, text_standing, json_health, colour_standing },
+	{ "health", "HEALTH", COLUMN_LIST | COLUMN_AGENTS, false, text_health, NULL, colour_health },
 	{ "group", "GROUP", COLUMN_GROUP, false, text_group, NULL, NULL },
 	{ "cpu_percent", "CPU", COLUMN_STATUS, true, text_cpu, json_cpu, NULL },
 	{ "memory_bytes", "MEM", COLUMN_STATUS, true, text_memory, json_memory, NULL },
+	{ "endpoint", "ENDPOINT", COLUMN_AGENTS, false, meshcolumns_endpoint, NULL, NULL },
+	{ "capabilities", "CAPABILITIES", COLUMN_AGENTS, false, meshcolumns_capabilities, NULL, NULL },
 	{ "start_time", NULL, 0, false, NULL, json_start_time, NULL },
 	{ "last_seen", NULL, 0, false, NULL, json_last_seen, NULL },
 	{ "exit_code", NULL, 0, false, NULL, json_exit_code, NULL },

@@ -17,7 +17,14 @@
 #define COLUMN_TEXT_MAX \
 	(4 * PT_COMMAND_TEXT + 1) /* the longest cell: a command line whose every byte had to be made visible */
 
-enum column_set { COLUMN_STATUS = 1, COLUMN_LIST = 2, COLUMN_GROUP = 4 }; /* may be combined */
+/* May be combined. */
+enum column_set {
+	COLUMN_STATUS = 1,
+	COLUMN_LIST = 2,   /* of services */
+	COLUMN_GROUP = 4,
+	COLUMN_AGENTS = 8, /* a list of agents */
+	COLUMN_WIDE = 16,  /* what it adds where there is room */
+};
 
 struct column {
 	const char *key;   /* in JSON */

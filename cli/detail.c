@@ -7,7 +7,10 @@
 
 #include "base/clock.h"
 #include "base/home.h"
+#include "base/pidref.h"
 #include "base/str.h"
+#include "cli/listed.h"
+#include "cli/meshcolumns.h"
 #include "cli/out.h"
 #include "cli/story.h"
 #include "config/spec.h"
@@ -29,13 +32,21 @@ bool detail_is_stored(const char *name)
 	return found;
 }
 
+/* Nothing else tells: such a process lives, and answers nobody. */
+static bool is_suspended(const struct pt_life *l)
+{
+	char state = pid_state(l->pid, l->start_ticks);
+
+	return state == 'T' || state == 't';
+}
+
 static void print_run(const struct view *v, const struct view_row *r)
 {
 	const struct pt_life *l = &r->row.life;
 	char span[CLOCK_TEXT_MAX], when[CLOCK_TEXT_MAX], how[STORY_MAX];
 
 	if (view_is_up(r) && l->pid > 0)
-		printf(KEY "%d\n", "pid", l->pid);
+		printf(KEY "%d%s\n", "pid", l->pid, is_suspended(l) ? ", suspended (SIGSTOP or a debugger): it does nothing until SIGCONT" : "");
 	if (view_uptime_ns(v, r))
 		printf(KEY "%s\n", "uptime", clock_span(view_uptime_ns(v, r), span));
 	if (l->start_real_ns)
@@ -60,10 +71,10 @@ static void print_policy(const struct pt_ident *id)
 }
 
 /* The registry's word about an agent. */
-static void print_registry(const struct view_row *r)
+static void print_registry(const struct view *v, const struct view_row *r)
 {
 	const struct pt_health *h = &r->row.health;
-	char when[CLOCK_TEXT_MAX];
+	char when[CLOCK_TEXT_MAX], text[COLUMN_TEXT_MAX];
 
 	if (r->row.ident.service != PT_SERVICE_AGENT || !view_is_up(r))
 		return;
@@ -75,6 +86,11 @@ static void print_registry(const struct view_row *r)
 		printf("; %u capabilit%s, %u of %u dependencies resolved", h->capabilities, h->capabilities == 1 ? "y" : "ies", h->dependencies_resolved, h->dependencies);
 	}
 	putchar('\n');
+	if (!listed_has(r))
+		return;
+	printf(KEY "%s\n", "endpoint", meshcolumns_endpoint(v, r, text, sizeof(text)));
+	if (h->capabilities && v->listed)
+		printf(KEY "%s\n", "offers", meshcolumns_capabilities(v, r, text, sizeof(text)));
 }
 
 static void print_health(const struct view *v, const struct view_row *r)
@@ -95,7 +111,7 @@ static void print_health(const struct view *v, const struct view_row *r)
 		printf(KEY "what its specification says of its health can't be used; \"tend doctor\" says why\n", "not probed");
 	if (v->monitor.brake_since_real_ns)
 		printf(KEY "restarts for health are held back: %s\n", "brake", v->monitor.brake_reason);
-	print_registry(r);
+	print_registry(v, r);
 	if (!view_is_up(r) || !h->sampled_boot_ns || h->life != r->row.life.life)
 		return;
 	printf(KEY "%.1f%% CPU, %s memory, %u process%s, %u thread%s", "uses", h->cpu_permille / 10.0,

@@ -10,17 +10,29 @@
 #include "cli/columns.h"
 #include "cli/foreign.h"
 #include "cli/group.h"
+#include "cli/listed.h"
 #include "cli/out.h"
 #include "cli/story.h"
 
 struct overview {
-	size_t n, running, at_rest, failed, on_the_way, unhealthy;
+	size_t n, running, at_rest, failed, on_the_way, unhealthy, unregistered;
+	size_t agents, agents_running, registered, healthy;
 	size_t sampled; /* of which these are the sums */
 	uint64_t memory_bytes, cpu_permille;
 	struct table *table;
 	char **note; /* why some of them are not running */
 	size_t notes, notes_size;
 };
+
+static void count_agent(struct overview *o, const struct view_row *r)
+{
+	bool up = view_is_up(r);
+
+	o->agents++;
+	o->agents_running += up;
+	o->registered += listed_has(r);
+	o->healthy += up && r->row.health.verdict == PT_HEALTH_HEALTHY;
+}
 
 static void count(struct overview *o, const struct view_row *r)
 {
@@ -34,6 +46,9 @@ static void count(struct overview *o, const struct view_row *r)
 	else
 		o->running++;
 	o->unhealthy += story_is_unhealthy(r);
+	o->unregistered += story_is_unregistered(r) && !story_is_unhealthy(r);
+	if (r->row.ident.service == PT_SERVICE_AGENT)
+		count_agent(o, r);
 	if (columns_sampled(r)) {
 		o->sampled++;
 		o->memory_bytes += r->row.health.memory_bytes;
@@ -71,7 +86,7 @@ static int by_text(const void *a, const void *b)
 
 static void print_headline(const struct overview *o, const struct view *v)
 {
-	bool healthy = o->failed == 0 && o->on_the_way == 0 && o->unhealthy == 0;
+	bool healthy = o->failed == 0 && o->on_the_way == 0 && o->unhealthy == 0 && o->unregistered == 0;
 	const char *word = !v->supervised ? "UNSUPERVISED" : healthy ? "HEALTHY" : "DEGRADED";
 	enum term_colour colour = !v->supervised ? TERM_RED : healthy ? TERM_GREEN : TERM_YELLOW;
 
@@ -79,6 +94,8 @@ static void print_headline(const struct overview *o, const struct view *v)
 		o->n == 1 ? "" : "es", o->running);
 	if (o->unhealthy)
 		printf(" (%zu unhealthy)", o->unhealthy);
+	if (o->unregistered)
+		printf(" (%zu not registered)", o->unregistered);
 	if (o->on_the_way)
 		printf(", %zu on the way", o->on_the_way);
 	if (o->failed)
@@ -88,6 +105,14 @@ static void print_headline(const struct overview *o, const struct view *v)
 	if (v->unreadable)
 		printf(", %zu unreadable", v->unreadable);
 	putchar('\n');
+}
+
+/* The reference's counters, where a registry is known. */
+static void print_agents(const struct overview *o, const struct view *v)
+{
+	if (o->agents && v->monitor.registry_url[0])
+		printf("agents: %zu/%zu running, %zu/%zu registered, %zu/%zu healthy\n", o->agents_running, o->agents, o->registered,
+			o->agents, o->healthy, o->agents);
 }
 
 static bool all_daemons_run(const struct view *v)
@@ -172,16 +197,24 @@ static bool collect(const struct instance *in, struct overview *o, struct view *
 	return table_whole(o->table);
 }
 
-/* The reference's "performance metrics", and the registry that agents are looked up at. */
-static void print_more(const struct overview *o, const struct view *v)
+/* The reference's "performance metrics". */
+static void print_performance(const struct overview *o)
 {
-	const struct pt_monitor *m = &v->monitor;
-	char bytes[24], url[4 * sizeof(m->registry_url)], error[4 * sizeof(m->registry_error)];
 	uint64_t each = o->sampled ? o->cpu_permille / o->sampled : 0;
+
+	char bytes[24];
 
 	printf("performance: %zu active, %s memory, %llu.%llu%% CPU, %llu.%llu%% each\n", o->running, story_bytes(o->memory_bytes, bytes),
 		(unsigned long long)o->cpu_permille / 10, (unsigned long long)o->cpu_permille % 10, (unsigned long long)each / 10,
 		(unsigned long long)each % 10);
+}
+
+/* The one that agents are looked up at. */
+static void print_registry(const struct view *v)
+{
+	const struct pt_monitor *m = &v->monitor;
+	char url[4 * sizeof(m->registry_url)], error[4 * sizeof(m->registry_error)];
+
 	if (!m->registry_url[0])
 		return;
 	str_visible(url, sizeof(url), m->registry_url);
@@ -205,6 +238,7 @@ static void print_foreign(const struct home *h)
 static void print(struct overview *o, const struct view *v, const struct home *h, bool verbose)
 {
 	print_headline(o, v);
+	print_agents(o, v);
 	if (o->n) {
 		table_sort(o->table);
 		table_print(o->table, term_width());
@@ -215,7 +249,9 @@ static void print(struct overview *o, const struct view *v, const struct home *h
 		fputs(o->note[i], stdout);
 	print_foreign(h);
 	if (verbose)
-		print_more(o, v);
+		print_performance(o);
+	if (verbose || o->agents)
+		print_registry(v);
 	overview_trust(v, verbose);
 }
 

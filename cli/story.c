@@ -100,6 +100,15 @@ bool story_is_unhealthy(const struct view_row *r)
 		(r->row.health.verdict == PT_HEALTH_UNHEALTHY || r->row.health.verdict == PT_HEALTH_DEGRADED);
 }
 
+bool story_is_unregistered(const struct view_row *r)
+{
+	const struct pt_health *h = &r->row.health;
+	bool looked_at = h->gen == r->row.gen && h->life == r->row.life.life;
+
+	return !r->gone && r->row.life.state == PT_STATE_RUNNING && r->row.ident.service == PT_SERVICE_AGENT && looked_at &&
+		(h->listing == PT_LISTING_MISSING || h->listing == PT_LISTING_UNKNOWN);
+}
+
 const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX])
 {
 	const struct pt_ident *id = &r->row.ident;
@@ -114,6 +123,10 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 	if (r->log_blocked) {
 		snprintf(buf, STORY_MAX, "log_blocked: its output pipe is full, and it waits when it writes, for %s",
 			r->row.log.error ? strerror(r->row.log.error) : "the logger does not run");
+		return buf;
+	}
+	if (story_is_unregistered(r)) {
+		(void)str_copy(buf, STORY_MAX, r->row.health.error[0] ? r->row.health.error : "not registered");
 		return buf;
 	}
 	if (!r->gone && l->state != PT_STATE_FAILED && l->state != PT_STATE_BACKOFF && l->state != PT_STATE_STOPPING)

@@ -17,6 +17,9 @@ const char *story_exit(unsigned exit_kind, int wait_status, char buf[static STOR
 /* It runs, and its health is unhealthy or degraded. */
 bool story_is_unhealthy(const struct view_row *r);
 
+/* It is an agent that runs and shall be registered, and the monitor has looked and does not know that it is. */
+bool story_is_unregistered(const struct view_row *r);
+
 /* Why a process is not running, or not well, in a few words for the status table: "exited with status 1, restart limit 10/5m
  * reached", "restarts in 3s (exited
  * with status 1)". "" where there is nothing to say. Returns buf. */

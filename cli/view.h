@@ -23,6 +23,8 @@ struct view_row {
 	bool log_blocked; /* it runs, its output pipe is full, and nobody empties it: it waits when it writes */
 };
 
+struct listed;
+
 struct view_daemon {
 	struct pt_daemon rec; /* all zero: never started */
 	char letter;	      /* as pid_state() */
@@ -30,6 +32,7 @@ struct view_daemon {
 
 struct view {
 	const struct home *home; /* where the specifications are, for who set it; NULL */
+	const struct listed *listed; /* what the registry listed last, for who loaded it; NULL */
 	bool present; /* false: there is no table; everything else is empty */
 	bool same_boot;
 	bool supervised; /* the spawner lives and runs */

@@ -246,6 +246,15 @@ const struct reg_entry *reglist_find(const struct reg_list *l, const char *name)
 
 /* --- what the CLI shows of it --- */
 
+/* A list as it is (the very same items: all of the arena goes at once), or an empty one. */
+static bool add_list(cJSON *to, const char *key, const cJSON *from)
+{
+	cJSON *list = cJSON_IsArray(from) ? cJSON_CreateArrayReference(from->child) : cJSON_CreateArray();
+
+	return list && cJSON_AddItemToObject(to, key, list);
+}
+
+/* A name, or an object that has one, of each. */
 static bool add_names(cJSON *to, const char *key, const cJSON *from)
 {
 	cJSON *list = cJSON_AddArrayToObject(to, key);
@@ -282,7 +291,7 @@ static bool show_entry(cJSON *to, const cJSON *from, const struct reg_entry *e, 
 		cJSON_AddStringToObject(o, "last_seen", text_of(from, text_of(from, "last_seen")[0] ? "last_seen" : "last_heartbeat")) &&
 		cJSON_AddStringToObject(o, "agent_type", text_of(from, "agent_type")) &&
 		cJSON_AddStringToObject(o, "version", text_of(from, "version")) &&
-		add_names(o, "capabilities", cJSON_GetObjectItemCaseSensitive(from, "capabilities")) &&
+		add_list(o, "capabilities", cJSON_GetObjectItemCaseSensitive(from, "capabilities")) &&
 		add_names(o, "dependencies", cJSON_GetObjectItemCaseSensitive(from, "dependencies"));
 }
 

@@ -95,7 +95,7 @@ def test_bad_words(tend, command, option):
 @pytest.mark.parametrize("command, option", cases(TEXTS))
 def test_odd_texts(tend, command, option):
     rest = ["--registry-only", "--background"] if command == "start" else []
-    for odd in ("", "-1", b"\xff\xfe", "\x1b[31m", "x" * 5000, "[", "*("):
+    for odd in ("", "-1", b"\xff\xfe", "\x1b[31m", "x" * 5000, "[", "*(", "\\", "[\\"):
         if command == "start" and odd != b"\xff\xfe" and odd != "":
             continue  # a host or path like any other
         attempt(tend, command, option, odd, *rest)

@@ -64,6 +64,14 @@ def test_a_stopped_daemon_is_told(tend):
     os.kill(pid, signal.SIGCONT)
 
 
+def test_a_suspended_process_is_told(tend):
+    pid = start(tend, "s", helper("sleeper"))
+    suspend(pid)
+    wait_until(lambda: "suspended" in tend.run("status", "s").stdout, what="it is told")
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: "suspended" not in tend.run("status", "s").stdout, what="it is told no more")
+
+
 def test_list(tend):
     for name in ("web-1", "web-2", "db"):
         tend.run("start", script(tend, name, "#!/bin/sh\nexec sleep 1000\n"), "--background")
@@ -72,14 +80,18 @@ def test_list(tend):
 
     def names(*args):
         found = set(tend.json("list", *args))
-        text = tend.run("list", *args).stdout
-        assert {line.split()[0] for line in text.splitlines()[2:]} == found, "text and JSON agree"
+        words = [line.split()[0] for line in tend.run("list", *args).stdout.splitlines()]
+        assert {word for word in words if word not in ("agents:", "services:", "NAME")} == found, "text and JSON agree"
         return found
 
-    assert names() == {"web-1", "web-2", "db", "web-svc"}
-    assert names("--agents") == {"web-1", "web-2", "db"}
+    assert names() == names("--agents") == {"web-1", "web-2", "db"}
     assert names("--services") == {"web-svc"}
-    assert names("--filter", "^WEB") == {"web-1", "web-2", "web-svc"}
+    assert names("--agents", "--services") == {"web-1", "web-2", "db", "web-svc"}
+    assert names("web-1", "web-svc") == {"web-1", "web-svc"}
+    assert names("--filter", "^WEB") == {"web-1", "web-2"}
+    assert names("--filter", r"^web-\d$") == {"web-1", "web-2"}
+    assert names("--services", "--filter", "running") == {"web-svc"}
+    assert names("--filter", "registered") == {"web-1", "db"}
     assert names("--filter", "stopped") == {"web-2"}
     assert names("--filter", "nothing-like-it") == set()
     row = tend.json("list")["web-1"]
@@ -87,8 +99,13 @@ def test_list(tend):
               "process_status", "agent_file", "working_directory"}  # fmt: skip
     assert wanted <= set(row)
     assert (row["process_status"], row["agent_file"]) == ("running", str(tend.work / "web-1"))
-    done = tend.run("list", "--filter", "(", check=False)
-    assert done.returncode == 1 and done.stdout == "" and "--filter (" in one_line(done.stderr)
+    for bad in ("(", r"\p{L}", r"[\D]"):
+        done = tend.run("list", "--filter", bad, check=False)
+        assert done.returncode == 1 and done.stdout == "" and f"--filter {bad}: " in one_line(done.stderr)
+    tend.run("stop", "web-1", "db")
+    tend.run("remove", "web-1", "web-2", "db")
+    text = tend.run("list").stdout
+    assert "no agents, but 1 service" in text and "tend status" in text and tend.json("list") == {}
 
 
 def test_events_and_why(tend):
@@ -395,7 +412,7 @@ def test_looking_at_what_the_daemons_left(tend):
     assert (rows["a"]["status"], rows["a"]["pid"]) == ("running", pid)
     assert (rows["gone"]["status"], rows["gone"]["pid"], rows["gone"]["state"]) == ("stopped", None, "gone")
     assert tend.run("status", "a").returncode == 0 and tend.run("status", "gone", check=False).returncode == 3
-    assert set(tend.json("list")) == {"a", "gone"}
+    assert set(tend.json("list", "--services")) == {"a", "gone"}
     assert transitions(tend, "a")[-1] == ("starting", "running")
     assert "no spawner runs" in tend.run("why", "a").stdout
     assert len(tend.json("snapshot")["rows"]) == 2

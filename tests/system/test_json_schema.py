@@ -16,6 +16,7 @@ COMMANDS = [
     (["status"], "status", False),
     (["status", "a", "dead"], "status", False),
     (["list"], "list", False),
+    (["list", "--agents", "--services"], "list", False),
     (["monitor"], "monitor", False),
     (["monitor", "--verbose"], "monitor", False),
     (["stats"], "stats", False),

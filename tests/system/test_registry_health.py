@@ -228,9 +228,10 @@ def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
     assert foreign["else"]["pid"] is None and "agent_file" not in foreign["else"]
     assert (foreign["else"]["health"], foreign["gone"]["health"]) == ("healthy", "unhealthy")
     text = tend.run("list").stdout
-    assert text.startswith("agents: 1/1 running; services: 0/0 running; registered, but not run by tend: 2\n")
+    assert text.startswith("agents: 1/1 running, 1/1 registered, 1/1 healthy; registered, but not run by tend: 2\n")
     assert "\nelse " in text and "\ngone " in text
     assert set(tend.json("list", "--filter", "^els")) < set(listed)
+    assert set(tend.json("list", "--filter", "^registered$")) == set(listed)
     assert "else" not in tend.run("list", "--services").stdout and "else" not in tend.run("list", "web").stdout
     registry.mode = "close"
     wait_until(lambda: len(tend.json("list")) == 1, 20, "only what tend runs")

@@ -325,6 +325,36 @@ def test_registered_and_healthy(quick):
     quick.stop_all()
 
 
+def test_status_and_list_tell_who_is_registered(quick):
+    """One that never registers is told, by headline, counters and note; what the other one offers is shown as it has registered it."""
+    silent = quick.work / "silent.py"
+    silent.write_text("import time\ntime.sleep(1000)\n")
+    done = quick.run("start", AGENTS / "mesh_agent.py", silent, "--background", "--startup-timeout", "3")
+    assert "1/2 agents registered" in done.stderr
+    quick.wait("mesh_agent", "healthy")
+    quick.run("start", "--name", "svc", "--background", "--", helper("sleeper"))
+    lines = quick.run("status").stdout.splitlines()
+    assert lines[0] == "DEGRADED: 4 processes, 4 running (1 not registered)"
+    assert lines[1] == "agents: 2/2 running, 1/2 registered, 1/2 healthy"
+    assert any(re.match(r"silent +running .* unregistered ", line) for line in lines)
+    assert f"silent: running: not registered at {url(quick)}" in lines and f"registry: {url(quick)} reachable, 1 agent listed" in lines
+    endpoint = quick.json("list")["mesh_agent"]["endpoint"]
+    lines = quick.run("list").stdout.splitlines()
+    assert lines[0] == "agents: 2/2 running, 1/2 registered, 1/2 healthy"
+    assert lines[1].split() == ["NAME", "STATUS", "PID", "UPTIME", "REGISTERED", "HEALTH", "ENDPOINT", "CAPABILITIES"]
+    rows = {line.split()[0]: line.split() for line in lines[2:]}
+    assert set(rows) == {"mesh_agent", "silent"}
+    assert rows["mesh_agent"][4:] == ["yes", "healthy", endpoint, "greeting"] and rows["silent"][4:] == ["no", "unknown", "-", "-"]
+    assert set(quick.json("list", "--filter", "^registered")) == {"mesh_agent"} and set(quick.json("list", "--filter", "un")) == {"mesh_agent", "silent"}
+    capability = quick.json("list")["mesh_agent"]["capabilities"][0]
+    assert capability["name"] == "greeting" and capability["function_name"] == "greet"
+    text = quick.run("status", "mesh_agent").stdout
+    assert f"endpoint     {endpoint}\n" in text and "offers       greeting\n" in text
+    quick.run("stop", "silent")
+    assert quick.run("status").stdout.startswith("HEALTHY: ")
+    quick.stop_all()
+
+
 def test_restart_agent_waits_for_it(quick):
     """As the reference: exit status 0 once it is registered again, else 1; and it learns where the registry is now."""
     quick.run("start", AGENTS / "mesh_agent.py", "--background")

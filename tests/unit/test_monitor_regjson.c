@@ -48,7 +48,8 @@ START_TEST(recorded_go)
 	ck_assert_uint_eq(e->capabilities, 1);
 	ck_assert_uint_eq(e->dependencies, 1);
 	ck_assert_str_eq(e->endpoint, "http://localhost:0/my-agent");
-	ck_assert_ptr_nonnull(strstr(l.shown, "\"capabilities\":[\"greet\"],\"dependencies\":[\"weather\"]"));
+	ck_assert_ptr_nonnull(strstr(l.shown, "\"capabilities\":[{\"id\":1,\"name\":\"greet\",\"parameters_schema\":null,\"version\":\"1.0.0\"}],"
+					    "\"dependencies\":[\"weather\"]"));
 	ck_assert_ptr_null(reglist_find(&l, "other"));
 	reglist_done(&l);
 }
