@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "registry/parts.h"
 
 #define DESCRIPTION_MAX 256u /* characters; longer ones are cut, never refused */
 #define NAME_LIMIT	255u
@@ -35,136 +36,39 @@ void agent_free(struct agent *a)
 	cJSON_Delete(a->entry);
 	cJSON_Delete(a->requests);
 	cJSON_free(a->text);
+	cJSON_free(a->wants);
+	free(a->offers);
 	free(a->resolutions);
 	free(a);
 }
 
-/* ---- values of a body */
-
-static const cJSON *get(const cJSON *o, const char *key)
-{
-	return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
-/* The text of a key, or otherwise where it is missing or null. NULL: it is no text, or too long. */
-static const char *text_of(const cJSON *o, const char *key, const char *otherwise, size_t max, struct fault *f)
-{
-	const cJSON *item = get(o, key);
-
-	if (!item || cJSON_IsNull(item))
-		return otherwise;
-	if (!cJSON_IsString(item))
-		fault_set(f, -EINVAL, "%s must be a text", key);
-	else if (strlen(item->valuestring) > max)
-		fault_set(f, -EINVAL, "%s is longer than %zu bytes", key, max);
-	else
-		return item->valuestring;
-	return NULL;
-}
-
-static bool add(cJSON *to, const char *key, cJSON *item)
-{
-	if (item && cJSON_AddItemToObject(to, key, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
-}
-
-static bool add_text(cJSON *to, const char *key, const char *text)
-{
-	return add(to, key, text ? cJSON_CreateString(text) : cJSON_CreateNull());
-}
-
-/* A copy of what the body has, if it is of this kind, else an empty one. */
-static cJSON *copy_or_empty(const cJSON *item, bool list)
-{
-	if (list ? cJSON_IsArray(item) : cJSON_IsObject(item))
-		return cJSON_Duplicate(item, 1);
-	return list ? cJSON_CreateArray() : cJSON_CreateObject();
-}
-
-/* ---- capabilities and dependencies */
-
-static bool fill_capability(cJSON *c, const cJSON *from, const char *name, const char *function, const char *description)
-{
-	static const char *const as_given[] = { "compatibility_versions", "parameters_schema", "security_requirements", "category" };
-	const cJSON *version = get(from, "version"), *stability = get(from, "stability"), *schema = get(from, "input_schema");
-
-	if (!add_text(c, "name", name) || !add_text(c, "description", description) ||
-	    !add_text(c, "version", cJSON_IsString(version) ? version->valuestring : "1.0.0") || !add_text(c, "function_name", function) ||
-	    !add(c, "tags", copy_or_empty(get(from, "tags"), true)) ||
-	    !add_text(c, "stability", cJSON_IsString(stability) ? stability->valuestring : "stable"))
-		return false;
-	for (size_t i = 0; i < sizeof(as_given) / sizeof(as_given[0]); i++) {
-		const cJSON *item = get(from, as_given[i]);
-
-		if (!item && i == 1)
-			item = schema;
-		if (!add(c, as_given[i], item ? cJSON_Duplicate(item, 1) : i == 0 ? cJSON_CreateArray() : cJSON_CreateNull()))
-			return false;
-	}
-	return true;
-}
-
-static cJSON *new_in(cJSON *list, cJSON *item)
-{
-	if (item && cJSON_AddItemToArray(list, item))
-		return item;
-	cJSON_Delete(item);
-	return NULL;
-}
-
-/* One dependency, a name or an object with "capability", as a request; and its name into the entry's list. */
-static bool add_request(struct agent *a, cJSON *names, const cJSON *dependency, const char *function, struct fault *f)
-{
-	const cJSON *capability = cJSON_IsString(dependency) ? dependency : get(dependency, "capability");
-	const cJSON *version = get(dependency, "version"), *namespace = get(dependency, "namespace");
-	cJSON *o;
-
-	if (!cJSON_IsString(capability) || !capability->valuestring[0]) {
-		fault_set(f, -EINVAL, "a dependency must be a name or have a capability");
-		return false;
-	}
-	o = new_in(a->requests, cJSON_CreateObject());
-	return o && add_text(o, "function_name", function) && add_text(o, "capability", capability->valuestring) &&
-	       add_text(o, "version", cJSON_IsString(version) ? version->valuestring : "") &&
-	       add_text(o, "namespace", cJSON_IsString(namespace) ? namespace->valuestring : "") &&
-	       add(o, "tags", copy_or_empty(get(dependency, "tags"), true)) && new_in(names, cJSON_CreateString(capability->valuestring));
-}
-
-static bool add_requests(struct agent *a, cJSON *names, const cJSON *list, const char *function, struct fault *f)
-{
-	const cJSON *d;
-
-	if (list && !cJSON_IsNull(list) && !cJSON_IsArray(list)) {
-		fault_set(f, -EINVAL, "dependencies must be a list");
-		return false;
-	}
-	cJSON_ArrayForEach(d, list)
-		if (!add_request(a, names, d, function, f))
-			return false;
-	return true;
-}
-
 /* ---- an agent */
 
-/* The fields that point into the entry, and its text. */
-static bool settle(struct agent *a)
+bool agent_settle(struct agent *a)
 {
-	char *text = cJSON_PrintUnformatted(a->entry);
 	size_t len;
 
-	if (!text)
+	if (!parts_slim(a->entry))
 		return false;
-	len = strlen(text);
-	memmove(text, text + 1, len - 2);
-	text[len - 2] = 0;
-	a->text = text;
-	a->id = get(a->entry, "id")->valuestring;
-	a->name = get(a->entry, "name")->valuestring;
-	a->namespace = get(a->entry, "namespace")->valuestring;
-	a->type = get(a->entry, "agent_type")->valuestring;
+	a->text = cJSON_PrintUnformatted(a->entry);
+	a->wants = cJSON_PrintUnformatted(a->requests);
+	if (!a->text || !a->wants)
+		return false;
+	len = strlen(a->text);
+	memmove(a->text, a->text + 1, len - 2);
+	a->text[len - 2] = 0;
+	a->bytes = len - 2 + strlen(a->wants);
+	a->values = parts_count(a->entry) + parts_count(a->requests);
+	a->id = parts_get(a->entry, "id")->valuestring;
+	a->name = parts_get(a->entry, "name")->valuestring;
+	a->namespace = parts_get(a->entry, "namespace")->valuestring;
+	a->type = parts_get(a->entry, "agent_type")->valuestring;
 	return true;
+}
+
+bool agent_same(const struct agent *a, const struct agent *b)
+{
+	return strcmp(a->text, b->text) == 0 && strcmp(a->wants, b->wants) == 0 && strcmp(a->said, b->said) == 0;
 }
 
 static struct agent *agent_new(void)
@@ -213,29 +117,29 @@ static unsigned old_timeout(const char *type, unsigned *ret_eviction)
 static bool add_ages(struct agent *a, unsigned timeout_s, unsigned eviction_s, unsigned interval_s)
 {
 	a->timeout_ns = timeout_s * NS_PER_SEC;
-	return add(a->entry, "health_interval", cJSON_CreateNumber(interval_s)) &&
-	       add(a->entry, "timeout_threshold", cJSON_CreateNumber(timeout_s)) &&
-	       add(a->entry, "eviction_threshold", cJSON_CreateNumber(eviction_s));
+	return parts_add(a->entry, "health_interval", cJSON_CreateNumber(interval_s)) &&
+	       parts_add(a->entry, "timeout_threshold", cJSON_CreateNumber(timeout_s)) &&
+	       parts_add(a->entry, "eviction_threshold", cJSON_CreateNumber(eviction_s));
 }
 
 /* Keys that both generations share. */
 static bool add_common(struct agent *a, const cJSON *from, const char *id, const char *type, const char *endpoint, struct fault *f)
 {
-	const char *name = text_of(from, "name", id, NAME_LIMIT, f), *space = text_of(from, "namespace", "default", NAME_LIMIT, f);
-	const char *runtime = text_of(from, "runtime", "python", 32, f), *version = text_of(from, "version", "1.0.0", 64, f);
-	const char *description = text_of(from, "description", "", SIZE_MAX, f);
+	const char *name = parts_text(from, "name", id, NAME_LIMIT, f), *space = parts_text(from, "namespace", "default", NAME_LIMIT, f);
+	const char *runtime = parts_text(from, "runtime", "python", 32, f), *version = parts_text(from, "version", "1.0.0", 64, f);
+	const char *description = parts_text(from, "description", "", SIZE_MAX, f);
 	char cut[DESCRIPTION_MAX * 4 + 1];
 
 	if (!name || !space || !runtime || !version || !description || !type || !endpoint)
 		return false;
 	str_copy(cut, DESCRIPTION_MAX + 1, description);
-	return add_text(a->entry, "id", id) && add_text(a->entry, "entity_id", id) && add_text(a->entry, "name", name[0] ? name : id) &&
-	       add_text(a->entry, "namespace", space[0] ? space : "default") && add_text(a->entry, "agent_type", type) &&
-	       add_text(a->entry, "runtime", runtime) && add_text(a->entry, "version", version) && add_text(a->entry, "description", cut) &&
-	       add_text(a->entry, "endpoint", endpoint) && add(a->entry, "labels", copy_or_empty(get(from, "labels"), false)) &&
-	       add(a->entry, "annotations", copy_or_empty(get(from, "annotations"), false)) &&
-	       add(a->entry, "config", copy_or_empty(get(from, "config"), false)) &&
-	       add(a->entry, "security_context", cJSON_CreateNull());
+	return parts_add_text(a->entry, "id", id) && parts_add_text(a->entry, "entity_id", id) && parts_add_text(a->entry, "name", name[0] ? name : id) &&
+	       parts_add_text(a->entry, "namespace", space[0] ? space : "default") && parts_add_text(a->entry, "agent_type", type) &&
+	       parts_add_text(a->entry, "runtime", runtime) && parts_add_text(a->entry, "version", version) && parts_add_text(a->entry, "description", cut) &&
+	       parts_add_text(a->entry, "endpoint", endpoint) && parts_add(a->entry, "labels", parts_copy(parts_get(from, "labels"), false)) &&
+	       parts_add(a->entry, "annotations", parts_copy(parts_get(from, "annotations"), false)) &&
+	       parts_add(a->entry, "config", parts_copy(parts_get(from, "config"), false)) &&
+	       parts_add(a->entry, "security_context", cJSON_CreateNull());
 }
 
 static bool add_old_capabilities(struct agent *a, const cJSON *list, struct fault *f)
@@ -249,17 +153,15 @@ static bool add_old_capabilities(struct agent *a, const cJSON *list, struct faul
 		return false;
 	}
 	cJSON_ArrayForEach(item, list) {
-		const cJSON *name = cJSON_IsString(item) ? item : get(item, "name");
-		const cJSON *function = get(item, "function_name"), *about = get(item, "description");
-		cJSON *c;
+		const cJSON *name = cJSON_IsString(item) ? item : parts_get(item, "name");
+		const cJSON *function = parts_get(item, "function_name");
 
 		if (!cJSON_IsString(name) || !name->valuestring[0] || ++n > AGENT_TOOLS_MAX) {
 			fault_set(f, -EINVAL, n > AGENT_TOOLS_MAX ? "more than 1000 capabilities" : "a capability must be a name or have one");
 			return false;
 		}
-		c = new_in(caps, cJSON_CreateObject());
-		if (!c || !fill_capability(c, item, name->valuestring, cJSON_IsString(function) ? function->valuestring : name->valuestring,
-					   cJSON_IsString(about) ? about->valuestring : ""))
+		if (!caps || !parts_capability(caps, item, name->valuestring,
+					       cJSON_IsString(function) ? function->valuestring : name->valuestring, f))
 			return false;
 	}
 	return caps != NULL;
@@ -269,24 +171,24 @@ static bool add_old_capabilities(struct agent *a, const cJSON *list, struct faul
 static bool check_register(const cJSON *body, const char **ret_missing, struct fault *f)
 {
 	static const char *const needed[] = { "agent_id", "metadata" };
-	const cJSON *id = get(body, "agent_id");
+	const cJSON *id = parts_get(body, "agent_id");
 
 	*ret_missing = NULL;
 	for (size_t i = 0; i < 2; i++)
-		if (!get(body, needed[i])) {
+		if (!parts_get(body, needed[i])) {
 			*ret_missing = needed[i];
 			return fault_set(f, -EINVAL, "%s is missing", needed[i]) == 0;
 		}
 	if (!cJSON_IsString(id) || !agent_id_ok(id->valuestring, false))
 		return fault_set(f, -EINVAL, "agent_id must be a text of 1 to %u bytes without control characters and /", AGENT_OLD_ID_MAX) == 0;
-	if (!cJSON_IsObject(get(body, "metadata")))
+	if (!cJSON_IsObject(parts_get(body, "metadata")))
 		return fault_set(f, -EINVAL, "metadata must be an object") == 0;
 	return true;
 }
 
 struct agent *agent_from_register(const cJSON *body, struct fault *f, const char **ret_missing)
 {
-	const cJSON *meta = get(body, "metadata");
+	const cJSON *meta = parts_get(body, "metadata");
 	const char *id, *type, *endpoint;
 	char standard[AGENT_OLD_ID_MAX + 16];
 	struct agent *a = NULL;
@@ -296,16 +198,16 @@ struct agent *agent_from_register(const cJSON *body, struct fault *f, const char
 	f->text[0] = 0;
 	if (!check_register(body, ret_missing, f) || !(a = agent_new()))
 		return give_up(a, f);
-	id = get(body, "agent_id")->valuestring;
+	id = parts_get(body, "agent_id")->valuestring;
 	snprintf(standard, sizeof(standard), "stdio://%s", id);
-	endpoint = text_of(meta, "endpoint", standard, 2048, f);
-	type = text_of(meta, "agent_type", "mesh_agent", NAME_LIMIT, f);
-	if (!add_common(a, meta, id, type, endpoint, f) || !add_old_capabilities(a, get(meta, "capabilities"), f))
+	endpoint = parts_text(meta, "endpoint", standard, 2048, f);
+	type = parts_text(meta, "agent_type", "mesh_agent", NAME_LIMIT, f);
+	if (!add_common(a, meta, id, type, endpoint, f) || !add_old_capabilities(a, parts_get(meta, "capabilities"), f))
 		return give_up(a, f);
 	timeout = old_timeout(type, &eviction);
 	names = cJSON_AddArrayToObject(a->entry, "dependencies");
-	if (!names || !add_ages(a, timeout, eviction, 30) || !add_requests(a, names, get(meta, "dependencies"), id, f) ||
-	    !add(a->entry, "total_dependencies", cJSON_CreateNumber(cJSON_GetArraySize(names))) || !settle(a))
+	if (!names || !add_ages(a, timeout, eviction, 30) || !parts_requests(a, names, parts_get(meta, "dependencies"), id, f) ||
+	    !parts_add(a->entry, "total_dependencies", cJSON_CreateNumber(cJSON_GetArraySize(names))) || !agent_settle(a))
 		return give_up(a, f);
 	return a;
 }
@@ -321,20 +223,17 @@ static bool add_tools(struct agent *a, const cJSON *tools, struct fault *f)
 	if (!cJSON_IsArray(tools) || cJSON_GetArraySize(tools) < 1)
 		return fault_set(f, -EINVAL, "tools must be a list of at least one") == 0;
 	cJSON_ArrayForEach(tool, tools) {
-		const cJSON *function = get(tool, "function_name"), *capability = get(tool, "capability"), *about = get(tool, "description");
-		cJSON *c;
+		const cJSON *function = parts_get(tool, "function_name"), *capability = parts_get(tool, "capability");
 
 		if (++n > AGENT_TOOLS_MAX)
 			return fault_set(f, -EINVAL, "more than %u tools", AGENT_TOOLS_MAX) == 0;
 		if (!cJSON_IsString(function) || !function->valuestring[0] || !cJSON_IsString(capability) || !capability->valuestring[0])
 			return fault_set(f, -EINVAL, "tools[%u] must have a function_name and a capability", n - 1) == 0;
-		c = names && caps ? new_in(caps, cJSON_CreateObject()) : NULL;
-		if (!c || !fill_capability(c, tool, capability->valuestring, function->valuestring,
-					   cJSON_IsString(about) ? about->valuestring : "") ||
-		    !add_requests(a, names, get(tool, "dependencies"), function->valuestring, f))
+		if (!names || !caps || !parts_capability(caps, tool, capability->valuestring, function->valuestring, f) ||
+		    !parts_requests(a, names, parts_get(tool, "dependencies"), function->valuestring, f))
 			return false;
 	}
-	return add(a->entry, "total_dependencies", cJSON_CreateNumber(cJSON_GetArraySize(names)));
+	return parts_add(a->entry, "total_dependencies", cJSON_CreateNumber(cJSON_GetArraySize(names)));
 }
 
 static bool one_of(const char *what, const char *word, const char *const words[], struct fault *f)
@@ -348,8 +247,8 @@ static bool one_of(const char *what, const char *word, const char *const words[]
 /* Where it serves; an agent without a port speaks over its standard input. */
 static bool make_endpoint(const cJSON *body, const char *id, char *buf, size_t size, struct fault *f)
 {
-	const char *host = text_of(body, "http_host", "localhost", HOST_LIMIT, f);
-	const cJSON *port = get(body, "http_port");
+	const char *host = parts_text(body, "http_host", "localhost", HOST_LIMIT, f);
+	const cJSON *port = parts_get(body, "http_port");
 	bool v6;
 
 	if (!host)
@@ -368,7 +267,7 @@ struct agent *agent_from_heartbeat(const cJSON *body, const struct age_rules *ru
 {
 	static const char *const types[] = { "mcp_agent", "mesh_agent", "api", "a2a", NULL };
 	static const char *const runtimes[] = { "python", "typescript", "java", NULL };
-	const cJSON *id = get(body, "agent_id"), *status = get(body, "status");
+	const cJSON *id = parts_get(body, "agent_id"), *status = parts_get(body, "status");
 	unsigned timeout = (unsigned)(rules->timeout_ns / NS_PER_SEC), retention = (unsigned)(rules->retention_ns / NS_PER_SEC);
 	const char *type, *runtime;
 	char endpoint[HOST_LIMIT + 64];
@@ -379,74 +278,16 @@ struct agent *agent_from_heartbeat(const cJSON *body, const struct age_rules *ru
 		fault_set(f, -EINVAL, "agent_id must be 1 to %u letters, digits, _ and -", AGENT_ID_MAX);
 		return NULL;
 	}
-	type = text_of(body, "agent_type", "mcp_agent", 32, f);
-	runtime = text_of(body, "runtime", "python", 32, f);
+	type = parts_text(body, "agent_type", "mcp_agent", 32, f);
+	runtime = parts_text(body, "runtime", "python", 32, f);
 	if (!type || !runtime || !one_of("agent_type", type, types, f) || !one_of("runtime", runtime, runtimes, f) ||
 	    !make_endpoint(body, id->valuestring, endpoint, sizeof(endpoint), f) || !(a = agent_new()))
 		return give_up(a, f);
-	if (!add_common(a, body, id->valuestring, type, endpoint, f) || !add_tools(a, get(body, "tools"), f) ||
-	    !add_ages(a, timeout, retention, 5) || !settle(a))
+	if (!add_common(a, body, id->valuestring, type, endpoint, f) || !add_tools(a, parts_get(body, "tools"), f) ||
+	    !add_ages(a, timeout, retention, 5) || !agent_settle(a))
 		return give_up(a, f);
 	a->timeout_ns = rules->timeout_ns;
 	if (cJSON_IsString(status))
 		agent_says(a, status->valuestring);
 	return a;
-}
-
-/* ---- stored */
-
-char *agent_stored(const struct agent *a)
-{
-	cJSON *doc = cJSON_CreateObject();
-	char *text = NULL;
-
-	if (doc && cJSON_AddItemReferenceToObject(doc, "entry", a->entry) && cJSON_AddItemReferenceToObject(doc, "requests", a->requests))
-		text = cJSON_PrintUnformatted(doc);
-	cJSON_Delete(doc);
-	return text;
-}
-
-/* What was stored was checked before; but the file may have been damaged or written by someone else. */
-static bool stored_ok(const cJSON *entry, const cJSON *requests)
-{
-	static const char *const texts[] = { "id", "name", "namespace", "agent_type" };
-	const cJSON *timeout = get(entry, "timeout_threshold"), *item, *caps = get(entry, "capabilities");
-	const char *const part[] = { "function_name", "capability", "version", "namespace" };
-
-	for (size_t i = 0; i < 4; i++)
-		if (!cJSON_IsString(get(entry, texts[i])))
-			return false;
-	if (!cJSON_IsNumber(get(entry, "health_interval")) || !cJSON_IsNumber(get(entry, "eviction_threshold")) || !cJSON_IsString(get(entry, "endpoint")))
-		return false;
-	if (!cJSON_IsNumber(timeout) || !(timeout->valuedouble >= 0 && timeout->valuedouble < 1e9) || !cJSON_IsArray(caps) || !cJSON_IsArray(requests))
-		return false;
-	cJSON_ArrayForEach(item, caps)
-		if (!cJSON_IsString(get(item, "name")) || !cJSON_IsString(get(item, "version")) || !cJSON_IsString(get(item, "function_name")))
-			return false;
-	cJSON_ArrayForEach(item, requests)
-		for (size_t i = 0; i < 4; i++)
-			if (!cJSON_IsString(get(item, part[i])))
-				return false;
-	return true;
-}
-
-struct agent *agent_from_stored(const char *text, struct fault *f)
-{
-	cJSON *doc = cJSON_Parse(text);
-	struct agent *a = NULL;
-
-	f->text[0] = 0;
-	if (!doc || !stored_ok(get(doc, "entry"), get(doc, "requests"))) {
-		cJSON_Delete(doc);
-		fault_set(f, -EBADMSG, "it is no agent of ours");
-		return NULL;
-	}
-	a = calloc(1, sizeof(*a));
-	if (a) {
-		a->entry = cJSON_DetachItemFromObjectCaseSensitive(doc, "entry");
-		a->requests = cJSON_DetachItemFromObjectCaseSensitive(doc, "requests");
-		a->timeout_ns = (uint64_t)(get(a->entry, "timeout_threshold")->valuedouble * 1e9);
-	}
-	cJSON_Delete(doc);
-	return a && settle(a) ? a : give_up(a, f);
 }

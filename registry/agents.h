@@ -20,11 +20,26 @@
 #define AGENT_ID_MAX	  64u
 #define AGENT_OLD_ID_MAX  255u	/* the first generation set no limit; ours is that of a name */
 #define AGENT_TOOLS_MAX	  1000u
+#define AGENT_REQUESTS_MAX 1000u /* dependencies, of all its tools together */
+#define AGENT_TAGS_MAX	  32u	/* of one capability or dependency */
+
+/* One of an agent's capabilities in the table's index. */
+struct offer {
+	struct agent *agent;
+	const cJSON *capability;
+	struct offer *next, **at; /* at: what points to this one; NULL = not in the index */
+};
 
 struct agent {
 	cJSON *entry;	 /* what GET /agents shows of it and a heartbeat does not change; owned */
 	cJSON *requests; /* list of {function_name, capability, version, tags, namespace} that it depends on; owned */
 	char *text;	 /* entry printed, without its braces; owned */
+	char *wants;	 /* requests printed; owned */
+	size_t bytes;	 /* of both */
+	size_t values;	 /* of both trees: each takes about a hundred bytes */
+	unsigned wanted; /* requests so far, while it is put together */
+	struct offer *offers; /* its capabilities; owned */
+	size_t n_offers;
 	const char *id, *name, *namespace, *type; /* within entry */
 	uint64_t timeout_ns;
 	/* from here on changed by time and heartbeats */
@@ -48,9 +63,13 @@ struct age_rules {
  * one's *ret_missing is the name of a key that is missing, NULL otherwise. Release with agent_free(). */
 struct agent *agent_from_register(const cJSON *body, struct fault *f, const char **ret_missing);
 struct agent *agent_from_heartbeat(const cJSON *body, const struct age_rules *rules, struct fault *f);
-/* To and from the text that is stored. */
+/* To and from the text that is stored; free() it. */
 char *agent_stored(const struct agent *a);
 struct agent *agent_from_stored(const char *text, struct fault *f);
+/* Fill in what follows from entry and requests: texts, sizes, the pointers into the entry. False: no memory. */
+bool agent_settle(struct agent *a);
+/* Does b say of itself what a says? */
+bool agent_same(const struct agent *a, const struct agent *b);
 void agent_free(struct agent *a);
 
 /* A plausible id of either generation? */

@@ -128,7 +128,7 @@ static void head_heartbeat(struct api *api, const char *id, struct reply *r)
 	table_beat(&api->table, a, api->now_boot_ns, api->now_real_ns);
 	api->beat_real_ns = api->now_real_ns;
 	api->table.heartbeats++;
-	table_resolve(&api->table, a, api->now_boot_ns);
+	table_resolve(&api->table, a, api->now_boot_ns, false);
 	r->status = a->told && a->told_hash == a->resolved_hash ? 200 : 202;
 }
 
@@ -243,7 +243,7 @@ static void full_heartbeat(struct api *api, const cJSON *body, struct reply *r)
 		return;
 	}
 	old = table_find(&api->table, a->id);
-	if (old && strcmp(old->text, a->text) == 0 && strcmp(old->said, a->said) == 0) {
+	if (old && agent_same(old, a)) {
 		agent_free(a);
 		a = old;
 		table_beat(&api->table, a, api->now_boot_ns, api->now_real_ns);
@@ -252,7 +252,7 @@ static void full_heartbeat(struct api *api, const cJSON *body, struct reply *r)
 	} else if (!(a = keep(api, a, r))) {
 		return;
 	}
-	table_resolve(&api->table, a, api->now_boot_ns);
+	table_resolve(&api->table, a, api->now_boot_ns, false);
 	a->told = true;
 	a->told_hash = a->resolved_hash;
 	r->status = 200;
@@ -261,6 +261,7 @@ static void full_heartbeat(struct api *api, const cJSON *body, struct reply *r)
 	buf_text(&r->body, ",\"message\":\"Agent registered\",\"agent_id\":");
 	buf_string(&r->body, a->id);
 	buf_text(&r->body, ",\"dependencies_resolved\":");
+	api->table.work = TABLE_WORK_MAX; /* the same again, in another form */
 	table_providers(&api->table, a, api->now_boot_ns, &r->body);
 	buf_text(&r->body, "}");
 }
@@ -362,8 +363,9 @@ static void dispatch(struct api *api, const struct request *q, struct reply *r)
 
 void api_answer(struct api *api, const struct request *q, struct reply *ret)
 {
-	memset(ret, 0, sizeof(*ret));
+	*ret = (struct reply){ .body.max = API_ANSWER_MAX };
+	api->table.work = TABLE_WORK_MAX;
 	dispatch(api, q, ret);
 	if (!buf_ok(&ret->body))
-		api_detail(ret, 503, "out of memory");
+		api_detail(ret, 503, "the answer is too large, or memory is out; ask for less");
 }

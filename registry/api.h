@@ -7,7 +7,8 @@
 
 #include "registry/table.h"
 
-#define API_BODY_MAX (1024u * 1024)
+#define API_BODY_MAX   (1024u * 1024)
+#define API_ANSWER_MAX (96u * 1024 * 1024)
 
 /* Makes a registration durable; it is answered only after that. 0 or a negative errno with the reason. */
 typedef int api_store_fn(void *arg, struct agent *a, struct fault *f);

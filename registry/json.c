@@ -8,54 +8,66 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
-/* Length of the UTF-8 sequence at s (RFC 3629), 0 if there is none within n bytes. */
-static size_t sequence(const unsigned char *s, size_t n)
+struct seen { /* of a text, so far */
+	unsigned depth, depth_max;
+	size_t values, values_max;
+};
+
+/* A byte outside of strings. Each value but the first stands behind a comma, a colon or an opening bracket. */
+static int look_at(struct seen *s, char c, size_t at, struct fault *f)
 {
-	unsigned char lead = s[0];
-	size_t len = lead < 0x80 ? 1 : lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+	bool opens = c == '[' || c == '{';
 
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xC0) != 0x80)
-			return 0;
-	if ((lead == 0xE0 && s[1] < 0xA0) || (lead == 0xED && s[1] > 0x9F) || (lead == 0xF0 && s[1] < 0x90) || (lead == 0xF4 && s[1] > 0x8F))
-		return 0;
-	return len;
+	if (opens && ++s->depth > s->depth_max)
+		return fault_set(f, -EINVAL, "body is nested deeper than %u levels at byte %zu", s->depth_max, at);
+	if ((c == ']' || c == '}') && s->depth > 0)
+		s->depth--;
+	if ((opens || c == ',') && ++s->values > s->values_max)
+		return fault_set(f, -EINVAL, "body has more than %zu values at byte %zu", s->values_max, at);
+	return 0;
 }
 
-/* cJSON recurses, and lets any bytes pass: both are decided here. */
-static int look_over(const char *text, size_t len, struct fault *f)
+/* Length of the character at s, which has n bytes and needs no NUL behind them; 0: it is none. */
+static size_t character(const char *s, size_t n)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	unsigned depth = 0;
+	char some[5] = "";
+	uint32_t code;
+
+	if ((unsigned char)s[0] < 0x80)
+		return s[0] != 0;
+	memcpy(some, s, n < 4 ? n : 4);
+	return utf8_decode(some, &code);
+}
+
+/* cJSON recurses, lets any bytes pass, and takes memory by the number of values: all three are decided here. */
+static int look_over(const char *text, size_t len, struct seen *seen, struct fault *f)
+{
 	bool quoted = false;
 
 	for (size_t i = 0; i < len;) {
-		size_t n = sequence(s + i, len - i);
+		size_t n = character(text + i, len - i);
 
-		if (n == 0 || s[i] == 0)
+		if (n == 0)
 			return fault_set(f, -EINVAL, "body is not valid UTF-8 at byte %zu", i);
-		if (quoted && s[i] == '\\' && i + 1 < len && s[i + 1] < 0x80)
+		if (quoted && text[i] == '\\' && i + 1 < len && (unsigned char)text[i + 1] < 0x80)
 			n = 2;
-		else if (s[i] == '"')
+		else if (text[i] == '"')
 			quoted = !quoted;
-		else if (!quoted && (s[i] == '[' || s[i] == '{') && ++depth > JSON_DEPTH_MAX)
-			return fault_set(f, -EINVAL, "body is nested deeper than %u levels at byte %zu", JSON_DEPTH_MAX, i);
-		else if (!quoted && (s[i] == ']' || s[i] == '}') && depth > 0)
-			depth--;
+		else if (!quoted && look_at(seen, text[i], i, f) < 0)
+			return -EINVAL;
 		i += n;
 	}
 	return 0;
 }
 
-cJSON *json_object(const char *text, size_t len, struct fault *f)
+static cJSON *parse(const char *text, size_t len, struct seen *seen, struct fault *f)
 {
 	const char *at = NULL;
 	cJSON *doc;
 
-	if (look_over(text, len, f) < 0)
+	if (look_over(text, len, seen, f) < 0)
 		return NULL;
 	doc = cJSON_ParseWithLengthOpts(text, len, &at, 0);
 	while (doc && at < text + len && strchr(" \t\r\n", *at))
@@ -70,6 +82,16 @@ cJSON *json_object(const char *text, size_t len, struct fault *f)
 	return NULL;
 }
 
+cJSON *json_object(const char *text, size_t len, struct fault *f)
+{
+	return parse(text, len, &(struct seen){ .depth_max = JSON_DEPTH_MAX, .values_max = JSON_VALUES_MAX }, f);
+}
+
+cJSON *json_stored(const char *text, size_t len, struct fault *f)
+{
+	return parse(text, len, &(struct seen){ .depth_max = 2 * JSON_DEPTH_MAX, .values_max = 2 * JSON_VALUES_MAX }, f);
+}
+
 void buf_free(struct buf *b)
 {
 	free(b->text);
@@ -81,13 +103,25 @@ bool buf_ok(const struct buf *b)
 	return !b->failed;
 }
 
+char *buf_take(struct buf *b)
+{
+	char *text = realloc(b->text, b->len + 1);
+
+	if (!text)
+		text = b->text;
+	memset(b, 0, sizeof(*b));
+	return text;
+}
+
 static bool make_room(struct buf *b, size_t n)
 {
 	size_t cap = b->cap ? b->cap : 256;
 	char *bigger;
 
-	if (b->failed)
+	if (b->failed || (b->max && b->len + n > b->max)) {
+		b->failed = true;
 		return false;
+	}
 	while (cap < b->len + n + 1)
 		cap *= 2;
 	if (cap == b->cap)

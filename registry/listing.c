@@ -10,10 +10,14 @@
 
 /* A list is refreshed for heartbeats alone once in this time; whoever asks conditionally is told "not modified" in between. */
 #define BEAT_STEP_NS (15 * NS_PER_SEC)
+#define FILTER_MAX   1000u /* bytes of one */
 
 struct filter {
 	const char *status, *namespace, *name, *type, *capability, *version, *tags, *labels, *category, *stability;
-	bool fuzzy, any;
+	bool fuzzy, any, too_long;
+	size_t cost; /* of looking at one capability, in comparisons */
+	size_t label_cost; /* of looking at one label */
+	size_t *work; /* what may still be done */
 };
 
 static const char *param(const struct request *q, const char *key, struct filter *f)
@@ -23,12 +27,22 @@ static const char *param(const struct request *q, const char *key, struct filter
 	if (!value || !value[0])
 		return NULL;
 	f->any = true;
+	f->too_long = f->too_long || strlen(value) > FILTER_MAX;
 	return value;
 }
 
-static struct filter read_filter(const struct request *q)
+static size_t pieces(const char *list)
 {
-	struct filter f = { 0 };
+	size_t n = list != NULL;
+
+	for (; list && *list; list++)
+		n += *list == ',';
+	return n;
+}
+
+static struct filter read_filter(struct api *api, const struct request *q)
+{
+	struct filter f = { .work = &api->table.work };
 	const char *fuzzy = q->query ? q->query(q->query_arg, "fuzzy_match") : NULL;
 
 	f.status = param(q, "status", &f);
@@ -44,7 +58,28 @@ static struct filter read_filter(const struct request *q)
 	f.stability = param(q, "capability_stability", &f);
 	f.labels = param(q, "label_selector", &f);
 	f.fuzzy = fuzzy && (strcasecmp(fuzzy, "true") == 0 || strcmp(fuzzy, "1") == 0);
+	f.cost = 1 + pieces(f.capability) + pieces(f.tags) * AGENT_TAGS_MAX / 4 + (f.version ? strlen(f.version) / 8 : 0);
+	f.label_cost = pieces(f.labels);
 	return f;
+}
+
+/* Take it off the work of this request. Nothing passes any more when that is done. */
+static bool spend(const struct filter *f, size_t cost)
+{
+	*f->work -= cost < *f->work ? cost : *f->work;
+	return *f->work > 0;
+}
+
+/* True: answered. */
+static bool refused(const struct filter *f, struct reply *r)
+{
+	if (f->too_long)
+		api_detail(r, 400, "a filter is longer than 1000 bytes");
+	else if (f->any && *f->work == 0)
+		api_detail(r, 503, "the search takes too long; ask for less");
+	else
+		return false;
+	return true;
 }
 
 /* Call fn for each piece of a list that is parted by commas; false as soon as one fails. */
@@ -78,7 +113,7 @@ static bool has_label(const char *piece, size_t len, const void *labels)
 	const cJSON *label;
 
 	cJSON_ArrayForEach(label, (const cJSON *)labels) {
-		if (strlen(label->string) != key || strncmp(label->string, piece, key) != 0)
+		if (!label->string || strlen(label->string) != key || strncmp(label->string, piece, key) != 0)
 			continue;
 		if (!equals || (cJSON_IsString(label) && strlen(label->valuestring) == len - key - 1 &&
 				strncmp(label->valuestring, equals + 1, len - key - 1) == 0))
@@ -116,10 +151,15 @@ static bool is_named(const struct filter *f, const char *name)
 
 static bool capability_passes(const struct filter *f, const cJSON *c)
 {
-	return (!f->capability || is_named(f, cJSON_GetObjectItemCaseSensitive(c, "name")->valuestring)) &&
+	return spend(f, f->cost) && (!f->capability || is_named(f, cJSON_GetObjectItemCaseSensitive(c, "name")->valuestring)) &&
 	       (!f->version || agent_version_fits(cJSON_GetObjectItemCaseSensitive(c, "version")->valuestring, f->version)) &&
 	       (!f->tags || each(f->tags, has_tag, c)) && (!f->category || same_word(c, "category", f->category)) &&
 	       (!f->stability || same_word(c, "stability", f->stability));
+}
+
+static bool has_labels(const struct filter *f, const cJSON *labels)
+{
+	return spend(f, 1 + f->label_cost * (size_t)cJSON_GetArraySize(labels)) && each(f->labels, has_label, labels);
 }
 
 static bool agent_passes(const struct filter *f, const struct agent *a, uint64_t now)
@@ -127,7 +167,7 @@ static bool agent_passes(const struct filter *f, const struct agent *a, uint64_t
 	return (!f->status || strcmp(agent_status(a, now), f->status) == 0) && (!f->namespace || strcmp(a->namespace, f->namespace) == 0) &&
 	       (!f->name || (f->fuzzy ? strcasestr(a->name, f->name) != NULL : strcmp(a->name, f->name) == 0)) &&
 	       (!f->type || strcmp(a->type, f->type) == 0) &&
-	       (!f->labels || each(f->labels, has_label, cJSON_GetObjectItemCaseSensitive(a->entry, "labels")));
+	       (!f->labels || has_labels(f, cJSON_GetObjectItemCaseSensitive(a->entry, "labels")));
 }
 
 static bool some_capability_passes(const struct filter *f, const struct agent *a)
@@ -144,7 +184,7 @@ static bool some_capability_passes(const struct filter *f, const struct agent *a
 
 static void put_agent(struct api *api, struct agent *a, struct buf *out)
 {
-	table_resolve(&api->table, a, api->now_boot_ns);
+	table_resolve(&api->table, a, api->now_boot_ns, true);
 	buf_text(out, "{");
 	buf_text(out, a->text);
 	buf_print(out, ",\"status\":\"%s\",\"created_at\":", agent_status(a, api->now_boot_ns));
@@ -176,8 +216,9 @@ static void end_list(struct buf *out, size_t n, uint64_t real_ns)
 	buf_text(out, "}");
 }
 
-static void put_list(struct api *api, const struct filter *f, struct buf *out)
+static void put_list(struct api *api, const struct filter *f, struct reply *r)
 {
+	struct buf *out = &r->body;
 	struct agent **list = calloc(api->table.n + 1, sizeof(*list));
 	size_t n = 0;
 
@@ -188,6 +229,10 @@ static void put_list(struct api *api, const struct filter *f, struct buf *out)
 	for (size_t i = 0; i < api->table.n; i++)
 		if (agent_passes(f, api->table.all[i], api->now_boot_ns) && some_capability_passes(f, api->table.all[i]))
 			list[n++] = api->table.all[i];
+	if (refused(f, r)) {
+		free(list);
+		return;
+	}
 	qsort(list, n, sizeof(*list), by_name);
 	buf_text(out, "{\"agents\":[");
 	for (size_t i = 0; i < n; i++) {
@@ -208,9 +253,11 @@ static void make_etag(const struct api *api, char etag[static 64])
 
 void api_agents(struct api *api, const struct request *q, struct reply *r)
 {
-	struct filter f = read_filter(q);
+	struct filter f = read_filter(api, q);
 
 	table_age(&api->table, api->now_boot_ns, NULL, NULL);
+	if (refused(&f, r))
+		return;
 	if (!f.any) {
 		make_etag(api, r->etag);
 		if (q->if_none_match && (strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, r->etag))) {
@@ -219,43 +266,62 @@ void api_agents(struct api *api, const struct request *q, struct reply *r)
 		}
 	}
 	r->status = 200;
-	put_list(api, &f, &r->body);
+	put_list(api, &f, r);
+}
+
+static bool put_capability(const struct api *api, const struct agent *a, const cJSON *c, bool first, struct buf *out)
+{
+	char *text = cJSON_PrintUnformatted(c);
+
+	if (!text)
+		return false;
+	buf_text(out, first ? "" : ",");
+	buf_add(out, text, strlen(text) - 1);
+	cJSON_free(text);
+	buf_text(out, ",\"agent_id\":");
+	buf_string(out, a->id);
+	buf_text(out, ",\"agent_name\":");
+	buf_string(out, a->name);
+	buf_text(out, ",\"agent_namespace\":");
+	buf_string(out, a->namespace);
+	buf_print(out, ",\"agent_status\":\"%s\",\"agent_endpoint\":", agent_status(a, api->now_boot_ns));
+	buf_string(out, cJSON_GetObjectItemCaseSensitive(a->entry, "endpoint")->valuestring);
+	buf_text(out, "}");
+	return true;
+}
+
+static size_t put_capabilities(const struct api *api, const struct filter *f, struct buf *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < api->table.n && buf_ok(out); i++) {
+		const struct agent *a = api->table.all[i];
+		const cJSON *c;
+
+		if (!agent_passes(f, a, api->now_boot_ns))
+			continue;
+		cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities"))
+			if (capability_passes(f, c))
+				n += put_capability(api, a, c, n == 0, out);
+	}
+	return n;
 }
 
 void api_capabilities(struct api *api, const struct request *q, struct reply *r)
 {
-	struct filter f = read_filter(q);
-	size_t n = 0;
+	struct filter f = read_filter(api, q);
+	size_t n;
 
-	if (!f.capability) /* here "name" is the capability's */
+	if (!f.capability) { /* here "name" is the capability's */
 		f.capability = f.name;
+		f.cost += pieces(f.name);
+	}
 	f.name = NULL;
+	if (refused(&f, r))
+		return;
 	r->status = 200;
 	buf_text(&r->body, "{\"capabilities\":[");
-	for (size_t i = 0; i < api->table.n; i++) {
-		const struct agent *a = api->table.all[i];
-		const cJSON *c;
-
-		if (!agent_passes(&f, a, api->now_boot_ns))
-			continue;
-		cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities")) {
-			char *text = capability_passes(&f, c) ? cJSON_PrintUnformatted(c) : NULL;
-
-			if (!text)
-				continue;
-			buf_text(&r->body, n++ ? "," : "");
-			buf_add(&r->body, text, strlen(text) - 1);
-			cJSON_free(text);
-			buf_text(&r->body, ",\"agent_id\":");
-			buf_string(&r->body, a->id);
-			buf_text(&r->body, ",\"agent_name\":");
-			buf_string(&r->body, a->name);
-			buf_text(&r->body, ",\"agent_namespace\":");
-			buf_string(&r->body, a->namespace);
-			buf_print(&r->body, ",\"agent_status\":\"%s\",\"agent_endpoint\":", agent_status(a, api->now_boot_ns));
-			buf_string(&r->body, cJSON_GetObjectItemCaseSensitive(a->entry, "endpoint")->valuestring);
-			buf_text(&r->body, "}");
-		}
-	}
-	end_list(&r->body, n, api->now_real_ns);
+	n = put_capabilities(api, &f, &r->body);
+	if (!refused(&f, r))
+		end_list(&r->body, n, api->now_real_ns);
 }

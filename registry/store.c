@@ -186,7 +186,7 @@ int store_put(struct store *s, struct agent *a, struct fault *f)
 	sqlite3_bind_int64(p, 7, (sqlite3_int64)a->updated_real_ns);
 	sqlite3_bind_int64(p, 8, (sqlite3_int64)a->seen_real_ns);
 	r = run(s, p, f);
-	cJSON_free(doc);
+	free(doc);
 	if (r == 0)
 		a->dirty = false;
 	return r;

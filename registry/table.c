@@ -7,6 +7,11 @@
 
 #include "base/str.h"
 
+static const char *text(const cJSON *o, const char *key)
+{
+	return cJSON_GetObjectItemCaseSensitive(o, key)->valuestring;
+}
+
 static struct agent **slot_of(const struct table *t, const char *id)
 {
 	uint64_t h = str_hash(STR_HASH_SEED, id, strlen(id));
@@ -45,6 +50,55 @@ static bool make_room(struct table *t)
 	return true;
 }
 
+/* ---- who provides what */
+
+static struct offer **offers_of(struct table *t, const char *name)
+{
+	return &t->offer[str_hash(STR_HASH_SEED, name, strlen(name)) % TABLE_BUCKETS];
+}
+
+/* Room for its capabilities in the index. False: no memory. */
+static bool list_offers(struct agent *a)
+{
+	const cJSON *caps = cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities"), *c;
+
+	a->offers = calloc((size_t)cJSON_GetArraySize(caps) + 1, sizeof(*a->offers));
+	if (!a->offers)
+		return false;
+	a->n_offers = 0;
+	cJSON_ArrayForEach(c, caps) a->offers[a->n_offers++] = (struct offer){ .agent = a, .capability = c };
+	return true;
+}
+
+static void put_offers(struct table *t, struct agent *a)
+{
+	for (size_t i = 0; i < a->n_offers; i++) {
+		struct offer *o = &a->offers[i], **at = offers_of(t, text(o->capability, "name"));
+
+		o->next = *at;
+		o->at = at;
+		if (*at)
+			(*at)->at = &o->next;
+		*at = o;
+	}
+}
+
+/* All that the table counts and finds of it. */
+static void forget(struct table *t, struct agent *a)
+{
+	for (size_t i = 0; i < a->n_offers; i++) {
+		struct offer *o = &a->offers[i];
+
+		*o->at = o->next;
+		if (o->next)
+			o->next->at = o->at;
+	}
+	t->bytes -= a->bytes;
+	t->values -= a->values;
+	t->resolutions -= a->resolutions ? strlen(a->resolutions) : 0;
+	agent_free(a);
+}
+
 static void replace(struct table *t, struct agent **slot, struct agent *a)
 {
 	struct agent *old = *slot;
@@ -56,26 +110,32 @@ static void replace(struct table *t, struct agent **slot, struct agent *a)
 	a->next = old->next;
 	*slot = a;
 	a->created_real_ns = old->created_real_ns;
-	t->bytes -= strlen(old->text);
-	agent_free(old);
+	forget(t, old);
+}
+
+static bool has_room(const struct table *t, const struct agent *a, const struct agent *old)
+{
+	return t->bytes - (old ? old->bytes : 0) + a->bytes <= TABLE_BYTES_MAX &&
+	       t->values - (old ? old->values : 0) + a->values <= TABLE_VALUES_MAX && (old || t->n < TABLE_AGENTS_MAX);
 }
 
 int table_put(struct table *t, struct agent *a, uint64_t now_boot_ns, uint64_t now_real_ns)
 {
 	struct agent **slot = slot_of(t, a->id), *old = *slot;
-	size_t bytes = strlen(a->text);
-	bool same = old && strcmp(old->text, a->text) == 0 && strcmp(old->said, a->said) == 0 && !old->stale;
+	bool same = old && agent_same(old, a) && !old->stale;
 
-	if (t->bytes - (old ? strlen(old->text) : 0) + bytes > TABLE_BYTES_MAX || (!old && t->n >= TABLE_AGENTS_MAX))
+	if (!has_room(t, a, old))
 		return -ENOSPC;
-	if (!old && !make_room(t))
+	if ((!old && !make_room(t)) || !list_offers(a))
 		return -ENOMEM;
 	a->updated_real_ns = old && same ? old->updated_real_ns : now_real_ns;
 	a->created_real_ns = now_real_ns;
 	a->seen_real_ns = now_real_ns;
 	a->seen_boot_ns = now_boot_ns;
 	a->dirty = true;
-	t->bytes += bytes;
+	t->bytes += a->bytes;
+	t->values += a->values;
+	put_offers(t, a);
 	if (old) {
 		replace(t, slot, a);
 	} else {
@@ -115,8 +175,7 @@ static void take_out(struct table *t, size_t i)
 
 	*slot = a->next;
 	t->all[i] = t->all[--t->n];
-	t->bytes -= strlen(a->text);
-	agent_free(a);
+	forget(t, a);
 }
 
 size_t table_age(struct table *t, uint64_t now_boot_ns, table_gone_fn *gone, void *arg)
@@ -146,13 +205,15 @@ size_t table_age(struct table *t, uint64_t now_boot_ns, table_gone_fn *gone, voi
 
 /* ---- dependencies */
 
-static const char *text(const cJSON *o, const char *key)
+/* May this be done? It is taken off the work of the request. */
+static bool spend(struct table *t, size_t work)
 {
-	return cJSON_GetObjectItemCaseSensitive(o, key)->valuestring;
+	t->work -= work < t->work ? work : t->work;
+	return t->work > 0;
 }
 
 /* Each tag that is wanted is there. */
-static bool has_tags(const cJSON *wanted, const cJSON *have)
+static bool has_tags(struct table *t, const cJSON *wanted, const cJSON *have)
 {
 	const cJSON *w, *h;
 
@@ -161,40 +222,52 @@ static bool has_tags(const cJSON *wanted, const cJSON *have)
 
 		if (!cJSON_IsString(w))
 			continue;
-		cJSON_ArrayForEach(h, have) found = found || (cJSON_IsString(h) && strcmp(h->valuestring, w->valuestring) == 0);
+		cJSON_ArrayForEach(h, have) {
+			found = found || (cJSON_IsString(h) && strcmp(h->valuestring, w->valuestring) == 0);
+			(void)spend(t, 1);
+		}
 		if (!found)
 			return false;
 	}
 	return true;
 }
 
-static const cJSON *capability_for(const struct agent *a, const cJSON *request)
+static bool fits(struct table *t, const cJSON *capability, const cJSON *request)
 {
-	const cJSON *c;
+	const char *version = text(request, "version");
 
-	cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities"))
-		if (strcmp(text(c, "name"), text(request, "capability")) == 0 && agent_version_fits(text(c, "version"), text(request, "version")) &&
-		    has_tags(cJSON_GetObjectItemCaseSensitive(request, "tags"), cJSON_GetObjectItemCaseSensitive(c, "tags")))
-			return c;
-	return NULL;
+	return strcmp(text(capability, "name"), text(request, "capability")) == 0 && spend(t, 1 + strlen(version) / 8) &&
+	       agent_version_fits(text(capability, "version"), version) &&
+	       has_tags(t, cJSON_GetObjectItemCaseSensitive(request, "tags"), cJSON_GetObjectItemCaseSensitive(capability, "tags"));
+}
+
+static bool serves(const struct agent *a, uint64_t now)
+{
+	const char *status = agent_status(a, now);
+
+	return strcmp(status, "unhealthy") != 0 && strcmp(status, "offline") != 0;
+}
+
+/* Of two capabilities of one agent the one that it names first. */
+static bool is_before(const struct offer *o, const struct offer *best)
+{
+	int r = best ? strcmp(o->agent->id, best->agent->id) : -1;
+
+	return r < 0 || (r == 0 && o < best);
 }
 
 /* The provider with the smallest id, so that the answer does not depend on the order of registrations; never the asker itself. */
-static const struct agent *provider(const struct table *t, const struct agent *asker, const cJSON *request, uint64_t now, const cJSON **ret)
+static const struct offer *provider(struct table *t, const struct agent *asker, const cJSON *request, uint64_t now)
 {
 	const char *space = text(request, "namespace");
-	const struct agent *best = NULL;
+	const struct offer *best = NULL;
 
-	for (size_t i = 0; i < t->n; i++) {
-		const struct agent *a = t->all[i];
-		const cJSON *c;
+	for (const struct offer *o = *offers_of(t, text(request, "capability")); o && spend(t, 1); o = o->next) {
+		const struct agent *a = o->agent;
 
-		if (a == asker || agent_is_stale(a, now) || (space[0] && strcmp(a->namespace, space) != 0) ||
-		    (best && strcmp(best->id, a->id) < 0) || strcmp(agent_status(a, now), "unhealthy") == 0 ||
-		    strcmp(agent_status(a, now), "offline") == 0 || !(c = capability_for(a, request)))
-			continue;
-		best = a;
-		*ret = c;
+		if (a != asker && is_before(o, best) && (!space[0] || strcmp(a->namespace, space) == 0) && serves(a, now) &&
+		    fits(t, o->capability, request))
+			best = o;
 	}
 	return best;
 }
@@ -212,39 +285,45 @@ static void put_provider(struct buf *out, const struct agent *a, const cJSON *ca
 	buf_print(out, ",\"status\":\"%s\"}", strcmp(agent_status(a, now), "degraded") == 0 ? "degraded" : "available");
 }
 
-void table_resolve(struct table *t, struct agent *a, uint64_t now)
+/* One request's line. */
+static bool put_resolution(struct table *t, const struct agent *a, const cJSON *r, uint64_t now, struct buf *out)
 {
-	struct buf out = { 0 };
+	const struct offer *p = provider(t, a, r, now);
+
+	buf_text(out, out->len > 1 ? ",{\"function_name\":" : "{\"function_name\":");
+	buf_string(out, text(r, "function_name"));
+	buf_text(out, ",\"capability\":");
+	buf_string(out, text(r, "capability"));
+	buf_text(out, p ? ",\"status\":\"available\",\"provider\":" : ",\"status\":\"unavailable\",\"provider\":null}");
+	if (p) {
+		put_provider(out, p->agent, p->capability, now);
+		buf_text(out, "}");
+	}
+	return p != NULL;
+}
+
+void table_resolve(struct table *t, struct agent *a, uint64_t now, bool keep)
+{
+	size_t before = a->resolutions ? strlen(a->resolutions) : 0;
+	struct buf out = { .max = TABLE_ANSWERS_MAX + 1 - (t->resolutions - before) };
+	unsigned resolved = 0;
 	const cJSON *r;
 
 	if (a->resolutions && a->resolved_topology == t->topology)
 		return;
-	a->resolved = 0;
 	buf_text(&out, "[");
-	cJSON_ArrayForEach(r, a->requests) {
-		const cJSON *capability = NULL;
-		const struct agent *p = provider(t, a, r, now, &capability);
-
-		buf_text(&out, out.len > 1 ? ",{\"function_name\":" : "{\"function_name\":");
-		buf_string(&out, text(r, "function_name"));
-		buf_text(&out, ",\"capability\":");
-		buf_string(&out, text(r, "capability"));
-		buf_text(&out, p ? ",\"status\":\"available\",\"provider\":" : ",\"status\":\"unavailable\",\"provider\":null}");
-		if (p) {
-			put_provider(&out, p, capability, now);
-			buf_text(&out, "}");
-		}
-		a->resolved += p != NULL;
-	}
+	cJSON_ArrayForEach(r, a->requests) resolved += put_resolution(t, a, r, now, &out);
 	buf_text(&out, "]");
-	if (!buf_ok(&out)) {
+	if (!buf_ok(&out) || (keep && t->work == 0)) {
 		buf_free(&out);
 		return;
 	}
 	free(a->resolutions);
-	a->resolutions = out.text;
+	a->resolutions = buf_take(&out);
+	a->resolved = resolved;
 	a->resolved_topology = t->topology;
-	a->resolved_hash = str_hash(STR_HASH_SEED, out.text, out.len);
+	a->resolved_hash = str_hash(STR_HASH_SEED, a->resolutions, strlen(a->resolutions));
+	t->resolutions += strlen(a->resolutions) - before;
 }
 
 void table_providers(struct table *t, const struct agent *a, uint64_t now, struct buf *out)
@@ -254,8 +333,7 @@ void table_providers(struct table *t, const struct agent *a, uint64_t now, struc
 
 	buf_text(out, "{");
 	cJSON_ArrayForEach(r, a->requests) { /* requests of one function stand side by side */
-		const cJSON *capability = NULL;
-		const struct agent *p = provider(t, a, r, now, &capability);
+		const struct offer *p = provider(t, a, r, now);
 
 		if (!before || strcmp(text(before, "function_name"), text(r, "function_name")) != 0) {
 			buf_text(out, before ? "]," : "");
@@ -265,7 +343,7 @@ void table_providers(struct table *t, const struct agent *a, uint64_t now, struc
 		}
 		if (p) {
 			buf_text(out, any ? "," : "");
-			put_provider(out, p, capability, now);
+			put_provider(out, p->agent, p->capability, now);
 			any = true;
 		}
 		before = r;

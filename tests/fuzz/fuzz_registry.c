@@ -1,8 +1,9 @@
 /*
  * tests/fuzz/fuzz_registry.c - tend-registry behind HTTP: requests in a row, each "METHOD PATH KEY=VALUE ...\n" and its body up to a byte 0. Every answer has a
- * status and is JSON; whatever was registered, the list of agents is there, and our own monitor understands it.
+ * status and is JSON; whatever was registered, the list of agents is there, and our own monitor understands it. "STORED x" has an agent in the database
+ * for its body.
  */
-/* links: registry/api.c registry/listing.c registry/table.c registry/agents.c registry/rules.c registry/json.c monitor/regjson.c */
+/* links: registry/api.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c monitor/regjson.c */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,21 @@ static void ask(struct api *api, struct request *q, double seconds)
 	check(q, &r);
 }
 
+/* An agent that was found in the database. */
+static void load(struct api *api, const char *body, size_t len)
+{
+	char *text = strndup(body, len);
+	struct fault f = { "" };
+	struct agent *a;
+
+	MUST(text);
+	a = agent_from_stored(text, &f);
+	MUST(a || f.text[0]);
+	if (a && (table_find(&api->table, a->id) || table_put(&api->table, a, api->now_boot_ns, api->now_real_ns) < 0))
+		agent_free(a);
+	free(text);
+}
+
 /* What our monitor makes of the list. */
 static void look(struct api *api)
 {
@@ -106,7 +122,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			struct request q = { .method = l.method, .path = l.path, .query = query, .query_arg = &l, .body = body };
 
 			q.body_len = (size_t)(stop - body);
-			ask(&api, &q, n % 5 == 4 ? 30 : 1);
+			if (strcmp(l.method, "STORED") == 0)
+				load(&api, q.body, q.body_len);
+			else
+				ask(&api, &q, n % 5 == 4 ? 30 : 1);
 		}
 		at = stop < end ? stop + 1 : end;
 	}

@@ -229,3 +229,41 @@ def test_hostile_clients(registry):
     assert alive(registry.child.pid)
     for s in idle:
         s.close()
+
+
+def rss_mb(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) // 1024 for line in f if line.startswith("VmRSS:"))
+
+
+def test_the_room_for_all_agents(registry):
+    """64 MB of what they say, not a multiple of it; and about as much again for the work with it."""
+    accepted = 0
+    for i in range(80):
+        body = json.dumps(full(f"a{i}"))
+        body = body.replace('"c"', '"c", "description": "%s"' % ("x" * (1024 * 1024 - 100 - len(body))))
+        status, answer = registry.ask("POST", "/heartbeat", body)
+        if status != 200:
+            break
+        accepted += len(body)
+    assert status == 503 and "full" in answer["detail"]
+    assert 60 <= accepted / (1024 * 1024) <= 64
+    assert rss_mb(registry.child.pid) < 256
+    assert registry.ask("POST", "/heartbeat", full("a0"))[0] == 200  # one that is known may become smaller
+    assert registry.ask("POST", "/heartbeat", full("new"))[0] == 200
+
+
+@pytest.mark.parametrize("tool", [
+    {"dependencies": ["a"] * 250000},
+    {"input_schema": [1] * 500000},
+    {"tags": ["a"] * 250000},
+    {"input_schema": {"x" * 1000: [[]] * 300000}},
+])  # fmt: skip
+def test_a_body_of_many_values_costs_no_memory(registry, tool):
+    registry.ask("POST", "/heartbeat", full("before"))
+    before = rss_mb(registry.child.pid)
+    body = json.dumps(full("a", tools=[{"function_name": "f", "capability": "c", **tool}]), separators=(",", ":"))
+    assert len(body) < 1024 * 1024
+    status, answer = registry.ask("POST", "/heartbeat", body)
+    assert status == 400 and "more than 50000 values" in answer["detail"]
+    assert rss_mb(registry.child.pid) - before < 32

@@ -1,5 +1,5 @@
 /* tests/unit/test_registry_api.c - the registry without HTTP and disk: both generations, ages on a virtual clock, hostile bodies. */
-/* links: registry/api.c registry/listing.c registry/table.c registry/agents.c registry/rules.c registry/json.c */
+/* links: registry/api.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <stdio.h>
@@ -255,9 +255,147 @@ START_TEST(stored_and_read_back)
 	ck_assert_str_eq(b->text, a->text);
 	ck_assert_uint_eq(b->timeout_ns, a->timeout_ns);
 	agent_free(b);
-	cJSON_free(text);
+	free(text);
 	ck_assert_ptr_null(agent_from_stored("{\"entry\":{\"id\":3}}", &f));
 	ck_assert_ptr_null(agent_from_stored("", &f));
+}
+END_TEST
+
+/* Whoever wrote it: what is not as we store it is no agent, and what is taken can be searched. */
+START_TEST(stored_by_someone_else)
+{
+	static const char entry[] = "{\"entry\":{\"id\":\"a\",\"name\":\"a\",\"namespace\":\"n\",\"agent_type\":\"t\",\"endpoint\":\"e\","
+				    "\"timeout_threshold\":20,\"health_interval\":5,\"eviction_threshold\":60,\"labels\":%s,\"capabilities\":[%s]},"
+				    "\"requests\":[%s]}";
+	static const struct {
+		const char *labels, *capability, *request;
+		bool good;
+	} cases[] = {
+		{ "{\"a\":\"b\"}", "", "", true },
+		{ "[\"a\"]", "", "", false },
+		{ "7", "", "", false },
+		{ "{}", "{\"name\":\"c\",\"version\":\"1\",\"function_name\":\"f\"}", "", true },
+		{ "{}", "{\"name\":\"c\",\"version\":\"1\",\"function_name\":\"f\",\"tags\":{\"a\":1}}", "", false },
+		{ "{}", "[\"name\"]", "", false },
+		{ "{}", "", "{\"function_name\":\"f\",\"capability\":\"c\",\"version\":\"\",\"namespace\":\"\"}", true },
+		{ "{}", "", "{\"function_name\":\"f\",\"capability\":\"c\",\"version\":3,\"namespace\":\"\"}", false },
+		{ "{}", "", "[]", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[1000];
+		struct fault f;
+		struct agent *a;
+
+		snprintf(text, sizeof(text), entry, cases[i].labels, cases[i].capability, cases[i].request);
+		a = agent_from_stored(text, &f);
+		ck_assert_msg((a != NULL) == cases[i].good, "%zu: %s", i, text);
+		if (a)
+			ck_assert_int_eq(table_put(&api.table, a, api.now_boot_ns, api.now_real_ns), 0);
+	}
+	ck_assert(!filtered("label_selector", "a=b") && !filtered("label_selector", "a"));
+	ck_assert_uint_eq(ask("GET", "/capabilities", NULL), 200);
+}
+END_TEST
+
+/* An agent that is the same but for one of these is another one: what it depends on is looked for anew, and whoever lists agents sees that. */
+START_TEST(a_dependency_that_changes)
+{
+	static const struct {
+		const char *dependency;
+		bool resolved;
+	} steps[] = {
+		{ "\"weather\"", true },
+		{ "{\"capability\":\"weather\",\"version\":\">=2\"}", false },
+		{ "{\"capability\":\"weather\",\"version\":\">=1\"}", true },
+		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"slow\"]}", false },
+		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"]}", true },
+		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"],\"namespace\":\"other\"}", false },
+		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"],\"namespace\":\"default\"}", true },
+	};
+
+	ask("POST", "/heartbeat", NEW);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		uint64_t changes = api.table.changes;
+		char body[400];
+
+		snprintf(body, sizeof(body), "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[%s]}]}",
+			 steps[i].dependency);
+		ck_assert_uint_eq(ask("POST", "/heartbeat", body), 200);
+		ck_assert_msg(says("\"agent_id\":\"sun-1a2b3c4d\"") == steps[i].resolved, "%zu: %s", i, reply.body.text);
+		ck_assert_uint_gt(api.table.changes, changes);
+	}
+}
+END_TEST
+
+/* One tool, with as many dependencies, tags and values in its schema. */
+static unsigned post_many(size_t dependencies, size_t tags, size_t values)
+{
+	struct buf b = { 0 };
+	unsigned status;
+
+	buf_text(&b, "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"c\",\"dependencies\":[\"d\"");
+	for (size_t i = 1; i < dependencies; i++)
+		buf_text(&b, ",\"d\"");
+	buf_text(&b, "],\"tags\":[\"t\"");
+	for (size_t i = 1; i < tags; i++)
+		buf_text(&b, ",\"t\"");
+	buf_text(&b, "],\"input_schema\":[1");
+	for (size_t i = 1; i < values; i++)
+		buf_text(&b, ",1");
+	buf_text(&b, "]}]}");
+	status = ask_bytes("POST", "/heartbeat", b.text, b.len);
+	buf_free(&b);
+	return status;
+}
+
+START_TEST(limits_of_one_agent)
+{
+	char body[700], name[257];
+
+	ck_assert_uint_eq(post_many(1000, 32, 48000), 200);
+	ck_assert_uint_lt(api.table.values, 10000); /* a schema is kept as text */
+	ck_assert_uint_eq(post_many(1001, 1, 1), 400);
+	ck_assert(says("more than 1000 dependencies"));
+	ck_assert_uint_eq(post_many(1, 33, 1), 400);
+	ck_assert(says("more than 32 tags"));
+	ck_assert_uint_eq(post_many(1, 1, 50001), 400);
+	ck_assert(says("more than 50000 values"));
+	memset(name, 'n', 256);
+	name[256] = 0;
+	snprintf(body, sizeof(body), "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"%s\",\"capability\":\"c\"}]}", name);
+	ck_assert_uint_eq(ask("POST", "/heartbeat", body), 400);
+	snprintf(body, sizeof(body), "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"%s\",\"capability\":\"c\"}]}", name + 1);
+	ck_assert_uint_eq(ask("POST", "/heartbeat", body), 200);
+	params[0] = "capability";
+	params[1] = body; /* not so long */
+	ck_assert_uint_eq(ask("GET", "/agents", NULL), 200);
+}
+END_TEST
+
+/* Many that offer the same, and one that wants it a thousand times in a way that nobody offers it: an end is put to the search. */
+START_TEST(work_is_bounded)
+{
+	struct buf b = { 0 };
+
+	for (unsigned i = 0; i < 20; i++) {
+		buf_print(&b, "{\"agent_id\":\"p%u\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"d\"}", i);
+		for (unsigned k = 1; k < 1000; k++)
+			buf_text(&b, ",{\"function_name\":\"f\",\"capability\":\"d\"}");
+		buf_text(&b, "]}");
+		ck_assert_uint_eq(ask_bytes("POST", "/heartbeat", b.text, b.len), 200);
+		buf_free(&b);
+	}
+	buf_text(&b, "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[\"d\"");
+	for (unsigned i = 1; i < 1000; i++)
+		buf_text(&b, ",{\"capability\":\"d\",\"version\":\">=9\"}");
+	buf_text(&b, "]}]}");
+	ck_assert_uint_eq(ask_bytes("POST", "/heartbeat", b.text, b.len), 200);
+	buf_free(&b);
+	ck_assert_uint_eq(api.table.work, 0);
+	ck_assert(says("\"agent_id\":\"p0\"")); /* what was found before is told */
+	ck_assert_uint_eq(ask("GET", "/agents", NULL), 200);
+	ck_assert(says("\"count\":21,"));
 }
 END_TEST
 
@@ -318,6 +456,10 @@ int main(void)
 	tcase_add_test(t, versions);
 	tcase_add_test(t, bad_requests);
 	tcase_add_test(t, stored_and_read_back);
+	tcase_add_test(t, stored_by_someone_else);
+	tcase_add_test(t, a_dependency_that_changes);
+	tcase_add_test(t, limits_of_one_agent);
+	tcase_add_test(t, work_is_bounded);
 	tcase_add_test(t, mutations);
 	tcase_set_timeout(t, 120);
 	return run_cases("registry", t, NULL);
