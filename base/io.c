@@ -216,6 +216,11 @@ bool io_is_leftover(const char *name)
 	return r == -ESRCH || (r == 0 && !procfs_stat_alive(&st)); /* a zombie writes no more, and nobody may reap it for long */
 }
 
+bool io_is_shortage(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
 int io_remove(int dirfd, const char *name, int flags)
 {
 	int r = -EIO;

@@ -41,6 +41,9 @@ int io_open(int dirfd, const char *path, int flags, unsigned mode);
 /* Close *fd if it is open, and set it to -1. errno is kept. */
 void io_close(int *fd);
 
+/* Is this -errno a moment without descriptors or memory, which says nothing of what was to be looked at? */
+bool io_is_shortage(int r);
+
 /* unlinkat(2), for what nobody comes back for: where a moment without memory or a failing disk prevents it, it is tried a few times. 0 or -errno. */
 int io_remove(int dirfd, const char *name, int flags);
 

@@ -24,29 +24,44 @@ static void take(const char *entry, const char *key, const char **ret)
 		*ret = entry + len;
 }
 
-int marks_read(int proc_fd, struct marks *ret)
+/* All of a file that may be large, NUL-terminated; *text is the caller's in any case. The length, or -errno. */
+static ssize_t read_all(int fd, char **text)
 {
 	size_t len = 0, cap = ENV_BYTES_FIRST;
-	struct marks m = { .text = malloc(cap + 1) };
-	int fd = io_open(proc_fd, "environ", O_RDONLY, 0);
-	ssize_t n = 0;
+	ssize_t n;
 
-	while (m.text && fd >= 0 && (n = read(fd, m.text + len, cap - len)) > 0) {
+	*text = malloc(cap + 1);
+	while (*text && (n = read(fd, *text + len, cap - len)) != 0) {
+		if (n < 0)
+			return -errno;
 		len += (size_t)n;
 		if (len == cap && cap < ENV_BYTES_MAX) {
-			char *more = realloc(m.text, 2 * cap + 1);
+			char *more = realloc(*text, 2 * cap + 1);
 
 			if (!more)
-				break;
-			m.text = more;
+				return -ENOMEM;
+			*text = more;
 			cap *= 2;
 		}
 	}
-	io_close(&fd);
-	if (!m.text)
+	if (!*text)
 		return -ENOMEM;
-	m.text[len] = 0;
-	for (const char *e = m.text; e < m.text + len; e += strlen(e) + 1) {
+	(*text)[len] = 0;
+	return (ssize_t)len;
+}
+
+int marks_read(int proc_fd, struct marks *ret)
+{
+	struct marks m = { .text = NULL };
+	int fd = io_open(proc_fd, "environ", O_RDONLY, 0);
+	ssize_t len = fd < 0 ? fd : read_all(fd, &m.text);
+
+	io_close(&fd);
+	if (io_is_shortage((int)len)) {
+		marks_done(&m);
+		return (int)len;
+	}
+	for (const char *e = m.text; len > 0 && e < m.text + len; e += strlen(e) + 1) {
 		take(e, "TEND_HOME=", &m.home);
 		take(e, "TEND_NAME=", &m.name);
 		take(e, "TEND_INSTANCE=", &m.instance);
@@ -67,7 +82,7 @@ static int visit_one(int proc, const char *name, int (*visit)(void *arg, int pro
 	struct marks m;
 
 	if (fd < 0)
-		return fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM ? fd : 0; /* else it is gone */
+		return io_is_shortage(fd) ? fd : 0; /* else it is gone */
 	r = marks_read(fd, &m);
 	if (r == 0) {
 		r = visit(arg, fd, (pid_t)atoi(name), &m);

@@ -12,8 +12,8 @@ struct marks { /* values of TEND_HOME, TEND_NAME, TEND_INSTANCE; NULL where ther
 	char *text; /* what they point into */
 };
 
-/* Read those of a process from its folder in /proc, as its environment was when it was executed. Whoever may not read it finds none. -ENOMEM. Release with
- * marks_done(). */
+/* Read those of a process from its folder in /proc, as its environment was when it was executed. Whoever may not read it finds none. -errno: there is no
+ * descriptor or no memory to look. Release with marks_done(). */
 int marks_read(int proc_fd, struct marks *ret);
 void marks_done(struct marks *m);
 

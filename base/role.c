@@ -125,3 +125,17 @@ int role_holder(int run_fd, enum role role, pid_t *ret_pid, uint64_t *ret_start_
 	io_close(&fd);
 	return r;
 }
+
+int role_home(pid_t pid, char buf[static PATH_MAX])
+{
+	char path[32], text[2 * PATH_MAX];
+	const char *before = "", *arg = text;
+	int n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	n = io_read_small(AT_FDCWD, path, text, sizeof(text));
+	for (; n > 0 && arg < text + n; before = arg, arg += strlen(arg) + 1)
+		if (strcmp(before, "--home") == 0)
+			return str_copy(buf, PATH_MAX, arg) ? 0 : -ENAMETOOLONG;
+	return n < 0 ? n : -ENOENT;
+}

@@ -8,6 +8,7 @@
 #ifndef BASE_ROLE_H
 #define BASE_ROLE_H
 
+#include <limits.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,5 +25,8 @@ int role_sign(int lock_fd);
 
 /* Who holds the lock of a role? 0 with pid and start ticks (both 0 if the text can't be read), -ENOENT: no one. */
 int role_holder(int run_fd, enum role role, pid_t *ret_pid, uint64_t *ret_start_ticks);
+
+/* The home that a daemon was started for, as its command line says. -ENOENT: it says nothing; else -errno. */
+int role_home(pid_t pid, char buf[static PATH_MAX]);
 
 #endif

@@ -10,7 +10,9 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/marks.h"
+#include "base/pidref.h"
 #include "base/procfs.h"
+#include "base/whose.h"
 #include "shm/owner.h"
 #include "shm/wake.h"
 
@@ -46,6 +48,36 @@ static bool will_be_remade(const struct home *h)
 	return instance_role_held(h, ROLE_GUARDIAN) || instance_role_held(h, ROLE_SPAWNER);
 }
 
+/* Do those who hold the locks in this folder know it by another path? Then they never make a table for this one. */
+static int known_elsewhere(const struct home *h, struct fault *f)
+{
+	static const enum role roles[] = { ROLE_GUARDIAN, ROLE_SPAWNER };
+	char path[PATH_MAX];
+	uint64_t start;
+	pid_t pid;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (h->run_fd >= 0 && role_holder(h->run_fd, roles[i], &pid, &start) == 0 && pid_alive(pid, start) &&
+		    role_home(pid, path) == 0 && strcmp(path, h->path) != 0)
+			return fault_set(f, -ESTALE, "the home was renamed under its daemons (%s is process %d), or lies at two paths: rename it back to stop "
+					 "them, or set TEND_HOME to the path that they know, %s", role_name(roles[i]), (int)pid, path);
+	return 0;
+}
+
+/* Nobody holds the locks here, and the table's daemons live: do they see another folder at our path? Then the table is theirs alone. */
+static int runs_elsewhere(const struct instance *in, const struct pt *pt, struct fault *f)
+{
+	struct pt_daemon d;
+
+	if (in->access != PT_CLIENT || will_be_remade(&in->home))
+		return 0;
+	for (unsigned i = ROLE_GUARDIAN; i <= ROLE_SPAWNER; i++)
+		if (pt_read_daemon(pt, i, &d) == 0 && d.pid && pid_alive(d.pid, d.start_ticks) && whose_home_differs(&in->home, d.pid))
+			return fault_set(f, -EBUSY, "the instance of this path runs for another folder, which lies there in other mounts (its %s is process %d); "
+					 "set TEND_HOME to another path than %s", role_name(i), d.pid, in->home.path);
+	return 0;
+}
+
 static int way_out(int r, struct fault *f)
 {
 	char text[FAULT_MAX];
@@ -71,12 +103,18 @@ int instance_attach(struct instance *in, struct fault *f)
 			break;
 		if (r != -ENOENT && r != -EBADMSG && r != -EAGAIN)
 			return way_out(r, f);
+		if (r == -ENOENT && !rung && known_elsewhere(&in->home, f) < 0)
+			return -ESTALE;
 		if (clock_boot_ns() >= until || !will_be_remade(&in->home))
 			return way_out(r, f);
 		if (!rung)
 			(void)bell_ring(&in->home, ROLE_GUARDIAN);
 		rung = true;
 		instance_nap(NAP_MS);
+	}
+	if ((r = runs_elsewhere(in, pt, f)) < 0) {
+		pt_detach(pt);
+		return r;
 	}
 	pt_detach(in->pt);
 	in->pt = pt;
@@ -105,7 +143,7 @@ void instance_close(struct instance *in)
 }
 
 struct left {
-	char instance[20];
+	const struct home *home;
 	size_t n;
 };
 
@@ -113,19 +151,17 @@ struct left {
 static int count_left(void *arg, int proc_fd, pid_t pid, const struct marks *m)
 {
 	struct left *l = arg;
+	char name[NAME_MAX_BYTES];
 	struct procfs_stat st;
 
-	(void)proc_fd;
-	if (m->instance && strcmp(m->instance, l->instance) == 0 && procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st) && st.session == pid)
-		l->n++;
+	l->n += whose_process(l->home, proc_fd, m, name) == WHOSE_OURS && procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st) && st.session == pid;
 	return 0;
 }
 
 size_t instance_left(const struct home *h)
 {
-	struct left l = { .n = 0 };
+	struct left l = { .home = h };
 
-	snprintf(l.instance, sizeof(l.instance), "%016llx", (unsigned long long)h->id);
 	(void)marks_each(count_left, &l);
 	return l.n;
 }

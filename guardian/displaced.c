@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE 1
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include "base/io.h"
 #include "base/pidref.h"
 #include "base/say.h"
+#include "base/whose.h"
 #include "guardian/guardian.h"
 
 #define END_MS 1000 /* SIGKILL takes longer only on a machine that stands still, or where the disk does */
@@ -57,29 +59,43 @@ static bool holds_lost_lock(int run_fd, enum role role, pid_t pid)
 	return found;
 }
 
+static bool is_displaced(const struct guardian *g, unsigned role, struct pidref *ret)
+{
+	const struct pt_daemon *d = &g->record[role];
+
+	if (d->pid <= 0 || d->pid == getpid() || d->start_ticks == 0 || pidref_open(d->pid, d->start_ticks, ret) < 0)
+		return false;
+	if (holds_lost_lock(g->start.home.run_fd, role, d->pid))
+		return true;
+	pidref_done(ret);
+	return false;
+}
+
 /* All before the end of any is waited for: a guardian would start others, a spawner would become the guardian. */
-void displaced_end(struct guardian *g)
+int displaced_end(struct guardian *g, struct fault *f)
 {
 	struct pidref ref[ROLE_MAX];
 	struct pollfd end;
+	int r = 0;
 
 	for (unsigned i = 0; i < ROLE_MAX; i++) {
-		const struct pt_daemon *d = &g->record[i];
-
 		ref[i] = (struct pidref)PIDREF_NONE;
-		if (d->pid <= 0 || d->pid == getpid() || d->start_ticks == 0 || pidref_open(d->pid, d->start_ticks, &ref[i]) < 0)
+		if (is_displaced(g, i, &ref[i]) && whose_home_differs(&g->start.home, ref[i].pid))
+			r = fault_set(f, -EBUSY, "the %s (process %d) of the same path runs for another folder, which lies there in its own mounts; "
+				      "set TEND_HOME to another path than %s", role_name(i), (int)ref[i].pid, g->start.home.path);
+	}
+	for (unsigned i = 0; i < ROLE_MAX && r == 0; i++) {
+		if (ref[i].pid == 0)
 			continue;
-		if (!holds_lost_lock(g->start.home.run_fd, i, d->pid)) {
-			pidref_done(&ref[i]);
-			continue;
-		}
-		say(SAY_WARNING, "the %s (pid %d) has lost its lock, for run/ was removed or replaced; ending it, to start another", role_name(i), d->pid);
+		say(SAY_WARNING, "the %s (pid %d) has lost its lock, for run/ was removed or replaced; ending it, to start another", role_name(i),
+		    (int)ref[i].pid);
 		(void)pidref_signal(&ref[i], SIGKILL);
 	}
 	for (unsigned i = 0; i < ROLE_MAX; i++) {
 		end = (struct pollfd){ .fd = ref[i].fd, .events = POLLIN };
-		if (ref[i].pid && poll(&end, 1, END_MS) <= 0)
+		if (r == 0 && ref[i].pid && poll(&end, 1, END_MS) <= 0)
 			say(SAY_WARNING, "the %s (pid %d) does not end, ignoring", role_name(i), (int)ref[i].pid);
 		pidref_done(&ref[i]);
 	}
+	return r;
 }

@@ -68,8 +68,9 @@ bool upgrade_to_installed(struct guardian *g);	/* as what lies where our own fil
 void upgrade_inherit(struct guardian *g);	/* the FIFOs that our earlier self held */
 void upgrade_release(struct guardian *g);	/* and let them go: we hold our own now */
 
-/* displaced.c: end the daemons that the table names (g->record) and that hold a lock file which is not in run/ any more. */
-void displaced_end(struct guardian *g);
+/* displaced.c: end the daemons that the table names (g->record) and that hold a lock file which is not in run/ any more. -EBUSY: they are those of another
+ * folder, which has the same path in their mounts; none was ended. */
+int displaced_end(struct guardian *g, struct fault *f);
 
 /* orphans.c: reap, and record the exits of processes whose spawner died. */
 void orphans_reap(struct guardian *g);

@@ -90,7 +90,8 @@ int table_begin(struct guardian *g, int segment_fd, struct fault *f)
 	} else if ((r = attach_or_create(g, f)) < 0) {
 		return r;
 	}
-	displaced_end(g);
+	if ((r = displaced_end(g, f)) < 0)
+		return r;
 	if (own->pid != 0 && !g->upgrading)
 		own->restarts++; /* whoever it was, it did not end in order: that removes the segment */
 	own->pid = (int32_t)getpid();

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/procfs.h"
 #include "base/say.h"
+#include "base/whose.h"
 #include "shm/lock.h"
 #include "spawner/handover.h"
 #include "spawner/proc.h"
@@ -21,21 +22,40 @@
 
 static const struct cause adopted = { .reason = PT_REASON_ADOPTED };
 
-/* Take up a process that ran when we came, or has ended since. */
+static bool is_proven(struct proc *p, pid_t pid)
+{
+	return whose_is(&p->sp->start.home, pid, p->ident->name) || cgroup_holds(&p->sp->cgroup, p->ident->name, pid);
+}
+
+/*
+ * Is the process of this row's pid and start time ours? The table's word counts, for a spawner of this instance has written it in this boot, but not against
+ * what the process says of itself. What a file says is no more than a hint where to look: then the process has to prove it (base/whose.h), or be where nobody
+ * but us puts processes.
+ */
+static bool is_ours(struct proc *p)
+{
+	char name[NAME_MAX_BYTES];
+
+	return p->unproven ? is_proven(p, p->life.pid) : whose_pid(&p->sp->start.home, p->life.pid, name) != WHOSE_OTHERS;
+}
+
+/* Take up a process that ran when we came, or has ended since: its number may be a stranger's by now. */
 void adopt_process(struct proc *p)
 {
-	pid_t pid = p->life.pid;
+	const struct pt_life *l = &p->life;
+	bool lives = l->start_ticks && pid_alive(l->pid, l->start_ticks), still = lives && is_ours(p);
 
-	p->session = pid;
+	p->session = l->pid;
+	p->session_seen = still || (!p->unproven && l->start_ticks && pid_state(l->pid, l->start_ticks) == 'Z');
 	p->child = false;
-	if (pidref_open(pid, p->life.start_ticks, &p->ref) < 0) {
-		p->ref = (struct pidref){ .pid = pid, .start_ticks = p->life.start_ticks, .fd = -1 };
-	} else if (p->life.start_ticks == 0) {
-		p->life.start_ticks = p->ref.start_ticks;
-		proc_publish(p);
-	}
-	exits_watch(p);
-	if (p->ref.pid && !pid_alive(p->ref.pid, p->ref.start_ticks))
+	if (!still || pidref_open(l->pid, l->start_ticks, &p->ref) < 0) /* the start time of a stranger is none of ours */
+		p->ref = (struct pidref){ .pid = l->pid, .start_ticks = lives && !still ? UINT64_MAX : l->start_ticks, .fd = -1 };
+	if (lives && !still)
+		say(SAY_WARNING, "%s: process %d is not of this instance, whatever was noted of it; it is left alone", p->ident->name, l->pid);
+	proc_note_pid(p);
+	if (still)
+		exits_watch(p);
+	if (p->ref.pid && !(still && pid_alive(p->ref.pid, p->ref.start_ticks)))
 		exits_look_at(p); /* before any command is carried out that asks for it */
 }
 
@@ -48,25 +68,30 @@ static void note_start(struct pt_life *l)
 	l->start_real_ns = clock_real_ns() - (now > l->start_boot_ns ? now - l->start_boot_ns : 0);
 }
 
-/* The earlier spawner died between the decision to launch and its result. The kernel stored the pid, if there was a process. */
+/* A child of the guardian or ours is no stranger, and a zombie can't prove anything any more. */
+static bool is_own_zombie(const struct spawner *sp, const struct procfs_stat *st)
+{
+	return !procfs_stat_alive(st) && (st->ppid == getpid() || st->ppid == sp->guardian.pid);
+}
+
+/* The earlier spawner died between the decision to launch and its result. The kernel stored the pid, if there was a process; of when it began nothing was
+ * stored, so the number alone could be anybody's by now. */
 static void adopt_starting(struct proc *p)
 {
 	pid_t pid = pt_pid_read(p->sp->pt, p->slot);
 	struct procfs_stat st;
 
-	if (pid > 0 && procfs_stat(pid, &st) == 0) {
-		p->life.pid = pid;
-		p->life.start_ticks = st.start_ticks;
-	} else if (pid > 0) {
-		p->life.pid = pid; /* gone already: the guardian noted how */
-	}
-	if (pid > 0) {
-		note_start(&p->life);
-		proc_event(p, EV_LAUNCHED, &adopted);
-		adopt_process(p);
+	if (pid <= 0) {
+		proc_event(p, EV_TIMEOUT, &adopted); /* nothing was started yet: launch, as was decided and counted */
 		return;
 	}
-	proc_event(p, EV_TIMEOUT, &adopted); /* nothing was started yet: launch, as was decided and counted */
+	p->life.pid = pid;
+	p->life.start_ticks = 0; /* gone already: the guardian noted how */
+	if (procfs_stat(pid, &st) == 0 && (is_own_zombie(p->sp, &st) || is_proven(p, pid)))
+		p->life.start_ticks = st.start_ticks;
+	note_start(&p->life);
+	proc_event(p, EV_LAUNCHED, &adopted);
+	adopt_process(p);
 }
 
 static void resume(struct proc *p)

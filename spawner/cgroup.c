@@ -37,27 +37,37 @@ static int try_path(struct cgroup *c)
 	return 0;
 }
 
-/* Where an earlier spawner of this instance put them, if that place still exists. */
+static void folder_name(const struct home *h, char buf[static 32])
+{
+	snprintf(buf, 32, "/tend-%016llx", (unsigned long long)h->id);
+}
+
+/* Where an earlier spawner of this instance put them, if that place still exists. In a home that was copied or moved the file names another instance's. */
 static int remembered(struct cgroup *c, const struct home *h)
 {
 	int n = io_read_small(h->run_fd, REMEMBERED, c->path, sizeof(c->path));
+	char own[32];
 
 	if (n <= 0 || c->path[0] != '/')
 		return -ENOENT;
 	c->path[strcspn(c->path, "\n")] = 0;
+	folder_name(h, own);
+	if (strcmp(strrchr(c->path, '/'), own) != 0)
+		return -ENOENT;
 	return access(c->path, F_OK) == 0 ? try_path(c) : -ENOENT;
 }
 
 void cgroup_begin(struct cgroup *c, const struct home *h)
 {
-	char own[PATH_MAX];
+	char own[PATH_MAX], name[32];
 
 	c->fd = -1;
 	if (daemon_disabled("cgroup") || remembered(c, h) == 0)
 		return;
 	if (cgroupfs_own(own) < 0)
 		return;
-	if (snprintf(c->path, sizeof(c->path), "%s/tend-%016llx", own, (unsigned long long)h->id) >= (int)sizeof(c->path))
+	folder_name(h, name);
+	if (snprintf(c->path, sizeof(c->path), "%s%s", own, name) >= (int)sizeof(c->path))
 		return;
 	if (try_path(c) == 0)
 		(void)io_replace(h->run_fd, REMEMBERED, c->path, strlen(c->path), IO_NO_SYNC);
@@ -133,6 +143,15 @@ int cgroup_members(const struct cgroup *c, const char *name, struct pidvec *v)
 		at = end + (*end == '\n');
 	}
 	return 0;
+}
+
+bool cgroup_holds(const struct cgroup *c, const char *name, pid_t pid)
+{
+	struct pidvec v = { 0 };
+	bool holds = cgroup_members(c, name, &v) == 0 && pidvec_has(&v, pid);
+
+	free(v.pid);
+	return holds;
 }
 
 int cgroup_kill(const struct cgroup *c, const char *name)

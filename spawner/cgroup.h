@@ -32,6 +32,8 @@ void cgroup_remove(const struct cgroup *c, const char *name);
 int cgroup_populated(const struct cgroup *c, const char *name);
 /* Append the living members. */
 int cgroup_members(const struct cgroup *c, const char *name, struct pidvec *v);
+/* Is this living process a member? */
+bool cgroup_holds(const struct cgroup *c, const char *name, pid_t pid);
 int cgroup_kill(const struct cgroup *c, const char *name);
 
 #endif

@@ -47,6 +47,7 @@ static void ended(struct proc *p, enum pt_exit_kind kind, int wait_status, uint6
 		p->sp->unseen--;
 	p->ended_unseen = false;
 	pidref_done(&p->ref);
+	proc_note_pid(p);
 	l->pid = 0;
 	l->exit_kind = (uint8_t)kind;
 	l->wait_status = wait_status;
@@ -206,9 +207,7 @@ void exits_watch(struct proc *p)
 
 void exits_look(struct spawner *sp)
 {
-	uint32_t high = pt_high(sp->pt);
-
-	for (uint32_t i = 0; i < high && sp->unseen; i++)
+	for (uint32_t i = 0; i < sp->high && sp->unseen; i++)
 		if (sp->slot[i] && sp->slot[i]->ended_unseen)
 			exits_look_at(sp->slot[i]);
 }

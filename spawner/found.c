@@ -3,60 +3,20 @@
 #include "spawner/found.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/marks.h"
 #include "base/procfs.h"
-#include "spawner/child.h"
+#include "base/whose.h"
 #include "spawner/proc.h"
 
 struct look {
 	const struct home *home;
 	struct found found;
-	char instance[20];
 	pid_t daemon[ROLE_MAX];
 };
-
-/* "HOME/run/NAME.out" behind the descriptor; also between clone and execve, when the process still shows the environment of its spawner. */
-static bool name_by_keeper(const struct look *l, int proc_fd, char name[static NAME_MAX_BYTES])
-{
-	static const char suffix[] = ".out";
-	char path[PATH_MAX], link[24];
-	size_t folder = strlen(l->home->path), len;
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "fd/%d", CHILD_KEEPER_FD);
-	n = readlinkat(proc_fd, link, path, sizeof(path) - 1);
-	path[n > 0 ? n : 0] = 0;
-	if (strncmp(path, l->home->path, folder) != 0 || strncmp(path + folder, "/run/", 5) != 0)
-		return false;
-	len = strlen(path + folder + 5);
-	if (len < sizeof(suffix) || strcmp(path + folder + 5 + len - (sizeof(suffix) - 1), suffix) != 0)
-		return false;
-	path[folder + 5 + len - (sizeof(suffix) - 1)] = 0;
-	return str_copy(name, NAME_MAX_BYTES, path + folder + 5);
-}
-
-/* A mark can be imitated, and matters where we may read what others run: then the descriptor must be of the very FIFO, which they can't open. */
-static bool is_ours(const struct look *l, int proc_fd, const char *name)
-{
-	char link[24], fifo[NAME_MAX_BYTES + 8];
-	struct stat st, own;
-
-	if (fstat(proc_fd, &st) == 0 && st.st_uid == geteuid())
-		return true;
-	snprintf(link, sizeof(link), "fd/%d", CHILD_KEEPER_FD);
-	snprintf(fifo, sizeof(fifo), "%s.out", name);
-	return fstatat(proc_fd, link, &st, 0) == 0 && fstatat(l->home->run_fd, fifo, &own, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == own.st_dev &&
-	       st.st_ino == own.st_ino;
-}
 
 static bool is_daemon(const struct look *l, pid_t pid)
 {
@@ -86,18 +46,16 @@ static int add(struct found *f, const char *name, const struct procfs_stat *st)
 static int visit(void *arg, int proc_fd, pid_t pid, const struct marks *m)
 {
 	struct look *l = arg;
-	char name[NAME_MAX_BYTES] = "";
+	char name[NAME_MAX_BYTES];
 	struct procfs_stat st;
-	int r;
+	int r = whose_process(l->home, proc_fd, m, name);
 
-	if (m->instance ? strcmp(m->instance, l->instance) != 0 || !m->name || !str_copy(name, sizeof(name), m->name) :
-			  !name_by_keeper(l, proc_fd, name))
-		return 0;
+	if (r != WHOSE_OURS)
+		return r < 0 ? r : 0;
 	r = procfs_stat(pid, &st);
 	if (r < 0)
 		return r == -ESRCH ? 0 : r;
-	if (!procfs_stat_alive(&st) || st.session != pid || is_daemon(l, pid) || name_check(name, NULL) < 0 ||
-	    !is_ours(l, proc_fd, name))
+	if (!procfs_stat_alive(&st) || st.session != pid || is_daemon(l, pid))
 		return 0;
 	return add(&l->found, name, &st);
 }
@@ -119,7 +77,6 @@ int found_look(struct spawner *sp, struct found *ret)
 	uint64_t start_ticks;
 	int r;
 
-	snprintf(l.instance, sizeof(l.instance), "%016llx", (unsigned long long)sp->start.home.id);
 	for (unsigned role = 0; role < ROLE_MAX; role++)
 		(void)role_holder(sp->start.home.run_fd, role, &l.daemon[role], &start_ticks);
 	r = marks_each(visit, &l);
@@ -150,4 +107,14 @@ const struct found_process *found_root(const struct found *f, const char *name)
 			high = middle;
 	}
 	return low < f->n && strcmp(f->process[low].name, name) == 0 ? &f->process[low] : NULL;
+}
+
+bool found_has(const struct found *f, const char *name, pid_t pid)
+{
+	const struct found_process *at = found_root(f, name);
+
+	for (; at && at < f->process + f->n && strcmp(at->name, name) == 0; at++)
+		if (at->pid == pid)
+			return true;
+	return false;
 }

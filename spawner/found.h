@@ -1,10 +1,11 @@
 /*
- * spawner/found.h - processes that live, and that no record tells of: found by what they bear of tend (base/marks.h), or, where that can't be read or was overwritten
- * (programs that set their title), by the read end of their own output FIFO that every process of ours is given.
+ * spawner/found.h - processes that live, and that no record tells of: found by the read end of their own output FIFO, which every process of ours is given,
+ * or by what they bear of tend (base/whose.h).
  */
 #ifndef SPAWNER_FOUND_H
 #define SPAWNER_FOUND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,5 +31,6 @@ void found_done(struct found *f);
 
 /* The process of this name; NULL: none lives. Of several the oldest: the others came of it. */
 const struct found_process *found_root(const struct found *f, const char *name);
+bool found_has(const struct found *f, const char *name, pid_t pid);
 
 #endif

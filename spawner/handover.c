@@ -1,6 +1,6 @@
 /*
- * spawner/handover.c - one line for each thing, "row NAME key=number ..." or "event NAME key=number ...", after a line with the boot id
- * (spawner/handover.h). Keys that a build does not know are left out by it; what a line does not have is 0. The numbers of states, reasons and kinds
+ * spawner/handover.c - one line for each thing, "row NAME key=number ..." or "event NAME key=number ...", after a line with the boot id and one with the
+ * instance's (spawner/handover.h). Keys that a build does not know are left out by it; what a line does not have is 0. The numbers of states, reasons and kinds
  * are the same in every build: those lists are only ever appended to.
  */
 #define _GNU_SOURCE 1
@@ -175,7 +175,7 @@ void handover_write(struct spawner *sp)
 		say(SAY_WARNING, "cannot write run/%s: %s", HOME_HANDOVER_FILE, strerror(errno));
 		return;
 	}
-	fprintf(out, "boot %s\n", sp->boot_id);
+	fprintf(out, "boot %s\ninstance %016llx\n", sp->boot_id, (unsigned long long)sp->start.home.id);
 	r = print_rows(sp, out);
 	if (r == 0)
 		r = print_events(sp, out);
@@ -286,6 +286,15 @@ static void take_event(struct spawner *sp, uint64_t pos, const char *name, char 
 	pt_event_restore(sp->pt, pos, &ev);
 }
 
+/* A home that was copied has the file of the one that it was copied from. A build before this line was there wrote none. */
+static bool is_of_another(const struct spawner *sp, const char *kind, const char *name)
+{
+	char own[20];
+
+	snprintf(own, sizeof(own), "%016llx", (unsigned long long)sp->start.home.id);
+	return name && strcmp(kind, "instance") == 0 && strcmp(name, own) != 0;
+}
+
 static bool take_all(struct spawner *sp, char *text, unsigned *n)
 {
 	uint64_t events = 0;
@@ -298,6 +307,8 @@ static bool take_all(struct spawner *sp, char *text, unsigned *n)
 		const char *kind = strtok_r(line, " ", &rest);
 		const char *name = kind ? strtok_r(NULL, " ", &rest) : NULL;
 
+		if (is_of_another(sp, kind, name))
+			return false;
 		if (name && strcmp(kind, "row") == 0)
 			take_row(sp, name, rest, n);
 		else if (name && strcmp(kind, "event") == 0 && history)

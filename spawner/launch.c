@@ -214,7 +214,10 @@ static void begin_life(struct proc *p, pid_t pid)
 	struct pt_life *l = &p->life;
 
 	p->ref = (struct pidref){ .pid = pid, .fd = -1 };
+	p->unproven = false;
+	proc_note_pid(p);
 	p->session = pid;
+	p->session_seen = true;
 	p->child = true;
 	l->pid = pid;
 	l->start_real_ns = clock_real_ns();

@@ -298,7 +298,8 @@ static int begin(struct spawner *sp, struct fault *f)
 	pt_get_info(sp->pt, &info);
 	sp->capacity = info.capacity;
 	sp->slot = calloc(info.capacity, sizeof(struct proc *));
-	if (!sp->slot || loop_new(&sp->loop) < 0)
+	sp->pid = calloc(info.capacity, sizeof(*sp->pid));
+	if (!sp->slot || !sp->pid || loop_new(&sp->loop) < 0)
 		return fault_errno(f, -ENOMEM, "cannot start the spawner");
 	loop_timer_init(&sp->commands_retry, on_commands_retry, sp);
 	loop_timer_init(&sp->look_timer, on_look, sp);

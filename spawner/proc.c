@@ -34,15 +34,17 @@ struct proc *proc_find(struct spawner *sp, const char *name)
 	return found ? *found : NULL;
 }
 
-/* The pids lie side by side in the table, where the kernel stored them: quicker to search than the processes themselves. */
 struct proc *proc_of_pid(struct spawner *sp, pid_t pid)
 {
-	uint32_t high = pt_high(sp->pt);
-
-	for (uint32_t i = 0; i < high; i++)
-		if (pt_pid_read(sp->pt, i) == pid && sp->slot[i] && sp->slot[i]->ref.pid == pid)
+	for (uint32_t i = 0; i < sp->high; i++)
+		if (sp->pid[i] == pid && pid)
 			return sp->slot[i];
 	return NULL;
+}
+
+void proc_note_pid(struct proc *p)
+{
+	p->sp->pid[p->slot] = p->ref.pid;
 }
 
 static void on_timer(void *arg)
@@ -111,6 +113,8 @@ struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *
 		return NULL;
 	}
 	sp->slot[slot] = p;
+	if (slot >= sp->high)
+		sp->high = slot + 1;
 	if (ident->order >= sp->next_order)
 		sp->next_order = ident->order + 1;
 	return p;
@@ -125,6 +129,7 @@ void proc_free(struct proc *p)
 	loop_timer_clear(sp->loop, &p->timer);
 	loop_unwatch(sp->loop, p->watch);
 	pidref_done(&p->ref);
+	proc_note_pid(p);
 	if (p->keeper_fd >= 0)
 		sp->keepers--;
 	io_close(&p->keeper_fd);

@@ -38,9 +38,11 @@ struct proc {
 	const struct pt_command *added; /* the START that made the row, until it has succeeded or failed */
 	const char *launch_fault;    /* the sentence about a launch that failed just now, while its waiters are answered */
 	pid_t session;		     /* of the current or last run: the session id that its tree inherits */
+	bool session_seen;	     /* we saw its first process live */
 	int keeper_fd;		     /* read end of its output FIFO, until the guardian holds one */
 	int keeper_err_fd;	     /* the same for standard error, where that is separate; kept for the row's life */
 	bool child;		     /* our own, to be reaped by us */
+	bool unproven;		     /* what names the process is no table of this instance, but a file, which may be of another or an old one */
 	bool withdrawn;		     /* it failed: row and FIFOs are gone, the record goes next */
 	bool ended_unseen;	     /* the pidfd says it ended, how is not known yet: the guardian's note is awaited */
 	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
@@ -54,6 +56,8 @@ struct spawner {
 	struct pt *pt;
 	struct loop *loop;
 	struct proc **slot;	     /* by slot; NULL = free */
+	pid_t *pid;		     /* by slot: ref.pid, side by side to be searched (proc_note_pid()) */
+	uint32_t high;		     /* slots from here on were never used */
 	uint32_t capacity;
 	void *by_name;		     /* tsearch(3) tree of struct proc, ordered by name */
 	int bell, signals, children_fd; /* children_fd: /proc/self/task/TID/children */
@@ -96,7 +100,9 @@ struct cause { /* of a transition, for the event */
 
 /* proc.c: making, finding, forgetting; the one door through which a process changes its state. */
 struct proc *proc_find(struct spawner *sp, const char *name);
+/* Whose process is this pid? Private memory decides that, never the table, which may be damaged. */
 struct proc *proc_of_pid(struct spawner *sp, pid_t pid);
+void proc_note_pid(struct proc *p); /* ref.pid has changed */
 /* Private memory for a row (its ident is copied). NULL: no memory. */
 struct proc *proc_new(struct spawner *sp, uint32_t slot, const struct pt_ident *ident);
 void proc_free(struct proc *p);

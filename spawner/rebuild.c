@@ -156,12 +156,14 @@ static bool was(const struct known *k, enum pt_state state)
 	return strcmp(k->e.state, pt_state_label(state)) == 0;
 }
 
-/* The process as it runs now: the one that was written down, else what is found of this name, which came after it. */
+/* The process as it runs now: the one that was written down, else what is found of this name, which came after it. A process that was written down has to be
+ * found as well, or where only we put processes: the file may be a copy of another home's. */
 static bool is_alive(const struct rebuild *b, const struct known *k, pid_t *pid, uint64_t *start_ticks)
 {
 	const struct found_process *root;
 
-	if (b->same_boot && k->e.pid > 0 && pid_alive(k->e.pid, k->e.start_ticks)) {
+	if (b->same_boot && k->e.pid > 0 && pid_alive(k->e.pid, k->e.start_ticks) &&
+	    (found_has(&b->found, k->e.name, k->e.pid) || cgroup_holds(&b->sp->cgroup, k->e.name, k->e.pid))) {
 		*pid = k->e.pid;
 		*start_ticks = k->e.start_ticks;
 		return true;
@@ -179,6 +181,7 @@ static void take_up(struct proc *p, pid_t pid, uint64_t start_ticks, bool up)
 {
 	struct pt_life *l = &p->life;
 
+	p->unproven = true;
 	l->want = up;
 	l->life = 1;
 	l->state = PT_STATE_STARTING;

@@ -1,9 +1,10 @@
 /*
  * spawner/tree.h - who belongs to a process: itself, its descendants, and those that were re-parented away from it.
  *
- * With cgroups that is one list. Without: the descendants of the root, and among the children of those who adopt orphans (this spawner, the guardian, and who
- * adopts after them) every process of the root's session or with the process's mark (TEND_INSTANCE and TEND_NAME) in its environment, each with its descendants.
- * A descendant that left the session, lost its parents and cleaned its environment is found with cgroups only.
+ * With cgroups that is one list. Without: the descendants of the root, and among the children of those who adopt orphans (this spawner; of a process that an
+ * earlier one launched also the guardian, and who adopts after them) every process of the root's session or that proves to be part of it (base/whose.h),
+ * each with its descendants. A descendant that left the session, lost its parents and cleaned its environment is found with cgroups only; so is one that has
+ * cleaned it and left the session of a process that died before this spawner came.
  */
 #ifndef SPAWNER_TREE_H
 #define SPAWNER_TREE_H

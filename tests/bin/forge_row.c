@@ -2,9 +2,11 @@
  * tests/bin/forge_row.c - makes a row of the process table of $TEND_HOME speak of another process, while no daemon lives: what a reused pid looks like.
  *
  *   forge_row NAME PID START_TICKS
+ *   forge_row NAME PID starting	a spawner died over its launch: the kernel has stored the pid, nothing else is noted
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/home.h"
 #include "shm/owner.h"
@@ -17,7 +19,7 @@ int main(int argc, char **argv)
 	struct pt_row row;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: forge_row NAME PID START_TICKS\n");
+		fprintf(stderr, "usage: forge_row NAME PID START_TICKS|starting\n");
 		return 2;
 	}
 	if (home_open(NULL, HOME_READ, &home, &f) < 0 || pt_attach_as(&home, PT_SPAWNER, &pt, &f) < 0) {
@@ -31,6 +33,11 @@ int main(int argc, char **argv)
 	row.life.pid = atoi(argv[2]);
 	row.life.start_ticks = strtoull(argv[3], NULL, 10);
 	*pt_pid_cell(pt, row.slot) = row.life.pid;
+	if (strcmp(argv[3], "starting") == 0) {
+		row.life.state = PT_STATE_STARTING;
+		row.life.pid = 0;
+		row.life.start_ticks = 0;
+	}
 	int r = pt_put_life(pt, row.slot, &row.life);
 
 	pt_detach(pt);
