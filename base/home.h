@@ -1,7 +1,7 @@
 /*
  * base/home.h - one instance of tend: its home folder, what lies where in it, and the name of its segment.
  *
- *   HOME/run/            role locks, doorbells (bell.ROLE), NAME.in and NAME.out FIFOs, start.lock        0700
+ *   HOME/run/            role locks, doorbells (bell.ROLE), NAME.in and NAME.out FIFOs, start.lock, config.lock, specs.lock        0700
  *   HOME/logs/           NAME.log, tend.log                                                               0700
  *   HOME/specs/          NAME.json: how to run a process                                                  0700
  *   HOME/processes.json  what is desired, and who ran last                                                0600

@@ -268,7 +268,56 @@ static int sync_folder(int folder)
 	return fsync(folder) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync)
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Exchange temp and name, and look at what came out. If it is not the old file, someone has put a newer one there in that moment, and it goes back; if what comes out
+ * then is not ours, the same has happened again, and so on until nobody came in between. */
+static int exchange(int dirfd, const char *temp, const char *name, const struct stat *old)
+{
+	struct stat put, wanted = *old, got;
+	int r, ours = io_open(dirfd, temp, O_PATH, 0); /* as long as it is open no other file gets its number */
+
+	if (ours < 0)
+		return ours;
+	r = fstat(ours, &put) < 0 ? -errno : 0;
+	for (bool first = true; r == 0; first = false) {
+		if (renameat2(dirfd, temp, dirfd, name, RENAME_EXCHANGE) < 0)
+			r = errno == ENOENT ? -EAGAIN : -errno; /* someone has taken it away */
+		else if (fstatat(dirfd, temp, &got, AT_SYMLINK_NOFOLLOW) < 0)
+			r = -errno;
+		else if (!is_same(&got, &wanted)) {
+			wanted = put;
+			put = got;
+		} else if (first)
+			break;
+		else
+			r = -EAGAIN;
+	}
+	io_close(&ours);
+	return r;
+}
+
+/* Rename temp to name; with old, only in the place of that file. */
+static int put_in_place(int dirfd, const char *temp, const char *name, const struct stat *old)
+{
+	struct stat st;
+	int r = old ? -EAGAIN : -EINVAL;
+
+	if (old && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&st, old)) {
+		r = exchange(dirfd, temp, name, old);
+		if (r == 0)
+			(void)unlinkat(dirfd, temp, 0);
+	}
+	if (r != -EINVAL) /* else the file system has no exchange: what was just looked at has to do */
+		return r;
+	return renameat(dirfd, temp, dirfd, name) < 0 ? -errno : 0;
+}
+
+static int replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync, const struct stat *old)
 {
 	char temp[256];
 	int r, fd = -1, folder = -1;
@@ -288,8 +337,8 @@ int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum 
 	r = fill_temp(fd, buf, bytes, sync);
 	if (close(fd) < 0 && !r && errno != EINTR) /* network file systems report a failed write here */
 		r = -errno;
-	if (!r && renameat(dirfd, temp, dirfd, name) < 0)
-		r = -errno;
+	if (!r)
+		r = put_in_place(dirfd, temp, name, old);
 	if (r)
 		(void)unlinkat(dirfd, temp, 0);
 	else if (sync == IO_SYNC)
@@ -297,6 +346,16 @@ int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum 
 out:
 	io_close(&folder);
 	return r;
+}
+
+int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync)
+{
+	return replace(dirfd, name, buf, bytes, sync, NULL);
+}
+
+int io_replace_old(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync, const struct stat *old)
+{
+	return replace(dirfd, name, buf, bytes, sync, old);
 }
 
 int io_text_done(FILE *stream, char *const *text)

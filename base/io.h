@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* Read a whole regular file of at most max bytes. *ret is malloc'ed, NUL-terminated behind the last byte, the caller's.
  * -EFBIG: larger; -EINVAL: not a regular file. ret_len may be NULL. */
@@ -23,6 +24,9 @@ int io_write_all(int fd, const void *buf, size_t bytes);
  * failure the old file is untouched and nothing is left over. */
 enum io_sync { IO_NO_SYNC, IO_SYNC };
 int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync);
+/* The same if dirfd/name is still the file of which *old tells, which the caller holds open, so that no other gets its number. -EAGAIN: it is another one by now,
+ * and stays. */
+int io_replace_old(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync, const struct stat *old);
 
 /* Close what open_memstream() made for *text. 0, or -ENOMEM: the text is not whole. *text is the caller's to free in either case. fclose() alone does not
  * tell: without memory for the last step it leaves NULL and answers 0 (glibc). */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/home.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "cli/conf.h"
@@ -10,6 +11,7 @@
 #include "cli/like.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/turn.h"
 
 static bool is_shown(const struct cliconf *c, enum conf_key key)
 {
@@ -80,74 +82,115 @@ static int unknown_key(const char *name)
 	return out_fail("unknown key %s; \"tend config show\" lists them", name);
 }
 
-/* Write what c holds, making the home if it does not exist yet. */
-static int save(const struct cliconf *c)
+/* What is to be done to the configuration. */
+struct wish {
+	const char *name; /* NULL: keep all that is in force */
+	enum conf_key key;
+	const char *text;
+};
+
+/* The configuration as it is to be. False: said. */
+static bool load_changed(struct cliconf *ret, const struct wish *w)
+{
+	struct fault f = { "" };
+	int r;
+
+	if (!conf_load(ret))
+		return false;
+	r = w->name ? cliconf_set(ret, w->key, w->text, &f) : cliconf_keep(ret);
+	if (r == 0)
+		return true;
+	if (w->name)
+		out_fail("Configuration error: %s", f.text);
+	else
+		out_fail("out of memory");
+	cliconf_done(ret);
+	return false;
+}
+
+/* Read, change and write, alone: of two that read the same file, the second to write would undo what the first one has written. */
+static bool change_alone(const struct home *h, const struct wish *w, struct cliconf *ret)
+{
+	struct fault f = { "" };
+	int turn = turn_take(h, TURN_CONFIG, &f);
+	bool ok = turn >= 0 && load_changed(ret, w);
+
+	if (turn < 0)
+		out_fail("%s", f.text);
+	else if (ok && cliconf_save(h->fd, ret, &f) < 0) {
+		out_fail("%s", f.text);
+		cliconf_done(ret);
+		ok = false;
+	}
+	io_close(&turn);
+	return ok;
+}
+
+/* What is in the file then is in *ret. A wish that can't be carried out makes no home. */
+static bool change(const struct wish *w, struct cliconf *ret)
 {
 	struct home h = HOME_INIT;
 	struct fault f = { "" };
-	int r = home_open(NULL, HOME_CREATE, &h, &f);
+	bool ok;
 
-	if (r == 0)
-		r = c ? cliconf_save(h.fd, c, &f) : cliconf_reset(h.fd, &f);
+	if (!load_changed(ret, w))
+		return false;
+	cliconf_done(ret);
+	ok = home_open(NULL, HOME_CREATE, &h, &f) == 0;
+	if (!ok)
+		out_fail("%s", f.text);
+	ok = ok && change_alone(&h, w, ret);
 	home_close(&h);
-	return r < 0 ? out_fail("%s", f.text) : EXIT_OK;
+	return ok;
 }
 
 static int set(const char *name, const char *text)
 {
+	struct wish w = { .name = name, .text = text };
 	struct cliconf c;
-	struct fault f = { "" };
-	enum conf_key key;
 	char number[24], visible[4 * CLICONF_TEXT_MAX];
-	int status = EXIT_FAIL;
 
-	if (cliconf_find(name, &key) < 0)
+	if (cliconf_find(name, &w.key) < 0)
 		return unknown_key(name);
-	if (!conf_load(&c))
+	if (cliconf_type(w.key) == CONF_TEXT && !utf8_is_valid(text))
+		return out_fail("Configuration error: %s is not valid UTF-8", name);
+	if (!change(&w, &c))
 		return EXIT_FAIL;
-	if (cliconf_type(key) == CONF_TEXT && !utf8_is_valid(text))
-		out_fail("Configuration error: %s is not valid UTF-8", name);
-	else if (cliconf_set(&c, key, text, &f) < 0)
-		out_fail("Configuration error: %s", f.text);
+	str_visible(visible, sizeof(visible), cliconf_show(&c, w.key, number));
+	if (c.value[w.key].from == CONF_FROM_ENV)
+		out_warn("%s is the default, and such a value counts as not set: $%s decides (%s)", text, cliconf_variable(w.key), visible);
 	else
-		status = save(&c);
-	if (status == EXIT_OK) {
-		str_visible(visible, sizeof(visible), cliconf_show(&c, key, number));
-		if (c.value[key].from == CONF_FROM_ENV)
-			out_warn("%s is the default, and such a value counts as not set: $%s decides (%s)", text, cliconf_variable(key),
-				visible);
-		else
-			printf("%s = %s\n", name, visible);
-	}
+		printf("%s = %s\n", name, visible);
 	cliconf_done(&c);
-	return status;
+	return EXIT_OK;
 }
 
 static int save_all(void)
 {
+	const struct wish everything = { .name = NULL };
 	char path[PATH_MAX + 64];
 	struct cliconf c;
-	int status = EXIT_FAIL;
 
-	if (!conf_path(path, sizeof(path)) || !conf_load(&c))
+	if (!conf_path(path, sizeof(path)) || !change(&everything, &c))
 		return EXIT_FAIL;
-	if (cliconf_keep(&c) < 0)
-		out_fail("out of memory");
-	else
-		status = save(&c);
-	if (status == EXIT_OK)
-		printf("Configuration saved to %s\n", path);
+	printf("Configuration saved to %s\n", path);
 	cliconf_done(&c);
-	return status;
+	return EXIT_OK;
 }
 
 static int reset(void)
 {
-	int status = save(NULL);
+	struct home h = HOME_INIT;
+	struct fault f = { "" };
+	int r = home_open(NULL, HOME_CREATE, &h, &f), turn = r < 0 ? r : turn_take(&h, TURN_CONFIG, &f);
 
-	if (status == EXIT_OK)
-		printf("Configuration reset to defaults\n");
-	return status;
+	r = turn < 0 ? turn : cliconf_reset(h.fd, &f);
+	io_close(&turn);
+	home_close(&h);
+	if (r < 0)
+		return out_fail("%s", f.text);
+	printf("Configuration reset to defaults\n");
+	return EXIT_OK;
 }
 
 static int print_path(void)

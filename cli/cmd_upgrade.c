@@ -21,6 +21,7 @@
 #include "cli/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/turn.h"
 #include "cli/view.h"
 
 #define PATIENCE_NS  (30 * NS_PER_SEC) /* a daemon ends and starts in milliseconds, a logger in the middle of a large archive in seconds */
@@ -282,7 +283,7 @@ static int carry_out(struct upgrade *u, bool only_check)
 	}
 	if (!guarded && !only_check && daemons_ensure(&u->home, &u->started, &f) < 0)
 		return out_fail("%s", f.text);
-	turn = daemons_turn(&u->home, &f);
+	turn = turn_take(&u->home, TURN_START, &f);
 	if (turn < 0)
 		return out_fail("%s", f.text);
 	look(u);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "cli/out.h"
+#include "cli/turn.h"
 
 #define READY_FD	  3
 #define ROLES_WAIT_NS	  (1 * NS_PER_SEC) /* three daemons are there within milliseconds, or something is wrong that status shows */
@@ -170,18 +171,6 @@ static void await_roles(const struct home *h)
 			instance_nap(1);
 }
 
-int daemons_turn(const struct home *h, struct fault *f)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = io_open(h->run_fd, "start.lock", O_RDWR | O_CREAT, 0600);
-
-	if (fd < 0)
-		return fault_errno(f, fd, "cannot open %s/run/start.lock", h->path);
-	while (fcntl(fd, F_OFD_SETLKW, &lock) < 0 && errno == EINTR)
-		;
-	return fd;
-}
-
 static int ensure_guardian(const struct home *h, bool *ret_started, struct fault *f)
 {
 	bool started = false;
@@ -189,7 +178,7 @@ static int ensure_guardian(const struct home *h, bool *ret_started, struct fault
 
 	if (daemons_guarded(h))
 		return 0;
-	fd = daemons_turn(h, f);
+	fd = turn_take(h, TURN_START, f);
 	if (fd < 0)
 		return fd;
 	if (!instance_role_held(h, ROLE_GUARDIAN)) {

@@ -20,7 +20,4 @@ int daemons_ensure(struct home *h, bool *ret_started, struct fault *f);
 /* Does a guardian run, or will one at once? Gives a spawner that is about to become it a moment. */
 bool daemons_guarded(const struct home *h);
 
-/* Wait for our turn to start or replace daemons: whoever has it holds the lock of run/start.lock. A descriptor to be closed at the end, or -errno. */
-int daemons_turn(const struct home *h, struct fault *f);
-
 #endif

@@ -9,32 +9,24 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "cli/turn.h"
 
 #define TRIES 10u
 
-/* The same file as then? A start by someone else replaces it. */
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
+/* A start by someone else replaces the file, a removal takes it away: neither waits for us. */
 static int write_back(const struct home *h, const char *file, const struct stat *before, const struct spec *s)
 {
 	char *text = spec_print(s);
-	struct stat now;
 	int r;
 
 	if (!text)
 		return -ENOMEM;
-	if (fstatat(h->specs_fd, file, &now, AT_SYMLINK_NOFOLLOW) < 0 || !is_same(before, &now))
-		r = -EAGAIN;
-	else
-		r = io_replace(h->specs_fd, file, text, strlen(text), IO_SYNC);
+	r = io_replace_old(h->specs_fd, file, text, strlen(text), IO_SYNC, before);
 	free(text);
 	return r;
 }
 
-static int edit_once(const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
+static int edit_opened(const struct home *h, const char *name, int fd, specedit_change *change, void *arg, struct fault *f)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct stat before;
@@ -42,8 +34,8 @@ static int edit_once(const struct home *h, const char *name, specedit_change *ch
 	int r, e;
 
 	spec_file_name(name, file);
-	if (h->specs_fd < 0 || fstatat(h->specs_fd, file, &before, AT_SYMLINK_NOFOLLOW) < 0)
-		return fault_errno(f, h->specs_fd < 0 ? -ENOENT : -errno, "cannot read the specification of %s", name);
+	if (fstat(fd, &before) < 0)
+		return fault_errno(f, -errno, "cannot read the specification of %s", name);
 	r = spec_load(h->specs_fd, file, &s, f);
 	if (r < 0)
 		return r;
@@ -54,12 +46,27 @@ static int edit_once(const struct home *h, const char *name, specedit_change *ch
 	return r;
 }
 
+static int edit_once(const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
+{
+	char file[NAME_MAX_BYTES + 8];
+	int fd, r;
+
+	spec_file_name(name, file);
+	fd = h->specs_fd < 0 ? -ENOENT : io_open(h->specs_fd, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0)
+		return fault_errno(f, fd, "cannot read the specification of %s", name);
+	r = edit_opened(h, name, fd, change, arg, f);
+	io_close(&fd);
+	return r;
+}
+
 int specedit(const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
 {
-	int r = -EAGAIN;
+	int turn = turn_take(h, TURN_SPECS, f), r = turn < 0 ? turn : -EAGAIN; /* of two that change it, the second would undo what the first has done */
 
 	for (unsigned tries = 0; r == -EAGAIN && tries < TRIES; tries++)
 		r = edit_once(h, name, change, arg, f);
+	io_close(&turn);
 	return r;
 }
 

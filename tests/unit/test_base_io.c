@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -206,6 +208,55 @@ START_TEST(raises_limit)
 }
 END_TEST
 
+/* Two that write the same file at once, again and again: one has something new, the other one changes what it has read before. The new one must be there in the end. */
+#define ROUNDS 400
+
+static pthread_barrier_t turn;
+
+static void *put_new(void *arg)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_barrier_wait(&turn);
+		(void)io_replace(*(int *)arg, "f", "new", 3, IO_NO_SYNC); /* what is there afterwards is looked at */
+		pthread_barrier_wait(&turn);
+	}
+	return NULL;
+}
+
+START_TEST(replaces_the_old_one_only)
+{
+	int d = new_folder(), changed = 0, r;
+	struct stat st;
+	pthread_t writer;
+	char text[16];
+
+	pthread_barrier_init(&turn, NULL, 2);
+	ck_assert_int_eq(pthread_create(&writer, NULL, put_new, &d), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		int fd;
+
+		ck_assert_int_eq(io_replace(d, "f", "old", 3, IO_NO_SYNC), 0);
+		fd = openat(d, "f", O_RDONLY | O_CLOEXEC);
+		ck_assert(fd >= 0 && fstat(fd, &st) == 0);
+		pthread_barrier_wait(&turn);
+		r = io_replace_old(d, "f", "old, changed", 12, IO_NO_SYNC, &st);
+		pthread_barrier_wait(&turn);
+		ck_assert_msg(r == 0 || r == -EAGAIN, "%d", r);
+		changed += r == 0;
+		ck_assert_int_eq(close(fd), 0);
+		ck_assert_int_eq(io_read_small(d, "f", text, sizeof(text)), 3);
+		ck_assert_str_eq(text, "new");
+		ck_assert(i % 50 || count() == 1);
+	}
+	ck_assert_int_eq(pthread_join(writer, NULL), 0);
+	ck_assert_int_gt(changed, 0); /* it came first then */
+	ck_assert_int_eq(unlinkat(d, "f", 0), 0);
+	ck_assert_int_eq(io_replace_old(d, "f", "x", 1, IO_NO_SYNC, &st), -EAGAIN); /* what was removed stays so */
+	ck_assert_int_eq(count(), 0);
+	drop_folder(d);
+}
+END_TEST
+
 /* Whoever may write to a folder may call a file whatever he likes. */
 START_TEST(names_of_leftovers)
 {
@@ -225,7 +276,7 @@ END_TEST
 
 int main(void)
 {
-	TCase *tc = tcase_create("all");
+	TCase *tc = tcase_create("all"), *together = tcase_create("together");
 	tcase_add_test(tc, reads_whole_files);
 	tcase_add_test(tc, refuses_what_is_no_file);
 	tcase_add_test(tc, small_reads);
@@ -234,5 +285,7 @@ int main(void)
 	tcase_add_test(tc, descriptors);
 	tcase_add_test(tc, raises_limit);
 	tcase_add_test(tc, names_of_leftovers);
-	return run_cases("base_io", tc, NULL);
+	tcase_add_test(together, replaces_the_old_one_only);
+	tcase_set_timeout(together, 120);
+	return run_cases("base_io", tc, together, NULL);
 }
