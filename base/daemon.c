@@ -3,7 +3,6 @@
 #include "base/daemon.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,7 +46,6 @@ int daemon_begin(enum role role, const char *home, struct daemon_start *ret)
 	int r;
 
 	say_init(role_name(role));
-	signal(SIGPIPE, SIG_IGN); /* a doorbell whose daemon has just died is no reason to follow it */
 	umask(077);
 	r = home_open(home, HOME_CREATE, &ret->home, &f);
 	if (r < 0) {

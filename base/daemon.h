@@ -17,7 +17,7 @@ struct daemon_start {
 	int lock_fd;
 };
 
-/* Name the daemon for say(), ignore SIGPIPE, set umask 077, move to "/", raise the limit of open files, open the home (home NULL = as the CLI finds it)
+/* Name the daemon for say(), set umask 077, move to "/", raise the limit of open files, open the home (home NULL = as the CLI finds it)
  * and take the role's lock; what a dead holder has left of it is waited for, up to a second. Says what is wrong and returns an exit code on failure (DAEMON_EXIT_TAKEN or 1), 0 on success. */
 int daemon_begin(enum role role, const char *home, struct daemon_start *ret);
 

@@ -72,7 +72,7 @@ static const uint32_t refused[] = {
 
 static void refuse_calls(bool network)
 {
-	struct sock_filter code[4 + 2 * REFUSED + 1];
+	struct sock_filter code[4 + 2 + 2 * REFUSED + 1];
 	struct sock_fprog program = { .filter = code };
 	size_t n = 0, calls = network ? REFUSED - REFUSED_SOCKETS : REFUSED;
 
@@ -80,6 +80,9 @@ static void refuse_calls(bool network)
 	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 1, 0);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS); /* another architecture's numbers */
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	/* Threads are made with clone(2) then. Where an older container's filter answers EPERM, which the C library takes for an error, ours is heard first. */
+	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone3, 0, 1);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
 	for (size_t i = 0; i < calls; i++) {
 		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, refused[i], 0, 1);
 		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);

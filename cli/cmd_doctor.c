@@ -117,6 +117,7 @@ static int diagnose(struct instance *in, bool json)
 	else
 		checks_table(in, &v);
 	checks_daemons(in, &v);
+	checks_surroundings(&in->home);
 	checks_processes(in, &v);
 	checks_health(&in->home, &v);
 	checks_leftovers(&in->home, &v);

@@ -5,6 +5,7 @@
 #include "cli/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/term.h"
 #include "cli/registry.h"
 #include "cli/resurrect.h"
 #include "cli/startrun.h"
@@ -88,6 +89,8 @@ static int configured(struct startopts *o, int operands, char **operand, char **
 	}
 	o->no_registry = o->no_registry || registry_is_off();
 	o->background = o->background || cliconf_bool(&c, CONF_ENABLE_BACKGROUND);
+	if (!o->background)
+		term_obey();
 	if (!o->policy_given && !cliconf_bool(&c, CONF_AUTO_RESTART))
 		(void)spec_policy("no", &o->base.policy);
 	again = again && (o->no_registry || knows_something());

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "base/io.h"
 #include "base/pidref.h"
 #include "base/procfs.h"
+#include "base/spawn.h"
 #include "cli/acts.h"
 #include "cli/daemons.h"
 #include "cli/opts.h"
@@ -46,7 +46,7 @@ struct upgrade {
 static int ask_version(const char *program, char *buf, size_t size, struct fault *f)
 {
 	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)"--version", NULL };
-	posix_spawn_file_actions_t files;
+	struct spawn s = SPAWN_INIT;
 	int ends[2], status = 0, r;
 	size_t len = 0;
 	ssize_t n;
@@ -54,10 +54,10 @@ static int ask_version(const char *program, char *buf, size_t size, struct fault
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fault_errno(f, -errno, "cannot try %s", program);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
-	r = -posix_spawn(&pid, program, &files, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
+	s.program = program;
+	s.argv = argv;
+	s.fd[STDOUT_FILENO] = ends[1];
+	r = spawn_begin(&s, &pid);
 	io_close(&ends[1]);
 	while (r == 0 && len + 1 < size && (n = read(ends[0], buf + len, size - 1 - len)) > 0)
 		len += (size_t)n;

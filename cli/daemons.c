@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/inherited.h"
 #include "base/io.h"
 #include "cli/out.h"
 #include "cli/turn.h"
@@ -34,7 +35,7 @@ static _Noreturn void become_guardian(const struct home *h, const char *program,
 
 	snprintf(home, sizeof(home), "%s", h->path);
 	snprintf(fd_text, sizeof(fd_text), "%d", READY_FD);
-	signal(SIGPIPE, SIG_DFL);
+	inherited_defaults();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(077);

@@ -2,13 +2,21 @@
  * tend - the command line. It keeps no state: a command reads the process table or posts a request into it, prints,
  * and ends.
  */
+#include "base/inherited.h"
 #include "cli/cmd.h"
 #include "cli/out.h"
+#include "cli/surroundings.h"
 #include "cli/term.h"
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	out_init();
 	term_signals();
 	return out_finish(command_run(argc, argv));
+}
+
+int main(int argc, char **argv)
+{
+	surroundings_note(); /* before anything changes them */
+	return inherited_run(run, argc, argv);
 }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +12,11 @@
 #include <unistd.h>
 
 #include "base/pidref.h"
+#include "base/spawn.h"
 #include "base/utf8.h"
 #include "cli/agentfile.h"
 #include "cli/place.h"
+#include "cli/surroundings.h"
 #include "config/spec.h"
 
 #define WORDS_MAX 60
@@ -54,7 +55,7 @@ static bool has_module(const char *python)
 	char code[] = "import importlib.util as u, sys; sys.exit(u.find_spec('mcp_mesh_runtime') is None or "
 		      "u.find_spec('mcp_mesh_runtime.server') is None)";
 	char *path = strdup(python), option[] = "-c", *argv[] = { path, word_isolated, option, code, NULL };
-	posix_spawn_file_actions_t files;
+	struct spawn s = { .program = path, .argv = argv, .folder = "/", .fd = { SPAWN_NULL, SPAWN_NULL, SPAWN_NULL, SPAWN_LEAVE } };
 	struct pollfd p = { .fd = -1, .events = POLLIN };
 	bool found = false;
 	int status = 1;
@@ -62,11 +63,7 @@ static bool has_module(const char *python)
 
 	if (!path)
 		return false;
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addchdir_np(&files, "/");
-	for (int fd = 0; fd < 3; fd++)
-		posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY, 0);
-	if (posix_spawn(&pid, path, &files, NULL, argv, environ) == 0) {
+	if (spawn_begin(&s, &pid) == 0) {
 		p.fd = sys_pidfd_open(pid);
 		if (p.fd < 0 || poll(&p, 1, PYTHON_MS) <= 0)
 			kill(pid, SIGKILL);
@@ -75,7 +72,6 @@ static bool has_module(const char *python)
 		if (p.fd >= 0)
 			close(p.fd);
 	}
-	posix_spawn_file_actions_destroy(&files);
 	free(path);
 	return found;
 }
@@ -161,6 +157,7 @@ char *regprogram_spec(const struct instance *in, const struct cliconf *c, const 
 	str_copy(s.name, sizeof(s.name), REGISTRY_NAME);
 	s.service = 2;
 	(void)spec_policy("always", &s.policy);
+	surroundings_take(&s);
 	if (place_here(here, f) < 0)
 		goto out;
 	s.env = make_env(r, c, here);

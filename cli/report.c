@@ -38,6 +38,14 @@ static void print_with_pid(const struct ask *a, const char *what)
 		printf("%s: %s\n", a->req.name, what);
 }
 
+/* The spawner's answer names what the kernel kept from the process. */
+static void warn_refused(const struct ask *a)
+{
+	if (a->answer.code == 0 && a->answer.text[0])
+		out_warn("%s: the kernel does not let the daemons give it all that you have here: %s; \"tend doctor\" shows what they have", a->req.name,
+			a->answer.text);
+}
+
 size_t report_starts(const struct ask *a, size_t n)
 {
 	size_t bad = 0;
@@ -50,6 +58,7 @@ size_t report_starts(const struct ask *a, size_t n)
 			bool before = a[i].answer.code == -EALREADY;
 
 			print_with_pid(&a[i], before ? "already running" : "started");
+			warn_refused(&a[i]);
 			acts_note(a[i].req.name, before ? "already_running" : "started", a[i].answer.pid, NULL);
 		}
 	}
@@ -104,6 +113,7 @@ int report_done(const struct ask *a, size_t n, const char *done, const char *res
 			status = EXIT_FAIL;
 		} else {
 			print_with_pid(&a[i], done);
+			warn_refused(&a[i]);
 			acts_note(a[i].req.name, result, a[i].answer.pid, NULL);
 		}
 	}

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/place.h"
+#include "cli/surroundings.h"
 #include "config/health.h"
 
 static bool same_key(const char *a, const char *b)
@@ -298,16 +298,6 @@ static bool take(struct startopts *o, int opt, char *value)
 	}
 }
 
-static void take_surroundings(struct startopts *o)
-{
-	struct rlimit files;
-
-	o->base.umask = umask(0);
-	umask(o->base.umask);
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
-		o->base.nofile = files.rlim_cur;
-}
-
 int startopts_read(const struct command *c, int argc, char **argv, struct startopts *ret)
 {
 	static const struct option options[] = {
@@ -357,7 +347,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	}
 	if (opt != OPT_END)
 		return opt;
-	take_surroundings(ret);
+	surroundings_take(&ret->base);
 	return build_env(ret) ? OPT_END : OPT_FAILED;
 }
 

@@ -15,7 +15,7 @@
 #define MIN_COLUMNS 20
 
 static volatile sig_atomic_t caught;
-static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
+static const int ours[] = { SIGINT, SIGTERM, SIGHUP }; /* the first two are never meant for someone else where a command stays with what it started */
 
 bool term_is_tty(int fd)
 {
@@ -91,12 +91,26 @@ static void count(int signo)
 
 void term_signals(void)
 {
-	struct sigaction now, ignore = { .sa_handler = SIG_IGN }, end = { .sa_handler = leave };
+	struct sigaction now, ignore = { .sa_handler = SIG_IGN }, end = { .sa_handler = leave }, dfl = { .sa_handler = SIG_DFL };
+	sigset_t none;
 
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL); /* a limit on the size of files: the write says so */
+	sigaction(SIGCHLD, &dfl, NULL); /* ignored, it would take the status of each child from us */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Started in the background by a shell without job control, SIGINT is ignored and means someone else. */
 	if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
 		sigaction(SIGINT, &end, NULL);
+}
+
+void term_obey(void)
+{
+	struct sigaction now, end = { .sa_handler = leave };
+
+	for (unsigned i = 0; i < 2; i++)
+		if (sigaction(ours[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			sigaction(ours[i], &end, NULL);
 }
 
 void term_catch(void)

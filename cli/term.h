@@ -19,9 +19,12 @@ enum term_colour { TERM_PLAIN, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_DIM, TERM
  * asks for none. */
 const char *term_colour(enum term_colour c);
 
-/* From main(): SIGPIPE is ignored, and Ctrl-C ends the program with status 130 at once. Nothing is lost by that: a
+/* From main(): SIGPIPE and SIGXFSZ are ignored, SIGCHLD is not, nothing is blocked, and Ctrl-C ends the program with status 130 at once. Nothing is lost by that: a
  * command that was posted is carried out. */
 void term_signals(void);
+/* From a command that stays with what it started: SIGINT and SIGTERM end it, and are for it, also where they were inherited ignored (a script's "tend start &").
+ * SIGHUP that was inherited ignored, as from nohup, stays so. */
+void term_obey(void);
 /* From a command that Ctrl-C ends in an orderly way: SIGINT, SIGTERM and SIGHUP are counted and interrupt whatever
  * waits. */
 void term_catch(void);

@@ -225,6 +225,8 @@ static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 	if ((r = get_word(doc, "restart", policy_words, 3, &s->policy, f)) < 0 ||
 	    (r = get_word(doc, "service_type", service_words, 3, &s->service, f)) < 0)
 		return r;
+	if ((r = surroundings_read(cJSON_GetObjectItemCaseSensitive(doc, "surroundings"), &s->surroundings, f)) < 0)
+		return r;
 	if ((r = get_health(doc, s, f)) < 0 || (r = get_registry(doc, s, f)) < 0)
 		return r;
 	return get_numbers(doc, s, f);
@@ -286,6 +288,19 @@ static cJSON *vector_to_json(char *const *v)
 	return list;
 }
 
+static bool add_surroundings(cJSON *doc, const struct spec *s)
+{
+	cJSON *item;
+
+	if (!s->surroundings.given)
+		return true;
+	item = surroundings_write(&s->surroundings);
+	if (item && cJSON_AddItemToObject(doc, "surroundings", item))
+		return true;
+	cJSON_Delete(item);
+	return false;
+}
+
 char *spec_print(const struct spec *s)
 {
 	cJSON *doc = cJSON_CreateObject();
@@ -300,7 +315,7 @@ char *spec_print(const struct spec *s)
 	log = ok ? cJSON_AddObjectToObject(doc, "log") : NULL;
 	ok = log && cJSON_AddBoolToObject(log, "separate_stderr", s->separate_stderr);
 	ok = ok && (!s->group[0] || cJSON_AddStringToObject(doc, "group", s->group)) && (!s->health || cJSON_AddRawToObject(doc, "health", s->health)) &&
-	     (!s->no_registry || cJSON_AddFalseToObject(doc, "registry"));
+	     (!s->no_registry || cJSON_AddFalseToObject(doc, "registry")) && add_surroundings(doc, s);
 	for (size_t i = 0; ok && i < NUMBERS; i++)
 		ok = cJSON_AddNumberToObject(numbers[i].log ? log : doc, numbers[i].key, get_number(s, &numbers[i])) != NULL;
 	if (ok && cJSON_AddItemToObject(doc, "argv", argv)) {

@@ -1,7 +1,7 @@
 /*
  * config/spec.h - how to run one process: the text in specs/NAME.json as one validated struct.
  *
- * The CLI writes it (with the environment, folder, umask and file limit of the shell that it was called from), the spawner reads it at each launch and keeps
+ * The CLI writes it (with the environment, folder, umask, limits and priorities of the shell that it was called from), the spawner reads it at each launch and keeps
  * nothing of it in memory but the numbers that the table shows. The file is 0600: environments hold secrets.
  */
 #ifndef CONFIG_SPEC_H
@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "base/str.h"
+#include "config/surroundings.h"
 
 #define SPEC_BYTES_MAX (4u * 1024 * 1024) /* the kernel's own limit for arguments and environment together is about 2 MB */
 
@@ -36,7 +37,8 @@ struct spec {
 	char *health;	/* JSON text of an object as config/health.h describes it; NULL = none. Owned only with doc */
 	char *file;	/* the agent's file, absolute; NULL for a plain command */
 	mode_t umask;
-	uint64_t nofile; /* soft limit of open files; 0 = leave it */
+	uint64_t nofile; /* of earlier builds: the soft limit of open files where surroundings has none; 0 = leave it */
+	struct surroundings surroundings;
 	uint32_t stop_timeout_ms;
 	uint32_t restart_delay_ms, restart_max_delay_ms, restart_window_ms, stable_ms;
 	uint32_t health_check_interval_s; /* where the policy names none; 0 = the configuration's */

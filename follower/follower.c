@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/daemon.h"
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/say.h"
 #include "shm/owner.h"
@@ -147,13 +148,17 @@ static void release(struct follower *f)
 	io_close(&f->lock_fd); /* last */
 }
 
-int follower_main(struct follower *f, int argc, char **argv)
+static struct follower *main_of; /* inherited_run() hands over nothing but the arguments */
+
+static int follow(int argc, char **argv)
 {
 	static const struct option options[] = { { "home", required_argument, NULL, 'H' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+	struct follower *f = main_of;
 	const char *home = NULL;
 	char program[32];
 	int c, code;
 
+	inherited_reset();
 	(void)snprintf(program, sizeof(program), "tend-%s", role_name(f->role));
 	say_init(role_name(f->role));
 	while ((c = getopt_long(argc, argv, "", options, NULL)) == 'H')
@@ -170,4 +175,10 @@ int follower_main(struct follower *f, int argc, char **argv)
 	code = run(f, home);
 	release(f);
 	return code;
+}
+
+int follower_main(struct follower *f, int argc, char **argv)
+{
+	main_of = f;
+	return inherited_run(follow, argc, argv);
 }

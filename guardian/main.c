@@ -14,6 +14,7 @@
 
 #include "base/cgroupfs.h"
 #include "base/clock.h"
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/say.h"
@@ -43,12 +44,28 @@ static void usage(FILE *out)
 	      out);
 }
 
+/* One line for whoever started us: "ok", or what is wrong. */
+static void report(const char *text)
+{
+	char line[FAULT_MAX + 2];
+	int n = snprintf(line, sizeof(line), "%s\n", text);
+
+	if (options.ready_fd < 0)
+		return;
+	(void)io_write_all(options.ready_fd, line, (size_t)n);
+	io_close(&options.ready_fd);
+}
+
 static int number(const char *text, int64_t min, int64_t max, const char *option)
 {
 	int64_t value = 0;
 
 	if (str_int(text, min, max, &value) < 0) {
-		fprintf(stderr, "tend-guardian: %s: '%s' is no number from %lld to %lld\n", option, text, (long long)min, (long long)max);
+		struct fault f = { "" };
+
+		fault_set(&f, -EINVAL, "%s: '%s' is no number from %lld to %lld", option, text, (long long)min, (long long)max);
+		fprintf(stderr, "tend-guardian: %s\n", f.text);
+		report(f.text);
 		exit(2);
 	}
 	return (int)value;
@@ -66,9 +83,6 @@ static void parse(int argc, char **argv)
 	const char *capacity = getenv("TEND_CAPACITY");
 	int c;
 
-	options.capacity = PT_CAPACITY_DEFAULT;
-	if (capacity && *capacity)
-		options.capacity = (uint32_t)number(capacity, 1, PT_CAPACITY_MAX, "TEND_CAPACITY");
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'h': options.home = optarg; break;
@@ -83,22 +97,15 @@ static void parse(int argc, char **argv)
 		default: usage(stderr); exit(2);
 		}
 	}
+	/* After the options: one of them says whom to tell. */
+	if (options.capacity == 0 && capacity && *capacity)
+		options.capacity = (uint32_t)number(capacity, 1, PT_CAPACITY_MAX, "TEND_CAPACITY");
+	if (options.capacity == 0)
+		options.capacity = PT_CAPACITY_DEFAULT;
 	if (optind < argc) {
 		usage(stderr);
 		exit(2);
 	}
-}
-
-/* One line for whoever started us: "ok", or what is wrong. */
-static void report(const char *text)
-{
-	char line[FAULT_MAX + 2];
-	int n = snprintf(line, sizeof(line), "%s\n", text);
-
-	if (options.ready_fd < 0)
-		return;
-	(void)io_write_all(options.ready_fd, line, (size_t)n);
-	io_close(&options.ready_fd);
 }
 
 static int begin(struct guardian *g, struct fault *f)
@@ -107,7 +114,6 @@ static int begin(struct guardian *g, struct fault *f)
 
 	if (options.lock_fd >= 0) { /* a spawner or an older guardian became us by execve and hands its lock over */
 		say_init("guardian");
-		signal(SIGPIPE, SIG_IGN);
 		r = home_open(options.home, HOME_CREATE, &g->start.home, f);
 		if (r < 0)
 			return 1;
@@ -279,12 +285,13 @@ static void clean_up(struct guardian *g)
 	say(SAY_INFO, "ended");
 }
 
-int main(int argc, char **argv)
+static int guard(int argc, char **argv)
 {
 	static struct guardian g = { .bell = -1, .signals = -1, .inotify = -1, .spawner_bell = -1, .ready_fd = -1 };
 	struct fault f = { "" };
 	int r;
 
+	inherited_reset();
 	parse(argc, argv);
 	r = begin(&g, &f);
 	if (r) {
@@ -321,4 +328,9 @@ int main(int argc, char **argv)
 	if (r == 0)
 		clean_up(&g);
 	return r ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	return inherited_run(guard, argc, argv);
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/say.h"
+#include "base/spawn.h"
 #include "guardian/guardian.h"
 #include "shm/events.h"
 
@@ -53,32 +53,15 @@ static void retry_later(struct guarded_role *r, uint64_t delay_ns)
 
 static int spawn(struct guarded_role *r, int ready, pid_t *ret)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t a;
-	sigset_t blocked, all;
-	int e;
+	struct spawn s = SPAWN_INIT;
 
-	e = posix_spawnattr_init(&a);
-	if (e)
-		return -e;
-	e = posix_spawn_file_actions_init(&files);
-	if (e == 0 && ready >= 0)
-		e = posix_spawn_file_actions_adddup2(&files, ready, READY_FD);
-	if (e) {
-		posix_spawnattr_destroy(&a);
-		return -e;
-	}
-	sigemptyset(&blocked);
+	s.program = r->program;
+	s.argv = r->argv;
+	if (ready >= 0)
+		s.fd[READY_FD] = ready;
 	if (r->g->shutting > 1)
-		sigaddset(&blocked, SIGTERM); /* it is sent at once, and waits until the daemon can end in order */
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(&a, &blocked);
-	posix_spawnattr_setsigdefault(&a, &all);
-	posix_spawnattr_setflags(&a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	e = posix_spawn(ret, r->program, &files, &a, r->argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&a);
-	return -e;
+		s.blocked = SIGTERM; /* it is sent at once, and waits until the daemon can end in order */
+	return spawn_begin(&s, ret);
 }
 
 static void forget_ready(struct guardian *g)

@@ -7,7 +7,6 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +133,5 @@ int main(int argc, char **argv)
 	struct follower f = { .role = ROLE_LOGGER, .home = &lg.home, .pt = &lg.pt, .loop = &lg.loop,
 			      .arg = &lg, .begin = begin, .look = look, .moved = moved, .end = end };
 
-	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is one more reason why a file refuses bytes */
 	return follower_main(&f, argc, argv);
 }

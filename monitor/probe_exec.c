@@ -2,7 +2,6 @@
  * timeout; what it writes goes nowhere. */
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>

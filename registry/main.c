@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/loop.h"
 #include "base/privilege.h"
@@ -298,18 +299,19 @@ static void end_writing(struct service *s)
 	free(beats);
 }
 
-int main(int argc, char **argv)
+static int serve_registry(int argc, char **argv)
 {
 	static struct service s;
 	struct options o;
 	struct fault f = { "" };
-	int r = read_options(argc, argv, &o);
+	int r;
 
+	inherited_reset();
+	r = read_options(argc, argv, &o);
 	if (r)
 		return r;
 	say_init("registry");
 	umask(077);
-	signal(SIGPIPE, SIG_IGN);
 	(void)io_raise_nofile();
 	if (!read_seconds("DEFAULT_TIMEOUT_THRESHOLD", AGENT_TIMEOUT_S, &s.api.table.rules.timeout_ns) ||
 	    !read_seconds("MCP_MESH_RETENTION", AGENT_RETENTION_S, &s.api.table.rules.retention_ns) ||
@@ -334,4 +336,9 @@ int main(int argc, char **argv)
 	table_done(&s.api.table);
 	loop_free(s.loop);
 	return r < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	return inherited_run(serve_registry, argc, argv);
 }

@@ -266,7 +266,11 @@ static int create_file(const struct home *h, uint64_t bytes, char tmp[static 160
 		r = -posix_fallocate(fd, 0, (off_t)bytes);
 	while (r == -EINTR);
 	if (r < 0) {
-		fault_errno(f, r, "cannot reserve %llu bytes in %s for the process table", (unsigned long long)bytes, SEG_DIR);
+		if (r == -EFBIG)
+			fault_set(f, r, "cannot make the process table of %llu bytes in %s: the limit on the size of files (ulimit -f) is below it",
+				  (unsigned long long)bytes, SEG_DIR);
+		else
+			fault_errno(f, r, "cannot reserve %llu bytes in %s for the process table", (unsigned long long)bytes, SEG_DIR);
 		unlink(tmp);
 		io_close(&fd);
 		return r;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "config/surroundings.h"
 #include "spawner/proc.h"
 #include "spawner/rows.h"
 
@@ -58,11 +59,12 @@ static void tell_end(const struct proc *p, char *buf, size_t size)
 /* Someone wants it up, and it is where it is. */
 static void answer_start(struct proc *p, struct pt_ticket t)
 {
-	char end[FAULT_MAX];
+	char end[FAULT_MAX] = "";
 
 	switch (p->life.state) {
 	case PT_STATE_RUNNING:
-		answer(p->sp, t, 0, p, "%s", "");
+		surroundings_list(p->refused, end, sizeof(end)); /* what it has not got; "" = nothing */
+		answer(p->sp, t, 0, p, "%s", end);
 		return;
 	case PT_STATE_STOPPED:
 		answer(p->sp, t, -ECANCELED, p, "%s was stopped by another command", p->ident->name);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define CHILD_STACK_BYTES (64u * 1024)
+#define IOPRIO_OF_PROCESS 1
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -59,11 +60,11 @@ NO_SANITIZE static void connect_stdio(struct child *c)
 		fail(c, PT_STAGE_STDIO);
 }
 
-NO_SANITIZE static void set_limits(struct child *c)
+/* Of a specification that an earlier build has written. */
+NO_SANITIZE static void set_open_files(struct child *c)
 {
 	struct rlimit rl;
 
-	umask(c->umask);
 	if (c->nofile == 0 || getrlimit(RLIMIT_NOFILE, &rl) < 0)
 		return;
 	rl.rlim_cur = c->nofile < rl.rlim_max ? c->nofile : rl.rlim_max;
@@ -71,12 +72,66 @@ NO_SANITIZE static void set_limits(struct child *c)
 		fail(c, PT_STAGE_LIMITS);
 }
 
+NO_SANITIZE static void set_limit(struct child *c, int which)
+{
+	struct rlimit wanted = c->surroundings->limit[which], now;
+
+	if (setrlimit(which, &wanted) == 0)
+		return;
+	c->refused |= 1u << which; /* only root may go above the hard limit: as far as we may */
+	if (getrlimit(which, &now) < 0)
+		return;
+	if (wanted.rlim_max > now.rlim_max)
+		wanted.rlim_max = now.rlim_max;
+	if (wanted.rlim_cur > wanted.rlim_max)
+		wanted.rlim_cur = wanted.rlim_max;
+	(void)setrlimit(which, &wanted);
+}
+
+NO_SANITIZE static bool put_oom_score(const struct child *c)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	size_t len = 0;
+	bool ok;
+
+	while (c->oom_score_adj[len])
+		len++;
+	ok = fd >= 0 && write(fd, c->oom_score_adj, len) == (ssize_t)len;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* The limits come last: some of them would be in our own way. A refusal is no reason not to run; it is told. */
+NO_SANITIZE static void set_surroundings(struct child *c)
+{
+	const struct surroundings *s = c->surroundings;
+	struct sched_param p = { .sched_priority = s->priority };
+
+	if ((s->given & 1u << SURROUND_OOM) && !put_oom_score(c))
+		c->refused |= 1u << SURROUND_OOM;
+	if ((s->given & 1u << SURROUND_SCHEDULER) && sched_setscheduler(0, s->scheduler, &p) < 0)
+		c->refused |= 1u << SURROUND_SCHEDULER;
+	if ((s->given & 1u << SURROUND_NICE) && setpriority(PRIO_PROCESS, 0, s->nice) < 0)
+		c->refused |= 1u << SURROUND_NICE;
+	if ((s->given & 1u << SURROUND_IO) && syscall(SYS_ioprio_set, IOPRIO_OF_PROCESS, 0, s->io_priority) < 0)
+		c->refused |= 1u << SURROUND_IO;
+	if ((s->given & 1u << SURROUND_CPUS) && syscall(SYS_sched_setaffinity, 0, sizeof(s->cpus), &s->cpus) < 0)
+		c->refused |= 1u << SURROUND_CPUS;
+	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
+		if (s->given & 1u << i)
+			set_limit(c, i);
+	if (!(s->given & 1u << RLIMIT_NOFILE))
+		set_open_files(c);
+}
+
 _Noreturn NO_SANITIZE static void become(struct child *c)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	sigaction(SIGPIPE, &dfl, NULL); /* the only signal that the spawner ignores */
+	sigaction(SIGPIPE, &dfl, NULL); /* the signals that the spawner ignores; all others are at their defaults */
+	sigaction(SIGXFSZ, &dfl, NULL);
 	if (setsid() < 0)
 		fail(c, PT_STAGE_SESSION);
 	if (c->join_cgroup)
@@ -84,7 +139,8 @@ _Noreturn NO_SANITIZE static void become(struct child *c)
 	connect_stdio(c);
 	if (chdir(c->cwd) < 0)
 		fail(c, PT_STAGE_FOLDER);
-	set_limits(c);
+	umask(c->umask);
+	set_surroundings(c);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(c->exe, c->argv, c->env);
@@ -152,6 +208,7 @@ pid_t child_start(struct child *c)
 
 	c->error = 0;
 	c->join_cgroup = c->outside_cgroup = false;
+	c->refused = 0;
 	c->stage = PT_STAGE_NONE;
 #ifdef HAVE_CLONE3
 	if (!c->no_clone3)

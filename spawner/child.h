@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/home.h"
+#include "config/surroundings.h"
 #include "shm/table.h"
 
 #define CHILD_KEEPER_FD	    HOME_KEEPER_FD
@@ -22,7 +23,9 @@ struct child {
 	int in_fd, out_fd, keeper_fd;
 	int err_fd, keeper_err_fd; /* -1 = standard error goes where standard output goes; else keeper_err_fd > CHILD_KEEPER_ERR_FD */
 	mode_t umask;
-	uint64_t nofile; /* 0 = leave it */
+	uint64_t nofile; /* of an earlier build's specification; 0 = leave it */
+	const struct surroundings *surroundings;
+	char oom_score_adj[8]; /* as text; "" = leave it */
 	int cgroup_fd;	 /* -1 = none */
 	int32_t *pid_cell; /* where the kernel stores the pid before the child runs */
 	bool no_clone3;
@@ -31,6 +34,7 @@ struct child {
 	volatile int error;		/* positive errno, 0 = executed */
 	volatile enum pt_stage stage;
 	volatile bool outside_cgroup;	/* it did not get into the cgroup */
+	volatile uint32_t refused;	/* which of surroundings the kernel did not grant: bits as of given */
 };
 
 /* Start it. Returns the pid, or -errno if there is no process. If c->error is set the process exists, has failed, and is a zombie to reap.

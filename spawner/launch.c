@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/procfs.h"
+#include "base/say.h"
 #include "config/spec.h"
 #include "shm/wake.h"
 #include "spawner/child.h"
@@ -247,6 +248,9 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	c->env = env;
 	c->umask = s->umask;
 	c->nofile = s->nofile;
+	c->surroundings = &s->surroundings;
+	if (s->surroundings.given & 1u << SURROUND_OOM)
+		snprintf(c->oom_score_adj, sizeof(c->oom_score_adj), "%d", s->surroundings.oom_score_adj);
 	c->no_clone3 = p->sp->no_clone3;
 	/* Linux 6.14 and later kill whatever is cloned into a cgroup on which cgroup.kill was ever used, unless the cloning process's own cgroup
 	 * was killed as often: begin with a new one. */
@@ -273,6 +277,13 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	if (c->outside_cgroup)
 		cgroup_remove(&p->sp->cgroup, p->ident->name);
 	p->sp->children++;
+	p->refused = c->refused;
+	if (p->refused) {
+		char list[PT_ANSWER_MAX];
+
+		surroundings_list(p->refused, list, sizeof(list));
+		say(SAY_WARNING, "%s: the kernel does not let us give it all that its start command had: %s", p->ident->name, list);
+	}
 	begin_life(p, pid);
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/say.h"
@@ -277,14 +278,6 @@ static void watch_guardian(struct spawner *sp)
 	loop_timer_set(sp->loop, &guardian_retry, clock_boot_ns() + GUARDIAN_WAIT_NS);
 }
 
-/* Whatever the guardian's starter ignored (nohup) must not be inherited by the processes; SIGPIPE is set back in the child. */
-static void reset_signals(void)
-{
-	for (int s = 1; s < NSIG; s++)
-		if (s != SIGKILL && s != SIGSTOP && s != SIGPIPE)
-			signal(s, SIG_DFL);
-}
-
 static int begin(struct spawner *sp, struct fault *f)
 {
 	static const int wanted[] = { SIGCHLD, SIGTERM };
@@ -318,20 +311,21 @@ static int begin(struct spawner *sp, struct fault *f)
 	return save_load(sp, f);
 }
 
-int main(int argc, char **argv)
+static int spawner(int argc, char **argv)
 {
 	static struct spawner sp = { .bell = -1, .signals = -1, .children_fd = -1, .guardian_bell = -1, .monitor_bell = -1, .logger_bell = -1, .wishes = { .fd = -1 },
 				     .guardian = PIDREF_NONE };
 	struct fault f = { "" };
-	int ready_fd = -1;
-	const char *home = parse(argc, argv, &sp.resurrect, &ready_fd);
-	int r = daemon_begin(ROLE_SPAWNER, home, &sp.start);
+	int ready_fd = -1, r;
+	const char *home;
 
+	inherited_reset();
+	home = parse(argc, argv, &sp.resurrect, &ready_fd);
+	r = daemon_begin(ROLE_SPAWNER, home, &sp.start);
 	if (r)
 		return r;
 	if (ready_fd >= 0)
 		(void)fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
-	reset_signals();
 	pt_tolerate_truncation();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	sp.no_clone3 = daemon_disabled("clone3");
@@ -368,4 +362,9 @@ int main(int argc, char **argv)
 		cgroup_end(&sp.cgroup, &sp.start.home);
 	}
 	return r ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	return inherited_run(spawner, argc, argv);
 }

@@ -48,6 +48,7 @@ struct proc {
 	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
 	bool restarting;	     /* the launch in progress was counted as a restart */
 	bool stale_cgroup;	     /* its cgroup was killed, or may have been by an earlier spawner: begin with a new one */
+	uint32_t refused;	     /* of the surroundings of this run: what the kernel did not grant (config/surroundings.h) */
 	uint8_t kills;		     /* SIGKILL rounds of this stop */
 };
 

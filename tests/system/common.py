@@ -1,10 +1,12 @@
 """What several files of system tests share: the ways of following a tree of processes, starting, following events, and what "nothing is left" means."""
 
+import contextlib
 import json
 import os
 import random
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,13 +15,28 @@ from pathlib import Path
 
 import pytest
 
-from harness import ROLES, alive, proc_stat, wait_until
+from harness import ROLES, TEND_BIN, alive, proc_stat, wait_until
 
 # TEND_DISABLE, by what is then at work: the kernel's own view of a tree where there is one, and the fallbacks.
 MODES = {"cgroup": "", "no-cgroup": "cgroup", "no-clone3": "clone3", "neither": "cgroup,clone3"}
 
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts, namespaces, other users")
+
+
+@contextlib.contextmanager
+def ordinary_user(tend, user=65534):
+    """The instance as that of a user without rights; yields what tend.run needs for it. Where the programs were built this user may have no business."""
+    os.chown(tend.root, user, user)
+    os.chown(tend.work, user, user)
+    tend.root.chmod(0o755)
+    tend.segment = tend.segment.with_name(tend.segment.name.replace(f"-{os.geteuid()}-", f"-{user}-"))
+    tend.bin = tend.root / "programs"
+    shutil.copytree(TEND_BIN, tend.bin)
+    try:
+        yield {"user": user, "group": user, "extra_groups": [], "cwd": tend.work}
+    finally:
+        tend.segment.unlink(missing_ok=True)
 
 
 def in_namespace(tend, prepare, *argv, timeout=60, flags=("-m",), env=None):

@@ -1,8 +1,10 @@
 /* tests/unit/test_config_spec.c - specifications of processes: round trip, defaults, and bad input, whose error must name the key. */
 #define _GNU_SOURCE 1
+#include <cjson/cJSON.h>
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +109,64 @@ START_TEST(round_trip)
 }
 END_TEST
 
+static void expect_same_surroundings(const struct surroundings *a, const struct surroundings *b)
+{
+	ck_assert_uint_eq(a->given, b->given);
+	ck_assert_int_eq(a->nice, b->nice);
+	ck_assert_int_eq(a->oom_score_adj, b->oom_score_adj);
+	ck_assert_int_eq(a->scheduler, b->scheduler);
+	ck_assert_int_eq(a->priority, b->priority);
+	ck_assert_int_eq(a->io_priority, b->io_priority);
+	ck_assert_mem_eq(&a->cpus, &b->cpus, sizeof(a->cpus));
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
+		ck_assert_uint_eq(a->limit[i].rlim_cur, b->limit[i].rlim_cur);
+		ck_assert_uint_eq(a->limit[i].rlim_max, b->limit[i].rlim_max);
+	}
+}
+
+START_TEST(surroundings_round_trip)
+{
+	struct surroundings s = { .given = (1u << SURROUND_MAX) - 1, .nice = -20, .oom_score_adj = -1000, .scheduler = SCHED_RR, .priority = 99,
+				  .io_priority = 16387 }, back;
+	struct fault f = { "" };
+	cJSON *o;
+
+	ck_assert_int_eq(cpus_parse("0,3-5,8191", &s.cpus), 0);
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
+		s.limit[i] = (struct rlimit){ .rlim_cur = i, .rlim_max = i % 2 ? RLIM_INFINITY : 1000000000000000 };
+	o = surroundings_write(&s);
+	ck_assert_ptr_nonnull(o);
+	ck_assert_msg(surroundings_read(o, &back, &f) == 0, "%s", f.text);
+	expect_same_surroundings(&s, &back);
+	cJSON_Delete(o);
+	for (unsigned i = 0; i < SURROUND_MAX; i++) { /* each alone: what is not given is not there */
+		struct surroundings one = { .given = 1u << i, .cpus.word[0] = 1 };
+
+		o = surroundings_write(&one);
+		ck_assert_int_eq(surroundings_read(o, &back, &f), 0);
+		ck_assert_uint_eq(back.given, 1u << i);
+		cJSON_Delete(o);
+	}
+	ck_assert_int_eq(surroundings_read(NULL, &back, &f), 0);
+	ck_assert_uint_eq(back.given, 0);
+}
+END_TEST
+
+START_TEST(surroundings_in_words)
+{
+	char buf[300], little[16];
+
+	surroundings_list(0, buf, sizeof(buf));
+	ck_assert_str_eq(buf, "");
+	surroundings_list(1u << RLIMIT_CORE | 1u << SURROUND_NICE | 1u << SURROUND_CPUS, buf, sizeof(buf));
+	ck_assert_str_eq(buf, "core_bytes, nice, cpus");
+	surroundings_list(1u << RLIMIT_CORE | 1u << SURROUND_NICE | 1u << SURROUND_CPUS, little, sizeof(little));
+	ck_assert_str_eq(little, "core_bytes"); /* cut at a name */
+	surroundings_list(~0u, buf, sizeof(buf));
+	ck_assert_ptr_nonnull(strstr(buf, "io_priority, cpus"));
+}
+END_TEST
+
 START_TEST(defaults)
 {
 	struct spec s, init;
@@ -190,6 +250,24 @@ static const struct {
 	{ "{" PLAIN ", \"restart_limit\": 65536}", "\"restart_limit\"" },
 	{ "{" PLAIN ", \"restart_window_ms\": 0}", "\"restart_window_ms\"" },
 	{ "{" PLAIN ", \"stable_ms\": true}", "\"stable_ms\"" },
+	{ "{" PLAIN ", \"surroundings\": []}", "\"surroundings\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"nice\": 20}}", "\"surroundings.nice\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"nice\": 0.5}}", "\"surroundings.nice\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"nice\": \"7\"}}", "\"surroundings.nice\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"oom_score_adj\": -1001}}", "\"surroundings.oom_score_adj\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"scheduler\": \"deadline\"}}", "\"surroundings.scheduler\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"scheduler\": 1}}", "\"surroundings.scheduler\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"priority\": 100}}", "\"surroundings.priority\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"io_priority\": -1}}", "\"surroundings.io_priority\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"cpus\": \"3-1\"}}", "\"surroundings.cpus\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"cpus\": 3}}", "\"surroundings.cpus\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": 3}}", "\"surroundings.limits\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"core_bytes\": 3}}}", "\"surroundings.limits.core_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"core_bytes\": [1]}}}", "\"surroundings.limits.core_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"stack_bytes\": [2, 1]}}}", "\"surroundings.limits.stack_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"stack_bytes\": [-1, 1]}}}", "\"surroundings.limits.stack_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"processes\": [1, \"many\"]}}}", "\"surroundings.limits.processes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"processes\": [1, 1e16]}}}", "\"surroundings.limits.processes\"" },
 	{ "{" PLAIN ", \"log\": 1}", "\"log\"" },
 	{ "{" PLAIN ", \"log\": {\"separate_stderr\": 1}}", "\"log.separate_stderr\"" },
 	{ "{" PLAIN ", \"registry\": 0}", "\"registry\"" },
@@ -395,6 +473,8 @@ int main(void)
 	TCase *text = tcase_create("text"), *files = tcase_create("files");
 
 	tcase_add_test(text, round_trip);
+	tcase_add_test(text, surroundings_round_trip);
+	tcase_add_test(text, surroundings_in_words);
 	tcase_add_test(text, defaults);
 	tcase_add_test(text, unknown_keys_are_ignored);
 	tcase_add_loop_test(text, bad_input, 0, BAD);
