@@ -2,23 +2,19 @@
 #include "cli/enroll.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/str.h"
 #include "cli/acts.h"
 #include "cli/daemons.h"
+#include "cli/lastwords.h"
 #include "cli/out.h"
 #include "cli/story.h"
 #include "cli/term.h"
 
-#define TAIL_LINES 5
-#define TAIL_BYTES 2048
 #define SLICE_NS   (1 * NS_PER_SEC)
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
 
@@ -30,44 +26,18 @@ struct entrant {
 	enum fate fate;
 };
 
-/* The last lines of its output, each behind two blanks. */
-static void tell_tail(const struct instance *in, const char *name)
-{
-	char file[NAME_MAX_BYTES + 8], text[TAIL_BYTES + 1], shown[4 * TAIL_BYTES + 1], *at, *save = NULL;
-	int fd, lines = 0;
-	ssize_t n;
-	off_t size;
-
-	snprintf(file, sizeof(file), "%s.log", name);
-	fd = in->home.logs_fd < 0 ? -1 : io_open(in->home.logs_fd, file, O_RDONLY | O_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	size = lseek(fd, 0, SEEK_END);
-	n = pread(fd, text, TAIL_BYTES, size > TAIL_BYTES ? size - TAIL_BYTES : 0);
-	close(fd);
-	if (n <= 0)
-		return;
-	text[n] = 0;
-	for (at = text + n - (text[n - 1] == '\n'); at > text && lines < TAIL_LINES; at--)
-		lines += at[-1] == '\n';
-	for (char *line = strtok_r(lines == TAIL_LINES ? at + 1 : at, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		str_visible(shown, sizeof(shown), line);
-		fprintf(stderr, "  %s\n", shown);
-	}
-}
-
 /* Long enough for the logger to move what an agent said last. */
-static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row, bool shown)
+static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row, const struct enroll_how *how)
 {
-	char how[STORY_MAX];
+	char end[STORY_MAX];
 
 	instance_nap(20);
 	if (row->life.launch_errno)
 		out_fail("%s could not be started again: %s", e->name, strerror(row->life.launch_errno));
 	else
-		out_fail("%s %s before it was registered", e->name, story_exit(row->life.exit_kind, row->life.wait_status, how));
-	if (!shown)
-		tell_tail(in, e->name);
+		out_fail("%s %s before it was registered", e->name, story_exit(row->life.exit_kind, row->life.wait_status, end));
+	if (!how->shown)
+		(void)lastwords_tell(in->home.logs_fd, e->name, how->began_real_ns);
 }
 
 static bool is_on_this_machine(const char *url)
@@ -100,7 +70,7 @@ static enum fate look(const struct instance *in, struct entrant *e, const struct
 	if (e->life == 0)
 		e->life = row.life.life;
 	if (row.life.life != e->life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP)) {
-		tell_end(in, e, &row, how->shown);
+		tell_end(in, e, &row, how);
 		return ENDED;
 	}
 	return row.health.gen == row.gen && row.health.life == row.life.life && row.health.listing == PT_LISTING_LISTED &&
@@ -155,9 +125,32 @@ static void wait_all(struct instance *in, struct entrant *e, size_t n, const str
 	out_progress(NULL);
 }
 
-static int tell_result(const struct entrant *e, size_t n, unsigned timeout_s, const char *url)
+/* They are about to be ended, and with them goes what there is to see of why. */
+static void tell_each(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
 {
-	size_t registered = count(e, n, REGISTERED), waiting = count(e, n, WAITING);
+	for (size_t i = 0; i < n; i++) {
+		out_fail("%s %s; its last output:", e[i].name, e[i].fate == ENDED ? "ended before it was registered" : "has not registered");
+		if (lastwords_tell(in->home.logs_fd, e[i].name, how->began_real_ns) == 0)
+			fputs("  (it has written nothing)\n", stderr);
+	}
+}
+
+static int tell_none(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+{
+	size_t waiting = count(e, n, WAITING);
+	const char *then = how->ends ? "what this command has started is ended" : waiting == 1 ? "it runs on" : "they run on";
+
+	if (how->ends)
+		tell_each(in, e, n, how);
+	if (waiting)
+		out_fail("no agent registered at %s within %u s; %s. What is no mesh agent is started with --no-registry", how->url,
+			how->timeout_s, then);
+	return EXIT_FAIL;
+}
+
+static int tell_result(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+{
+	size_t registered = count(e, n, REGISTERED);
 
 	for (size_t i = 0; i < n; i++)
 		acts_registered(e[i].name, e[i].fate == REGISTERED);
@@ -166,14 +159,10 @@ static int tell_result(const struct entrant *e, size_t n, unsigned timeout_s, co
 			printf("%s: registered\n", e[i].name);
 	if (registered == n)
 		return EXIT_OK;
-	if (registered) {
-		out_warn("%zu/%zu agents registered", registered, n);
-		return EXIT_OK;
-	}
-	if (waiting)
-		out_fail("no agent registered at %s within %u s; %s on. What is no mesh agent is started with --no-registry", url, timeout_s,
-			waiting == 1 ? "it runs" : "they run");
-	return EXIT_FAIL;
+	if (!registered)
+		return tell_none(in, e, n, how);
+	out_warn("%zu/%zu agents registered", registered, n);
+	return EXIT_OK;
 }
 
 int enroll_wait(struct instance *in, const struct ask *a, size_t n, const struct enroll_how *how)
@@ -189,7 +178,7 @@ int enroll_wait(struct instance *in, const struct ask *a, size_t n, const struct
 			e[k++].name = a[i].req.name;
 	out_flush();
 	wait_all(in, e, k, how);
-	status = k && term_caught() == 0 ? tell_result(e, k, how->timeout_s, how->url) : EXIT_OK;
+	status = k && term_caught() == 0 ? tell_result(in, e, k, how) : EXIT_OK;
 	free(e);
 	out_flush();
 	return status;

@@ -172,3 +172,10 @@ int foreground_run(struct instance *in, struct foreground *fg)
 	}
 	return end_by_signal(in, fg);
 }
+
+int foreground_give_up(struct instance *in, struct foreground *fg)
+{
+	if (stop_ours(in, fg) == EXIT_OK)
+		(void)end_daemons(in, fg);
+	return EXIT_FAIL;
+}

@@ -25,4 +25,8 @@ struct foreground {
  * completed. */
 int foreground_run(struct instance *in, struct foreground *fg);
 
+/* What was started came to nothing: end it, the registry that was started for it, and the daemons if this command started them and nothing else is up.
+ * What others started is left alone. Returns EXIT_FAIL. */
+int foreground_give_up(struct instance *in, struct foreground *fg);
+
 #endif

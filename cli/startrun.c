@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/acts.h"
 #include "cli/daemons.h"
 #include "cli/enroll.h"
@@ -31,13 +32,16 @@ static bool list_started(const struct plan *p, struct foreground *fg, const stru
 	return fg->name != NULL;
 }
 
-static int stay(struct instance *in, const struct plan *p, struct foreground *fg, const struct registry *reg)
+/* What came to nothing is ended instead of stayed with. */
+static int stay(struct instance *in, const struct plan *p, struct foreground *fg, const struct registry *reg, bool good)
 {
 	int status = EXIT_OK;
 
 	if (!list_started(p, fg, reg))
 		return out_fail("out of memory");
-	if (fg->n)
+	if (!good)
+		status = foreground_give_up(in, fg);
+	else if (fg->n)
 		status = foreground_run(in, fg);
 	free(fg->name);
 	return status;
@@ -72,9 +76,8 @@ static bool prepare_registry(struct instance *in, struct plan *p, struct startop
 }
 
 /* Agents that were started now, in the front; those that run already are not waited for. */
-static int enroll(struct instance *in, const struct plan *p, const struct cliconf *c, const struct registry *r, bool shown)
+static int enroll(struct instance *in, const struct plan *p, const struct enroll_how *how)
 {
-	struct enroll_how how = { .timeout_s = (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT), .url = r->url, .shown = shown };
 	struct ask *a = calloc(p->n + 1, sizeof(*a));
 	size_t n = 0;
 	int status;
@@ -84,7 +87,7 @@ static int enroll(struct instance *in, const struct plan *p, const struct clicon
 	for (size_t i = 0; i < p->n; i++)
 		if (p->file[i] && p->ask[i].answer.code == 0)
 			a[n++] = p->ask[i];
-	status = n ? enroll_wait(in, a, n, &how) : EXIT_OK;
+	status = n ? enroll_wait(in, a, n, how) : EXIT_OK;
 	free(a);
 	return status;
 }
@@ -163,6 +166,8 @@ static int ask_and_stay(struct instance *in, struct plan *p, const struct starto
 	struct foreground *fg, struct livelog *live)
 {
 	struct ask_patience patience = { .doing = "starting", .interruptible = true };
+	struct enroll_how how = { .timeout_s = (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT), .url = reg->url, .shown = live != NULL,
+		.began_real_ns = clock_real_ns(), .ends = fg->stays };
 	int enrolled = EXIT_OK, r;
 	struct fault f = { "" };
 	size_t bad = 0;
@@ -180,17 +185,16 @@ static int ask_and_stay(struct instance *in, struct plan *p, const struct starto
 	if (r == 0)
 		change_health(&in->home, p, &o->base);
 	if (bad && bad == p->wanted)
-		return EXIT_FAIL;
+		return fg->stays ? stay(in, p, fg, reg, false) : EXIT_FAIL;
 	if (bad)
 		out_warn("%zu of %zu started", p->wanted - bad, p->wanted);
 	out_flush();
 	show_output(live);
 	if (r == 0 && reg->url[0])
-		enrolled = enroll(in, p, c, reg, live != NULL);
+		enrolled = enroll(in, p, &how);
 	if (!fg->stays)
 		return enrolled;
-	r = stay(in, p, fg, reg);
-	return enrolled != EXIT_OK ? enrolled : r;
+	return stay(in, p, fg, reg, enrolled == EXIT_OK);
 }
 
 int startrun(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c)

@@ -279,13 +279,38 @@ def test_bad_options(mesh, option, value):
 
 def test_foreground(mesh):
     """Ctrl-C stops agent and registry, the registry last."""
-    child = mesh.popen("start", agent(mesh), "--startup-timeout", "1")
-    wait_until(lambda: mesh.home.exists() and mesh.segment.exists() and mesh.status("plain"), what="the agent runs")
+    child = mesh.popen("start", AGENTS / "mesh_agent.py")
     assert "Ctrl-C stops them" in iter_until(child.stdout, "Ctrl-C")
     child.send_signal(signal.SIGINT)
     out, _ = child.communicate(timeout=60)
-    assert out.index("plain: stopped") < out.index("registry: stopped")
+    assert out.index("mesh_agent: stopped") < out.index("registry: stopped")
     assert not os.path.exists(mesh.segment)
+
+
+def test_a_foreground_start_of_which_none_registers_leaves_nothing(mesh):
+    crash = agent(mesh, "crash.py", "print('one')\nraise SystemExit('no luck today')\n")
+    silent = agent(mesh, "silent.py", "import time\nprint('nothing to register', flush=True)\ntime.sleep(1000)\n")
+    for _ in range(2):  # what the run before has written is not shown again
+        done = mesh.run("start", silent, crash, "--restart", "no", "--startup-timeout", "2", check=False, timeout=60)
+        assert done.returncode == 1
+        for lines in ("silent has not registered; its last output:\n  nothing to register\ntend start: ",
+                      "crash ended before it was registered; its last output:\n  one\n  no luck today\ntend start: ",
+                      "no agent registered at http://"):
+            assert lines in done.stderr, done.stderr
+        assert "silent: stopped" in done.stdout and "registry: stopped" in done.stdout
+        assert not mesh.segment.exists() and mesh.run("status").stdout == "not running\n"
+    mesh.must_be_clean = True
+
+
+def test_a_foreground_start_whose_agents_all_crash_ends_at_once_and_touches_no_other(mesh):
+    mesh.run("start", "--name", "kept", "--background", "--", helper("sleeper"))
+    kept, daemons = mesh.pid("kept"), mesh.wait_daemons()
+    quiet = agent(mesh, "quiet.py", "raise SystemExit(3)\n")
+    done = mesh.run("start", quiet, "--restart", "no", "--startup-timeout", "600", check=False, timeout=60)
+    assert done.returncode == 1 and "quiet ended before it was registered; its last output:\n  (it has written nothing)\n" in done.stderr
+    assert mesh.pid("kept") == kept and mesh.wait_daemons() == daemons
+    assert mesh.status("registry")["state"] == "stopped" and mesh.status("quiet")["state"] in ("failed", "stopped")
+    mesh.stop_all()
 
 
 def iter_until(stream, text):
