@@ -5,6 +5,7 @@
 #   make deps             install what is missing    make bench            measure, beside the floors that matter
 #   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
 #   make chaos            a fault at every call    make soak             random storms of kills, stops, full disks
+#   make mutants          does a test notice a change of the sources?
 #   make memcheck         the daemons under valgrind            make coverage         which lines the tests run, folder by folder
 #   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
 #
@@ -120,7 +121,7 @@ TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
 .PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run coverage \
-	system system-run test-programs other-layout memcheck memcheck-run need-build FORCE
+	system system-run test-programs other-layout memcheck memcheck-run mutants need-build FORCE
 
 all: need-build $(BINARIES) $(if $(filter build/plain,$(B)),$(COMMAND_PAGES))
 
@@ -254,6 +255,11 @@ chaos soak:
 chaos-run soak-run: all test-programs
 	@$(TEST_ENV) $(PYTHON) tests/chaos/$(@:-run=).py $(T)
 
+# Changes of the sources, one by one: does a test notice? T="--count 20 --folder shm".
+mutants:
+	@tools/deps.sh install build check
+	@$(PYTHON) tests/mutants/mutants.py $(T)
+
 # The daemons under valgrind.
 memcheck:
 	@tools/deps.sh install build check memcheck
@@ -356,7 +362,7 @@ uninstall:
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-ifneq ($(filter-out clean fmt lint layers lengths model fuzz coverage deps uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean fmt lint layers lengths model fuzz coverage mutants deps uninstall,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/lib/*/*.d $(B)/tests/*/*.d)
 endif
