@@ -263,9 +263,24 @@ static int fill_temp(int fd, const void *buf, size_t bytes, enum io_sync sync)
 }
 
 /* Some file systems can't sync a folder (EINVAL); they keep renames by other means or not at all. */
-static int sync_folder(int folder)
+int io_sync_folder(int dirfd)
 {
-	return fsync(folder) < 0 && errno != EINVAL ? -errno : 0;
+	return fsync(dirfd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int io_rename_new(int dirfd, const char *from, const char *to)
+{
+	struct stat st;
+
+	if (renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS) /* NFS, 9p, FUSE and others; kernels before 3.15 */
+		return -errno;
+	if (fstatat(dirfd, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	if (errno != ENOENT || renameat(dirfd, from, dirfd, to) < 0)
+		return -errno;
+	return 0;
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -342,7 +357,7 @@ static int replace(int dirfd, const char *name, const void *buf, size_t bytes, e
 	if (r)
 		(void)unlinkat(dirfd, temp, 0);
 	else if (sync == IO_SYNC)
-		r = sync_folder(folder);
+		r = io_sync_folder(folder);
 out:
 	io_close(&folder);
 	return r;

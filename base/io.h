@@ -47,6 +47,12 @@ void io_close(int *fd);
 
 /* Is this -errno a moment without descriptors or memory, which says nothing of what was to be looked at? */
 bool io_is_shortage(int r);
+/* Rename within a folder, but never onto a name that is there: -EEXIST. Where the file system can't do that in one step, the name is looked at first: good enough
+ * for who alone gives such names. 0 or -errno. */
+int io_rename_new(int dirfd, const char *from, const char *to);
+
+/* fsync(2) of a folder: what was renamed in it has lasted. 0 or -errno; 0 as well where the file system can't sync folders (EINVAL). */
+int io_sync_folder(int dirfd);
 
 /* unlinkat(2), for what nobody comes back for: where a moment without memory or a failing disk prevents it, it is tried a few times. 0 or -errno. */
 int io_remove(int dirfd, const char *name, int flags);

@@ -1,4 +1,5 @@
 /* tend start - the command line: which of its forms it is, and what the configuration adds (the rest: cli/startplan.h, cli/startrun.h). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/acts.h"
@@ -9,6 +10,7 @@
 #include "cli/registry.h"
 #include "cli/resurrect.h"
 #include "cli/startrun.h"
+#include "cli/story.h"
 #include "config/desired.h"
 
 static int start(struct startopts *o, const struct cliconf *c, int operands, char **operand, char **command)
@@ -74,6 +76,26 @@ static bool knows_something(void)
 	return known;
 }
 
+static void warn_of_limit(const char *what, uint64_t limit, uint64_t size)
+{
+	char a[24], b[24];
+
+	if (limit && size && limit < size)
+		out_warn("%s %s is less than --log-size %s: an old log file goes at once, unless it is smaller than that when it is compressed",
+			 what, story_bytes(limit, a), story_bytes(size, b));
+}
+
+/* The second one counts if this command starts the daemons. */
+static void warn_of_limits(const struct spec *s)
+{
+	const char *total = getenv("TEND_LOG_TOTAL_BYTES");
+	uint64_t bytes;
+
+	warn_of_limit("--log-keep-bytes", s->log_keep_bytes, s->log_rotate_bytes);
+	if (total && str_bytes(total, &bytes) == 0)
+		warn_of_limit("TEND_LOG_TOTAL_BYTES", bytes, s->log_rotate_bytes);
+}
+
 /* Configuration, and what it changes in how agents are run. */
 static int configured(struct startopts *o, int operands, char **operand, char **command)
 {
@@ -108,6 +130,7 @@ static int configured(struct startopts *o, int operands, char **operand, char **
 		status = resurrect_run();
 	} else {
 		o->registry_only = o->registry_only || (!command && operands == 0);
+		warn_of_limits(&o->base);
 		status = start(o, &c, operands, operand, command);
 	}
 	cliconf_done(&c);

@@ -108,6 +108,10 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 		if (st->copying && want > COPY_BATCH_BYTES)
 			want = COPY_BATCH_BYTES;
 		n = move_once(st, size, want);
+		if (n == -EFBIG && size > 0 && !st->rotate_retry_ns) {
+			rotate_here(st);
+			continue;
+		}
 		if (n <= 0)
 			return n == -EINTR ? 0 : n ? (int)n : -EAGAIN;
 		landed(st, size, (uint64_t)n, clock_boot_ns());
@@ -242,7 +246,7 @@ bool drain_may_splice(const struct stream *st)
 void drain_lent(struct stream *st, const struct loan *l)
 {
 	uint64_t moved = l->moved > 0 ? (uint64_t)l->moved : 0;
-	int r = l->moved > 0 || l->moved == -EINTR || l->moved == -EINVAL ? 0 : l->moved == 0 ? -EAGAIN : (int)l->moved;
+	int r = l->moved > 0 || l->moved == -EINTR || l->moved == -EINVAL || l->moved == -EFBIG ? 0 : l->moved == 0 ? -EAGAIN : (int)l->moved;
 
 	if (moved > 0)
 		landed(st, l->at, moved, l->end_boot_ns);

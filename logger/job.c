@@ -110,9 +110,10 @@ static int archive(struct job *j, const _Atomic bool *stop)
 		return raw;
 	r = compress(j, raw, stop);
 	io_close(&raw);
+	if (!r && (r = io_sync_folder(j->dirfd)) < 0) /* before what it replaces goes */
+		(void)io_remove(j->dirfd, log_file_name(j->base, j->number, ".lz4", name), 0);
 	if (r)
 		return r;
-	(void)fsync(j->dirfd); /* before what it replaces goes */
 	(void)io_remove(j->dirfd, log_file_name(j->base, j->number, "", name), 0);
 	(void)io_remove(j->dirfd, log_file_name(j->base, j->number, ".idx", name), 0);
 	return 0;

@@ -26,6 +26,15 @@
 
 #define DATA_MAX (1ull << 30) /* own memory; a few MB are used: whatever makes it grow must not take the machine's */
 
+/* The first failure is the answer; what else can be rotated is. */
+static void note_failure(struct pt_answer *answer, const char *file, int r)
+{
+	if (answer->code || r >= 0 || r == -ENOENT) /* an empty one needs no other */
+		return;
+	answer->code = r;
+	(void)snprintf(answer->text, sizeof(answer->text), "can't rotate logs/%s: %s", file, strerror(-r));
+}
+
 /* Rotate one process's files, or those of all, tend's own included. */
 static void rotate(struct logger *lg, const char *name, struct pt_answer *answer)
 {
@@ -41,10 +50,13 @@ static void rotate(struct logger *lg, const char *name, struct pt_answer *answer
 
 			done += r == 1;
 			later += r == 0;
+			note_failure(answer, st->shelf.base, r);
 		}
 	}
 	if (!name[0])
-		own_check(lg, true);
+		note_failure(answer, lg->own.base, own_check(lg, true));
+	if (answer->code)
+		return;
 	answer->code = found || !name[0] ? 0 : -ENOENT;
 	if (answer->code)
 		(void)snprintf(answer->text, sizeof(answer->text), "there is no process named %s", name);
@@ -76,7 +88,7 @@ static void look(void *arg)
 
 	stream_scan(lg);
 	carry_out_commands(lg);
-	own_check(lg, false);
+	(void)own_check(lg, false);
 }
 
 static void moved(void *arg)

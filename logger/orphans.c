@@ -101,9 +101,11 @@ void orphans_find(struct logger *lg, const struct catalog *c)
 
 static void drop(struct logger *lg, size_t i)
 {
-	shelf_free(lg->orphans[i]);
-	free(lg->orphans[i]);
+	struct shelf *sh = lg->orphans[i];
+
 	lg->orphans[i] = lg->orphans[--lg->orphans_n];
+	shelf_free(sh);
+	free(sh);
 }
 
 void orphans_claim(struct logger *lg, const char *base)

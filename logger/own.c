@@ -31,22 +31,24 @@ void own_begin(struct logger *lg)
 }
 
 /* O_APPEND lines may still come to the renamed file, from a daemon that was between look and write; the archive is made again if the file grew. */
-void own_check(struct logger *lg, bool now)
+int own_check(struct logger *lg, bool now)
 {
 	struct stat sb;
 	uint32_t number;
+	off_t most = rotate_file_max() < OWN_ROTATE_BYTES ? (off_t)rotate_file_max() : (off_t)OWN_ROTATE_BYTES;
 	int r, fd, dirfd = lg->home.logs_fd;
 
 	if (fstatat(dirfd, OWN_NAME, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode) || sb.st_size == 0 ||
-	    (!now && sb.st_size < (off_t)OWN_ROTATE_BYTES))
-		return;
+	    (!now && sb.st_size < most))
+		return 0;
 	fd = io_open(dirfd, OWN_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
-		return;
+		return fd;
 	r = shelf_rotate(&lg->own, fd, &number);
 	io_close(&fd);
 	if (r)
 		say(SAY_WARNING, "can't rotate logs/" OWN_NAME ": %s", strerror(-r));
 	else
 		shelf_pump(lg);
+	return r;
 }

@@ -4,12 +4,16 @@
  * The bytes up to the limit are moved as ever. From there on the pipe is looked into with tee(2), which copies without consuming: what is seen is thrown
  * away, and a move of just so many bytes that the file ends with a line end follows. Nothing depends on what is remembered: a logger that is killed in
  * between leaves a file that is over its limit, and the next one does the same. A line that is longer than the pipe is moved in pieces, whole.
+ *
+ * Where no line end comes (a progress bar that goes back with CR), the file is cut inside the line: at twice its limit, or when it is twice as old as it may
+ * become, or where the file system or a limit on file sizes (RLIMIT_FSIZE) lets it grow no more.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,6 +40,28 @@ static bool ends_a_line(const struct stream *st, off_t size)
 	char last = 0;
 
 	return pread(st->file, &last, 1, size - 1) == 1 && last == '\n';
+}
+
+static uint64_t cut_at(const struct stream *st)
+{
+	return st->rotate_bytes && st->rotate_bytes < UINT64_MAX / 2 ? 2 * st->rotate_bytes : UINT64_MAX;
+}
+
+static bool may_end_here(const struct stream *st, off_t size)
+{
+	return st->cut_due || (uint64_t)size >= cut_at(st) || ends_a_line(st, size);
+}
+
+uint64_t rotate_file_max(void)
+{
+	struct rlimit rl;
+
+	return getrlimit(RLIMIT_FSIZE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY ? UINT64_MAX : rl.rlim_cur / 2;
+}
+
+void rotate_here(struct stream *st)
+{
+	st->rotate_due = st->cut_due = true;
 }
 
 static int open_peek(struct logger *lg, const struct stream *st)
@@ -92,9 +118,10 @@ static int rotate(struct stream *st)
 		say(SAY_WARNING, "%s: can't rotate logs/%s, tried again in %llu s: %s", st->name, st->shelf.base,
 		    ROTATE_RETRY_NS / NS_PER_SEC, strerror(-r));
 		st->rotate_retry_ns = clock_boot_ns() + ROTATE_RETRY_NS;
+		st->rotate_error = -r;
 		return r;
 	}
-	st->rotate_due = false;
+	st->rotate_due = st->cut_due = st->aged = false;
 	st->rotate_retry_ns = 0;
 	st->size = 0;
 	stream_close_file(st);
@@ -117,7 +144,7 @@ int rotate_step(struct stream *st, off_t *size, uint64_t *want)
 			*want = st->rotate_bytes - (uint64_t)*size;
 		return 0;
 	}
-	if (ends_a_line(st, *size)) {
+	if (may_end_here(st, *size)) {
 		int r = rotate(st);
 
 		if (r == 0 && (r = stream_need_file(st, size)) < 0)
@@ -129,6 +156,8 @@ int rotate_step(struct stream *st, off_t *size, uint64_t *want)
 	n = line_end(st);
 	if (n > 0 && (uint64_t)n < *want)
 		*want = (uint64_t)n;
+	if (*want > cut_at(st) - (uint64_t)*size)
+		*want = cut_at(st) - (uint64_t)*size;
 	return n == 0 ? -EAGAIN : 0; /* where tee(2) does not work, at whatever line end comes by itself */
 }
 
@@ -150,12 +179,13 @@ void rotate_first_byte(struct stream *st)
 
 int rotate_now(struct stream *st)
 {
-	uint32_t before = st->shelf.last_number;
-
 	if (st->size == 0)
 		return -ENOENT;
 	st->rotate_due = true;
 	st->rotate_retry_ns = 0;
+	st->rotate_error = 0;
 	drain_now(st);
-	return st->shelf.last_number != before ? 1 : 0;
+	if (!st->rotate_due)
+		return 1;
+	return st->rotate_error ? -st->rotate_error : st->state == PT_LOG_BLOCKED ? -st->error : 0;
 }

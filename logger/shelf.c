@@ -28,23 +28,28 @@ void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const ch
 	sh->base = base;
 }
 
+/* Its thread is awaited, one sync of a file at most: whoever loads a shelf of this name next must find files that nobody changes. */
+static void take_from(struct keeper *k, const struct shelf *sh)
+{
+	if (k->shelf != sh)
+		return;
+	k->shelf = NULL;
+	atomic_store(&k->worker.stop, true);
+	worker_settle(&k->worker);
+}
+
 void shelf_free(struct shelf *sh)
 {
-	if (sh->lg && sh->lg->archiver.shelf == sh)
-		sh->lg->archiver.shelf = NULL;
-	if (sh->lg && sh->lg->remover.shelf == sh)
-		sh->lg->remover.shelf = NULL;
+	if (sh->lg) {
+		take_from(&sh->lg->archiver, sh);
+		take_from(&sh->lg->remover, sh);
+	}
 	free(sh->files);
 	sh->files = NULL;
 	sh->n = sh->room = 0;
 }
 
-uint64_t shelf_disk(const struct shelf *sh)
-{
-	return sh->rotated_bytes + sh->archive_file_bytes;
-}
-
-static struct shelf *shelf_at(struct logger *lg, size_t i)
+struct shelf *shelf_at(struct logger *lg, size_t i)
 {
 	struct stream *st;
 
@@ -58,7 +63,7 @@ static struct shelf *shelf_at(struct logger *lg, size_t i)
 	return st->err ? &st->err->shelf : NULL;
 }
 
-static size_t shelf_count(const struct logger *lg)
+size_t shelf_count(const struct logger *lg)
 {
 	return 1 + 2 * (size_t)lg->slots + lg->orphans_n;
 }
@@ -97,103 +102,7 @@ static void publish(struct shelf *sh)
 		publish_put(sh->st);
 }
 
-/* --- rotation --- */
-
-int shelf_rotate(struct shelf *sh, int log_fd, uint32_t *ret_number)
-{
-	int dirfd = sh->lg->home.logs_fd;
-	char from[LOG_NAME_MAX], to[LOG_NAME_MAX];
-	uint32_t number = sh->last_number + 1;
-	struct shelf_file *f;
-	struct stat sb;
-
-	if (number > LOG_NUMBER_MAX)
-		return -EOVERFLOW;
-	if (fstat(log_fd, &sb) < 0)
-		return -errno;
-	f = shelf_add(sh, number);
-	if (!f)
-		return -ENOMEM;
-	if (renameat2(dirfd, sh->base, dirfd, log_file_name(sh->base, number, "", to), RENAME_NOREPLACE) < 0) {
-		int r = -errno;
-
-		sh->n--;
-		if (r != -EEXIST) /* else somebody made a file of this name: take the next one */
-			sh->last_number--;
-		return r;
-	}
-	(void)snprintf(from, sizeof(from), "%.80s.idx", sh->base);
-	(void)renameat(dirfd, from, dirfd, log_file_name(sh->base, number, ".idx", to));
-	f->raw_bytes = f->file_bytes = (uint64_t)sb.st_size;
-	f->last_real_ns = clock_real_ns();
-	sh->rotated_bytes += f->raw_bytes;
-	*ret_number = number;
-	return 0;
-}
-
-/* --- retention --- */
-
-static const struct shelf_file *oldest(const struct shelf *sh)
-{
-	for (size_t i = 0; i < sh->n; i++)
-		if (sh->files[i].state != SHELF_MARKED)
-			return &sh->files[i];
-	return NULL;
-}
-
-static struct shelf *sibling(const struct shelf *sh)
-{
-	if (!sh->st)
-		return NULL;
-	if (sh->st->main != sh->st)
-		return &sh->st->main->shelf;
-	return sh->st->err ? &sh->st->err->shelf : NULL;
-}
-
-/* Its limit on bytes is for both files of a process; the older goes first. */
-static bool over_bytes(const struct shelf *sh, const struct shelf_file *f)
-{
-	const struct shelf *other = sibling(sh);
-	const struct shelf_file *theirs = other ? oldest(other) : NULL;
-
-	if (!sh->keep_bytes || shelf_disk(sh) + (other ? shelf_disk(other) : 0) <= sh->keep_bytes)
-		return false;
-	return !theirs || theirs->last_real_ns >= f->last_real_ns;
-}
-
-static bool is_due(const struct shelf *sh, const struct shelf_file *f, uint64_t now)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < sh->n; i++)
-		kept += sh->files[i].state != SHELF_MARKED;
-	return (sh->keep_files && kept > sh->keep_files) || over_bytes(sh, f) ||
-	       (sh->keep_age_s && f->last_real_ns + sh->keep_age_s * NS_PER_SEC <= now);
-}
-
-/* Over all: the oldest of all, if everything together is too much. */
-static struct shelf *over_total(struct logger *lg)
-{
-	const struct shelf_file *first = NULL;
-	struct shelf *ret = NULL;
-	uint64_t sum = 0;
-
-	if (!lg->total_bytes)
-		return NULL;
-	for (size_t i = 0; i < shelf_count(lg); i++) {
-		struct shelf *sh = shelf_at(lg, i);
-		const struct shelf_file *f = sh ? oldest(sh) : NULL;
-
-		if (!sh)
-			continue;
-		sum += shelf_disk(sh) + (sh->st ? sh->st->size : 0);
-		if (f && (!first || f->last_real_ns < first->last_real_ns)) {
-			first = f;
-			ret = sh;
-		}
-	}
-	return sum > lg->total_bytes ? ret : NULL;
-}
+/* --- what the threads are given --- */
 
 static void wake_at(struct logger *lg, uint64_t boot_ns)
 {
@@ -224,20 +133,17 @@ static void give(struct keeper *k, struct shelf *sh, struct shelf_file *f, enum 
 	k->shelf = sh;
 }
 
-/* The next file of this shelf to delete, if any. A file that is being compressed is let go first. */
-static bool remove_from(struct logger *lg, struct shelf *sh, bool forced, uint64_t now)
+/* Begin to delete f, or what is marked already. A file that is being compressed is let go first. */
+static bool remove_from(struct shelf *sh, struct shelf_file *f)
 {
-	struct shelf_file *f = NULL;
+	struct logger *lg = sh->lg;
 
 	for (size_t i = 0; i < sh->n; i++)
 		if (sh->files[i].state == SHELF_MARKED && !sh->files[i].busy) {
 			give(&lg->remover, sh, &sh->files[i], JOB_UNLINK);
 			return lg->remover.worker.busy;
 		}
-	for (size_t i = 0; i < sh->n && !f; i++)
-		if (sh->files[i].state != SHELF_MARKED)
-			f = &sh->files[i];
-	if (!f || !(forced || is_due(sh, f, now)))
+	if (!f)
 		return false;
 	if (f->busy) {
 		atomic_store(&lg->archiver.worker.stop, true);
@@ -249,8 +155,9 @@ static bool remove_from(struct logger *lg, struct shelf *sh, bool forced, uint64
 
 static void pump_remover(struct logger *lg, uint64_t now, uint64_t boot)
 {
-	struct shelf *over;
 	size_t n = shelf_count(lg);
+	struct shelf_file *f;
+	struct shelf *over;
 
 	if (lg->remover.worker.busy)
 		return;
@@ -259,14 +166,14 @@ static void pump_remover(struct logger *lg, uint64_t now, uint64_t boot)
 
 		if (!sh || !sh->n || sh->retry_boot_ns > boot)
 			continue;
-		if (remove_from(lg, sh, false, now)) {
+		if (remove_from(sh, retain_next(sh, now))) {
 			lg->remove_next = (lg->remove_next + k + 1) % n;
 			return;
 		}
 	}
-	over = over_total(lg);
-	if (over && over->retry_boot_ns <= boot)
-		(void)remove_from(lg, over, true, now);
+	f = retain_of_all(lg, &over);
+	if (f && over->retry_boot_ns <= boot)
+		(void)remove_from(over, f);
 }
 
 /* The oldest raw file of the next shelf that has one, so that a flood holds up nobody else's archives. */
@@ -282,7 +189,7 @@ static void pump_archiver(struct logger *lg, uint64_t now, uint64_t boot)
 		for (size_t i = 0; sh && i < sh->n && sh->retry_boot_ns <= boot; i++) {
 			struct shelf_file *f = &sh->files[i];
 
-			if (f->state != SHELF_RAW || f->busy || (f == oldest(sh) && is_due(sh, f, now)))
+			if (f->state != SHELF_RAW || f->busy || f == retain_next(sh, now))
 				continue;
 			give(&lg->archiver, sh, f, JOB_ARCHIVE);
 			lg->archive_next = (lg->archive_next + k + 1) % n;
@@ -296,7 +203,7 @@ static void arm_keep_timer(struct logger *lg, uint64_t now, uint64_t boot)
 {
 	for (size_t i = 0; i < shelf_count(lg); i++) {
 		struct shelf *sh = shelf_at(lg, i);
-		const struct shelf_file *f = sh ? oldest(sh) : NULL;
+		const struct shelf_file *f = sh ? retain_oldest(sh) : NULL;
 
 		if (sh && sh->n && sh->retry_boot_ns > boot)
 			wake_at(lg, sh->retry_boot_ns);
@@ -309,6 +216,8 @@ void shelf_pump(struct logger *lg)
 {
 	uint64_t now = clock_real_ns(), boot = clock_boot_ns();
 
+	if (lg->threads_ended)
+		return;
 	pump_remover(lg, now, boot);
 	pump_archiver(lg, now, boot);
 	arm_keep_timer(lg, now, boot);
@@ -327,6 +236,7 @@ static void failed(struct shelf *sh, struct shelf_file *f, const struct job *j)
 		publish(sh);
 		return;
 	}
+	sh->stuck |= j->kind == JOB_ARCHIVE;
 	say(SAY_WARNING, "can't %s logs/%s.%09u, tried again in 10 s: %s", j->kind == JOB_ARCHIVE ? "compress" : "delete", j->base,
 	    j->number, j->fault.text);
 	sh->retry_boot_ns = clock_boot_ns() + RETRY_NS;
@@ -356,6 +266,7 @@ static void on_archived(void *arg)
 
 	if (f) {
 		uncount(sh, f);
+		sh->stuck = false;
 		f->state = SHELF_ARCHIVED;
 		f->file_bytes = k->job.sums.file_bytes;
 		f->raw_bytes = k->job.sums.raw_bytes;
@@ -423,6 +334,7 @@ void shelf_begin(struct logger *lg)
 
 void shelf_end(struct logger *lg)
 {
+	lg->threads_ended = true;
 	keeper_end(&lg->archiver);
 	keeper_end(&lg->remover);
 	loop_timer_clear(lg->loop, &lg->keep_timer);

@@ -29,7 +29,7 @@ struct shelf_file {
 	uint8_t state; /* enum shelf_state */
 	bool busy;     /* a thread has it */
 	uint64_t raw_bytes, file_bytes, lines;
-	uint64_t last_real_ns; /* its last byte */
+	uint64_t last_real_ns; /* when its last byte came */
 };
 
 struct shelf {
@@ -43,6 +43,7 @@ struct shelf {
 	uint64_t keep_bytes; /* 0 = no limit, as the next two */
 	uint32_t keep_files, keep_age_s;
 	uint64_t retry_boot_ns; /* a thread's work failed: not before */
+	bool stuck;		/* the last raw file could not be compressed */
 	uint64_t rotated_bytes, archived_bytes, archived_lines, archive_file_bytes;
 	uint64_t deleted_bytes, deleted_lines, gone_bytes; /* since this logger began */
 };
@@ -67,20 +68,31 @@ void catalog_free(struct catalog *c);
 void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const char *base);
 /* *ret_marked: bytes in files that retention has marked, which may or may not have been counted. */
 void shelf_load(struct shelf *sh, const struct catalog *c, uint64_t *ret_marked);
+/* It must be none of those that shelf_at() finds any more. */
 void shelf_free(struct shelf *sh);
 
 /* Rename the current file BASE (log_fd) and its index to the next number. 0 or -errno; *ret_number. */
 int shelf_rotate(struct shelf *sh, int log_fd, uint32_t *ret_number);
-
-/* Bytes on the disk, without the current file. */
-uint64_t shelf_disk(const struct shelf *sh);
 
 /* Begin whatever archiving and deleting is due. */
 void shelf_begin(struct logger *lg);
 void shelf_pump(struct logger *lg);
 void shelf_end(struct logger *lg);
 
-/* shelfload.c, for shelf.c */
+/* All shelves of a logger, for i < shelf_count(): NULL where there is none at i. */
+struct shelf *shelf_at(struct logger *lg, size_t i);
+size_t shelf_count(const struct logger *lg);
+
+/* retain.c: which file is the oldest that is left; which is to be deleted next by the shelf's own limits, or by that of all logs (*ret is its shelf); NULL = none. */
+const struct shelf_file *retain_oldest(const struct shelf *sh);
+struct shelf_file *retain_next(const struct shelf *sh, uint64_t now_real_ns);
+struct shelf_file *retain_of_all(struct logger *lg, struct shelf **ret);
+
+/* When the last byte of a raw file came: by its index, else by its own time. */
+struct stat;
+uint64_t shelf_last_real_ns(int dirfd, const char *idx, const struct stat *log);
+
+/* shelfload.c, for shelfmove.c */
 struct shelf_file *shelf_add(struct shelf *sh, uint32_t number);
 
 #endif

@@ -118,11 +118,6 @@ struct shelf_file *shelf_add(struct shelf *sh, uint32_t number)
 	return f;
 }
 
-static uint64_t mtime_ns(const struct stat *sb)
-{
-	return (uint64_t)sb->st_mtim.tv_sec * NS_PER_SEC + (uint64_t)sb->st_mtim.tv_nsec;
-}
-
 /* What an archive holds. An LZ4 file without our index is somebody else's: its contents count as nothing. */
 static int read_archive(struct shelf *sh, const char *name, struct shelf_file *f)
 {
@@ -138,7 +133,7 @@ static int read_archive(struct shelf *sh, const char *name, struct shelf_file *f
 	if (r && r != -ENODATA)
 		say(SAY_WARNING, "logs/%s: %s", name, why.text[0] ? why.text : strerror(-r));
 	f->file_bytes = (uint64_t)sb.st_size;
-	f->last_real_ns = mtime_ns(&sb);
+	f->last_real_ns = !r && sums.last_real_ns ? sums.last_real_ns : shelf_last_real_ns(sh->lg->home.logs_fd, "", &sb);
 	f->raw_bytes = r ? 0 : sums.raw_bytes;
 	f->lines = r ? 0 : sums.lines;
 	return r;
@@ -160,7 +155,7 @@ static void load_number(struct shelf *sh, uint32_t number, struct found o, uint6
 {
 	int dirfd = sh->lg->home.logs_fd;
 	struct shelf_file f = { .number = number }, *at;
-	char name[LOG_NAME_MAX];
+	char name[LOG_NAME_MAX], idx[LOG_NAME_MAX];
 	struct stat sb;
 
 	if (o.tmp)
@@ -179,7 +174,7 @@ static void load_number(struct shelf *sh, uint32_t number, struct found o, uint6
 		    !S_ISREG(sb.st_mode))
 			return;
 		f.raw_bytes = f.file_bytes = (uint64_t)sb.st_size;
-		f.last_real_ns = mtime_ns(&sb);
+		f.last_real_ns = shelf_last_real_ns(dirfd, log_file_name(sh->base, number, ".idx", idx), &sb);
 	}
 	if (o.del && !o.raw && !o.lz4) {
 		f.state = SHELF_MARKED;
@@ -220,7 +215,7 @@ static void mend_index(struct shelf *sh)
 	if (fstatat(dirfd, raw, &sb, AT_SYMLINK_NOFOLLOW) < 0 || (fd = io_open(dirfd, idx, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)) < 0)
 		return;
 	if (pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == TIDX_MAGIC && head.inode == (uint64_t)sb.st_ino)
-		(void)renameat2(dirfd, idx, dirfd, to, RENAME_NOREPLACE);
+		(void)io_rename_new(dirfd, idx, to);
 	io_close(&fd);
 }
 

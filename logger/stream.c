@@ -78,7 +78,11 @@ static void on_age(void *arg)
 {
 	struct stream *st = arg;
 
-	st->rotate_due = true;
+	if (st->aged)
+		st->cut_due = true;
+	else
+		(void)loop_timer_set(st->lg->loop, &st->age, clock_boot_ns() + st->rotate_age_s * NS_PER_SEC);
+	st->aged = st->rotate_due = true;
 	drain_now(st);
 }
 
@@ -211,7 +215,9 @@ static const struct catalog *catalog(struct logger *lg)
 /* What the row says of how its output is kept. */
 static void take_limits(struct stream *st, const struct pt_ident *ident)
 {
-	st->rotate_bytes = ident->log_rotate_bytes;
+	uint64_t most = rotate_file_max();
+
+	st->rotate_bytes = ident->log_rotate_bytes && ident->log_rotate_bytes < most ? ident->log_rotate_bytes : most == UINT64_MAX ? 0 : most;
 	if (st->rotate_age_s != ident->log_rotate_age_s) {
 		loop_timer_clear(st->lg->loop, &st->age);
 		st->rotate_age_s = ident->log_rotate_age_s;
@@ -361,6 +367,7 @@ static void end(struct logger *lg, uint32_t slot)
 {
 	struct stream *st = lg->by_slot[slot];
 
+	lg->by_slot[slot] = NULL; /* first: nothing of it is given to a thread any more */
 	if (st->err) {
 		end_one(st->err);
 		free(st->err);
@@ -368,7 +375,6 @@ static void end(struct logger *lg, uint32_t slot)
 	}
 	end_one(st);
 	lg->orphans_due = true;
-	lg->by_slot[slot] = NULL;
 	free(st);
 }
 

@@ -55,6 +55,7 @@ struct logger {
 	} loan; /* what the mover does now */
 	unsigned busy_streams; /* that keep their pipes full */
 	size_t archive_next, remove_next;
+	bool threads_ended; /* nothing is archived or deleted any more */
 	struct loop_timer keep_timer;
 	struct loop_timer scan_timer; /* there was no memory for a stream: when it is tried again */
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
@@ -112,7 +113,10 @@ struct stream {
 	struct loop_timer age;
 	struct shelf shelf;
 	uint32_t rotate_age_s;
+	int32_t rotate_error; /* the last try's errno */
 	bool rotate_due; /* at the next line end, whatever the size */
+	bool cut_due;    /* now, line end or not */
+	bool aged;       /* rotate_due since its age was reached */
 	/* time index */
 	bool tidx_told;
 	/* fallback */
@@ -148,8 +152,10 @@ void stream_close_file(struct stream *st);
  * the bytes end at the limit or at a line end. 0, -EAGAIN: nothing is in the pipe, or another -errno of the file. */
 int rotate_step(struct stream *st, off_t *size, uint64_t *want);
 void rotate_first_byte(struct stream *st); /* the file has one now: its age begins */
-/* By command: at the next line end. 1: done; 0: when the line that is being written ends; -ENOENT: the file is empty. */
+/* By command: at the next line end. 1: done; 0: when the line that is being written ends; -ENOENT: the file is empty; another -errno: it failed. */
 int rotate_now(struct stream *st);
+void rotate_here(struct stream *st); /* in the next step, even inside a line: the file can't grow */
+uint64_t rotate_file_max(void); /* the size at which a file should end so that its last line can still be finished below the limit on file sizes */
 
 /* runs.c. A run began: where do its bytes? And: bytes were moved to offset at, until end_boot_ns. */
 void runs_begin(struct stream *st, const struct pt_life *life, bool resumed);
@@ -157,7 +163,7 @@ void runs_moved(struct stream *st, uint64_t at, uint64_t bytes, uint64_t end_boo
 
 /* own.c: tend.log. */
 void own_begin(struct logger *lg);
-void own_check(struct logger *lg, bool now);
+int own_check(struct logger *lg, bool now); /* -errno: it is due and can't be rotated */
 
 /* What file.c and stream.c share: "STEM" with a suffix; open with a descriptor taken from a quiet stream if none is left; does the name still lead to what
  * fd has open? */

@@ -147,6 +147,25 @@ int tidx_relabel(struct tidx *t, uint64_t offset, uint32_t life)
 	return 0;
 }
 
+uint64_t tidx_last(int dirfd, const char *name, uint64_t inode)
+{
+	int fd = io_open(dirfd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct tidx_entry last = { 0 };
+	struct tidx_head head;
+	struct stat sb;
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == TIDX_MAGIC && head.inode == inode && fstat(fd, &sb) == 0) {
+		uint64_t entries = ((uint64_t)sb.st_size - sizeof(head)) / sizeof(last);
+
+		if (entries && pread(fd, &last, sizeof(last), (off_t)(sizeof(head) + (entries - 1) * sizeof(last))) != (ssize_t)sizeof(last))
+			last.real_ns = 0;
+	}
+	io_close(&fd);
+	return last.real_ns;
+}
+
 uint64_t tidx_first(int dirfd, const char *name, uint64_t inode)
 {
 	struct {

@@ -32,4 +32,7 @@ int tidx_relabel(struct tidx *t, uint64_t offset, uint32_t life);
 /* Arrival of the first byte of the file whose index dirfd/name is; 0 = not known. */
 uint64_t tidx_first(int dirfd, const char *name, uint64_t inode);
 
+/* Arrival of the last bytes of the file whose index dirfd/name is; 0 = not known. */
+uint64_t tidx_last(int dirfd, const char *name, uint64_t inode);
+
 #endif

@@ -171,6 +171,15 @@ void archive_index_free(struct archive_index *x)
 	*x = (struct archive_index){ 0 };
 }
 
+/* Where the time index was damaged when the file was archived, nothing is known of its end. */
+static uint64_t last_arrival(int fd, const struct archive_index *x)
+{
+	struct archive_block b;
+	uint64_t at = x->frame_offset + FRAME_HEAD + sizeof(x->head) + (x->head.blocks - 1ull) * sizeof(b);
+
+	return x->head.blocks && piece_read(fd, &b, sizeof(b), at) == 0 ? b.last_real_ns : 0;
+}
+
 int archive_read_sums(int fd, struct archive_sums *ret, struct fault *f)
 {
 	struct archive_index x;
@@ -179,5 +188,6 @@ int archive_read_sums(int fd, struct archive_sums *ret, struct fault *f)
 	if (r < 0)
 		return r;
 	*ret = (struct archive_sums){ .raw_bytes = x.head.raw_bytes, .lines = x.head.lines, .file_bytes = x.file_bytes };
+	ret->last_real_ns = last_arrival(fd, &x);
 	return 0;
 }

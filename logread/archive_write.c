@@ -365,7 +365,8 @@ int archive_write(int raw_fd, int tidx_fd, int out_fd, const _Atomic bool *stop,
 	if (r == 0)
 		r = write_index(&j, tidx_fd, &st);
 	if (r == 0)
-		*ret = (struct archive_sums){ .raw_bytes = j.raw_bytes, .lines = j.lines, .file_bytes = j.file_bytes };
+		*ret = (struct archive_sums){ .raw_bytes = j.raw_bytes, .lines = j.lines, .file_bytes = j.file_bytes,
+			.last_real_ns = j.n ? j.blocks[j.n - 1].last_real_ns : 0 };
 	free(j.buf);
 	free(j.packed);
 	free(j.blocks);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "logread/pieces.h"
+#include "logread/archive.h"
 #include "logread/unpack.h"
 
 #define CATCH_TRIES 1000
@@ -257,15 +257,13 @@ void segment_leave(struct segment *s)
 
 uint64_t segment_last_ns(struct segment *s)
 {
-	struct archive_index x;
-	struct archive_block b;
+	struct archive_sums sums;
 
 	if (!s->archive || s->indexed)
 		return s->times.n && !s->times.damaged_at ? s->times.entries[s->times.n - 1].real_ns : 0;
-	if ((s->fd < 0 && open_file(s) < 0) || archive_index_head(s->fd, &x, NULL) < 0 || x.head.blocks == 0 ||
-		piece_read(s->fd, &b, sizeof(b), x.frame_offset + 8 + sizeof(x.head) + (x.head.blocks - 1) * sizeof(b)) < 0)
+	if ((s->fd < 0 && open_file(s) < 0) || archive_read_sums(s->fd, &sums, NULL) < 0)
 		return 0;
-	return b.last_real_ns;
+	return sums.last_real_ns;
 }
 
 /* -ENOENT: it has gone; -EINVAL and others: it can't be read and was complained of. */

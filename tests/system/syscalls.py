@@ -25,12 +25,16 @@ class Call(NamedTuple):
 
 
 class Recorder:
-    """Runs a tend command under strace; daemons that it starts stay recorded until they end. calls() is what was recorded so far."""
+    """Runs a tend command under strace; daemons that it starts stay recorded until they end. calls() is what was recorded so far.
 
-    def __init__(self, tend, *command, calls=LASTING):
+    inject: what strace shall do to calls, "renameat2:error=EINVAL" or "fsync:delay_enter=1000000" (strace -e inject).
+    """
+
+    def __init__(self, tend, *command, calls=LASTING, inject=()):
         self.path = tend.work / "calls"
         self.child = subprocess.Popen(
-            ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "256", "-e", f"trace={calls}", "-e", "signal=none", "-o", self.path, *tend.argv(*command)],
+            ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "256", "-e", f"trace={calls}", "-e", "signal=none",
+             *(word for what in inject for word in ("-e", f"inject={what}")), "-o", self.path, *tend.argv(*command)],
             env={**tend.env, **NO_LEAKS}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         tend.children.append(self.child)

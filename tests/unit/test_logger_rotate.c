@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(a_long_line_stays_whole)
 {
-	uint32_t slot = add("long", 1000, 0, 0);
+	uint32_t slot = add("long", 300000, 0, 0); /* and not twice that */
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
 	int fd = talker_open("long.out");
 	static char block_of_x[50000];
@@ -208,6 +208,30 @@ START_TEST(a_long_line_stays_whole)
 	ck_assert_uint_eq(talker_block(slot).archived_lines, 2);
 	ck_assert_int_eq(fstatat(in.home.logs_fd, "long.log", &sb, 0), 0);
 	ck_assert_int_eq(sb.st_size, 5);
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(a_line_that_does_not_end_is_cut)
+{
+	uint32_t slot = add("bar", 100000, 0, 0);
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = talker_open("bar.out");
+	static char progress[50000];
+
+	memset(progress, '\r', sizeof(progress) - 1);
+	for (int i = 0; i < 10; i++)
+		talker_put(fd, progress);
+	INSTANCE_AWAIT(talker_block(slot).rotations == 2 && talker_block(slot).file_bytes == 99990 && talker_block(slot).archives == 2);
+	ck_assert_uint_eq(talker_block(slot).archived_bytes, 400000);
+	talker_put(fd, "done\n");
+	INSTANCE_AWAIT(talker_block(slot).file_bytes == 99995); /* over no limit yet */
+	talker_put(fd, "next line\n");
+	talker_put(fd, "next file\n");
+	INSTANCE_AWAIT(talker_block(slot).rotations == 3 && talker_block(slot).file_bytes == 10);
+	INSTANCE_AWAIT(talker_block(slot).archived_bytes == 500005);
+	ck_assert(balanced(slot));
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
@@ -452,6 +476,7 @@ int main(void)
 	tcase_set_timeout(t, 180);
 	tcase_add_checked_fixture(t, talker_setup, talker_teardown);
 	tcase_add_test(t, a_long_line_stays_whole);
+	tcase_add_test(t, a_line_that_does_not_end_is_cut);
 	tcase_add_test(t, half_done_work_is_finished);
 	tcase_add_test(t, rotates_on_request);
 	tcase_add_test(t, retention_by_bytes);

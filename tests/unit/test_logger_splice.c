@@ -172,7 +172,7 @@ static unsigned log_events(struct pt_event *last)
 /* A limit on file sizes stands for the full disk: both make the file refuse bytes, and both can go away. */
 START_TEST(a_file_that_refuses_bytes_loses_none)
 {
-	struct rlimit small = { 8, RLIM_INFINITY }, large = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit small = { 0, RLIM_INFINITY }, large = { RLIM_INFINITY, RLIM_INFINITY };
 	struct pt_event ev;
 	uint32_t slot = talker_add("full");
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
@@ -182,9 +182,9 @@ START_TEST(a_file_that_refuses_bytes_loses_none)
 	talker_put(fd, "0123456789abcdef\n");
 	INSTANCE_AWAIT(talker_block(slot).state == PT_LOG_BLOCKED);
 	ck_assert_int_eq(talker_block(slot).error, EFBIG);
-	ck_assert_uint_eq(talker_block(slot).pipe_fill, 9);
-	ck_assert_uint_eq(talker_block(slot).captured_bytes, 8);
-	ck_assert(log_is("full.log", "01234567"));
+	ck_assert_uint_eq(talker_block(slot).pipe_fill, 17);
+	ck_assert_uint_eq(talker_block(slot).captured_bytes, 0);
+	ck_assert(log_is("full.log", ""));
 	ck_assert_uint_eq(log_events(&ev), 1);
 	ck_assert_int_eq(ev.to, PT_LOG_BLOCKED);
 	ck_assert_uint_eq(ev.value, EFBIG);
@@ -198,6 +198,28 @@ START_TEST(a_file_that_refuses_bytes_loses_none)
 	ck_assert_int_eq(ev.to, PT_LOG_OPEN);
 	talker_put(fd, "more\n");
 	INSTANCE_AWAIT(log_is("full.log", "0123456789abcdef\nmore\n"));
+	io_close(&fd);
+	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
+}
+END_TEST
+
+START_TEST(a_file_that_can_grow_no_more_has_a_successor)
+{
+	struct rlimit small = { 8, RLIM_INFINITY };
+	uint32_t slot = talker_add("cut");
+	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
+	int fd = talker_open("cut.out");
+
+	talker_put(fd, "first\n");
+	INSTANCE_AWAIT(log_is("cut.log", "first\n"));
+	ck_assert_int_eq(prlimit(logger, RLIMIT_FSIZE, &small, NULL), 0);
+	talker_put(fd, "0123456789abcdef\n");
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 23);
+	ck_assert_int_eq(talker_block(slot).state, PT_LOG_OPEN);
+	ck_assert(log_is("cut.log.000000001", "first\n01"));
+	ck_assert(log_is("cut.log.000000002", "23456789"));
+	ck_assert(log_is("cut.log", "abcdef\n"));
+	ck_assert_uint_eq(talker_block(slot).rotations, 2);
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
@@ -426,6 +448,7 @@ int main(void)
 	tcase_add_test(t, a_stopped_logger_only_delays);
 	tcase_add_test(t, quiet_streams_cost_nothing);
 	tcase_add_test(t, a_file_that_refuses_bytes_loses_none);
+	tcase_add_test(t, a_file_that_can_grow_no_more_has_a_successor);
 	tcase_add_test(t, what_is_no_file_is_not_written_to);
 	tcase_add_test(t, a_file_that_goes_away_is_made_again);
 	tcase_add_test(t, a_truncated_file_gets_no_hole);
