@@ -40,7 +40,7 @@ static uint64_t counted_bytes(const struct shelf *sh)
 	return ret;
 }
 
-/* Which of this shelf would go for its bytes. What is being compressed will be smaller soon. */
+/* Which of this shelf would go for its bytes. */
 static struct shelf_file *expendable(const struct shelf *sh)
 {
 	size_t spared = first_spared(sh);
@@ -48,7 +48,7 @@ static struct shelf_file *expendable(const struct shelf *sh)
 	for (size_t i = 0; i < sh->n; i++) {
 		struct shelf_file *f = &sh->files[i];
 
-		if (f->state == SHELF_ARCHIVED || (f->state == SHELF_RAW && i < spared && !f->busy))
+		if (f->state == SHELF_ARCHIVED || (f->state == SHELF_RAW && i < spared))
 			return f;
 	}
 	return NULL;
