@@ -47,6 +47,7 @@ void io_close(int *fd);
 
 /* Is this -errno a moment without descriptors or memory, which says nothing of what was to be looked at? */
 bool io_is_shortage(int r);
+
 /* Rename within a folder, but never onto a name that is there: -EEXIST. Where the file system can't do that in one step, the name is looked at first: good enough
  * for who alone gives such names. 0 or -errno. */
 int io_rename_new(int dirfd, const char *from, const char *to);
