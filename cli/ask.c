@@ -19,6 +19,7 @@
 #include "shm/wake.h"
 
 #define LOCK_WAIT_MS   5000u
+#define STILL_NS     (15 * NS_PER_SEC)
 #define SLICE_NS       (1 * NS_PER_SEC) /* how often it is looked whether someone is there to answer */
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
 #define REFILL	       64u		/* entries to get free before more are posted: one lock, one bell for many */
@@ -34,6 +35,7 @@ struct round {
 	const struct ask_patience *patience;
 	unsigned alone; /* slices without a spawner */
 	uint64_t began;
+	uint64_t moved; /* when the spawner was last seen neither stopped nor in the kernel */
 	bool told;
 };
 
@@ -194,14 +196,20 @@ static int post_again(struct round *o, struct fault *f)
 }
 
 /* A spawner that is away for a moment is nothing to talk about: the guardian starts another. */
-static void tell_spawner(struct round *o)
+static int tell_spawner(struct round *o)
 {
 	struct pt_daemon d;
 	char state;
 
-	if (o->told || pt_read_daemon(o->in->pt, ROLE_SPAWNER, &d) < 0)
-		return;
+	if (pt_read_daemon(o->in->pt, ROLE_SPAWNER, &d) < 0)
+		return 0;
 	state = d.pid > 0 ? pid_state(d.pid, d.start_ticks) : 0;
+	if ((state != 'T' && state != 't' && state != 'D') || !o->moved)
+		o->moved = clock_boot_ns();
+	if (o->patience && o->patience->leaves && clock_boot_ns() - o->moved >= STILL_NS)
+		return -EHOSTDOWN;
+	if (o->told)
+		return 0;
 	o->alone = state == 0 || state == 'Z' ? o->alone + 1 : 0;
 	if (state == 'T' || state == 't')
 		out_warn("waiting for the spawner, process %d, which is stopped; \"kill -CONT %d\" lets it go on",
@@ -209,8 +217,9 @@ static void tell_spawner(struct round *o)
 	else if (o->alone >= ALONE_SLICES)
 		out_warn("waiting for a spawner: none stays up; %s/logs/tend.log may tell why", o->in->home.path);
 	else
-		return;
+		return 0;
 	o->told = true;
+	return 0;
 }
 
 static void tell_progress(const struct round *o)
@@ -231,7 +240,8 @@ static int look_around(struct round *o, struct fault *f)
 	int r;
 
 	o->down = false;
-	tell_spawner(o);
+	if ((r = tell_spawner(o)) < 0)
+		return r;
 	r = daemons_ensure(&o->in->home, NULL, f);
 	if (r == 0 && !instance_current(o->in))
 		return post_again(o, f);

@@ -142,6 +142,9 @@ static void check_daemon(const struct home *h, const struct view *v, enum role r
 			guarded ? "; the guardian should start it again" : "; \"tend start\" starts it");
 	else if (pid && (pid_state(pid, start) == 'T' || pid_state(pid, start) == 't'))
 		checks_problem("%s: process %d is stopped; \"kill -CONT %d\" lets it go on", role_name(role), pid, pid);
+	else if (d->stuck)
+		checks_problem("%s: process %d has not looked at what runs for long (its state is %c); it is stuck",
+			role_name(role), pid, d->letter);
 	else if (!bell_answers(h, role))
 		checks_problem("%s: process %d does not listen to its doorbell run/bell.%s", role_name(role), pid,
 			role_name(role));

@@ -65,6 +65,10 @@ void checks_health(const struct home *h, const struct view *v)
 		checks_fine("registry: %s lists %u agent%s", m->registry_url, m->registry_agents, m->registry_agents == 1 ? "" : "s");
 	if (m->brake_since_real_ns)
 		checks_problem("brake: restarts of unhealthy processes are held back: %s", m->brake_reason);
+	if (m->stuck_commands)
+		checks_problem("monitor: %u command%s of probes or alerts can't be killed: it hangs in the kernel (is a "
+			       "mount dead?), or became another user",
+			m->stuck_commands, m->stuck_commands == 1 ? "" : "s");
 	if (m->alerts_lost)
 		checks_note("alerts: %llu could not be delivered; \"tend events\" says when", (unsigned long long)m->alerts_lost);
 	if (m->alerts_queued)

@@ -189,6 +189,7 @@ static const struct field monitor_fields[] = {
 	NUMBER(monitor_box, state, interval_ms),
 	NUMBER(monitor_box, state, restart_tokens),
 	NUMBER(monitor_box, state, registry_state),
+	NUMBER(monitor_box, state, stuck_commands),
 	TEXT(monitor_box, state, registry_url),
 	TEXT(monitor_box, state, registry_error),
 	TEXT(monitor_box, state, brake_reason),

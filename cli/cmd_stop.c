@@ -19,6 +19,7 @@
 struct stop {
 	unsigned flags;
 	uint32_t timeout_ms;
+	bool ends; /* the instance ends with it: the guardian sees to a spawner that stands still */
 };
 
 static int by_order(const void *a, const void *b)
@@ -32,7 +33,7 @@ static int by_order(const void *a, const void *b)
 /* Stop those of the rows that are (or are not) registries. */
 static int stop_part(struct instance *in, struct view_row *const *rows, size_t n, const struct stop *s, bool registries)
 {
-	struct ask_patience patience = { .doing = "stopping" };
+	struct ask_patience patience = { .doing = "stopping", .leaves = s->ends };
 	struct ask *a = calloc(n + 1, sizeof(*a));
 	struct fault f = { "" };
 	size_t k = 0;
@@ -50,7 +51,9 @@ static int stop_part(struct instance *in, struct view_row *const *rows, size_t n
 		int r = ask_all(in, a, k, &patience, &f);
 
 		/* -ENOENT: another command has ended the instance meanwhile, and with it all of these. */
-		status = r == -ENOENT ? EXIT_OK : r < 0 ? out_fail("%s", f.text) : report_stops(in, a, k);
+		if (r == -EHOSTDOWN)
+			out_warn("the spawner stands still; the guardian goes on with another");
+		status = r == -ENOENT || r == -EHOSTDOWN ? EXIT_OK : r < 0 ? out_fail("%s", f.text) : report_stops(in, a, k);
 	}
 	free(a);
 	out_flush();
@@ -101,6 +104,7 @@ static int stop_everything(struct instance *in, const struct view *v, struct sto
 		if (has_something_to_stop(&v->row[i]))
 			rows[n++] = &v->row[i];
 	s->flags |= PT_FLAG_KEEP_WANT;
+	s->ends = true;
 	if (n)
 		status = stop_rows(in, rows, n, s);
 	else

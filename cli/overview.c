@@ -157,6 +157,9 @@ void overview_trust(const struct view *v, bool verbose)
 		printf("the table is from before the last boot\n");
 	if (v->monitor.brake_since_real_ns)
 		printf("restarts of unhealthy processes are held back: %s\n", v->monitor.brake_reason);
+	if (v->monitor.stuck_commands)
+		printf("%u command%s of probes or alerts can't be killed; \"tend doctor\" tells more\n", v->monitor.stuck_commands,
+			v->monitor.stuck_commands == 1 ? "" : "s");
 	if (v->monitor.conf_error[0] && str_visible(error, sizeof(error), v->monitor.conf_error))
 		printf("%s\n", error);
 }

@@ -12,6 +12,7 @@
 #include "cli/term.h"
 #include "shm/wake.h"
 
+#define STILL_NS  (30 * NS_PER_SEC) /* so long a guardian may be stopped or hang before it is given up */
 #define END_TRIES 3u /* guardians that die while they end */
 
 /* Wait for the end of the process behind a pidfd. -ETIMEDOUT, -EINTR. */
@@ -36,11 +37,27 @@ static int find_guardian(const struct home *h, struct pidref *ret)
 	return pid ? pidref_open(pid, start, ret) : -EAGAIN;
 }
 
+/* The guardian waits for nobody without bound; so it is the only one whose standing still would
+ * keep us waiting. moved: when it was last seen not to. */
+static int check_guardian(const struct pidref *g, uint64_t *moved, struct fault *f)
+{
+	char state = pid_state(g->pid, g->start_ticks);
+
+	if (state != 'T' && state != 't' && state != 'D')
+		*moved = clock_boot_ns();
+	if (clock_boot_ns() - *moved < STILL_NS)
+		return 0;
+	if (state == 'D')
+		return fault_set(f, -ETIMEDOUT, "the guardian (process %d) hangs in the kernel", (int)g->pid);
+	return fault_set(f, -ETIMEDOUT, "the guardian (process %d) is stopped; \"kill -CONT %d\" lets it go on",
+		(int)g->pid, (int)g->pid);
+}
+
 static int end_guardians(struct instance *in, struct fault *f)
 {
 	struct ask ask = { .req = { .kind = PT_COMMAND_SHUTDOWN } };
 	int seen = term_caught();
-	uint64_t began = clock_boot_ns();
+	uint64_t began = clock_boot_ns(), moved = began;
 	int r = 0;
 
 	/* A guardian that dies meanwhile is followed by another, which is asked again. */
@@ -62,7 +79,7 @@ static int end_guardians(struct instance *in, struct fault *f)
 		while (r == 0 && (r = wait_end(guardian.fd, 500)) == -ETIMEDOUT) {
 			out_waiting(began, "waiting for the daemons to end");
 			(void)bell_ring(&in->home, ROLE_GUARDIAN); /* the first time there may have been no descriptor for it */
-			r = 0;
+			r = check_guardian(&guardian, &moved, f);
 		}
 		out_progress(NULL);
 		pidref_done(&guardian);

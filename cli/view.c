@@ -15,6 +15,8 @@
 #include "base/procfs.h"
 #include "logread/format.h"
 
+#define STUCK_NS (30 * NS_PER_SEC)
+
 static int by_name(const void *a, const void *b)
 {
 	const struct view_row *x = a, *y = b;
@@ -120,6 +122,24 @@ void view_begin(const struct instance *in, struct view *ret)
 	*ret = v;
 }
 
+/* Whatever runs is sampled once an interval. A monitor that has sampled nothing for long hangs. */
+static bool monitor_is_stuck(const struct view *v)
+{
+	uint64_t patience = STUCK_NS + 3 * v->monitor.interval_ms * NS_PER_MS;
+	uint64_t last = v->daemon[ROLE_MONITOR].rec.since_boot_ns;
+	bool any = false;
+
+	for (size_t i = 0; i < v->n; i++) {
+		const struct pt_row *row = &v->row[i].row;
+
+		if (row->life.state != PT_STATE_RUNNING || v->row[i].gone)
+			continue;
+		any = true;
+		last = later(last, later(row->life.start_boot_ns, row->health.sampled_boot_ns));
+	}
+	return any && v->now_boot_ns > last && v->now_boot_ns - last > patience;
+}
+
 int view_load(const struct instance *in, struct view *ret)
 {
 	uint32_t high = in->pt ? pt_high(in->pt) : 0;
@@ -133,6 +153,7 @@ int view_load(const struct instance *in, struct view *ret)
 		if (view_read(in, &v, slot, &v.row[v.n]) == 0)
 			v.n++;
 	qsort(v.row, v.n, sizeof(*v.row), by_name);
+	v.daemon[ROLE_MONITOR].stuck = v.present && v.same_boot && monitor_is_stuck(&v);
 	*ret = v;
 	return 0;
 }
@@ -178,7 +199,7 @@ const char *view_daemon_state(const struct view_daemon *d)
 	case 't':
 		return "stopped";
 	default:
-		return "running";
+		return d->stuck ? "stuck" : "running";
 	}
 }
 

@@ -28,6 +28,7 @@ struct listed;
 struct view_daemon {
 	struct pt_daemon rec; /* all zero: never started */
 	char letter;	      /* as pid_state() */
+	bool stuck;	      /* the monitor: it lives, and has not looked at what runs for long */
 };
 
 struct view {

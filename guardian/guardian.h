@@ -25,6 +25,9 @@ struct guarded_role {		/* one of the three daemons */
 	bool failed;		/* the last start failed, and that was said */
 	bool outdated;		/* other is to make room for the program that is installed now */
 	bool told;		/* it was sent SIGTERM for that */
+	pid_t seen_pid;		/* patience.c: what it had done when it last got on, and when that was */
+	uint64_t seen_work, seen_boot_ns;
+	bool killed, abandoned;	/* it did not get on; and SIGKILL did not end it */
 	char *argv[7];
 	char program[PATH_MAX];
 };
@@ -39,7 +42,7 @@ struct guardian {
 	int bell, signals, inotify;
 	struct loop_watch *inotify_watch;
 	int spawner_bell;	/* kept descriptor of the spawner's doorbell */
-	struct loop_timer ring_retry;
+	struct loop_timer ring_retry, patience;
 	int *held_err_fd;	/* the same of standard error's own FIFO */
 	uint64_t *held_version;	/* of the life block when the row was last looked at */
 	uint32_t *held_life;	/* the run that the row had then */
@@ -61,6 +64,9 @@ void roles_upgrade(struct guardian *g); /* the next one that runs another build:
 bool role_reaped(struct guardian *g, pid_t pid, int wait_status); /* false: it was no daemon of ours */
 void roles_end(struct guardian *g);				   /* SIGTERM to those that are left */
 bool roles_gone(const struct guardian *g);
+
+/* patience.c: the end has begun; nobody is waited for without bound. */
+void patience_begin(struct guardian *g);
 
 /* upgrade.c: go on as another build. */
 void upgrade_asked(struct guardian *g);		/* SIGHUP: as the program that run/upgrade names */

@@ -157,6 +157,7 @@ void guardian_shutdown(struct guardian *g)
 	g->shutting = 1;
 	g->record[ROLE_GUARDIAN].flags |= PT_DAEMON_SHUTDOWN;
 	table_record(g, ROLE_GUARDIAN);
+	patience_begin(g);
 	guardian_ring_spawner(g);
 }
 
@@ -323,6 +324,8 @@ static int guard(int argc, char **argv)
 	if (!g.unfilled)
 		upgrade_release(&g); /* else once there are rows to hold FIFOs of */
 	roles_begin(&g);
+	if (g.shutting) /* an end that an earlier guardian began */
+		patience_begin(&g);
 	orphans_reap(&g); /* after an execve, what ended before the signals were watched */
 	r = loop_run(g.loop);
 	if (r == 0)

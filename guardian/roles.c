@@ -342,7 +342,7 @@ void roles_upgrade(struct guardian *g)
 
 static bool gone(const struct guarded_role *r)
 {
-	return r->child == 0 && r->other.pid == 0;
+	return r->abandoned || (r->child == 0 && r->other.pid == 0);
 }
 
 bool roles_gone(const struct guardian *g)

@@ -4,11 +4,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/pidref.h"
 #include "base/say.h"
 #include "base/str.h"
 #include "config/health.h"
@@ -28,6 +25,7 @@
 #define ALERT_BYTES_MAX 4096u
 #define FIRST_DELAY_S	1u
 #define LAST_DELAY_S	300u
+#define BUSY_NS		(50 * NS_PER_MS) /* what is left of the command before is on its way out */
 #define TRIES_MAX	12u /* about half an hour */
 
 struct alerts {
@@ -41,10 +39,9 @@ struct alerts {
 	uint64_t next;
 	struct loop_timer timer; /* the next try, or the command's timeout */
 	bool command_done;
+	int command_error; /* why the command has not taken the first; positive errno, 0 = it has */
 	unsigned tries;
-	pid_t child;
-	int child_fd;
-	struct loop_watch *ending;
+	struct run *command;
 	struct http_call *call;
 };
 
@@ -67,6 +64,7 @@ static void drop_first(struct alerts *a)
 	memmove(a->waiting, a->waiting + 1, (a->n - 1) * sizeof(a->waiting[0]));
 	a->n--;
 	a->command_done = false;
+	a->command_error = 0;
 	a->tries = 0;
 	a->mo->state.alerts_queued = a->n;
 }
@@ -81,36 +79,32 @@ static void lost(struct alerts *a, int error, const char *why)
 	say(SAY_WARNING, "an alert could not be delivered: %s", why);
 }
 
-static void delivered(struct alerts *a)
+/* The first is done with: sent if both ways took it that there are, else lost. Counted once. */
+static void settle(struct alerts *a, int error, const char *why)
 {
-	a->mo->state.alerts_sent++;
+	if (error || a->command_error)
+		lost(a, error ? error : a->command_error, error ? why : strerror(a->command_error));
+	else
+		a->mo->state.alerts_sent++;
 	drop_first(a);
 	go_on(a);
 }
 
 /* --- the command --- */
 
-static void command_over(struct alerts *a)
+static void command_failed(struct alerts *a, int error, const char *why)
 {
-	loop_unwatch(a->mo->loop, a->ending);
-	a->ending = NULL;
-	run_end(a->child);
-	a->child = 0;
-	io_close(&a->child_fd);
-	loop_timer_clear(a->mo->loop, &a->timer);
-	a->command_done = true;
+	say(SAY_WARNING, "the command for alerts: %s", why);
+	a->command_error = error;
 }
 
-static void on_command_end(void *arg, uint32_t events)
+static void on_command_end(void *arg, const siginfo_t *si)
 {
 	struct alerts *a = arg;
-	siginfo_t si = { 0 };
 
-	(void)events;
-	(void)waitid(P_PID, (id_t)a->child, &si, WEXITED | WNOWAIT);
-	command_over(a);
-	if (si.si_code != CLD_EXITED || si.si_status != 0)
-		lost(a, EIO, "the command failed");
+	loop_timer_clear(a->mo->loop, &a->timer);
+	if (si->si_code != CLD_EXITED || si->si_status != 0)
+		command_failed(a, EIO, "it failed");
 	go_on(a);
 }
 
@@ -124,18 +118,12 @@ static int start_command(struct alerts *a, const struct health_all *conf, const 
 	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		r = -errno;
 	if (r == 0)
-		r = run_begin(conf->alert_argv, fd, &a->child);
+		r = run_begin(a->mo, &a->command, conf->alert_argv, fd, on_command_end, a);
 	io_close(&fd);
-	if (r < 0) {
-		a->child = 0;
-		return r;
-	}
-	a->child_fd = sys_pidfd_open(a->child);
-	r = a->child_fd < 0 ? a->child_fd : loop_watch(a->mo->loop, a->child_fd, EPOLLIN, on_command_end, a, &a->ending);
 	if (r == 0)
 		r = loop_timer_set(a->mo->loop, &a->timer, clock_boot_ns() + conf->alert_timeout_ms * NS_PER_MS);
 	if (r < 0)
-		command_over(a);
+		run_kill(a->command);
 	return r;
 }
 
@@ -146,9 +134,7 @@ static void try_later(struct alerts *a, const char *why)
 	uint64_t delay = FIRST_DELAY_S;
 
 	if (++a->tries >= TRIES_MAX) {
-		lost(a, EHOSTUNREACH, why);
-		drop_first(a);
-		go_on(a);
+		settle(a, EHOSTUNREACH, why);
 		return;
 	}
 	for (unsigned i = 1; i < a->tries && delay < LAST_DELAY_S; i++)
@@ -164,7 +150,7 @@ static void on_posted(void *arg, const struct http_answer *answer)
 
 	a->call = NULL;
 	if (answer->ok && answer->status >= 200 && answer->status < 300) {
-		delivered(a);
+		settle(a, 0, "");
 		return;
 	}
 	(void)snprintf(why, sizeof(why), "status %ld", answer->status);
@@ -194,14 +180,29 @@ static char *first_text(const struct alerts *a, size_t *ret_len)
 	return io_read_file(a->dir, file, ALERT_BYTES_MAX * 2, &text, ret_len) < 0 ? NULL : text;
 }
 
+/* False: wait; go_on() is called again. */
+static bool command_is_over(struct alerts *a, const struct health_all *conf, const char *text, size_t len)
+{
+	int r;
+
+	if (a->command_done || !conf->alert_argv)
+		return true;
+	r = start_command(a, conf, text, len);
+	if (r == -EBUSY && loop_timer_set(a->mo->loop, &a->timer, clock_boot_ns() + BUSY_NS) == 0)
+		return false;
+	a->command_done = true;
+	if (r < 0)
+		command_failed(a, r == -EDEADLK ? ETIMEDOUT : -r, r == -EDEADLK ? "the one before can't be killed" : strerror(-r));
+	return r < 0;
+}
+
 static void go_on(struct alerts *a)
 {
 	const struct health_all *conf = care_conf(a->mo);
 	char *text;
 	size_t len;
-	int r;
 
-	if (a->n == 0 || a->child || a->call || a->timer.at_boot_ns)
+	if (a->n == 0 || run_is_on(a->command) || a->call || a->timer.at_boot_ns)
 		return;
 	text = first_text(a, &len);
 	if (!text) {
@@ -209,26 +210,22 @@ static void go_on(struct alerts *a)
 		go_on(a);
 		return;
 	}
-	if (conf->alert_argv && !a->command_done) {
-		r = start_command(a, conf, text, len);
-		a->command_done = true;
-		if (r < 0)
-			lost(a, -r, strerror(-r));
+	if (command_is_over(a, conf, text, len)) {
+		if (conf->alert_url[0])
+			post(a, conf, text);
+		else
+			settle(a, 0, "");
 	}
-	if (!a->child && conf->alert_url[0])
-		post(a, conf, text);
 	free(text);
-	if (!a->child && !conf->alert_url[0])
-		delivered(a);
 }
 
 static void on_timer(void *arg)
 {
 	struct alerts *a = arg;
 
-	if (a->child) {
-		command_over(a);
-		lost(a, ETIMEDOUT, "the command took longer than its timeout");
+	if (run_is_on(a->command)) {
+		run_kill(a->command);
+		command_failed(a, ETIMEDOUT, "it took longer than its timeout");
 	}
 	go_on(a);
 }
@@ -297,7 +294,7 @@ void alert_tell(struct monitor *mo, const char *kind, const char *name, const ch
 		return;
 	if (a->n == ALERTS_MAX) {
 		lost(a, ENOBUFS, "too many are waiting");
-		if (a->child || a->call)
+		if (run_is_on(a->command) || a->call)
 			return; /* the first is on its way */
 		drop_first(a);
 	}
@@ -341,7 +338,6 @@ int alerts_new(struct monitor *mo, struct alerts **ret)
 	if (!a)
 		return -ENOMEM;
 	a->mo = mo;
-	a->child_fd = -1;
 	loop_timer_init(&a->timer, on_timer, a);
 	a->dir = io_open(mo->home.run_fd, "alerts", O_RDONLY | O_DIRECTORY, 0);
 	if (a->dir >= 0)
@@ -361,8 +357,7 @@ void alerts_free(struct alerts *a)
 {
 	if (!a)
 		return;
-	if (a->child)
-		command_over(a);
+	run_leave(&a->command);
 	http_cancel(a->mo->http, a->call);
 	loop_timer_clear(a->mo->loop, &a->timer);
 	for (unsigned i = 0; i < a->n; i++)

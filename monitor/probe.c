@@ -20,7 +20,7 @@ static void cancel(struct probe *p)
 {
 	http_cancel(p->w->mo->http, p->call);
 	p->call = NULL;
-	probe_exec_cancel(p);
+	run_kill(p->command);
 	p->busy = false;
 }
 
@@ -53,7 +53,6 @@ void probe_start(struct probe *p)
 {
 	uint64_t since = (clock_boot_ns() - p->w->life.start_boot_ns) / NS_PER_MS;
 
-	p->child_fd = -1;
 	loop_timer_init(&p->timer, on_timer, p);
 	if (p->conf->kind == HEALTH_NO_PROBE) {
 		*p->state = PT_PROBE_NONE;
@@ -73,6 +72,7 @@ void probe_stop(struct probe *p)
 	if (!p->w)
 		return;
 	cancel(p);
+	run_leave(&p->command);
 	loop_timer_clear(p->w->mo->loop, &p->timer);
 }
 

@@ -9,11 +9,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-#include "base/pidref.h"
 #include "config/health.h"
 #include "monitor/http.h"
+#include "monitor/run.h"
 #include "monitor/watch.h"
 
 enum probe_result { PROBE_FAILED, PROBE_PASSED, PROBE_NO_RESULT };
@@ -31,9 +30,7 @@ struct probe { /* in an array of HEALTH_PROBES, by enum health_when */
 	struct http_call *call;
 	char session[128];	   /* mcp */
 	bool initialized;	   /* mcp: the ping is under way */
-	pid_t child;		   /* exec: also the group */
-	struct loop_watch *ending; /* exec: of child_fd */
-	int child_fd;
+	struct run *command;	   /* exec: under way, or what is left of it */
 	uint64_t log_at, matched_ns, log_inode; /* log: bytes read; the last match */
 };
 
@@ -47,7 +44,6 @@ void probe_done(struct probe *p, enum probe_result result, const char *why);
 void probe_http_begin(struct probe *p);
 void probe_mcp_begin(struct probe *p);
 void probe_exec_begin(struct probe *p);
-void probe_exec_cancel(struct probe *p);
 void probe_log_begin(struct probe *p);
 
 #endif

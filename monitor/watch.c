@@ -25,6 +25,7 @@
 #include "monitor/http.h"
 #include "monitor/publish.h"
 #include "monitor/registry.h"
+#include "monitor/run.h"
 #include "shm/owner.h"
 
 #define GRACE_NS (100 * NS_PER_MS)
@@ -227,6 +228,7 @@ void watch_done(struct monitor *mo)
 	mo->slots = 0;
 	registry_free(mo->registry);
 	alerts_free(mo->alerts);
+	runs_free(mo);
 	care_shared_free(mo->shared);
 	http_free(mo->http);
 	sample_walk_free(mo->walk);
@@ -355,6 +357,7 @@ static uint64_t cpu_ns(void)
 static void end_cycle(struct monitor *mo, uint64_t cpu_began)
 {
 	mo->state.cycles++;
+	runs_count(mo);
 	mo->state.cycle_cpu_ns = cpu_ns() - cpu_began;
 	mo->state.interval_ms = (uint32_t)(mo->interval_ns / NS_PER_MS);
 	(void)pt_put_monitor(mo->pt, &mo->state);

@@ -27,6 +27,7 @@ struct registry; /* monitor/registry.h */
 struct alerts;	 /* monitor/alert.h */
 struct care;	 /* monitor/care.h */
 struct care_shared;
+struct run;	 /* monitor/run.h */
 
 struct monitor {
 	struct home home;
@@ -42,6 +43,7 @@ struct monitor {
 	struct registry *registry;
 	struct alerts *alerts;
 	struct care_shared *shared;
+	struct run *runs; /* commands that were started, and what hangs of them */
 	struct pt_monitor state; /* the private truth of the monitor's own block */
 	struct loop_timer timer; /* the earliest of these and of the first samples */
 };

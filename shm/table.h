@@ -183,7 +183,8 @@ struct pt_monitor {		 /* the monitor's own state, one for the instance; writer: 
 	uint32_t interval_ms;
 	uint32_t restart_tokens; /* left in the bucket over all health-driven restarts, in thousandths */
 	uint8_t registry_state;	 /* enum pt_registry */
-	uint8_t pad[7];
+	uint8_t stuck_commands;	 /* commands of probes and alerts that were killed and hang in the kernel; 255 and more count as 255 */
+	uint8_t pad[6];
 	char registry_url[160];	 /* empty = none is asked */
 	char registry_error[160]; /* why it is unreachable, a sentence */
 	char brake_reason[160];

@@ -2,17 +2,23 @@
 
 import http.server
 import json
+import os
 import re
+import shlex
 import shutil
+import signal
 import socket
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from fake_registry import FakeRegistry, entry
 from harness import alive, wait_until
 
+OTHER_UID, OWN_UID = 65534, 65533
 SECOND = {"interval": 0.1, "timeout": 0.5, "failure_threshold": 2}
 
 
@@ -358,3 +364,96 @@ def test_the_queue_of_alerts_is_bounded(quick, web):
     assert monitor()["alerts_queued"] == 0 and not list(folder.iterdir())
     old = [int(p["process"][1:]) for p in web.posts[refused:] if p["alert"] == "old"]
     assert old == sorted(old) and old[-1] == 256 and len(old) >= 254
+
+
+@pytest.fixture
+def undying(tend):
+    """An instance of an ordinary user, and a program that its monitor can't kill, as what hangs in the kernel can't: it became another user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a program that becomes another user")
+    tend.root.chmod(0o755)
+    tool = tend.root / "setpriv"
+    shutil.copy("/usr/bin/setpriv", tool)
+    tool.chmod(0o4755)
+    command = [str(tool), "--reuid", str(OTHER_UID), "--clear-groups", "sleep", str(10**6 + os.getpid())]
+    for folder in (tend.home, tend.work):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.chown(folder, OWN_UID, OWN_UID)
+    tend.env.update(TEND_MONITOR_INTERVAL_MS="150", TEND_REGISTRY="none")
+    run = tend.run
+    tend.run = lambda *args, **options: run(*args, user=OWN_UID, group=OWN_UID, extra_groups=[], **options)
+    proof = subprocess.run([*command[:-1], "0"], user=OWN_UID, group=OWN_UID)
+    if proof.returncode:
+        pytest.skip("the file system knows no setuid programs")
+    yield tend, command
+    for pid in living(command):
+        os.kill(pid, 9)
+
+
+def living(command):
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and command_line(pid)[:2] == command[-2:] and alive(int(pid))]
+
+
+def command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except OSError:
+        return []
+
+
+@pytest.mark.parametrize("below", (False, True), ids=("itself", "its child"))
+def test_a_probe_that_can_not_be_killed_holds_nothing_up(undying, below):
+    """Others are probed, no second one is started beside it, status and doctor tell, and the instance ends."""
+    tend, tool = undying
+    flag = tend.work / "bad"
+    command = ["/bin/sh", "-c", shlex.join(tool) + "; true"] if below else tool
+    start(tend, probes({"exec": command}), name="hang")
+    start(tend, probes({"exec": ["/usr/bin/test", "!", "-e", str(flag)]}), name="web")
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
+    wait_until(lambda: tend.status("hang")["health_check"] == "unhealthy", 30, "hang unhealthy")
+    wait_until(lambda: "can't be killed" in tend.run("status", "hang", check=False).stdout, 30, "the reason")
+    wait_until(lambda: "1 command of probes or alerts can't be killed" in tend.run("doctor", check=False).stdout, 30, "doctor tells")
+    assert "can't be killed" in tend.run("status").stdout
+    flag.write_text("")
+    wait_health(tend, "unhealthy", "web")
+    assert len(living(tool)) == 1
+    tend.run("stop", "--timeout", "5s", timeout=60)
+    assert len(living(tool)) == 1
+
+
+def test_a_probe_is_made_again_once_the_one_before_has_gone(undying):
+    tend, tool = undying
+    start(tend, probes({"exec": tool}), name="hang")
+    wait_until(lambda: "can't be killed" in tend.run("status", "hang", check=False).stdout, 30, "the reason")
+    old = living(tool)
+    os.kill(old[0], 9)
+    wait_until(lambda: living(tool) and living(tool) != old, 30, "another one")
+
+
+def test_an_alert_command_that_can_not_be_killed_holds_nothing_up(undying):
+    """No second one is started; the alerts behind it are lost, each counted once."""
+    tend, tool = undying
+    (tend.home / "monitor.json").write_text(json.dumps({"alerts": {"command": tool, "timeout": 0.3}}))
+    start(tend, probes({"exec": ["false"]}), name="one")
+    start(tend, probes({"exec": ["false"]}), name="two")
+    wait_until(lambda: tend.json("status", "--json")["monitor"]["alerts_lost"] == 2, 30, "two lost alerts")
+    assert len(living(tool)) == 1 and tend.json("status", "--json")["monitor"]["alerts_sent"] == 0
+    tend.run("stop", "--timeout", "5s", timeout=60)
+
+
+@pytest.mark.parametrize("role", ("monitor", "logger", "spawner"))
+def test_a_stopped_daemon_does_not_keep_the_instance_from_ending(tend, role):
+    start(tend, {}, "/bin/sh", "-c", "echo begin; exec sleep 1000")
+    tend.wait_log("svc", "begin")
+    os.kill(tend.daemon_pid(role), signal.SIGSTOP)
+    tend.run("stop", timeout=120)
+    assert "begin" in tend.log("svc") and not tend.segment.exists()
+
+
+def test_an_alert_is_either_sent_or_lost(quick, web):
+    """The command fails and the address takes it: one of the two ways did not work, which counts once."""
+    quick.home.mkdir(exist_ok=True, mode=0o700)
+    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"command": ["false"], "url": web.url}}))
+    start(quick, probes({"exec": ["false"]}))
+    wait_until(lambda: quick.json("status", "--json")["monitor"]["alerts_lost"] == 1, 20, "a lost alert")
+    assert len(web.posts) == 1 and quick.json("status", "--json")["monitor"]["alerts_sent"] == 0

@@ -179,6 +179,7 @@ static const struct field fields[] = {
 	F(pt_monitor, interval_ms),
 	F(pt_monitor, restart_tokens),
 	F(pt_monitor, registry_state),
+	F(pt_monitor, stuck_commands),
 	F(pt_monitor, pad),
 	F(pt_monitor, registry_url),
 	F(pt_monitor, registry_error),
