@@ -1,8 +1,13 @@
 /* tend logs - what processes wrote, current and archived files as one. Subcommands: export, size, rotate; --verify. */
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/home.h"
+#include "base/io.h"
 #include "base/regex.h"
 #include "cli/cmd_logs_rotate.h"
 #include "cli/instance.h"
@@ -132,6 +137,48 @@ static bool is_one_of_them(const struct logplaces *p, const char *path)
 	return ret;
 }
 
+/* Where the file is, or would be made; links followed. */
+static bool resolve(const char *path, char buf[static PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+	bool ret;
+
+	if (realpath(path, buf))
+		return true;
+	folder = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	ret = folder && realpath(folder, buf) != NULL;
+	free(folder);
+	return ret;
+}
+
+/* Whatever it is called there: what is in the home is tend's, and would be taken for it. */
+static bool is_in_home(const char *path)
+{
+	char wanted[PATH_MAX], home[PATH_MAX], target[PATH_MAX];
+	struct fault f;
+	size_t len;
+
+	if (home_wanted(NULL, wanted, &f) < 0 || !realpath(wanted, home) || !resolve(path, target))
+		return false;
+	len = strlen(home);
+	return strncmp(target, home, len) == 0 && (target[len] == '/' || target[len] == 0);
+}
+
+/* Standard output goes into it. Logs may hold secrets: a new file is for its owner alone. */
+static int redirect(const char *path)
+{
+	int fd, r = EXIT_OK;
+
+	if (is_in_home(path))
+		return out_fail("%s is in tend's own folder; export to another", path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0600);
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		r = out_fail("%s: %m", path);
+	io_close(&fd);
+	return r;
+}
+
 /* All lines, also those below INFO, exactly as they were written. */
 static int export(struct args *a, struct logplaces *p)
 {
@@ -139,8 +186,8 @@ static int export(struct args *a, struct logplaces *p)
 		return EXIT_MISUSE;
 	if (a->output && is_one_of_them(p, a->output))
 		return out_fail("%s is one of the files to export", a->output);
-	if (a->output && !freopen(a->output, "we", stdout))
-		return out_fail("%s: %m", a->output);
+	if (a->output && redirect(a->output) != EXIT_OK)
+		return EXIT_FAIL;
 	a->show.whole = true; /* who keeps a copy must not take a part for it */
 	return logshow(&a->show, p);
 }
@@ -256,7 +303,7 @@ const struct command cmd_logs = {
 		"  --until T         and not after T (not with --follow)\n"
 		"  --previous        the run before the last restart\n"
 		"  --json            one JSON object on each line\n"
-		"  --output FILE     export: into this file\n"
+		"  --output FILE     export: into this file (0600), not in tend's own folder\n"
 		"  --format FORM     export: raw (default), text, json or csv\n"
 		"  --verify          compare the files with what was captured; says what is missing\n"
 		"\n"

@@ -74,13 +74,15 @@ static void print_policy(const struct pt_ident *id)
 static void print_registry(const struct view *v, const struct view_row *r)
 {
 	const struct pt_health *h = &r->row.health;
-	char when[CLOCK_TEXT_MAX], text[COLUMN_TEXT_MAX];
+	char when[CLOCK_TEXT_MAX], text[COLUMN_TEXT_MAX], id[sizeof(h->registry_id) * 6], status[sizeof(h->registry_status) * 6];
 
 	if (r->row.ident.service != PT_SERVICE_AGENT || !view_is_up(r))
 		return;
 	printf(KEY "%s", "registry", pt_listing_label(h->listing));
 	if (h->listing == PT_LISTING_LISTED) {
-		printf(" as %s, %s", h->registry_id, h->registry_status[0] ? h->registry_status : "no status");
+		str_visible(id, sizeof(id), h->registry_id);
+		str_visible(status, sizeof(status), h->registry_status);
+		printf(" as %s, %s", id, status[0] ? status : "no status");
 		if (h->registry_seen_real_ns)
 			printf(", last seen at %s", clock_rfc3339(h->registry_seen_real_ns, when));
 		printf("; %u capabilit%s, %u of %u dependencies resolved", h->capabilities, h->capabilities == 1 ? "y" : "ies", h->dependencies_resolved, h->dependencies);

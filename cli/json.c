@@ -106,10 +106,13 @@ static void print_indented(const char *text)
 
 static int print_text(char *text)
 {
-	if (!text)
-		return out_fail("out of memory");
-	print_indented(text);
+	char *safe = text ? utf8_safe_json(text) : NULL;
+
 	cJSON_free(text);
+	if (!safe)
+		return out_fail("out of memory");
+	print_indented(safe);
+	free(safe);
 	return EXIT_OK;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/moment.h"
 #include "base/str.h"
+#include "base/utf8.h"
 
 #define ARENA_BYTES (48u << 20)
 #define KEYS_PER_ENTRY 4u
@@ -317,7 +318,7 @@ static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, s
 		l->n++;
 	}
 	text = shown ? cJSON_PrintUnformatted(shown) : NULL;
-	l->shown = text ? strdup(text) : NULL;
+	l->shown = text ? utf8_safe_json(text) : NULL;
 	if (!l->shown)
 		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
 	return make_keys(l);
