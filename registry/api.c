@@ -363,9 +363,15 @@ static void dispatch(struct api *api, const struct request *q, struct reply *r)
 
 void api_answer(struct api *api, const struct request *q, struct reply *ret)
 {
+	const char *why = NULL;
+	unsigned status = gate_check(&api->gate, q->method, &q->headers, &why);
+
 	*ret = (struct reply){ .body.max = API_ANSWER_MAX };
 	api->table.work = TABLE_WORK_MAX;
-	dispatch(api, q, ret);
+	if (status)
+		api_detail(ret, status, why);
+	else
+		dispatch(api, q, ret);
 	if (!buf_ok(&ret->body))
 		api_detail(ret, 503, "the answer is too large, or memory is out; ask for less");
 }

@@ -5,6 +5,7 @@
 #ifndef REGISTRY_API_H
 #define REGISTRY_API_H
 
+#include "registry/gate.h"
 #include "registry/table.h"
 
 #define API_BODY_MAX   (1024u * 1024)
@@ -17,6 +18,7 @@ struct api {
 	struct table table;
 	api_store_fn *store; /* NULL: nothing is stored */
 	void *store_arg;
+	struct gate gate;
 	uint64_t now_boot_ns, now_real_ns; /* set before each call */
 	uint64_t started_boot_ns, started_real_ns;
 	uint64_t beat_real_ns; /* the last sign of life of anybody */
@@ -28,6 +30,7 @@ struct request {
 	void *query_arg;
 	const char *body, *if_none_match; /* if_none_match: NULL = not given */
 	size_t body_len;
+	struct gate_headers headers;
 };
 
 struct reply {

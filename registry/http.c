@@ -1,106 +1,72 @@
 /*
  * registry/http.c - HTTP around the answers (registry/http.h).
  *
- * libmicrohttpd does its own epoll inside a descriptor that our loop watches; MHD_run() then does what is due and never waits. What a slow or
- * hostile client can hold is one connection with its fixed memory and at most one body.
+ * libmicrohttpd does its own epoll inside a descriptor that our loop watches; MHD_run() then does what is due and never waits. What clients hold, and for how
+ * long, conns.c says. What takes time is answered one by one, once in each turn of the loop, so that who asks for the health waits for one of them at most.
  */
 #include "registry/http.h"
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "registry/conns.h"
 
 #define CONNECTION_MEMORY (32u * 1024)
 #define DRAIN_MAX	  (8u * 1024 * 1024) /* of a body that is too large so much is read and dropped, so that the client gets to read the answer */
-#define BODIES_MAX	  (64u * 1024 * 1024) /* of all requests that are being received */
+#define ACCEPT_MAX	  16 /* at once, before what they want is looked at */
+#define SLICE_NS	  (20 * NS_PER_MS) /* for answers in one turn of the loop; then one more in each turn */
 
 struct http {
 	struct MHD_Daemon *daemon;
 	struct loop *loop;
-	struct loop_watch *watch;
+	struct loop_watch *watch, *listening[ADDR_MAX];
+	struct http_sockets on;
 	struct loop_timer timer;
 	struct api *api;
 	http_fn *before, *after;
 	void *arg;
-	size_t receiving; /* bytes of bodies */
+	struct conns conns;
+	uint64_t busy_ns; /* with answers, in this turn */
+	bool ending;
 };
 
-struct call { /* one request on its way in */
-	char *body;
-	size_t len, cap;
-	unsigned refused; /* status to answer with as soon as it is all in */
-};
-
-static bool is_loopback(const struct addr *at)
-{
-	const struct sockaddr *sa = (const struct sockaddr *)&at->sa;
-
-	if (sa->sa_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
-	return sa->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
-}
-
-static int listen_on(const struct addr *at)
-{
-	int on = 1, fd = socket(at->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
-
-	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(fd, (const struct sockaddr *)&at->sa, at->len) == 0 && listen(fd, 1024) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
-
-static void show(int fd, char shown[static 80])
-{
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-	char host[46] = "?", port[8] = "?";
-
-	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
-		(void)getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(shown, 80, strchr(host, ':') ? "http://[%s]:%s" : "http://%s:%s", host, port);
-}
-
-int http_listen(const char *host, unsigned port, bool public, int *ret_fd, char shown[static 80], struct fault *f)
+int http_listen(const char *host, unsigned port, bool public, struct http_sockets *ret, struct fault *f)
 {
 	struct addr at[ADDR_MAX];
 	const char *why = "";
 	char bare[256];
-	int n = addr_find(host, port, at, &why), fd = -EADDRNOTAVAIL;
+	int n = addr_find(host, port, at, &why);
+	size_t len = 0;
 
 	addr_bare(host, bare, sizeof(bare));
 	if (n < 0)
 		return fault_set(f, n, "cannot find the address of %s: %s", bare, why);
 	for (int i = 0; i < n && !public; i++)
-		if (!is_loopback(&at[i]))
+		if (!addr_is_loopback(&at[i]))
 			return fault_set(f, -EACCES, "%s is not a loopback address: anyone who reaches it could register agents; --public allows that",
 					 bare);
-	for (int i = 0; i < n && fd < 0; i++) /* 127.0.0.1 first: every client finds it */
-		if (at[i].sa.ss_family == AF_INET)
-			fd = listen_on(&at[i]);
-	for (int i = 0; i < n && fd < 0; i++)
-		if (at[i].sa.ss_family == AF_INET6)
-			fd = listen_on(&at[i]);
-	if (fd < 0)
-		return fault_errno(f, fd, "cannot listen on %s port %u", bare, port);
-	show(fd, shown);
-	*ret_fd = fd;
+	ret->n = addr_listen(at, n, ret->fd);
+	if (ret->n < 0)
+		return fault_errno(f, ret->n, "cannot listen on %s port %u", bare, port);
+	for (int i = 0; i < ret->n && len < sizeof(ret->shown); i++) {
+		struct addr own = { .len = sizeof(own.sa) };
+		char text[80];
+
+		(void)getsockname(ret->fd[i], (struct sockaddr *)&own.sa, &own.len);
+		addr_show(&own, text, sizeof(text));
+		len += (size_t)snprintf(ret->shown + len, sizeof(ret->shown) - len, "%shttp://%s", i ? ", " : "", text);
+	}
 	return 0;
 }
 
@@ -144,105 +110,174 @@ static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status)
 }
 
 /* More of the body. What is too large is read and dropped. */
-static void receive(struct http *h, struct call *call, const char *data, size_t n)
+static void receive(struct http *h, struct conn *c, const char *data, size_t n)
 {
-	size_t cap = call->cap ? call->cap : 1024;
-	char *bigger;
-
-	if (call->refused)
+	if (c->refused)
 		return;
-	if (call->len + n > API_BODY_MAX) {
-		call->refused = 413;
+	if (c->len + n > API_BODY_MAX || !conns_body_room(&h->conns, c, n)) {
+		c->refused = c->len + n > API_BODY_MAX ? 413 : 503;
 		return;
 	}
-	while (cap < call->len + n)
-		cap *= 2;
-	if (cap != call->cap) {
-		bigger = h->receiving + cap - call->cap > BODIES_MAX ? NULL : realloc(call->body, cap);
-		if (!bigger) {
-			call->refused = 503;
-			return;
-		}
-		h->receiving += cap - call->cap;
-		call->body = bigger;
-		call->cap = cap;
-	}
-	memcpy(call->body + call->len, data, n);
-	call->len += n;
+	memcpy(c->body + c->len, data, n);
+	c->len += n;
 }
 
-static enum MHD_Result answer(struct http *h, struct MHD_Connection *c, const char *url, const char *method, const struct call *call)
+static const char *header(struct MHD_Connection *m, const char *name)
+{
+	return MHD_lookup_connection_value(m, MHD_HEADER_KIND, name);
+}
+
+static enum MHD_Result answer(struct http *h, struct conn *c, const char *url, const char *method)
 {
 	struct request q = {
 		.method = method,
 		.path = url,
 		.query = query,
-		.query_arg = c,
-		.body = call->body ? call->body : "",
-		.body_len = call->len,
-		.if_none_match = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH),
+		.query_arg = c->mhd,
+		.body = c->body ? c->body : "",
+		.body_len = c->len,
+		.if_none_match = header(c->mhd, MHD_HTTP_HEADER_IF_NONE_MATCH),
+		.headers = { .host = header(c->mhd, MHD_HTTP_HEADER_HOST),
+			     .origin = header(c->mhd, MHD_HTTP_HEADER_ORIGIN),
+			     .fetch_site = header(c->mhd, "Sec-Fetch-Site"),
+			     .content_type = header(c->mhd, MHD_HTTP_HEADER_CONTENT_TYPE) },
 	};
-	struct reply r;
+	uint64_t began = clock_boot_ns();
 	enum MHD_Result ok;
+	struct reply r;
 
 	h->before(h->arg);
 	api_answer(h->api, &q, &r);
-	ok = send_reply(c, &r);
+	conns_answer(&h->conns, c, r.body.cap);
+	ok = send_reply(c->mhd, &r);
 	h->after(h->arg);
+	h->busy_ns += clock_boot_ns() - began;
 	return ok;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-				  const char *data, size_t *size, void **context)
+/* What is always answered at once. */
+static bool is_light(const char *url)
 {
-	struct http *h = arg;
-	struct call *call = *context;
-	const char *length;
+	return strcmp(url, "/health") == 0 || strcmp(url, "/") == 0;
+}
+
+/* Others were here before, or had all the time of this turn. */
+static bool has_to_wait(const struct http *h, const struct conn *c, const char *url)
+{
+	return !c->has_turn && !is_light(url) && (h->conns.waits_first || h->busy_ns > SLICE_NS);
+}
+
+static enum MHD_Result begin(struct conn *c)
+{
+	const char *length = header(c->mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	int64_t bytes;
 
+	if (length && str_int(length, 0, INT64_MAX, &bytes) == 0 && bytes > (int64_t)DRAIN_MAX)
+		return refuse(c->mhd, 413); /* before any of it is read */
+	return MHD_YES;
+}
+
+static struct conn *conn_of(struct MHD_Connection *m)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(m, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *m, const char *url, const char *method, const char *version,
+				  const char *data, size_t *size, void **context)
+{
+	struct conn *c = *context ? *context : conn_of(m);
+	struct http *h = arg;
+
 	(void)version;
-	if (!call) {
-		call = *context = calloc(1, sizeof(*call));
-		if (!call)
-			return MHD_NO;
-		length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-		if (length && str_int(length, 0, INT64_MAX, &bytes) == 0 && bytes > (int64_t)DRAIN_MAX)
-			return refuse(c, 413); /* before any of it is read */
-		return MHD_YES;
+	if (!c || c->ended || h->ending)
+		return MHD_NO;
+	if (!*context) {
+		*context = c;
+		return begin(c);
 	}
 	if (*size) {
-		receive(h, call, data, *size);
+		receive(h, c, data, *size);
 		*size = 0;
 		return MHD_YES;
 	}
-	return call->refused ? refuse(c, call->refused) : answer(h, c, url, method, call);
+	if (c->refused)
+		return refuse(m, c->refused);
+	if (!has_to_wait(h, c, url))
+		return answer(h, c, url, method);
+	conns_wait(&h->conns, c);
+	MHD_suspend_connection(m);
+	return MHD_YES;
 }
 
-static void on_done(void *arg, struct MHD_Connection *c, void **context, enum MHD_RequestTerminationCode why)
+static void on_done(void *arg, struct MHD_Connection *m, void **context, enum MHD_RequestTerminationCode why)
 {
 	struct http *h = arg;
-	struct call *call = *context;
 
-	(void)c, (void)why;
-	if (!call)
-		return;
-	h->receiving -= call->cap;
-	free(call->body);
-	free(call);
+	(void)m, (void)why;
+	if (*context)
+		conns_rest(&h->conns, *context, clock_boot_ns());
 	*context = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *m, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = arg;
+	struct addr peer = { .len = sizeof(peer.sa) };
+	const union MHD_ConnectionInfo *info;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*context)
+			conns_remove(&h->conns, *context);
+		*context = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(m, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info && getpeername(info->connect_fd, (struct sockaddr *)&peer.sa, &peer.len) == 0)
+		*context = conns_add(&h->conns, m, info->connect_fd, &peer, clock_boot_ns());
 }
 
 /* ---- the event loop */
 
-static void run(struct http *h)
+static void set_timer(struct http *h, uint64_t next_boot_ns)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
+	uint64_t at = next_boot_ns;
 
-	(void)MHD_run(h->daemon);
-	if (MHD_get_timeout(h->daemon, &ms) == MHD_YES)
-		(void)loop_timer_set(h->loop, &h->timer, clock_boot_ns() + ms * NS_PER_MS);
+	if (MHD_get_timeout(h->daemon, &ms) == MHD_YES) {
+		uint64_t theirs = clock_boot_ns() + ms * NS_PER_MS;
+
+		at = at && at < theirs ? at : theirs;
+	}
+	if (at)
+		(void)loop_timer_set(h->loop, &h->timer, at);
 	else
 		loop_timer_clear(h->loop, &h->timer);
+}
+
+/* Those that were ended while they waited are looked at again, too, and closed. */
+static void give_turns(struct http *h)
+{
+	struct conn *c;
+
+	do {
+		c = conns_next(&h->conns);
+		if (c)
+			MHD_resume_connection(c->mhd);
+	} while (c && c->ended);
+}
+
+static void run(struct http *h)
+{
+	uint64_t next = conns_sweep(&h->conns, clock_boot_ns());
+
+	h->busy_ns = 0;
+	give_turns(h);
+	(void)MHD_run(h->daemon);
+	if (h->conns.waits_first)
+		next = clock_boot_ns(); /* the next one's turn, after what else is due */
+	set_timer(h, next);
 }
 
 static void on_ready(void *arg, uint32_t events)
@@ -254,6 +289,28 @@ static void on_ready(void *arg, uint32_t events)
 static void on_time(void *arg)
 {
 	run(arg);
+}
+
+static void on_accept(struct http *h, int fd)
+{
+	for (int i = 0; i < ACCEPT_MAX; i++) {
+		struct addr peer = { .len = sizeof(peer.sa) };
+		int client = accept4(fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (client < 0)
+			break;
+		(void)MHD_add_connection(h->daemon, client, (const struct sockaddr *)&peer.sa, peer.len); /* closes it where it fails */
+	}
+}
+
+static void on_listening(void *arg, uint32_t events)
+{
+	struct http *h = arg;
+
+	(void)events;
+	for (int i = 0; i < h->on.n; i++)
+		on_accept(h, h->on.fd[i]);
+	run(h);
 }
 
 static void complain(void *arg, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
@@ -275,30 +332,41 @@ static int integrate(struct http *h, struct fault *f)
 	if (!info)
 		return fault_set(f, -EIO, "libmicrohttpd has no epoll here");
 	r = loop_watch(h->loop, info->epoll_fd, EPOLLIN, on_ready, h, &h->watch);
+	for (int i = 0; i < h->on.n && r == 0; i++)
+		r = loop_watch(h->loop, h->on.fd[i], EPOLLIN, on_listening, h, &h->listening[i]);
 	return r < 0 ? fault_errno(f, r, "cannot watch connections") : 0;
 }
 
-int http_start(struct loop *l, int listen_fd, struct api *api, http_fn *before, http_fn *after, void *arg, struct http **ret, struct fault *f)
+/* Twice as many as may live: those that are ended are still to be closed. */
+static struct MHD_Daemon *new_daemon(struct http *h)
+{
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
+				MHD_OPTION_EXTERNAL_LOGGER, complain, h, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * h->conns.max),
+				MHD_OPTION_CONNECTION_TIMEOUT, CONNS_REQUEST_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				MHD_OPTION_NOTIFY_COMPLETED, on_done, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+}
+
+static void close_sockets(const struct http_sockets *on)
+{
+	for (int i = 0; i < on->n; i++)
+		close(on->fd[i]);
+}
+
+int http_start(struct loop *l, const struct http_sockets *on, struct api *api, http_fn *before, http_fn *after, void *arg, struct http **ret,
+	       struct fault *f)
 {
 	struct http *h = calloc(1, sizeof(*h));
 	int r;
 
 	if (!h) {
-		close(listen_fd);
+		close_sockets(on);
 		return fault_errno(f, -ENOMEM, "cannot serve");
 	}
-	*h = (struct http){ .loop = l, .api = api, .before = before, .after = after, .arg = arg };
+	*h = (struct http){ .loop = l, .on = *on, .api = api, .before = before, .after = after, .arg = arg };
+	conns_init(&h->conns);
 	loop_timer_init(&h->timer, on_time, h);
-	h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, complain, h,
-				     MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd, MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX,
-				     MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-				     MHD_OPTION_NOTIFY_COMPLETED, on_done, h, MHD_OPTION_END);
-	if (!h->daemon) {
-		close(listen_fd);
-		free(h);
-		return fault_set(f, -EIO, "cannot serve: libmicrohttpd does not start");
-	}
-	r = integrate(h, f);
+	h->daemon = new_daemon(h);
+	r = h->daemon ? integrate(h, f) : fault_set(f, -EIO, "cannot serve: libmicrohttpd does not start");
 	if (r < 0) {
 		http_stop(h);
 		return r;
@@ -310,10 +378,21 @@ int http_start(struct loop *l, int listen_fd, struct api *api, http_fn *before, 
 
 void http_stop(struct http *h)
 {
+	struct conn *c;
+
 	if (!h)
 		return;
+	h->ending = true;
 	loop_unwatch(h->loop, h->watch);
+	for (int i = 0; i < h->on.n; i++)
+		loop_unwatch(h->loop, h->listening[i]);
 	loop_timer_clear(h->loop, &h->timer);
-	MHD_stop_daemon(h->daemon);
+	while ((c = conns_next(&h->conns))) /* none may be suspended at the end */
+		MHD_resume_connection(c->mhd);
+	if (h->daemon) {
+		(void)MHD_run(h->daemon);
+		MHD_stop_daemon(h->daemon);
+	}
+	close_sockets(&h->on);
 	free(h);
 }

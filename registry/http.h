@@ -4,22 +4,26 @@
 #ifndef REGISTRY_HTTP_H
 #define REGISTRY_HTTP_H
 
+#include "base/addr.h"
 #include "base/fault.h"
 #include "base/loop.h"
 #include "registry/api.h"
 
-#define HTTP_CONNECTIONS_MAX 4000u
-#define HTTP_IDLE_S	     30u
-
 struct http;
 
-/* A listening socket on this host and port (0: any). -EACCES: the host is no loopback address and public was not asked for. ret_shown gets
- * "http://127.0.0.1:8080". */
-int http_listen(const char *host, unsigned port, bool public, int *ret_fd, char shown[static 80], struct fault *f);
+/* Listening sockets, one for each address of the host. */
+struct http_sockets {
+	int fd[ADDR_MAX];
+	int n;
+	char shown[400]; /* "http://127.0.0.1:8080, http://[::1]:8080" */
+};
 
-/* Serve on it; the socket is taken over. before is called before each answer (to set the clocks), after behind it. */
+/* Listen on all addresses of this host, on this port (0: any). -EACCES: the host is no loopback address and public was not asked for. */
+int http_listen(const char *host, unsigned port, bool public, struct http_sockets *ret, struct fault *f);
+
+/* Serve on them; they are taken over. before is called before each answer (to set the clocks), after behind it. */
 typedef void http_fn(void *arg);
-int http_start(struct loop *l, int listen_fd, struct api *api, http_fn *before, http_fn *after, void *arg, struct http **ret, struct fault *f);
+int http_start(struct loop *l, const struct http_sockets *on, struct api *api, http_fn *before, http_fn *after, void *arg, struct http **ret, struct fault *f);
 void http_stop(struct http *h);
 
 #endif

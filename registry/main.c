@@ -1,7 +1,7 @@
 /*
  * registry/main.c - tend-registry: the mesh registry's HTTP API on one host's loopback interface (registry/README.md).
  *
- *   tend-registry [--host HOST] [--port PORT] [--db FILE] [--public]
+ *   tend-registry [--host HOST] [--port PORT] [--db FILE] [--public] [--allow-host NAME]...
  */
 #include <errno.h>
 #include <getopt.h>
@@ -33,8 +33,8 @@
 
 struct options {
 	const char *host, *db;
-	unsigned port, scan_s;
-	bool public;
+	unsigned port;
+	struct gate gate; /* who may ask */
 };
 
 struct service {
@@ -179,7 +179,7 @@ static void on_signal(void *arg, uint32_t events)
 static int misuse(const char *what, const char *text)
 {
 	fprintf(stderr, "tend-registry: %s: %s\n", what, text);
-	fprintf(stderr, "usage: tend-registry [--host HOST] [--port PORT] [--db FILE] [--public]\n");
+	fprintf(stderr, "usage: tend-registry [--host HOST] [--port PORT] [--db FILE] [--public] [--allow-host NAME]...\n");
 	return 2;
 }
 
@@ -210,7 +210,7 @@ static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = { { "host", required_argument, NULL, 'h' }, { "port", required_argument, NULL, 'p' },
 						 { "db", required_argument, NULL, 'd' }, { "public", no_argument, NULL, 'P' },
-						 { "help", no_argument, NULL, '?' }, { 0 } };
+						 { "allow-host", required_argument, NULL, 'a' }, { "help", no_argument, NULL, '?' }, { 0 } };
 	int64_t port;
 	int opt;
 
@@ -221,7 +221,11 @@ static int read_options(int argc, char **argv, struct options *o)
 		else if (opt == 'd')
 			o->db = optarg;
 		else if (opt == 'P')
-			o->public = true;
+			o->gate.public = true;
+		else if (opt == 'a' && o->gate.n_allowed == GATE_HOSTS_MAX)
+			return misuse("--allow-host: too many, behind", o->gate.allowed[GATE_HOSTS_MAX - 1]);
+		else if (opt == 'a')
+			o->gate.allowed[o->gate.n_allowed++] = optarg;
 		else if (opt != 'p')
 			return 2;
 		else if (str_int(optarg, 0, 65535, &port) < 0)
@@ -250,36 +254,33 @@ static int load(struct service *s, const struct options *o, struct fault *f)
 static int start(struct service *s, const struct options *o, struct fault *f)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
+	struct http_sockets on = { .n = 0 };
 	struct loop_watch *watch;
-	char shown[80];
-	int fd = -1, sfd, r = http_listen(o->host, o->port, o->public, &fd, shown, f);
+	int sfd, r = http_listen(o->host, o->port, o->gate.public, &on, f);
 
-	if (r == 0 && (r = load(s, o, f)) < 0)
-		close(fd);
-	if (r < 0)
+	if (r == 0)
+		r = load(s, o, f);
+	if (r < 0) /* the sockets end with us */
 		return r;
 	r = loop_new(&s->loop);
 	if (r < 0 || (sfd = loop_signalfd(signals, 2)) < 0 ||
-	    (r = loop_watch(s->loop, sfd, EPOLLIN, on_signal, s->loop, &watch)) < 0) {
-		close(fd);
+	    (r = loop_watch(s->loop, sfd, EPOLLIN, on_signal, s->loop, &watch)) < 0)
 		return fault_errno(f, r < 0 ? r : -EIO, "cannot make an event loop");
-	}
 	loop_timer_init(&s->flush, on_flush, s);
 	loop_timer_init(&s->scan, on_scan, s);
 	loop_timer_init(&s->tell, on_tell, s);
 	s->api.store = on_store;
 	s->api.store_arg = s;
+	s->api.gate = o->gate;
+	s->api.gate.own = o->host;
 	r = writer_start(o->db, s->loop, on_written, s, &s->writer, f);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	r = http_start(s->loop, fd, &s->api, set_clocks, after_answer, s, &s->http, f);
+	if (r == 0)
+		r = http_start(s->loop, &on, &s->api, set_clocks, after_answer, s, &s->http, f);
 	if (r < 0)
 		return r;
 	if (s->api.table.n)
 		(void)loop_timer_set(s->loop, &s->scan, clock_boot_ns() + s->scan_ns);
-	say(SAY_INFO, "listening on %s, database %s, %zu agents known", shown, o->db, s->api.table.n);
+	say(SAY_INFO, "listening on %s, database %s, %zu agents known", on.shown, o->db, s->api.table.n);
 	return 0;
 }
 

@@ -89,7 +89,7 @@ int writer_flush(struct writer *w, struct table *t)
 	if (w->busy)
 		return -EBUSY;
 	n = store_take(t, &w->batch);
-	if (n <= 0)
+	if (n < 0)
 		return n;
 	w->n = (size_t)n;
 	w->busy = true;

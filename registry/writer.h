@@ -18,7 +18,8 @@ struct writer;
 typedef void writer_fn(void *arg, int r, const struct fault *why);
 
 int writer_start(const char *path, struct loop *l, writer_fn *done, void *arg, struct writer **ret, struct fault *f);
-/* Hand over what changed in the table since. 1: done will be called; 0: there was nothing; -EBUSY: the batch before is still on its way; -ENOMEM. */
+/* Hand over what changed in the table since, and have the log moved into the database where it has become long: registrations alone make it so, too. 1: done
+ * will be called; -EBUSY: the batch before is still on its way; -ENOMEM. */
 int writer_flush(struct writer *w, struct table *t);
 /* Waits for the batch that is on its way. NULL is fine. */
 void writer_stop(struct writer *w);

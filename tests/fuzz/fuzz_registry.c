@@ -3,7 +3,7 @@
  * status and is JSON; whatever was registered, the list of agents is there, and our own monitor understands it. "STORED x" has an agent in the database
  * for its body.
  */
-/* links: registry/api.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c monitor/regjson.c */
+/* links: registry/api.c registry/gate.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c monitor/regjson.c */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			struct request q = { .method = l.method, .path = l.path, .query = query, .query_arg = &l, .body = body };
 
 			q.body_len = (size_t)(stop - body);
+			q.headers = (struct gate_headers){ query(&l, "Host"), query(&l, "Origin"), query(&l, "Site"), query(&l, "Type") };
 			if (strcmp(l.method, "STORED") == 0)
 				load(&api, q.body, q.body_len);
 			else

@@ -138,6 +138,14 @@ def test_times_of_heartbeats_are_stored_later(registry, tmp_path):
     assert len(stored()) == 2
 
 
+def test_registrations_alone_do_not_make_the_log_grow_for_ever(registry, tmp_path):
+    """What was committed is moved into the database, although no heartbeat is there to be written."""
+    for i in range(8):
+        registry.ask("POST", "/heartbeat", full("a", tools=[{"function_name": "f", "capability": "c", "description": f"{i}" * 900000}]))
+    assert (tmp_path / "r.db").stat().st_size < 100000
+    wait_until(lambda: (tmp_path / "r.db").stat().st_size > 800000, 60, "the log is moved into the database")
+
+
 def test_ages(tmp_path):
     registry = Registry(tmp_path, env={"DEFAULT_TIMEOUT_THRESHOLD": "1", "MCP_MESH_RETENTION": "3s", "HEALTH_CHECK_INTERVAL": "1"}).start()
     try:
@@ -161,18 +169,32 @@ def test_the_database(tmp_path):
     assert done.returncode == 1 and str(tmp_path) in done.stderr
 
 
-def test_damaged_entries(registry):
+@pytest.mark.parametrize("change", [
+    lambda doc: doc.update(entry=1),
+    lambda doc: doc["entry"].update(labels=["a"]),
+    lambda doc: doc["entry"].update(labels="a"),
+    lambda doc: doc["entry"].update(capabilities=[["name"]]),
+    lambda doc: doc["entry"]["capabilities"][0].update(tags={"a": 1}),
+    lambda doc: doc["entry"].pop("eviction_threshold"),
+    lambda doc: doc.update(requests=[[]]),
+], ids=range(7))  # fmt: skip
+def test_damaged_entries(registry, change):
+    """Whoever wrote them. They are left out, and whatever is asked is answered."""
     registry.ask("POST", "/heartbeat", full("good"))
     registry.ask("POST", "/heartbeat", full("bad"))
     registry.kill(signal.SIGTERM)
     with sqlite3.connect(registry.folder / "r.db") as db:
-        db.execute("UPDATE tend_agents SET doc = '{\"entry\": 1}' WHERE id = 'bad'")
+        doc = json.loads(db.execute("SELECT doc FROM tend_agents WHERE id = 'bad'").fetchone()[0])
+        change(doc)
+        db.execute("UPDATE tend_agents SET doc = ? WHERE id = 'bad'", (json.dumps(doc),))
     db.close()
     registry.child = subprocess.Popen([TEND_BIN / "tend-registry", "--port", str(registry.port), "--db", registry.folder / "r.db"],
                                       stderr=subprocess.PIPE, text=True)  # fmt: skip
     assert "1 damaged" in registry.child.stderr.readline()
     registry.child.stderr.readline()
     assert ids(registry) == ["good"]
+    assert ids(registry, "?label_selector=a%3Db") == [] and ids(registry, "?capability_tags=a") == []
+    assert registry.ask("GET", "/capabilities?label_selector=a")[0] == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "no.such.host.invalid"])
@@ -202,7 +224,7 @@ def test_bodies(registry):
 
 def test_a_body_without_a_length(registry):
     with socket.create_connection(("127.0.0.1", registry.port), timeout=20) as s:
-        s.sendall(b"POST /heartbeat HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        s.sendall(b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         for _ in range(17):
             s.sendall(chunk)
@@ -216,11 +238,11 @@ def test_hostile_clients(registry):
     idle = []
     for _ in range(50):
         s = socket.create_connection(("127.0.0.1", registry.port), timeout=20)
-        s.sendall(b"POST /heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        s.sendall(b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
         idle.append(s)
     for _ in range(300):
         with socket.create_connection(("127.0.0.1", registry.port), timeout=20) as s:
-            line = rnd.choice([b"GET /agents HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /heartbeat HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{\"a\":"])
+            line = rnd.choice([b"GET /agents HTTP/1.1\r\nHost: localhost\r\n\r\n", b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{\"a\":"])
             data = bytearray(line)
             for _ in range(rnd.randrange(5)):
                 data[rnd.randrange(len(data))] = rnd.randrange(256)

@@ -1,9 +1,12 @@
 /* tests/unit/test_base_addr.c - hosts that need no name server. */
 #include <check.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "tests/unit/run.h"
@@ -59,6 +62,43 @@ START_TEST(brackets)
 }
 END_TEST
 
+/* The same port at each, and all or nothing. */
+START_TEST(listening)
+{
+	int n = addr_find("localhost", 0, at, NULL), fd[ADDR_MAX], again[ADDR_MAX], k = addr_listen(at, n, fd);
+	struct addr own = { .len = sizeof(own.sa) };
+	char shown[80], expected[80];
+	unsigned port;
+
+	ck_assert_int_ge(k, 1);
+	ck_assert_int_eq(getsockname(fd[0], (struct sockaddr *)&own.sa, &own.len), 0);
+	port = addr_port(&own);
+	addr_show(&own, shown, sizeof(shown));
+	snprintf(expected, sizeof(expected), "127.0.0.1:%u", port);
+	ck_assert_str_eq(shown, expected);
+	n = addr_find("localhost", port, at, NULL);
+	for (int i = 0; i < k; i++) {
+		ck_assert_int_eq(addr_listen(&at[i], 1, again), -EADDRINUSE);
+		ck_assert(addr_is_loopback(&at[i]));
+	}
+	close(fd[0]); /* one is free, the other is not */
+	ck_assert_int_eq(addr_listen(at, n, again), k > 1 ? -EADDRINUSE : 1);
+	if (k == 1)
+		close(again[0]);
+	for (int i = 1; i < k; i++)
+		close(fd[i]);
+	ck_assert_int_eq(addr_find("192.0.2.1", 0, at, NULL), 1); /* nobody's */
+	ck_assert(!addr_is_loopback(&at[0]));
+	ck_assert_int_eq(addr_listen(at, 1, fd), -EADDRNOTAVAIL);
+	n = addr_find("localhost", 0, at, NULL);
+	at[0] = at[1];
+	k = addr_listen(at, 2, fd); /* said twice is once */
+	ck_assert_int_le(k, 1);
+	for (int i = 0; i < k; i++)
+		close(fd[i]);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("addresses");
@@ -66,5 +106,6 @@ int main(void)
 	tcase_add_test(tc, localhost_is_loopback_whoever_is_asked);
 	tcase_add_test(tc, addresses);
 	tcase_add_test(tc, brackets);
+	tcase_add_test(tc, listening);
 	return run_cases("base/addr", tc, NULL);
 }

@@ -1,5 +1,5 @@
 /* tests/unit/test_registry_api.c - the registry without HTTP and disk: both generations, ages on a virtual clock, hostile bodies. */
-/* links: registry/api.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c */
+/* links: registry/api.c registry/gate.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <stdio.h>
