@@ -19,16 +19,48 @@
 #include "cli/story.h"
 #include "shm/lock.h"
 
+#define OVERFLOW_UID 65534u
 #define FILES_WANTED 4096u /* four descriptors for each of a thousand processes */
 #define SHM_WANTED   (8u * 1024 * 1024)
 #define DISK_WANTED  (64u * 1024 * 1024)
+
+/* Who can rename the home, or a folder above it, can put another in its place. That of a user whom this namespace does not know is the kernel's 65534. */
+static bool is_exchangeable(const struct stat *st)
+{
+	bool group = (st->st_mode & 020) && st->st_gid != getegid();
+
+	return ((group || (st->st_mode & 02)) && !(st->st_mode & S_ISVTX)) || (st->st_uid != 0 && st->st_uid != geteuid() && st->st_uid != OVERFLOW_UID);
+}
+
+/* The folders above the home, from the nearest on. */
+static void check_way(const struct home *h)
+{
+	char path[PATH_MAX], *slash;
+	struct stat st;
+
+	(void)str_copy(path, sizeof(path), h->path);
+	while ((slash = strrchr(path, '/'))) {
+		slash[slash == path] = 0;
+		if (stat(path, &st) < 0)
+			checks_note("home: cannot look at %s: %s", path, strerror(errno));
+		else if (is_exchangeable(&st)) {
+			checks_problem("home: others can put another in its place, for %s belongs to user %u and has mode %04o; take that right away (chmod go-w), or "
+				       "set TEND_HOME to another folder",
+				path, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777u);
+			return;
+		}
+		if (slash == path)
+			break;
+	}
+	checks_fine("home: %s, yours alone", h->path);
+}
 
 void checks_home(const struct home *h)
 {
 	struct statvfs fs;
 	char bytes[24];
 
-	checks_fine("home: %s, yours alone", h->path);
+	check_way(h);
 	if (faccessat(h->fd, ".", W_OK, AT_EACCESS) < 0)
 		checks_problem("home: %s can't be written: %s", h->path, strerror(errno));
 	if (h->run_fd < 0 || h->logs_fd < 0 || h->specs_fd < 0)

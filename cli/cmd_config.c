@@ -1,4 +1,5 @@
 /* tend config - show and change cli_config.json. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,7 +239,7 @@ static int dispatch(int n, char **word, const char *format)
 	return out_misuse("unknown action %s", word[0]);
 }
 
-static int run(const struct command *self, int argc, char **argv)
+static int read_words(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 	const char *format = NULL;
@@ -254,6 +255,27 @@ static int run(const struct command *self, int argc, char **argv)
 	if (optind == argc) /* as in the reference: nothing asked, nothing said */
 		return EXIT_OK;
 	return dispatch(argc - optind, argv + optind, format);
+}
+
+/* A number below zero is a value like any other, if a bad one, and no option: "--" goes in front of it. */
+static int run(const struct command *self, int argc, char **argv)
+{
+	static char end[] = "--";
+	char **words = calloc((size_t)argc + 2, sizeof(*words));
+	int n = 0, status;
+	bool ended = false;
+
+	if (!words)
+		return out_fail("out of memory");
+	for (int i = 0; i < argc; i++) {
+		if (!ended && argv[i][0] == '-' && isdigit((unsigned char)argv[i][1]))
+			words[n++] = end;
+		words[n++] = argv[i];
+		ended = ended || n > i + 1 || strcmp(argv[i], end) == 0;
+	}
+	status = read_words(self, n, words);
+	free(words);
+	return status;
 }
 
 const struct command cmd_config = {

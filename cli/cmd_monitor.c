@@ -16,6 +16,7 @@
 #include "config/spec.h"
 
 #define INTERVAL_MS 5000u
+#define INTERVAL_MIN_MS 50u /* more pictures than anyone sees would take a processor */
 #define INTERVAL_MAX_MS (24u * 3600 * 1000)
 #define RULE_WIDTH  80
 #define NAME_WIDTH  20
@@ -361,8 +362,8 @@ static int run(const struct command *self, int argc, char **argv)
 			continue;
 		if (!opts_duration("--interval", optarg, INTERVAL_MAX_MS, &ms))
 			return EXIT_MISUSE;
-		if (ms == 0)
-			return out_misuse("--interval %s: it must be above 0", optarg);
+		if (ms < INTERVAL_MIN_MS)
+			return out_misuse("--interval %s: at least %u ms are wanted", optarg, INTERVAL_MIN_MS);
 		m.interval_ns = ms * NS_PER_MS;
 	}
 	if (opt != OPT_END)
@@ -378,7 +379,8 @@ const struct command cmd_monitor = {
 	.usage = "[--continuous] [--interval SECONDS] [--filter NAME] [--verbose] [--json]",
 	.help = "  --continuous        stay, and show every change at once; q or Ctrl-C ends it. Not on\n"
 		"                      a terminal: one block each interval\n"
-		"  --interval SECONDS  between two pictures if nothing changes (default 5)\n"
+		"  --interval SECONDS  between two pictures if nothing changes (default 5, at\n"
+		"                      least 0.05)\n"
 		"  --filter NAME       only processes whose name contains this\n"
 		"  --verbose           totals, and the columns TYPE, CPU and MEM also where they are not\n"
 		"                      sure to fit; with --json more keys\n"

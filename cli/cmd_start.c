@@ -105,9 +105,10 @@ static int configured(struct startopts *o, int operands, char **operand, char **
 
 	if (!conf_load(&c))
 		return EXIT_FAIL;
-	if (!startopts_configure(o, &c)) {
+	status = startopts_configure(o, &c);
+	if (status != EXIT_OK) {
 		cliconf_done(&c);
-		return EXIT_MISUSE;
+		return status;
 	}
 	o->no_registry = o->no_registry || registry_is_off();
 	o->background = o->background || cliconf_bool(&c, CONF_ENABLE_BACKGROUND);

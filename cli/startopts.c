@@ -351,18 +351,30 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	return build_env(ret) ? OPT_END : OPT_FAILED;
 }
 
-bool startopts_configure(struct startopts *o, struct cliconf *c)
+/* What can't be read is misuse; what can, and must not be, fails as it does where it stands in the configuration. */
+static int complain(enum conf_key key, int r, const struct fault *f)
+{
+	char option[40];
+
+	str_copy(option, sizeof(option), cliconf_name(key));
+	for (char *c = option; *c; c++)
+		*c = *c == '_' ? '-' : *c;
+	return r == -EINVAL ? out_misuse("--%s: %s", option, f->text) : out_fail("Configuration error: --%s: %s", option, f->text);
+}
+
+int startopts_configure(struct startopts *o, struct cliconf *c)
 {
 	struct fault f;
 
-	for (unsigned k = 0; k < CONF_KEYS; k++)
-		if (o->conf[k] && cliconf_option(c, (enum conf_key)k, o->conf[k], &f) < 0) {
-			out_misuse("%s", f.text);
-			return false;
-		}
+	for (unsigned k = 0; k < CONF_KEYS; k++) {
+		int r = o->conf[k] ? cliconf_option(c, (enum conf_key)k, o->conf[k], &f) : 0;
+
+		if (r < 0)
+			return complain((enum conf_key)k, r, &f);
+	}
 	if (o->conf[CONF_HEALTH_CHECK_INTERVAL])
 		o->base.health_check_interval_s = (uint32_t)cliconf_number(c, CONF_HEALTH_CHECK_INTERVAL);
-	return true;
+	return EXIT_OK;
 }
 
 bool startopts_variables(struct startopts *o, char **variables)

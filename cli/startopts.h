@@ -33,8 +33,8 @@ struct startopts {
  * with startopts_done(). */
 int startopts_read(const struct command *c, int argc, char **argv, struct startopts *ret);
 void startopts_done(struct startopts *o);
-/* Put the options over the configuration; one that is about the processes of this call goes into their specifications. False: said (misuse). */
-bool startopts_configure(struct startopts *o, struct cliconf *c);
+/* Put the options over the configuration; one that is about the processes of this call goes into their specifications. An exit status: said if not EXIT_OK. */
+int startopts_configure(struct startopts *o, struct cliconf *c);
 /* Variables that agents are given in the place of the caller's own; what --env says is stronger. They stay the caller's. False: said. */
 bool startopts_variables(struct startopts *o, char **variables);
 

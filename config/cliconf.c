@@ -80,20 +80,20 @@ int conf_check(enum conf_key key, const struct conf_value *v, struct fault *f)
 	if (r->type != CONF_TEXT) {
 		if (v->number >= r->min && v->number <= r->max)
 			return 0;
-		return fault_set(f, -EINVAL, "%s must be from %lld to %lld, not %lld", r->name, (long long)r->min, (long long)r->max,
+		return fault_set(f, -ERANGE, "%s must be from %lld to %lld, not %lld", r->name, (long long)r->min, (long long)r->max,
 				 (long long)v->number);
 	}
 	str_visible(shown, sizeof(shown), v->text);
 	if (r->min && !v->text[0])
-		return fault_set(f, -EINVAL, "%s must not be empty", r->name);
+		return fault_set(f, -ERANGE, "%s must not be empty", r->name);
 	if (strlen(v->text) >= CLICONF_TEXT_MAX)
-		return fault_set(f, -EINVAL, "%s is longer than %u bytes", r->name, CLICONF_TEXT_MAX - 1);
+		return fault_set(f, -ERANGE, "%s is longer than %u bytes", r->name, CLICONF_TEXT_MAX - 1);
 	if (key == CONF_LOG_LEVEL && !is_log_level(v->text))
 		return fault_set(f, -EINVAL, "%s must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not \"%s\"", r->name, shown);
 	if (key == CONF_REGISTRY_HOST && !is_host(v->text))
-		return fault_set(f, -EINVAL, "%s must be the name or address of a host, not \"%s\"", r->name, shown);
+		return fault_set(f, -ERANGE, "%s must be the name or address of a host, not \"%s\"", r->name, shown);
 	if (key == CONF_DB_PATH && stat(v->text, &st) == 0 && S_ISDIR(st.st_mode))
-		return fault_set(f, -EINVAL, "%s must be a file, but %s is a folder", r->name, shown);
+		return fault_set(f, -ERANGE, "%s must be a file, but %s is a folder", r->name, shown);
 	return 0;
 }
 
@@ -113,7 +113,7 @@ int conf_convert(enum conf_key key, const char *text, struct conf_value *ret, st
 	if (r->type == CONF_BOOL)
 		v.number = is_true(text);
 	else if (r->type == CONF_INT && (e = str_int(text, INT64_MIN, INT64_MAX, &v.number)) < 0)
-		return e == -ERANGE ? fault_set(f, -EINVAL, "%s must be from %lld to %lld, not %s", r->name, (long long)r->min,
+		return e == -ERANGE ? fault_set(f, -ERANGE, "%s must be from %lld to %lld, not %s", r->name, (long long)r->min,
 						(long long)r->max, shown)
 				    : fault_set(f, -EINVAL, "%s must be a whole number, not \"%s\"", r->name, shown);
 	if (r->type == CONF_TEXT && !(v.text = strdup(text))) {

@@ -14,7 +14,7 @@ struct conf_rule {
 
 extern const struct conf_rule conf_rules[CONF_KEYS];
 
-/* Text or value -> checked value. */
+/* Text or value -> checked value. -EINVAL: it can't be read; -ERANGE: it can, and must not be; f names the key. */
 int conf_convert(enum conf_key key, const char *text, struct conf_value *ret, struct fault *f);
 int conf_check(enum conf_key key, const struct conf_value *v, struct fault *f);
 bool conf_is_default(enum conf_key key, const struct conf_value *v);

@@ -17,6 +17,7 @@ enum field_type {
 	F_COUNT, /* a whole number */
 	F_BYTES,
 	F_TEXT,	 /* one line */
+	F_URL,	 /* one line: an address that can be asked by HTTP; min 1 = not empty */
 	F_REGEX, /* one line that is an extended regular expression */
 	F_ARGV,	 /* a list of texts, malloc'ed in one piece */
 	F_OTHER, /* known, and read by someone else */
@@ -35,7 +36,7 @@ struct field {
 int fields_read(const cJSON *o, const struct field *fields, const char *path, void *base, struct fault *f);
 /* One list of texts; *ret is replaced, and freed as one piece. */
 int fields_read_argv(const cJSON *item, const char *path, const char *key, char ***ret, struct fault *f);
-/* One text, F_TEXT or F_REGEX, into the array of d->size bytes at to. */
+/* One text, F_TEXT, F_URL or F_REGEX, into the array of d->size bytes at to. */
 int fields_read_text(const cJSON *item, const struct field *d, const char *path, char *to, struct fault *f);
 
 #endif

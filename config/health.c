@@ -53,7 +53,7 @@ static const struct field limit_fields[] = {
 
 static const struct field alert_fields[] = {
 	FIELD(health_all, "command", F_ARGV, alert_argv, 0, 0),
-	FIELD(health_all, "url", F_TEXT, alert_url, 0, 0),
+	FIELD(health_all, "url", F_URL, alert_url, 0, 0),
 	FIELD(health_all, "timeout", F_MS, alert_timeout_ms, 0.1, 600),
 	{ NULL, F_OTHER, 0, 0, 0, 0 },
 };
@@ -106,34 +106,27 @@ static bool has_port(const char *address)
 
 static int read_kind(const cJSON *o, const char *path, struct health_probe *p, struct fault *f)
 {
-	static const char *const kinds[] = { "http", "tcp", "exec", "log", "mcp" };
-	static const struct field url = FIELD(health_probe, "address", F_TEXT, url, 0, 0);
-	static const struct field line = FIELD(health_probe, "log", F_REGEX, match, 0, 0);
-	const cJSON *target = NULL;
+	static const struct field kinds[] = { FIELD(health_probe, "http", F_URL, url, 1, 0), FIELD(health_probe, "tcp", F_TEXT, url, 0, 0),
+		{ "exec", F_OTHER, 0, 0, 0, 0 }, FIELD(health_probe, "log", F_REGEX, match, 0, 0), FIELD(health_probe, "mcp", F_URL, url, 1, 0) };
+	const struct field *kind = NULL;
 	int r;
 
-	for (unsigned i = 0; i < 5; i++) {
-		const cJSON *item = get(o, kinds[i]);
-
-		if (!item)
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!get(o, kinds[i].key))
 			continue;
-		if (target)
+		if (kind)
 			return fault_set(f, -EINVAL, "%s: one of http, tcp, exec, log and mcp is wanted, not two", path);
-		target = item;
+		kind = &kinds[i];
 		p->kind = (uint8_t)(HEALTH_HTTP + i);
 	}
-	if (!target)
+	if (!kind)
 		return fault_set(f, -EINVAL, "%s: one of http, tcp, exec, log and mcp is wanted", path);
 	if (p->kind == HEALTH_EXEC)
-		return fields_read_argv(target, path, "exec", &p->argv, f);
-	r = fields_read_text(target, p->kind == HEALTH_LOG ? &line : &url, path, p->kind == HEALTH_LOG ? p->match : p->url, f);
-	if (r < 0)
-		return r;
-	if ((p->kind == HEALTH_HTTP || p->kind == HEALTH_MCP) && strncmp(p->url, "http://", 7) != 0 && strncmp(p->url, "https://", 8) != 0)
-		return fault_set(f, -EINVAL, "%s.%s: an address that begins with http:// or https:// is wanted", path, kinds[p->kind - 1]);
-	if (p->kind == HEALTH_TCP && !has_port(p->url))
-		return fault_set(f, -EINVAL, "%s.tcp: HOST:PORT is wanted, with a port from 1 to 65535", path);
-	return 0;
+		return fields_read_argv(get(o, "exec"), path, "exec", &p->argv, f);
+	r = fields_read_text(get(o, kind->key), kind, path, (char *)p + kind->offset, f);
+	if (r == 0 && p->kind == HEALTH_TCP && !has_port(p->url))
+		r = fault_set(f, -EINVAL, "%s.tcp: HOST:PORT is wanted, with a port from 1 to 65535", path);
+	return r;
 }
 
 static int read_probe(const cJSON *o, const char *path, struct health_probe *p, struct fault *f)

@@ -96,7 +96,7 @@ def test_every_error_at_once(tend):
 
 def test_values(tend):
     for key, value in (("registry_port", "0"), ("registry_port", "8_082"), ("registry_host", ""), ("log_level", "LOUD"), ("db_path", "/"),
-                       ("startup_timeout", "1.5"), ("registry_port", "9" * 40)):  # fmt: skip
+                       ("startup_timeout", "1.5"), ("registry_port", "9" * 40), ("registry_port", "-1"), ("startup_timeout", "-5")):  # fmt: skip
         done = tend.run("config", "set", key, value, check=False)
         assert done.returncode == 1 and key in done.stderr and len(done.stderr.splitlines()) == 1
     assert not path_of(tend).exists()

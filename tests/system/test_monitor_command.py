@@ -98,7 +98,7 @@ def test_json(ran):
     assert set(more) == {"web"} and more["web"]["service_type"] == "service" and more["web"]["uptime"] > 0
 
 
-@pytest.mark.parametrize("interval", ["0", "-1", "x", "", "0s"])
+@pytest.mark.parametrize("interval", ["0", "-1", "x", "", "0s", "0.0001", "49ms"])
 def test_intervals(tend, interval):
     assert tend.run("monitor", "--continuous", "--interval", interval, check=False).returncode == 2
 

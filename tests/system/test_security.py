@@ -155,6 +155,24 @@ def test_a_home_that_others_may_write_is_refused(tend):
     works(tend)
 
 
+@pytest.mark.parametrize("mode, safe", [(0o777, False), (0o1777, True), (0o702, False), (0o755, True)])
+def test_a_home_that_others_may_exchange_is_told(tend, mode, safe):
+    """Who may write to the folder above it can rename it, and put another in its place."""
+    start(tend, "a", helper("sleeper"))
+    tend.root.chmod(mode)
+    done = tend.run("doctor", check=False)
+    assert ("yours alone" in done.stdout) == safe
+    if not safe:
+        assert done.returncode == 1 and re.search(rf"PROBLEM +home: others can put another in its place, for {tend.root} belongs", done.stdout)
+
+
+@as_root
+def test_a_home_in_another_users_folder_is_told(tend):
+    start(tend, "a", helper("sleeper"))
+    os.chown(tend.root, OTHER_UID - 1, 0)
+    assert f"for {tend.root} belongs to user {OTHER_UID - 1}" in tend.run("doctor", check=False).stdout
+
+
 @as_root
 @pytest.mark.parametrize("kind", ["file", "wide open file", "link", "fifo", "folder"])
 def test_a_name_that_another_user_took_first(open_tend, kind):

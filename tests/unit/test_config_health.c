@@ -46,6 +46,22 @@ static const struct {
 	{ "{\"probes\":{\"liveness\":{\"tcp\":\"a:1\",\"interval\":0}}}", "health.probes.liveness.interval" },
 	{ "{\"probes\":{\"liveness\":{\"log\":\"(\"}}}", "no regular expression" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"file:///etc/passwd\"}}}", "http://" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"\"}}}", "http://" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"https:///x\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://:80/\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://ann:secret@/x\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://[]/\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://[::1/\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://[::g]/\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://a]b/\"}}}", "a host" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://http://x\"}}}", "a port" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://x:0/\"}}}", "a port" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://x:65536\"}}}", "a port" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://x:80x\"}}}", "a port" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://[::1]80\"}}}", "a port" },
+	{ "{\"probes\":{\"liveness\":{\"mcp\":\"http://x y/\"}}}", "blanks" },
+	{ "{\"probes\":{\"liveness\":{\"mcp\":\"ftp://x/\"}}}", "http://" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"http://x\",\"header\":\"a\\r\\nb\"}}}", "one line" },
 	{ "{\"port\":0}", "health.port" },
 	{ "{\"limits\":{\"action\":\"kill\"}}", "health.limits.action" },
@@ -79,7 +95,7 @@ START_TEST(for_all)
 }
 END_TEST
 
-static const char *const words[] = { "mesh", "mesh:8080", "http://127.0.0.1:1/x", "http:http://h/x", "tcp:80", "tcp:h:80", "exec:true", "mcp:http://h/mcp" };
+static const char *const words[] = { "mesh", "mesh:8080", "http://127.0.0.1:1/x", "http:http://h/x", "http:http://ann:p:q@h:80?x=http://", "https://[::1]", "https://[fe80::1%eth0]:1/", "tcp:80", "tcp:h:80", "exec:true", "mcp:http://h/mcp" };
 
 START_TEST(short_forms)
 {
