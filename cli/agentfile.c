@@ -22,6 +22,7 @@ static struct {
 	{ ".ts", { "npx", "tsx" } },
 	{ ".jar", { "java", "-jar" } },
 };
+#define SHEBANG_BYTES 256 /* the kernel reads no more */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define INTERPRETERS (sizeof(interpreters) / sizeof(interpreters[0]))
 
@@ -120,25 +121,52 @@ static int take_name(const char *name, struct agent *a, struct fault *f)
 	return 0;
 }
 
-/* The program in a "#!" line. execve() reports a missing one as if the file itself were missing. */
+/* The words of a "#!" line, parted by blanks: the program, and what it is told. False: there is none, or it can't be read. */
+static bool read_shebang(const char *file, char line[static SHEBANG_BYTES])
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, line, SHEBANG_BYTES - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 3 || line[0] != '#' || line[1] != '!')
+		return false;
+	line[n] = 0;
+	memmove(line, line + 2, (size_t)n - 1);
+	line[strcspn(line, "\r\n")] = 0;
+	return line[strspn(line, " \t")] != 0;
+}
+
+/* execve() reports a missing interpreter as if the file itself were missing. */
 static int check_shebang(const struct agent *a, struct fault *f)
 {
-	char line[256], *program;
+	char line[SHEBANG_BYTES], *rest = NULL;
 	struct fault why = { "" };
-	int fd = open(a->file, O_RDONLY | O_CLOEXEC), r;
-	ssize_t n;
+	int r = read_shebang(a->file, line) ? check_program(strtok_r(line, " \t", &rest), &why) : 0; /* without: a program that the kernel may well run */
 
-	if (fd < 0)
-		return 0; /* executable, but not readable: a program that the kernel may well run */
-	n = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	if (n < 3 || line[0] != '#' || line[1] != '!')
-		return 0;
-	line[n] = 0;
-	program = line + 2 + strspn(line + 2, " \t");
-	program[strcspn(program, " \t\r\n")] = 0;
-	r = program[0] ? check_program(program, &why) : 0;
 	return r < 0 ? fault_set(f, r, "cannot start %s: its interpreter: %s", a->file, why.text) : 0;
+}
+
+/* The same file, and in the same folder: a virtual environment of Python is no more than a folder with a link to the interpreter. */
+static bool same_program(const char *a, const char *b)
+{
+	char folder_a[PATH_MAX], folder_b[PATH_MAX];
+
+	snprintf(folder_a, sizeof(folder_a), "%.*s", (int)(strrchr(a, '/') - a) + 1, a);
+	snprintf(folder_b, sizeof(folder_b), "%.*s", (int)(strrchr(b, '/') - b) + 1, b);
+	return place_same(a, b) && place_same(folder_a, folder_b);
+}
+
+/* Whoever makes a file executable and names an interpreter in it may think that this one runs it; what env is asked for is looked up as ours is. */
+static void note_passed_over(struct agent *a)
+{
+	char line[SHEBANG_BYTES], *rest = NULL, *program;
+
+	if (faccessat(AT_FDCWD, a->file, X_OK, AT_EACCESS) < 0 || !read_shebang(a->file, line))
+		return;
+	program = strtok_r(line, " \t", &rest);
+	if (program[0] == '/' && strcmp(strrchr(program, '/'), "/env") != 0 && !same_program(program, a->exe))
+		str_copy(a->passed_over, sizeof(a->passed_over), program);
 }
 
 static int take_command(struct agent *a, struct fault *f)
@@ -158,6 +186,7 @@ static int take_command(struct agent *a, struct fault *f)
 		for (int k = 0; k < 2 && interpreters[i].word[k][0]; k++)
 			a->argv[n++] = interpreters[i].word[k];
 		a->argv[n] = a->file;
+		note_passed_over(a);
 		a->python = strcmp(dot, ".py") == 0;
 		return 0;
 	}

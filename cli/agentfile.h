@@ -19,6 +19,7 @@ struct agent {
 	char folder[PATH_MAX]; /* where it lies */
 	char exe[PATH_MAX];
 	char *argv[AGENT_ARGS_MAX];
+	char passed_over[256]; /* the interpreter that its #! line names, if it is executable and run by another; else "" */
 	bool python;
 };
 

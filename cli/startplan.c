@@ -127,6 +127,9 @@ static bool plan_operand(struct plan *p, struct startopts *o, const struct insta
 			return true;
 		}
 		text = startopts_agent(o, &a, &f);
+		if (text && a.passed_over[0])
+			out_warn("%s is run by %s, as its suffix says; its #! line names %s (\"tend start --name %s -- %s\" runs it by that)", operand, a.exe,
+				a.passed_over, a.name, a.file);
 	}
 	if (text)
 		plan_add(p, a.name, text, a.file);

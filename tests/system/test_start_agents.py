@@ -9,7 +9,7 @@ import stat
 
 import pytest
 
-from common import environment, script, start, stop_everything, world
+from common import environment, one_line, script, start, stop_everything, world
 from harness import AGENTS, fnv1a64, helper, proc_stat, wait_until
 
 PY = """import os, sys
@@ -55,9 +55,28 @@ def test_an_executable(tend):
 
 
 def test_the_suffix_counts_more_than_the_right_to_execute(tend):
-    """As people run them: python3 FILE, whatever the first line says."""
+    """As people run them: python3 FILE, whatever the first line says; but where that names another interpreter, it is told."""
     path = script(tend, "a.py", "#!/no/such/python\n" + PY)
-    tend.run("start", path, "--background")
+    done = tend.run("start", path, "--background")
+    tend.wait_log("a", "^agent ")
+    assert one_line(done.stderr).endswith(f'its #! line names /no/such/python ("tend start --name a -- {path}" runs it by that)\n')
+
+
+def test_the_interpreter_of_a_virtual_environment(tend):
+    """It is the same program, in another folder."""
+    (tend.work / "bin").mkdir()
+    (tend.work / "bin" / "python").symlink_to("/usr/bin/python3")
+    path = script(tend, "a.py", f"#! {tend.work}/bin/python -u\n" + PY)
+    assert f"names {tend.work}/bin/python (" in tend.run("start", path, "--background").stderr
+    path.chmod(0o644)
+    tend.run("stop", "a")
+    assert tend.run("start", path, "--background").stderr == "", "nobody can think that this one is run by itself"
+
+
+@pytest.mark.parametrize("line", ["", "#!/usr/bin/env python3", "#!/usr/bin/env -S python3 -u", "#!{python}", "#!  {python} -u", "#!", "#!\n#!/x", "#! \t", "#", "#!python3"])
+def test_a_first_line_that_says_nothing_else(tend, line):
+    path = script(tend, "a.py", line.format(python=shutil.which("python3")) + "\n" + PY)
+    assert tend.run("start", path, "--background").stderr == ""
     tend.wait_log("a", "^agent ")
 
 
