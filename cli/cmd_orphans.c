@@ -23,6 +23,7 @@ static cJSON *as_json(const struct orphan *o)
 	cJSON_AddItemToObject(j, "age", json_seconds(o->age_ns));
 	cJSON_AddItemToObject(j, "memory_bytes", json_u64(o->memory_bytes));
 	cJSON_AddItemToObject(j, "command", json_text(o->command));
+	cJSON_AddItemToObject(j, "orphan", cJSON_CreateBool(o->proved));
 	cJSON_AddItemToObject(j, "reason", json_text(o->why));
 	return j;
 }
@@ -38,7 +39,7 @@ static int print_json(const struct orphan *o, size_t n)
 
 static void add_row(struct table *t, const struct orphan *o)
 {
-	char text[4 * ORPHAN_HOME_MAX + 4 * PT_COMMAND_TEXT], span[CLOCK_TEXT_MAX];
+	char text[4 * (PROOF_TEXT_MAX + ORPHAN_HOME_MAX + PT_COMMAND_TEXT)], span[CLOCK_TEXT_MAX], why[PROOF_TEXT_MAX + 16];
 
 	snprintf(text, sizeof(text), "%d", (int)o->pid);
 	table_cell(t, text, true, TERM_PLAIN);
@@ -47,7 +48,9 @@ static void add_row(struct table *t, const struct orphan *o)
 	table_cell(t, clock_span(o->age_ns, span), true, TERM_PLAIN);
 	snprintf(text, sizeof(text), "%.1fM", (double)o->memory_bytes / (1 << 20));
 	table_cell(t, text, true, TERM_PLAIN);
-	table_cell(t, o->why, false, TERM_YELLOW);
+	snprintf(why, sizeof(why), "%s%s", o->proved ? "" : "can't tell: ", o->why);
+	(void)str_visible(text, sizeof(text), why);
+	table_cell(t, text, false, o->proved ? TERM_YELLOW : TERM_DIM);
 	(void)str_visible(text, sizeof(text), o->home);
 	table_cell(t, text, false, TERM_DIM);
 	(void)str_visible(text, sizeof(text), o->command);
@@ -77,16 +80,29 @@ static int print_text(const struct orphan *o, size_t n)
 	return whole ? EXIT_OK : out_fail("out of memory");
 }
 
-static int end_them(const struct orphan *o, size_t n)
+static size_t count_proved(const struct orphan *o, size_t n)
 {
-	size_t left;
+	size_t proved = 0;
 
-	if (n == 0)
-		return EXIT_OK;
-	out_progress("ending orphans ...");
-	left = orphans_end(o, n, END_TIMEOUT_MS);
-	out_progress(NULL);
-	return left ? out_fail("%zu of %zu could not be ended (yours?)", left, n) : EXIT_OK;
+	for (size_t i = 0; i < n; i++)
+		proved += o[i].proved;
+	return proved;
+}
+
+static int end_them(const struct orphan *o, size_t n, bool json)
+{
+	size_t proved = count_proved(o, n), left;
+
+	if (proved) {
+		out_progress("ending orphans ...");
+		left = orphans_end(o, n, END_TIMEOUT_MS);
+		out_progress(NULL);
+		if (left)
+			return out_fail("%zu of %zu could not be ended", left, proved);
+	}
+	if (n && !json)
+		printf("%zu ended%s\n", proved, proved < n ? ", the others are left alone: that they are nobody's is not proved" : "");
+	return EXIT_OK;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -110,9 +126,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return out_fail("%s", f.text);
 	status = json ? print_json(o, n) : print_text(o, n);
 	if (end && status == EXIT_OK)
-		status = end_them(o, n);
-	if (end && status == EXIT_OK && n && !json)
-		printf("%zu ended\n", n);
+		status = end_them(o, n, json);
 	free(o);
 	return status;
 }
@@ -122,12 +136,17 @@ const struct command cmd_orphans = {
 	.summary = "find what tend started once and nobody looks after any more",
 	.usage = "[--kill] [--json]",
 	.help = "Each process that tend starts, and whatever that starts, carries TEND_INSTANCE in its\n"
-		"environment. Those that belong to no live record of their instance are listed: after a\n"
-		"crash of everything and a reboot of the daemons elsewhere, or when a home was deleted.\n"
-		"All instances of this user are looked at, not only the one that TEND_HOME names.\n"
+		"environment. Those that no daemon looks after and no live record knows are listed:\n"
+		"after a crash of everything, or when a home was deleted. All instances are looked at,\n"
+		"not only the one that TEND_HOME names.\n"
 		"\n"
-		"  --kill  end them: SIGTERM, and SIGKILL after 5 s. Nothing else is touched\n"
-		"  --json  one JSON list\n"
+		"An orphan is what is proved to be nobody's: its home is gone, no daemon is among its\n"
+		"ancestors, and it is this user's, in this container. Of anything else the reason why\n"
+		"that can't be told is shown: the home is another user's, can't be opened or read, was\n"
+		"moved, or its instance will take the process over when it is started.\n"
+		"\n"
+		"  --kill  end the orphans: SIGTERM, and SIGKILL after 5 s. Nothing else is touched\n"
+		"  --json  one JSON list; \"orphan\" is true of what --kill ends\n"
 		"\n"
 		"Examples:\n"
 		"  tend orphans --kill\n",

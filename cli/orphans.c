@@ -8,84 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/home.h"
 #include "base/io.h"
 #include "base/marks.h"
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/str.h"
+#include "cli/proof.h"
 #include "config/redact.h"
-
-struct instance_seen { /* each home is looked at once */
-	char *home;
-	struct pt *pt; /* NULL: it has no table */
-	uint64_t id;
-};
 
 struct search {
 	struct orphan *found;
 	size_t n, cap;
-	struct instance_seen *seen;
-	size_t homes;
+	struct proof *proof;
 	uint64_t now_boot_ns, tick_ns;
 	uint64_t page_bytes;
 };
-
-/* The table of a home, attached once. */
-static const struct instance_seen *look_at_home(struct search *s, const char *path)
-{
-	struct instance_seen *more;
-	struct home h = HOME_INIT;
-
-	for (size_t i = 0; i < s->homes; i++)
-		if (strcmp(s->seen[i].home, path) == 0)
-			return &s->seen[i];
-	more = reallocarray(s->seen, s->homes + 1, sizeof(*more));
-	if (!more)
-		return NULL;
-	s->seen = more;
-	more += s->homes;
-	*more = (struct instance_seen){ .home = strdup(path) };
-	if (!more->home)
-		return NULL;
-	s->homes++;
-	if (home_open(path, HOME_READ, &h, NULL) == 0) {
-		more->id = h.id;
-		(void)pt_attach(path, &more->pt, NULL);
-	}
-	home_close(&h);
-	return more;
-}
-
-/* NULL: it belongs to a live record. */
-static const char *reason(struct search *s, const struct marks *m)
-{
-	const struct instance_seen *home;
-	struct pt_row row;
-	char id[20];
-
-	if (!m->home || !m->name)
-		return "its marks are incomplete";
-	home = look_at_home(s, m->home);
-	if (!home)
-		return NULL; /* out of memory: rather none than a wrong one */
-	if (!home->pt)
-		return home->id ? "its home has no table any more" : "its home is gone";
-	snprintf(id, sizeof(id), "%016llx", (unsigned long long)home->id);
-	if (strcmp(id, m->instance) != 0)
-		return "another home lies where its own was";
-	if (pt_find(home->pt, m->name, &row) < 0)
-		return "its instance does not know it any more";
-	if (row.life.pid == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_REST))
-		return "its record says that it does not run";
-	if (row.life.pid != 0 && !pid_alive(row.life.pid, row.life.start_ticks) && row.life.state != PT_STATE_STOPPING)
-		return "the process that it was part of is gone";
-	return NULL;
-}
 
 static void read_command(int proc_fd, char buf[static PT_COMMAND_TEXT])
 {
@@ -111,38 +51,53 @@ static void read_command(int proc_fd, char buf[static PT_COMMAND_TEXT])
 	free(text);
 }
 
-static int add(struct search *s, int proc_fd, const struct procfs_stat *st, const struct marks *m, const char *why)
+/* Room for one more; NULL: no memory. */
+static struct orphan *next(struct search *s)
 {
-	struct orphan *o;
-
 	if (s->n == s->cap) {
 		size_t cap = s->cap ? 2 * s->cap : 16;
+		struct orphan *more = reallocarray(s->found, cap, sizeof(*more));
 
-		o = reallocarray(s->found, cap, sizeof(*o));
-		if (!o)
-			return -ENOMEM;
-		s->found = o;
+		if (!more)
+			return NULL;
+		s->found = more;
 		s->cap = cap;
 	}
-	o = &s->found[s->n++];
-	*o = (struct orphan){ .pid = st->pid, .start_ticks = st->start_ticks, .memory_bytes = st->rss_pages * s->page_bytes, .why = why };
-	o->age_ns = s->now_boot_ns > st->start_ticks * s->tick_ns ? s->now_boot_ns - st->start_ticks * s->tick_ns : 0;
+	return &s->found[s->n];
+}
+
+static void describe(const struct search *s, struct orphan *o, int proc_fd, const struct procfs_stat *st, const struct marks *m)
+{
+	uint64_t began_ns = st->start_ticks * s->tick_ns;
+
+	o->pid = st->pid;
+	o->start_ticks = st->start_ticks;
+	o->memory_bytes = st->rss_pages * s->page_bytes;
+	o->age_ns = s->now_boot_ns > began_ns ? s->now_boot_ns - began_ns : 0;
 	(void)str_copy(o->name, sizeof(o->name), m->name ? m->name : "");
 	(void)str_copy(o->home, sizeof(o->home), m->home ? m->home : "");
 	read_command(proc_fd, o->command);
-	return 0;
 }
 
 static int look_at(void *arg, int fd, pid_t pid, const struct marks *m)
 {
 	struct search *s = arg;
 	struct procfs_stat st = { 0 };
-	const char *why = NULL;
+	enum proof_word word;
+	struct orphan *o;
 
-	if (m->instance && procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st))
-		why = reason(s, m);
-	if (why && faccessat(fd, "stat", F_OK, 0) == 0) /* through the folder that was opened: still the same process */
-		return add(s, fd, &st, m, why);
+	if (!m->instance || procfs_stat(pid, &st) < 0 || !procfs_stat_alive(&st))
+		return 0;
+	o = next(s);
+	if (!o)
+		return -ENOMEM;
+	*o = (struct orphan){ .pid = 0 };
+	word = proof_of(s->proof, fd, &st, m, o->why);
+	if (word == PROOF_SUPERVISED || faccessat(fd, "stat", F_OK, 0) < 0) /* through the folder that was opened: still the same process */
+		return 0;
+	o->proved = word == PROOF_ORPHAN;
+	describe(s, o, fd, &st, m);
+	s->n++;
 	return 0;
 }
 
@@ -160,12 +115,11 @@ int orphans_find(struct orphan **ret, size_t *ret_n, struct fault *f)
 
 	s.tick_ns = NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK);
 	s.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	r = proof_begin(&s.proof, f);
+	if (r < 0)
+		return r;
 	r = marks_each(look_at, &s);
-	for (size_t i = 0; i < s.homes; i++) {
-		pt_detach(s.seen[i].pt);
-		free(s.seen[i].home);
-	}
-	free(s.seen);
+	proof_done(s.proof);
 	if (r < 0) {
 		free(s.found);
 		return fault_errno(f, r, "cannot look for orphans");
@@ -186,7 +140,7 @@ size_t orphans_end(const struct orphan *o, size_t n, unsigned timeout_ms)
 	if (!ref)
 		return n;
 	for (size_t i = 0; i < n; i++)
-		if (pidref_open(o[i].pid, o[i].start_ticks, &ref[i]) == 0) {
+		if (o[i].proved && pidref_open(o[i].pid, o[i].start_ticks, &ref[i]) == 0) {
 			(void)pidref_signal(&ref[i], SIGTERM);
 			(void)pidref_signal(&ref[i], SIGCONT);
 		} else {
