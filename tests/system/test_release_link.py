@@ -59,7 +59,7 @@ def test_the_next_run_is_of_the_new_release(tend, current, way, again):
     real = own.replace(str(current), str(current.resolve()))
     assert tend.wait_log("web", r"release 1 in (.*), PWD=(.*), run as").groups() == (real, own)
     assert f"folder       {own}\n" in tend.run("status", "web").stdout
-    assert tend.json("list")["web"]["working_directory"] == own
+    assert tend.json("list", "web")["web"]["working_directory"] == own
     deploy(current)
     if again == "restart":
         tend.run("restart", "web")
@@ -88,7 +88,7 @@ def test_a_file_that_is_a_link(tend):
 def test_a_pwd_that_is_none(tend, current, pwd):
     """Left behind by something that is no shell, or no absolute path: the kernel's word counts."""
     start(tend, "a", helper("sleeper"), cwd=current, env={"PWD": pwd.format(current=current)})
-    assert tend.json("list")["a"]["working_directory"] == str(current.resolve())
+    assert tend.json("list", "a")["a"]["working_directory"] == str(current.resolve())
 
 
 def test_pwd_can_be_given(tend, current):
