@@ -1,4 +1,4 @@
-/* base/spawn.c - vfork(2) and execve(2) (base/spawn.h). */
+/* base/spawn.c - vfork(2), or fork(2), and execve(2) (base/spawn.h). */
 #define _GNU_SOURCE 1
 #include "base/spawn.h"
 
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/inherited.h"
+#include "base/io.h"
 
 #define CLEAR_OF_THEM 10 /* no number that a dup2() below replaces */
 
@@ -66,9 +67,16 @@ int spawn_begin(const struct spawn *s, pid_t *ret)
 
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): the child shares our memory on purpose, to tell why it failed
+	if (s->error_fd)
+		pid = fork();
+	else
+		pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): the child shares our memory on purpose, to tell why it failed
 	if (pid == 0) {
-		error = become(s);
+		int failed = become(s);
+
+		if (s->error_fd)
+			(void)io_write_all(s->error_fd, &failed, sizeof(failed));
+		error = failed;
 		_exit(127);
 	}
 	if (pid < 0)

@@ -19,6 +19,8 @@ struct spawn {
 	int blocked;		/* the one signal that the program begins with blocked; 0 = none */
 	const char *folder;	/* where it begins; NULL = here */
 	bool group;		/* in a process group of its own */
+	int error_fd;		/* where the child writes the errno of what it could not do; 0 = none, spawn_begin()
+				 * returns it. Then we don't wait for execve(), which may hang on a dead mount. */
 };
 #define SPAWN_INIT { .fd = { SPAWN_LEAVE, SPAWN_LEAVE, SPAWN_LEAVE, SPAWN_LEAVE } }
 

@@ -98,12 +98,14 @@ static void command_failed(struct alerts *a, int error, const char *why)
 	a->command_error = error;
 }
 
-static void on_command_end(void *arg, const siginfo_t *si)
+static void on_command_end(void *arg, int error, const siginfo_t *si)
 {
 	struct alerts *a = arg;
 
 	loop_timer_clear(a->mo->loop, &a->timer);
-	if (si->si_code != CLD_EXITED || si->si_status != 0)
+	if (error)
+		command_failed(a, error, strerror(error));
+	else if (si->si_code != CLD_EXITED || si->si_status != 0)
 		command_failed(a, EIO, "it failed");
 	go_on(a);
 }

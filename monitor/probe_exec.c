@@ -7,11 +7,16 @@
 
 #include "monitor/probe.h"
 
-static void on_end(void *arg, const siginfo_t *si)
+static void on_end(void *arg, int error, const siginfo_t *si)
 {
 	struct probe *p = arg;
-	char why[64];
+	char why[96];
 
+	if (error) {
+		(void)snprintf(why, sizeof(why), "it could not be executed: %s", strerror(error));
+		probe_done(p, PROBE_FAILED, why);
+		return;
+	}
 	if (si->si_code == CLD_EXITED && si->si_status == 0) {
 		probe_done(p, PROBE_PASSED, "");
 		return;

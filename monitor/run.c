@@ -3,10 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -24,16 +26,18 @@ struct run {
 	struct run **at; /* NULL: nobody asks any more */
 	pid_t child;	 /* also the group; reaped: only that */
 	int fd;		 /* of child; -1 = it was reaped */
+	int error_fd;	 /* where it says why it could not be executed */
 	struct loop_watch *ending;
 	uint64_t killed_ns; /* 0 = it was not */
 	run_fn *fn;
 	void *arg;
 };
 
-static int execute(char *const *argv, int stdin_fd, pid_t *ret)
+static int execute(char *const *argv, int stdin_fd, int error_fd, pid_t *ret)
 {
 	struct spawn s = { .program = argv[0], .argv = argv, .group = true,
-			   .fd = { stdin_fd >= 0 ? stdin_fd : SPAWN_NULL, SPAWN_NULL, SPAWN_NULL, SPAWN_LEAVE } };
+			   .fd = { stdin_fd >= 0 ? stdin_fd : SPAWN_NULL, SPAWN_NULL, SPAWN_NULL, SPAWN_LEAVE },
+			   .error_fd = error_fd };
 
 	return spawn_begin(&s, ret);
 }
@@ -43,6 +47,7 @@ static void unwatch(struct run *r)
 	loop_unwatch(r->mo->loop, r->ending);
 	r->ending = NULL;
 	io_close(&r->fd);
+	io_close(&r->error_fd);
 }
 
 static void release(struct run *r)
@@ -75,16 +80,19 @@ static void on_ending(void *arg, uint32_t events)
 	run_fn *fn = r->fn;
 	void *fn_arg = r->arg;
 	siginfo_t si = { 0 };
+	int error = 0;
 
 	(void)events;
 	kill_group(r);
 	if (waitid(P_PID, (id_t)r->child, &si, WEXITED | WNOHANG) == 0 && si.si_pid == 0)
 		return;
+	if (read(r->error_fd, &error, sizeof(error)) != sizeof(error))
+		error = 0; /* it was executed, and the end that wrote is closed */
 	unwatch(r);
 	if (kill(-r->child, 0) < 0 && errno == ESRCH) /* else what it has started is still on its way out, or hangs */
 		release(r);
 	if (!killed)
-		fn(fn_arg, &si);
+		fn(fn_arg, error, &si);
 }
 
 /* Does a process of this group live? Zombies that the guardian has not reaped yet do not. */
@@ -122,8 +130,13 @@ static bool hangs(const struct run *r)
 
 static int begin(struct run *r, char *const *argv, int stdin_fd)
 {
-	int e = execute(argv, stdin_fd, &r->child);
+	int ends[2], e;
 
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	r->error_fd = ends[0];
+	e = execute(argv, stdin_fd, ends[1], &r->child);
+	io_close(&ends[1]);
 	if (e < 0)
 		return e;
 	r->fd = sys_pidfd_open(r->child);
@@ -145,7 +158,7 @@ int run_begin(struct monitor *mo, struct run **at, char *const *argv, int stdin_
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	*r = (struct run){ .next = mo->runs, .mo = mo, .at = at, .fd = -1, .fn = fn, .arg = arg };
+	*r = (struct run){ .next = mo->runs, .mo = mo, .at = at, .fd = -1, .error_fd = -1, .fn = fn, .arg = arg };
 	if (mo->runs)
 		mo->runs->prev = r;
 	mo->runs = *at = r;

@@ -15,12 +15,13 @@
 
 struct run;
 
-/* It has ended, and its group was killed; si is of waitid(). Not called for a run that was killed. */
-typedef void run_fn(void *arg, const siginfo_t *si);
+/* It has ended, and its group was killed; si is of waitid(). error: the positive errno of an
+ * execution that failed, else 0. Not called for a run that was killed. */
+typedef void run_fn(void *arg, int error, const siginfo_t *si);
 
 /* Execute argv in a process group of its own, with no signal blocked, standard input from stdin_fd (-1: nothing), output to nowhere.
  * *at: NULL, or the run before, of which something may be left: one that hangs is not followed by a second. -EBUSY: what is left was just killed.
- * -EDEADLK: it hangs in the kernel. Others: it can't be executed, or watched. at must stay where it is until run_leave(). */
+ * -EDEADLK: it hangs in the kernel. Others: there is no process for it, or it can't be watched. at must stay where it is until run_leave(). */
 int run_begin(struct monitor *mo, struct run **at, char *const *argv, int stdin_fd, run_fn *fn, void *arg);
 /* Kill the group, with all children that are still in it. fn is not called any more. NULL is fine. */
 void run_kill(struct run *r);

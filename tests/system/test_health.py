@@ -457,3 +457,8 @@ def test_an_alert_is_either_sent_or_lost(quick, web):
     start(quick, probes({"exec": ["false"]}))
     wait_until(lambda: quick.json("status", "--json")["monitor"]["alerts_lost"] == 1, 20, "a lost alert")
     assert len(web.posts) == 1 and quick.json("status", "--json")["monitor"]["alerts_sent"] == 0
+
+
+def test_what_can_not_be_executed_is_told(quick):
+    start(quick, probes({"exec": ["/nonexistent"]}))
+    wait_until(lambda: "could not be executed: No such file" in quick.run("status", "svc", check=False).stdout, 20, "the reason")
