@@ -32,7 +32,7 @@ struct http_call {
 	struct http_call *prev, *next;
 	struct http *http;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist *headers, *connect_to;
 	struct buffer head, body;
 	char error[CURL_ERROR_SIZE];
 	uint64_t began_ns;
@@ -184,6 +184,7 @@ static void release(struct http_call *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	curl.curl_slist_free_all(c->headers);
+	curl.curl_slist_free_all(c->connect_to);
 	free(c->head.data);
 	free(c->body.data);
 	free(c);
@@ -275,6 +276,11 @@ static bool set_up(struct http_call *c, const struct http_ask *q)
 	SET(CURLOPT_USERAGENT, "tend/" TEND_VERSION);
 	if (ca && ca[0])
 		SET(CURLOPT_CAINFO, ca);
+	if (q->connect_to) {
+		c->connect_to = curl.curl_slist_append(NULL, q->connect_to);
+		ok = ok && c->connect_to;
+		SET(CURLOPT_CONNECT_TO, c->connect_to);
+	}
 	if (q->connect_only)
 		SET(CURLOPT_CONNECT_ONLY, 1L);
 	if (q->method && strcmp(q->method, "HEAD") == 0)

@@ -25,6 +25,7 @@ struct http_ask {
 	const char *url;
 	const char *method; /* NULL = GET, or POST with a body */
 	const char *body;   /* copied; NULL = none */
+	const char *connect_to; /* "::HOST:PORT" to connect there, whatever the address says; NULL = as it says */
 	const char *headers[HTTP_HEADERS_MAX]; /* "Name: value"; NULL ends */
 	uint32_t timeout_ms;
 	size_t body_max;

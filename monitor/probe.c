@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/say.h"
+#include "base/str.h"
 #include "monitor/care.h"
 
 #define LIMIT_SLACK_MS 200u /* libcurl keeps the time of its requests itself; this is for the others */
@@ -82,6 +83,9 @@ static void count(struct probe *p, bool passed, const char *why)
 	struct pt_health *h = &p->w->health;
 
 	h->probed_real_ns = clock_real_ns();
+	if (p->suspended)
+		p->w->not_probed[0] = 0;
+	p->suspended = false;
 	p->passes = passed ? p->passes + 1 : 0;
 	p->fails = passed ? 0 : p->fails + 1;
 	if (passed) {
@@ -92,6 +96,17 @@ static void count(struct probe *p, bool passed, const char *why)
 		*p->state = PT_PROBE_FAILING;
 		(void)snprintf(h->error, sizeof(h->error), "%s probe: %s", words[p->when], why);
 	}
+}
+
+/* It can't be made: what it said before is not known to hold any more. */
+static void suspend(struct probe *p, const char *why)
+{
+	if (!p->suspended)
+		say(SAY_WARNING, "%s: %s", p->w->name, why);
+	(void)str_copy(p->w->not_probed, sizeof(p->w->not_probed), why);
+	p->suspended = true;
+	*p->state = PT_PROBE_PENDING;
+	p->passes = p->fails = 0;
 }
 
 /* Those that have waited for the startup probe are made at once. */
@@ -111,6 +126,8 @@ void probe_done(struct probe *p, enum probe_result result, const char *why)
 	p->busy = false;
 	if (result != PROBE_NO_RESULT)
 		count(p, result == PROBE_PASSED, why);
+	else if (why[0])
+		suspend(p, why);
 	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING)
 		loop_timer_clear(p->w->mo->loop, &p->timer);
 	else

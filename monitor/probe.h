@@ -25,9 +25,12 @@ struct probe { /* in an array of HEALTH_PROBES, by enum health_when */
 	struct probe *startup; /* that must have passed before; NULL = nothing */
 	struct loop_timer timer; /* the next one; while one is under way, its timeout */
 	bool busy;
+	bool suspended;		   /* it can't be made, and that was told */
 	uint32_t fails, passes;
 	uint64_t began_ns;
 	struct http_call *call;
+	unsigned port;		   /* http without an address: where it was found; 0 = it has one */
+	bool on_trial;		   /* nothing has passed there yet, and it listens elsewhere as well */
 	char session[128];	   /* mcp */
 	bool initialized;	   /* mcp: the ping is under way */
 	struct run *command;	   /* exec: under way, or what is left of it */
@@ -37,7 +40,8 @@ struct probe { /* in an array of HEALTH_PROBES, by enum health_when */
 void probe_start(struct probe *p);
 void probe_stop(struct probe *p);
 
-/* For the kinds: why is a sentence without its subject. Arms the next one and judges the process. */
+/* For the kinds: why is a sentence without its subject. Arms the next one and judges the process.
+ * PROBE_NO_RESULT: nothing changes; with a why it could not be made at all, which is told. */
 void probe_done(struct probe *p, enum probe_result result, const char *why);
 
 /* Each begins one probe, and may call probe_done() at once; cancel leaves nothing behind. */

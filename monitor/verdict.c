@@ -84,7 +84,7 @@ enum pt_verdict verdict_refine(enum pt_verdict base, unsigned service, const str
 	if (h->readiness == PT_PROBE_FAILING)
 		return PT_HEALTH_DEGRADED;
 	if (has_probe(h, PT_PROBE_PENDING)) {
-		(void)str_copy(error, VERDICT_ERROR_MAX, "its probes have not decided yet");
+		(void)str_copy(error, VERDICT_ERROR_MAX, facts->not_probed && facts->not_probed[0] ? facts->not_probed : "its probes have not decided yet");
 		return PT_HEALTH_UNKNOWN;
 	}
 	if (service != PT_SERVICE_AGENT) {

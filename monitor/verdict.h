@@ -29,6 +29,7 @@ struct verdict_facts {
 	const char *registry_error; /* why it is unreachable */
 	const char *registry_url;
 	bool was_listed; /* the registry has listed it during this run */
+	const char *not_probed; /* why a probe that has not decided yet can't be made; empty = it can */
 	bool is_new;	 /* VERDICT_AWAIT_NS have not passed since its start */
 };
 

@@ -126,6 +126,7 @@ void watch_judge(struct watch *w)
 	struct verdict_facts facts = { .registry_state = w->mo->state.registry_state, .was_listed = w->was_listed };
 
 	facts.registry_error = w->mo->state.registry_error;
+	facts.not_probed = w->not_probed;
 	facts.registry_url = w->mo->state.registry_url;
 	facts.is_new = clock_boot_ns() - w->life.start_boot_ns < VERDICT_AWAIT_NS;
 	if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_RUNNING)
@@ -152,6 +153,8 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 	if (new_run) {
 		publish_new_run(w);
 		w->was_listed = false;
+		w->own_port = 0;
+		w->not_probed[0] = 0;
 	}
 	if (!has_pid) {
 		w->alive = VERDICT_NONE;

@@ -62,6 +62,8 @@ struct watch {
 	struct pt_health health;   /* the private truth */
 	uint64_t share_boot_ns, share_cpu_ns; /* when the CPU share was last computed, and the CPU time then; 0 = not in this run */
 	struct care *care;	   /* NULL until its first run was seen */
+	uint16_t own_port;	   /* at which a probe passed whose port the registry had named; 0 = none in this run */
+	char not_probed[VERDICT_ERROR_MAX]; /* why a probe can't be made; empty = all can */
 	uint64_t log_begin;	   /* where the output of its run begins in its log, as far as known */
 	bool log_told;		   /* that its output is stuck was alerted on */
 	bool no_registry;	   /* its spec says so: no registry is asked about it */

@@ -197,17 +197,97 @@ def test_mesh_probes(quick, web):
     assert web.paths[-1] != "/startupz"  # not asked again once it has passed
 
 
-def test_mesh_probes_go_to_the_endpoint_that_the_registry_lists(tend, web):
+SERVER = """
+import http.server, sys, threading
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        print("asked for", self.path, "at", self.server.server_address[1], flush=True)
+        self.send_response(self.server.says)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+class V6(http.server.ThreadingHTTPServer):
+    address_family = 10
+ports = []
+for says, family in %s:
+    server = (V6 if family == 6 else http.server.ThreadingHTTPServer)(("::1" if family == 6 else "127.0.0.1", 0), Handler)
+    server.says = says
+    ports.append(server.server_address[1])
+    threading.Thread(target=server.serve_forever).start()
+print("ports", *ports, flush=True)
+"""
+
+
+@pytest.fixture
+def listed(tend):
+    """Start an agent with mesh probes that serves at ports of its own; returns these, and a function that sets where the registry says that it listens."""
     registry = FakeRegistry()
     tend.env.update(TEND_MONITOR_INTERVAL_MS="150", MCP_MESH_REGISTRY_URL=registry.url)
-    registry.agents = [entry("web", endpoint=web.url)]
-    path = tend.work / "web.sh"
-    path.write_text("#!/bin/sh\nexec sleep 1000\n")
-    path.chmod(0o755)
-    tend.run("start", "--background", "--health", "mesh", path)
-    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
-    assert {"/startupz", "/ready", "/livez"} <= set(web.paths)
+
+    def endpoint(url):
+        registry.agents = [entry("web", endpoint=url)]
+        if url:
+            registry.wait_requests(2)
+
+    def begin(*servers):
+        path = tend.work / "web.py"
+        path.write_text(SERVER % repr(servers))
+        endpoint("")
+        tend.run("start", "--background", "--health", "mesh", path)
+        return [int(word) for word in tend.wait_log("web", r"^ports ([0-9 ]+)$")[1].split()]
+
+    yield begin, endpoint
     registry.close()
+
+
+def wait_told(tend, text, name="web"):
+    wait_until(lambda: text in tend.run("status", name, check=False).stdout, 30, text)
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_mesh_probes_go_to_the_endpoint_that_the_registry_lists(tend, listed, family):
+    begin, endpoint = listed
+    port = begin((200, family))[0]
+    endpoint(f"http://localhost:{port}")
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
+    assert all(f"asked for {path} at {port}" in tend.log("web") for path in ("/startupz", "/ready", "/livez"))
+
+
+def test_an_endpoint_that_is_not_the_agents_own_is_not_probed(tend, listed, web):
+    """Another process listens there. That is told, and nobody is asked until the registry tells the truth."""
+    begin, endpoint = listed
+    port = begin((200, 4))[0]
+    endpoint(web.url)
+    wait_told(tend, "not probed: it does not listen at the registry's port for it")
+    assert not web.paths and tend.status("web")["health_check"] == "unknown"
+    endpoint(f"http://127.0.0.1:{port}")
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
+    assert not web.paths
+
+
+def test_a_port_that_has_passed_is_kept_whatever_is_registered_later(tend, listed, web):
+    begin, endpoint = listed
+    good, bad = begin((200, 4), (500, 4))
+    endpoint(f"http://127.0.0.1:{good}")
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
+    for lie in (web.port, bad):
+        endpoint(f"http://127.0.0.1:{lie}")
+        asked = tend.log("web").count("asked for /livez")
+        wait_until(lambda: tend.log("web").count("asked for /livez") > asked, 60, "one more probe")
+        assert tend.status("web")["health_check"] == "healthy"
+    assert not web.paths and f"at {bad}" not in tend.log("web")
+
+
+def test_one_of_several_ports_counts_only_once_it_has_passed(tend, listed):
+    """The registry names a port of the agent that was never meant to be probed."""
+    begin, endpoint = listed
+    good, bad = begin((200, 4), (500, 4))
+    endpoint(f"http://127.0.0.1:{bad}")
+    tend.wait_log("web", f"asked for /startupz at {bad}")
+    wait_told(tend, "it has not passed yet at the registry's port")
+    endpoint(f"http://127.0.0.1:{good}")
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
 
 
 POLICY = {"restart_on_failure": True, "max_restart_attempts": 1, "restart_cooldown": 0, "check_interval": 1}
