@@ -14,8 +14,10 @@ struct source {
 struct merge {
 	enum stream_way way;
 	struct source *list;
-	size_t n, last; /* last: who gave the line before, and so must be asked for its next */
-	bool ask;
+	size_t n;
+	struct source **heap; /* those that have a line, the next one first */
+	size_t heap_n;
+	bool ask; /* heap[0] gave the line before, and so must be asked for its next */
 };
 
 /* Descriptors do not suffice: those that are open ahead of their turn are given back. */
@@ -45,30 +47,77 @@ static int advance(struct merge *m, struct source *s, struct fault *f)
 	return 0;
 }
 
-/* Ties go to who gave the line before, so that an entry stays together. */
+/* -1: a's line comes first, 1: b's, 0: they tie. */
+static int by_key(const struct merge *m, const struct source *a, const struct source *b)
+{
+	int r = a->key < b->key ? -1 : a->key > b->key;
+
+	return m->way == STREAM_FORWARD ? r : -r;
+}
+
 static bool before(const struct merge *m, const struct source *a, const struct source *b)
 {
-	if (a->key != b->key)
-		return m->way == STREAM_FORWARD ? a->key < b->key : a->key > b->key;
-	return m->ask && a == &m->list[m->last];
+	int r = by_key(m, a, b);
+
+	return r < 0 || (r == 0 && a < b);
+}
+
+static size_t child(const struct merge *m, size_t i)
+{
+	size_t left = 2 * i + 1;
+
+	return left + 1 < m->heap_n && before(m, m->heap[left + 1], m->heap[left]) ? left + 1 : left;
+}
+
+/* heap[i] may have to stand further down. */
+static void sink(struct merge *m, size_t i)
+{
+	struct source *s = m->heap[i];
+
+	for (size_t next = child(m, i); next < m->heap_n && before(m, m->heap[next], s); next = child(m, i)) {
+		m->heap[i] = m->heap[next];
+		i = next;
+	}
+	m->heap[i] = s;
+}
+
+/* The next line of who gave the one before. Ties go to it, so that an entry stays together. */
+static int go_on(struct merge *m, struct fault *f)
+{
+	int r = advance(m, m->heap[0], f);
+	size_t next;
+
+	if (r < 0)
+		return r;
+	if (!m->heap[0]->has)
+		m->heap[0] = m->heap[--m->heap_n];
+	else if ((next = child(m, 0)) >= m->heap_n || by_key(m, m->heap[next], m->heap[0]) >= 0)
+		return 0;
+	if (m->heap_n)
+		sink(m, 0);
+	return 0;
 }
 
 int merge_read(struct merge *m, struct log_entry *ret, struct fault *f)
 {
-	struct source *best = NULL;
-	int r = m->ask ? advance(m, &m->list[m->last], f) : 0;
+	int r = m->ask ? go_on(m, f) : 0;
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->list[i].has && (!best || before(m, &m->list[i], best)))
-			best = &m->list[i];
-	if (!best)
+	m->ask = m->heap_n > 0;
+	if (!m->ask)
 		return 0;
-	m->last = (size_t)(best - m->list);
-	m->ask = true;
-	*ret = best->head;
+	*ret = m->heap[0]->head;
 	return 1;
+}
+
+static void build(struct merge *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->list[i].has)
+			m->heap[m->heap_n++] = &m->list[i];
+	for (size_t i = m->heap_n / 2; i-- > 0;)
+		sink(m, i);
 }
 
 int merge_open(const struct log_place *places, size_t n, enum stream_way way, const struct log_query *q, const struct log_complain *c, struct merge **ret,
@@ -77,10 +126,12 @@ int merge_open(const struct log_place *places, size_t n, enum stream_way way, co
 	struct merge *m = calloc(1, sizeof(*m));
 	int r = 0;
 
-	if (m)
+	if (m) {
 		m->list = calloc(n + 1, sizeof(*m->list));
-	if (!m || !m->list) {
-		free(m);
+		m->heap = calloc(n + 1, sizeof(struct source *));
+	}
+	if (!m || !m->list || !m->heap) {
+		merge_close(m);
 		return fault_set(f, -ENOMEM, "out of memory");
 	}
 	m->way = way;
@@ -105,6 +156,7 @@ int merge_open(const struct log_place *places, size_t n, enum stream_way way, co
 		merge_close(m);
 		return r;
 	}
+	build(m);
 	*ret = m;
 	return 0;
 }
@@ -120,6 +172,7 @@ void merge_close(struct merge *m)
 		return;
 	for (size_t i = 0; i < m->n; i++)
 		stream_close(m->list[i].stream);
+	free(m->heap);
 	free(m->list);
 	free(m);
 }

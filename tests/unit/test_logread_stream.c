@@ -417,6 +417,85 @@ START_TEST(merges_by_arrival)
 }
 END_TEST
 
+#define MANY  40
+#define LINES 50
+
+/* Seconds of each line of each log: many tie, clocks step back, and a line without a time has that of the one above. */
+static unsigned seconds[MANY][LINES];
+
+static void make_many(unsigned seed)
+{
+	srandom(seed);
+	for (unsigned i = 0; i < MANY; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "m%02u.log", i);
+		FILE *f = fopen(name, "we");
+
+		for (unsigned k = 0; k < LINES; k++) {
+			bool own = k == 0 || random() % 4;
+
+			seconds[i][k] = own ? (unsigned)(k / 3 + (unsigned)random() % 6) : seconds[i][k - 1];
+			if (own)
+				fprintf(f, "2026-11-30 10:00:%02u INFO %u %u\n", seconds[i][k], i, k);
+			else
+				fprintf(f, "  more of it %u %u\n", i, k);
+		}
+		fclose(f);
+	}
+}
+
+/* As merge.h promises it, by a search through all logs for each line. next: how many lines each has given. */
+static unsigned expected(unsigned next[MANY], int last, bool backward)
+{
+	int best = -1;
+
+	for (int i = 0; i < MANY; i++) {
+		if (next[i] == LINES)
+			continue;
+		unsigned mine = seconds[i][backward ? LINES - 1 - next[i] : next[i]];
+		unsigned other = best < 0 ? 0 : seconds[best][backward ? LINES - 1 - next[best] : next[best]];
+
+		if (best < 0 || (backward ? mine > other : mine < other) || (mine == other && i == last))
+			best = i;
+	}
+	return (unsigned)best;
+}
+
+START_TEST(merges_as_a_search_for_each_line_would)
+{
+	static char names[MANY][8];
+	struct log_place places[MANY];
+	struct merge *m;
+	struct log_entry e;
+	struct fault f;
+
+	make_many((unsigned)_i);
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(names[i], sizeof(names[i]), "m%02u", i);
+		places[i] = (struct log_place){ dir, names[i] };
+	}
+	for (int backward = 0; backward < 2; backward++) {
+		unsigned next[MANY] = { 0 };
+		int last = -1;
+
+		ck_assert_int_eq(merge_open(places, MANY, backward ? STREAM_BACKWARD : STREAM_FORWARD, &all, &c, &m, &f), 0);
+		for (unsigned n = 0; n < MANY * LINES; n++) {
+			unsigned log = expected(next, last, backward);
+			char tail[32];
+
+			ck_assert_int_eq(merge_read(m, &e, &f), 1);
+			ck_assert_str_eq(e.stem, names[log]);
+			int len = snprintf(tail, sizeof(tail), " %u %u", log, backward ? LINES - 1 - next[log] : next[log]);
+			ck_assert(memcmp(e.text + e.len - len, tail, (size_t)len) == 0);
+			next[log]++;
+			last = (int)log;
+		}
+		ck_assert_int_eq(merge_read(m, &e, &f), 0);
+		merge_close(m);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("all");
@@ -434,5 +513,6 @@ int main(void)
 	tcase_add_test(t, a_time_index_damaged_in_its_middle);
 	tcase_add_test(t, a_damaged_block_costs_itself);
 	tcase_add_test(t, merges_by_arrival);
+	tcase_add_loop_test(t, merges_as_a_search_for_each_line_would, 0, 20);
 	return run_cases("logread/stream", t, NULL);
 }
