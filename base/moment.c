@@ -139,14 +139,14 @@ const char *moment_scan(const char *p, const char *end, enum moment_form form, s
 	return behind;
 }
 
-/* mktime() reads the zone's rules each time; moments within one hour share its answer. */
-static int64_t local_hour(const struct moment *m)
+/* mktime() reads the zone's rules each time; moments within one minute share its answer. Not within an hour: Lord Howe puts its clocks on by half of one. */
+static int64_t local_minute(const struct moment *m)
 {
 	static __thread struct moment last;
 	static __thread int64_t seconds;
 
-	if (!last.dated || last.hour != m->hour || last.day != m->day || last.month != m->month || last.year != m->year) {
-		struct tm tm = { .tm_year = m->year - 1900, .tm_mon = m->month - 1, .tm_mday = m->day, .tm_hour = m->hour, .tm_isdst = -1 };
+	if (!last.dated || last.minute != m->minute || last.hour != m->hour || last.day != m->day || last.month != m->month || last.year != m->year) {
+		struct tm tm = { .tm_year = m->year - 1900, .tm_mon = m->month - 1, .tm_mday = m->day, .tm_hour = m->hour, .tm_min = m->minute, .tm_isdst = -1 };
 
 		seconds = mktime(&tm);
 		last = *m;
@@ -157,11 +157,9 @@ static int64_t local_hour(const struct moment *m)
 
 int64_t moment_seconds(const struct moment *m, enum moment_zone otherwise)
 {
-	int64_t in_hour = m->minute * 60 + m->second;
-
 	if (!m->zoned && otherwise == MOMENT_LOCAL)
-		return local_hour(m) + in_hour;
-	return days_since_epoch(m->year, m->month, m->day) * 86400 + m->hour * 3600 + in_hour - m->offset_s;
+		return local_minute(m) + m->second;
+	return days_since_epoch(m->year, m->month, m->day) * 86400 + m->hour * 3600 + m->minute * 60 + m->second - m->offset_s;
 }
 
 int moment_rfc3339(const char *text, uint64_t *ret_real_ns)

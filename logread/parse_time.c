@@ -5,8 +5,6 @@
 #include "base/moment.h"
 #include "logread/parse_parts.h"
 
-#define DAY_SECONDS 86400
-
 /* The day on which that time lies nearest before near_ns, an hour behind it allowed for clocks that differ. */
 static int64_t nearest_day(struct moment *m, uint64_t near_ns)
 {
@@ -20,7 +18,10 @@ static int64_t nearest_day(struct moment *m, uint64_t near_ns)
 	m->month = tm.tm_mon + 1;
 	m->day = tm.tm_mday;
 	seconds = moment_seconds(m, MOMENT_LOCAL);
-	return seconds > (int64_t)near + 3600 ? seconds - DAY_SECONDS : seconds;
+	if (seconds <= (int64_t)near + 3600)
+		return seconds;
+	m->day--; /* not by seconds: a day may have 23 hours */
+	return moment_seconds(m, MOMENT_LOCAL);
 }
 
 const char *parse_time(const char *p, const char *end, uint64_t near_ns, uint64_t *ret_ns)
@@ -56,7 +57,7 @@ uint64_t parse_time_number(const char *p, size_t len)
 		unit /= 10;
 	}
 	for (unsigned u = 0; u < sizeof(units) / sizeof(units[0]); u++)
-		if (value < units[u].below)
-			return value * units[u].factor + fraction * units[u].factor / NS_PER_SEC;
+		if (value < units[u].below) /* beyond 2554 it is no time that fits */
+			return value >= UINT64_MAX / units[u].factor ? 0 : value * units[u].factor + fraction * units[u].factor / NS_PER_SEC;
 	return 0;
 }

@@ -123,9 +123,14 @@ END_TEST
 /* Local time agrees with mktime(), also in the hours around a change of the clocks, and whatever was asked before. */
 START_TEST(local)
 {
-	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	static const struct {
+		const char *zone;
+		time_t change;
+	} zones[] = { { "CET-1CEST,M3.5.0,M10.5.0/3", 1774746000 }, { "LHST-10:30LHDT-11,M10.1.0,M4.1.0", 1791041400 } };
+
+	setenv("TZ", zones[_i].zone, 1);
 	tzset();
-	for (time_t t = 1774648800 - 7200; t < 1774648800 + 14400; t += 600) {
+	for (time_t t = zones[_i].change - 14400; t < zones[_i].change + 14400; t += 300) {
 		struct tm tm;
 		struct moment m = { .dated = true };
 
@@ -147,6 +152,6 @@ int main(void)
 	tcase_add_loop_test(tc, rfc3339, 0, sizeof(times) / sizeof(times[0]));
 	tcase_add_test(tc, other_centuries);
 	tcase_add_loop_test(tc, scan, 0, sizeof(scans) / sizeof(scans[0]));
-	tcase_add_test(tc, local);
+	tcase_add_loop_test(tc, local, 0, 2);
 	return run_cases("base_moment", tc, NULL);
 }

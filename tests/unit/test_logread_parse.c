@@ -6,7 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "logread/parse.h"
+#include "logread/parse_parts.h"
 #include "tests/unit/run.h"
 
 #define D LOG_LEVEL_DEBUG
@@ -148,6 +150,34 @@ START_TEST(words)
 }
 END_TEST
 
+/* What is too large for nanoseconds is no time, and no other one either. */
+START_TEST(numbers_as_times)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} list[] = { { "1774659600", 1774659600000000000 }, { "1774659600.25", 1774659600250000000 }, { "1774659600123", 1774659600123000000 },
+		{ "1774659600123456", 1774659600123456000 }, { "1774659600123456789", 1774659600123456789 }, { "18446744072", 18446744072000000000u },
+		{ "18446744074", 0 }, { "99999999999", 0 }, { "99999999999999", 0 }, { "18446744074000", 0 }, { "99999999999999999", 0 }, { "99999999", 0 } };
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		ck_assert_msg(parse_time_number(list[i].text, strlen(list[i].text)) == list[i].ns, "%s", list[i].text);
+}
+END_TEST
+
+/* In a zone where the clocks were put on that night: 23:30 was so many seconds before noon less. */
+START_TEST(the_day_before_may_be_short)
+{
+	uint64_t near = 1774778400ull * NS_PER_SEC, ns = 0; /* 2026-03-29T12:00+02:00 */
+	const char *text = "23:30:00";
+
+	setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	ck_assert_ptr_nonnull(parse_time(text, text + strlen(text), near, &ns));
+	ck_assert_uint_eq(ns, 1774737000ull * NS_PER_SEC); /* 2026-03-28T23:30+01:00 */
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("all");
@@ -158,5 +188,7 @@ int main(void)
 	tcase_add_test(t, a_time_alone_is_of_the_day_before_it_was_read);
 	tcase_add_test(t, any_bytes_are_taken);
 	tcase_add_test(t, words);
+	tcase_add_test(t, numbers_as_times);
+	tcase_add_test(t, the_day_before_may_be_short);
 	return run_cases("logread/parse", t, NULL);
 }
