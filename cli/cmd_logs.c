@@ -15,6 +15,7 @@
 #include "cli/logshow.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/ownlogs.h"
 
 #define LINES_DEFAULT 50
 
@@ -196,10 +197,12 @@ static int show(struct args *a, struct logplaces *p, size_t names)
 {
 	size_t others = 0;
 
+	if (!a->previous) /* which run wrote a line of it nobody knows */
+		ownlogs_add(p, names == 0, a->show.follow);
 	for (size_t i = 1; i < p->n; i++) {
 		char first[256], other[256];
 
-		others += strcmp(logprint_name(p->list[0].stem, first), logprint_name(p->list[i].stem, other)) != 0;
+		others += strcmp(logprint_name(logplaces_label(&p->list[0]), first), logprint_name(logplaces_label(&p->list[i]), other)) != 0;
 	}
 	a->show.form = a->json ? LOGPRINT_JSON : others || names == 0 ? LOGPRINT_NAMED : LOGPRINT_LINE;
 	a->show.every = names == 0;
@@ -292,13 +295,15 @@ const struct command cmd_logs = {
 		 "rotate [NAME...]",
 	.help = "Without names: of all processes, merged by time. Current and archived files are one.\n"
 		"A line without a level belongs to the entry above it. NAME may also be 'api-*' or @GROUP.\n"
+		"Of an agent also the log that it writes itself: NAME.log in its folder, else\n"
+		"mcp_mesh_NAME.log in its $TMPDIR, else logs/NAME.log beside its registry's database.\n"
 		"\n"
 		"  --agent NAME      the same as NAME\n"
 		"  -f, --follow      go on until Ctrl-C\n"
 		"  -n, --lines N     the newest N lines (default 50; all of a range); 0 = all\n"
 		"  --level LEVEL     this level and above: DEBUG, INFO (default), WARNING, ERROR, CRITICAL\n"
 		"  --filter TEXT     lines that contain TEXT\n"
-		"  --regex RE        lines that match an extended regular expression\n"
+		"  --regex RE        lines that match an extended regular expression; \\d, \\w, \\s work\n"
 		"  --since T         T: 10m, 2h, today, yesterday, \"2026-11-24 10:00\", RFC 3339\n"
 		"  --until T         and not after T (not with --follow)\n"
 		"  --previous        the run before the last restart\n"

@@ -9,6 +9,7 @@
 #include "cli/logshow.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/ownlogs.h"
 #include "logread/format.h"
 
 #define LINES_DEFAULT 100
@@ -103,7 +104,7 @@ static int stats(const struct logplaces *p, enum logprint_form form)
 	for (size_t i = 0; i < p->n; i++) {
 		if (count(p, &p->list[i], &t, &f) < 0)
 			return out_fail("%s", f.text);
-		print_stats(p->list[i].stem, &t, form);
+		print_stats(logplaces_label(&p->list[i]), &t, form);
 	}
 	return EXIT_OK;
 }
@@ -139,8 +140,10 @@ static int run(const struct command *self, int argc, char **argv)
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
 	s.query.text_len = s.query.text ? strlen(s.query.text) : 0;
-	if (logplaces_find(NULL, 0, true, &p, &status))
+	if (logplaces_find(NULL, 0, true, &p, &status)) {
+		ownlogs_add(&p, true, s.follow);
 		status = want_stats ? stats(&p, s.form) : logshow(&s, &p);
+	}
 	logplaces_done(&p);
 	return status;
 }
@@ -151,7 +154,8 @@ const struct command cmd_logs_aggregator = {
 	.usage = "[--follow] [--filter KEYWORD] [--level LEVEL] [--lines N] [--format text|json|csv] [--json]\n"
 		 "--stats [--format text|json|csv] [--json]",
 	.help = "Each line as \"[HH:MM:SS] LEVEL SOURCE: MESSAGE\". Also logs in ./logs and\n"
-		"/tmp/mcp_mesh_logs, where the home has none of that name.\n"
+		"/tmp/mcp_mesh_logs, where the home has none of that name, and those that agents write\n"
+		"themselves (see \"tend help logs\").\n"
 		"\n"
 		"  --follow          go on until Ctrl-C\n"
 		"  --filter KEYWORD  lines that contain KEYWORD\n"

@@ -45,12 +45,13 @@ static bool show(void *arg, const struct log_entry *e)
 /* Behind what is in the log now; a log that does not exist yet is shown from its beginning. */
 static int add(struct livelog *l, int logs_fd, const char *stem, struct fault *f)
 {
+	const struct log_place place = { .dirfd = logs_fd, .stem = stem };
 	struct stream *s = NULL;
 	int r = stream_open(logs_fd, stem, 0, STREAM_FORWARD, &l->query, &logshow_complain, &s, f);
 
 	if (r < 0)
 		return r;
-	r = follow_add(l->follow, logs_fd, stem, s, f);
+	r = follow_add(l->follow, &place, s, f);
 	stream_close(s);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "cli/detail.h"
 #include "cli/group.h"
 #include "cli/instance.h"
 #include "cli/like.h"
@@ -21,15 +22,27 @@
 #include "cli/pick.h"
 #include "logread/format.h"
 
-static bool known(const struct logplaces *p, const char *stem)
+const char *logplaces_label(const struct log_place *at)
+{
+	return at->label ? at->label : at->stem;
+}
+
+static bool known(const struct logplaces *p, const char *label)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (strcmp(p->list[i].stem, stem) == 0)
+		if (strcmp(logplaces_label(&p->list[i]), label) == 0)
 			return true;
 	return false;
 }
 
-static void add(struct logplaces *p, int dirfd, const char *stem)
+static void free_place(struct log_place *at)
+{
+	free((char *)(uintptr_t)at->stem);
+	free((char *)(uintptr_t)at->label);
+}
+
+/* label: NULL for the stem itself. */
+static void add(struct logplaces *p, int dirfd, const char *stem, const char *label)
 {
 	struct log_place *more = realloc(p->list, (p->n + 1) * sizeof(*more));
 
@@ -37,12 +50,13 @@ static void add(struct logplaces *p, int dirfd, const char *stem)
 	if (!more)
 		return;
 	p->list = more;
-	more[p->n].dirfd = dirfd;
-	more[p->n].stem = strdup(stem);
-	if (more[p->n].stem)
+	more[p->n] = (struct log_place){ .dirfd = dirfd, .stem = strdup(stem), .label = label ? strdup(label) : NULL };
+	if (more[p->n].stem && (more[p->n].label || !label)) {
 		p->n++;
-	else
+	} else {
+		free_place(&more[p->n]);
 		p->incomplete = true;
+	}
 }
 
 /* Only folders that are ours: anyone can make one in /tmp. */
@@ -87,7 +101,7 @@ static void add_all(struct logplaces *p, bool foreign)
 			continue;
 		for (size_t s = 0; s < n; s++)
 			if (!known(p, stems[s]))
-				add(p, p->folder[i], stems[s]);
+				add(p, p->folder[i], stems[s], NULL);
 		segments_stems_free(stems, n);
 	}
 }
@@ -114,13 +128,13 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 		if (pattern ? fnmatch(name, process, 0) == 0 : strcmp(name, process) == 0) {
 			found = true;
 			if (!known(p, all->list[i].stem))
-				add(p, all->list[i].dirfd, all->list[i].stem);
+				add(p, all->list[i].dirfd, all->list[i].stem, NULL);
 		}
 	}
-	if (!found && !pattern && p->folder[0] >= 0 && in_table(name)) {
+	if (!found && !pattern && p->folder[0] >= 0 && (in_table(name) || detail_is_stored(name))) {
 		found = true; /* it has written nothing so far */
 		if (!known(p, name))
-			add(p, p->folder[0], name);
+			add(p, p->folder[0], name, NULL);
 	}
 	return found;
 }
@@ -202,7 +216,7 @@ bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces
 			*ret_status = EXIT_FAIL;
 		}
 	for (size_t i = 0; i < all.n; i++)
-		free((char *)(uintptr_t)all.list[i].stem);
+		free_place(&all.list[i]);
 	free(all.list);
 	if (ret->incomplete || all.incomplete)
 		*ret_status = out_fail("cannot find all logs: out of memory");
@@ -221,10 +235,10 @@ void logplaces_expect_errors(struct logplaces *p)
 	for (size_t i = 0; i < n; i++) {
 		char stem[256];
 
-		if (strchr(p->list[i].stem, LOG_ERR_MARK[0]) || (size_t)snprintf(stem, sizeof(stem), "%s" LOG_ERR_MARK, p->list[i].stem) >= sizeof(stem))
+		if (p->list[i].label || strchr(p->list[i].stem, LOG_ERR_MARK[0]) || (size_t)snprintf(stem, sizeof(stem), "%s" LOG_ERR_MARK, p->list[i].stem) >= sizeof(stem))
 			continue;
 		if (!known(p, stem))
-			add(p, p->list[i].dirfd, stem);
+			add(p, p->list[i].dirfd, stem, NULL);
 	}
 }
 
@@ -233,14 +247,68 @@ const char *logplaces_path(const struct logplaces *p, const struct log_place *at
 	for (unsigned i = 0; i < LOGPLACES_FOLDERS; i++)
 		if (p->folder[i] == at->dirfd)
 			return p->path[i];
+	for (size_t i = 0; i < p->own_n; i++)
+		if (p->own[i].fd == at->dirfd)
+			return p->own[i].path;
 	return "";
+}
+
+/* Agents lie many in a folder. -1: it can't be opened. */
+static int own_folder(struct logplaces *p, const char *path)
+{
+	struct log_folder *more;
+	char at[PATH_MAX + 4];
+
+	for (size_t i = 0; i < p->own_n; i++)
+		if (strcmp(p->own[i].path, path) == 0)
+			return p->own[i].fd;
+	if ((size_t)snprintf(at, sizeof(at), "%s/.", path) >= sizeof(at)) /* the folder may be reached through a link */
+		return -1;
+	more = realloc(p->own, (p->own_n + 1) * sizeof(*more));
+	if (!more)
+		return -1;
+	p->own = more;
+	more[p->own_n] = (struct log_folder){ .fd = io_open(AT_FDCWD, at, O_RDONLY | O_DIRECTORY, 0), .path = strdup(path) };
+	if (more[p->own_n].fd < 0 || !more[p->own_n].path) {
+		io_close(&more[p->own_n].fd);
+		free(more[p->own_n].path);
+		return -1;
+	}
+	return more[p->own_n++].fd;
+}
+
+/* Is this one of the folders that are looked into anyway, and the log shown from there? */
+static bool is_shown(const struct logplaces *p, int fd, const char *stem)
+{
+	struct stat st, other;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->list[i].label && strcmp(p->list[i].stem, stem) == 0 && fstat(p->list[i].dirfd, &other) == 0 && st.st_ino == other.st_ino &&
+			st.st_dev == other.st_dev)
+			return true;
+	return false;
+}
+
+void logplaces_add_own(struct logplaces *p, const char *folder, const char *stem, const char *label)
+{
+	int fd = own_folder(p, folder);
+
+	if (fd >= 0 && !is_shown(p, fd, stem))
+		add(p, fd, stem, label);
 }
 
 void logplaces_done(struct logplaces *p)
 {
 	for (size_t i = 0; i < p->n; i++)
-		free((char *)(uintptr_t)p->list[i].stem);
+		free_place(&p->list[i]);
 	free(p->list);
+	for (size_t i = 0; i < p->own_n; i++) {
+		io_close(&p->own[i].fd);
+		free(p->own[i].path);
+	}
+	free(p->own);
 	for (unsigned i = 0; i < LOGPLACES_FOLDERS; i++) {
 		io_close(&p->folder[i]);
 		free(p->path[i]);

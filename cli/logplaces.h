@@ -13,10 +13,17 @@
 
 #define LOGPLACES_FOLDERS 3
 
+struct log_folder {
+	int fd;
+	char *path;
+};
+
 struct logplaces {
 	int folder[LOGPLACES_FOLDERS];
 	char *path[LOGPLACES_FOLDERS];
-	struct log_place *list; /* sorted by name; NAME@err behind NAME */
+	struct log_folder *own; /* of logs that agents write themselves (cli/ownlogs.h) */
+	size_t own_n;
+	struct log_place *list; /* sorted by name; NAME@err behind NAME, what agents write themselves behind all */
 	size_t n;
 	bool elsewhere;
 	bool incomplete; /* there was no memory for some */
@@ -32,5 +39,9 @@ const char *logplaces_path(const struct logplaces *p, const struct log_place *at
 void logplaces_refresh(struct logplaces *p);
 /* Standard error's own logs are added behind the others, for processes that may write there yet. */
 void logplaces_expect_errors(struct logplaces *p);
+/* A log anywhere else, whose entries bear the label. Nothing happens where it is shown already as one of a folder of p. */
+void logplaces_add_own(struct logplaces *p, const char *folder, const char *stem, const char *label);
+/* What the entries of a place bear as their stem. */
+const char *logplaces_label(const struct log_place *at);
 
 #endif

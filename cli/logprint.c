@@ -20,7 +20,7 @@ const char *logprint_name(const char *stem, char buf[static 256])
 
 	snprintf(buf, 256, "%s", stem);
 	mark = strchr(buf, LOG_ERR_MARK[0]);
-	if (mark && strcmp(mark, LOG_ERR_MARK) == 0)
+	if (mark && (strcmp(mark, LOG_ERR_MARK) == 0 || strcmp(mark, LOGPRINT_FILE_MARK) == 0))
 		*mark = 0;
 	return buf;
 }
@@ -141,7 +141,7 @@ static void json_entry(const struct log_entry *e)
 	member(o, "arrived", json_time(e->arrival_ns));
 	member(o, "level", json_text(parse_level_label(e->level)));
 	member(o, "name", json_text(logprint_name(e->stem, name)));
-	member(o, "stream", json_text(strcmp(name, e->stem) == 0 ? "out" : "err"));
+	member(o, "stream", json_text(strcmp(name, e->stem) == 0 ? "out" : e->stem + strlen(name) + 1));
 	member(o, "source", e->parsed.source ? json_bytes(e->parsed.source, e->parsed.source_len) : json_text(name));
 	member(o, "message", json_bytes(e->parsed.message, e->parsed.message_len));
 	member(o, "line", json_bytes(e->text, e->len));

@@ -8,6 +8,8 @@
 
 #include "logread/stream.h"
 
+#define LOGPRINT_FILE_MARK "@file" /* behind the name of an agent: the label of the log that it writes itself */
+
 enum logprint_form {
 	LOGPRINT_LINE,	    /* the line itself */
 	LOGPRINT_NAMED,	    /* NAME | the line */
@@ -23,7 +25,7 @@ void logprint(enum logprint_form form, const struct log_entry *e, int width);
 /* What stands above all lines: the titles of CSV. */
 void logprint_head(enum logprint_form form);
 
-/* The process whose log this is: NAME of NAME@err. buf holds it. */
+/* The process whose log this is: NAME of NAME@err and NAME@file. buf holds it. */
 const char *logprint_name(const char *stem, char buf[static 256]);
 
 #endif

@@ -95,7 +95,7 @@ static int width_of(const struct logplaces *p)
 
 	for (size_t i = 0; i < p->n; i++) {
 		char name[256];
-		size_t len = strlen(logprint_name(p->list[i].stem, name));
+		size_t len = strlen(logprint_name(logplaces_label(&p->list[i]), name));
 
 		width = len > width ? len : width;
 	}
@@ -186,8 +186,8 @@ static int add_new(struct follow *w, struct logplaces *p, struct fault *f)
 
 	logplaces_refresh(p);
 	for (size_t i = 0; r == 0 && i < p->n; i++)
-		if (!follow_has(w, p->list[i].stem))
-			r = follow_add(w, p->list[i].dirfd, p->list[i].stem, NULL, f);
+		if (!follow_has(w, &p->list[i]))
+			r = follow_add(w, &p->list[i], NULL, f);
 	return r;
 }
 
@@ -201,7 +201,7 @@ static int follow_on(const struct logshow *s, struct logplaces *p, struct merge 
 	if (!s->every) /* those that come into being are not looked for */
 		logplaces_expect_errors(p);
 	for (size_t i = 0; r == 0 && i < p->n; i++)
-		r = follow_add(w, p->list[i].dirfd, p->list[i].stem, merge_stream(m, i), f);
+		r = follow_add(w, &p->list[i], merge_stream(m, i), f);
 	for (unsigned i = 0; r == 0 && s->every && i < LOGPLACES_FOLDERS; i++)
 		if (p->folder[i] >= 0)
 			r = follow_watch(w, p->folder[i], f);

@@ -24,7 +24,7 @@
 
 struct tail {
 	int dirfd;
-	char *stem;
+	char *stem, *label;
 	struct segment held; /* fd -1: there was no file yet */
 	uint64_t offset;
 	uint64_t looked; /* up to there is no line end behind offset */
@@ -69,6 +69,7 @@ void follow_close(struct follow *w)
 	for (size_t i = 0; i < w->n; i++) {
 		io_close(&w->tails[i].held.fd);
 		free(w->tails[i].stem);
+		free(w->tails[i].label);
 	}
 	free(w->tails);
 	free(w->chunk.buf);
@@ -76,10 +77,15 @@ void follow_close(struct follow *w)
 	free(w);
 }
 
-bool follow_has(const struct follow *w, const char *stem)
+static const char *label_of(const struct log_place *place)
+{
+	return place->label ? place->label : place->stem;
+}
+
+bool follow_has(const struct follow *w, const struct log_place *place)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (strcmp(w->tails[i].stem, stem) == 0)
+		if (strcmp(w->tails[i].label, label_of(place)) == 0)
 			return true;
 	return false;
 }
@@ -94,7 +100,7 @@ int follow_watch(struct follow *w, int dirfd, struct fault *f)
 	return 0;
 }
 
-int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, struct fault *f)
+int follow_add(struct follow *w, const struct log_place *place, struct stream *s, struct fault *f)
 {
 	struct tail *more = realloc(w->tails, (w->n + 1) * sizeof(*more)), *t;
 	struct segments *segs = s ? stream_segments(s) : NULL;
@@ -103,10 +109,11 @@ int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, 
 		return fault_errno(f, -ENOMEM, "following");
 	w->tails = more;
 	t = &more[w->n];
-	*t = (struct tail){ .dirfd = dirfd, .stem = strdup(stem), .held = { .fd = -1 }, .level = LOG_LEVEL_INFO };
-	if (!t->stem)
-		return fault_errno(f, -ENOMEM, "following");
+	*t = (struct tail){ .dirfd = place->dirfd, .stem = strdup(place->stem), .label = strdup(label_of(place)), .held = { .fd = -1 },
+		.level = LOG_LEVEL_INFO };
 	w->n++;
+	if (!t->stem || !t->label)
+		return fault_errno(f, -ENOMEM, "following");
 	for (size_t i = 0; segs && i < segs->n; i++) {
 		const struct segment *g = &segs->list[i];
 
@@ -116,12 +123,12 @@ int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, 
 		}
 		t->held.fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 3);
 		if (t->held.fd < 0)
-			return fault_errno(f, -errno, "following %s", stem);
+			return fault_errno(f, -errno, "following %s", place->stem);
 		t->held.inode = g->inode;
 		t->offset = chunk_line_start(g, g->bytes);
 		t->level = stream_level_at(s, i, t->offset);
 	}
-	return follow_watch(w, dirfd, f);
+	return follow_watch(w, place->dirfd, f);
 }
 
 /* The lines of the chunk; the last without its end only if final. Returns the bytes used up, or -1: stop. */
@@ -131,7 +138,7 @@ static int64_t hand_out(struct follow *w, struct tail *t, bool final)
 	uint64_t now = clock_real_ns();
 
 	for (; p < end; p = nl ? nl + 1 : end) {
-		struct log_entry e = { .text = p, .arrival_ns = now, .stem = t->stem, .offset = w->chunk.offset + (uint64_t)(p - w->chunk.buf) };
+		struct log_entry e = { .text = p, .arrival_ns = now, .stem = t->label, .offset = w->chunk.offset + (uint64_t)(p - w->chunk.buf) };
 
 		nl = memchr(p, '\n', (size_t)(end - p));
 		if (!nl && !final)

@@ -17,11 +17,13 @@ typedef bool follow_fn(void *arg, const struct log_entry *e);
 int follow_open(const struct log_query *q, const struct log_complain *c, follow_fn *fn, void *arg, struct follow **ret, struct fault *f);
 void follow_close(struct follow *w);
 
-/* Go on behind what s has seen (but for a last line without its end); s NULL: behind nothing. stem is copied, dirfd is the caller's. */
-int follow_add(struct follow *w, int dirfd, const char *stem, struct stream *s, struct fault *f);
+/* Go on behind what s has seen (but for a last line without its end); s NULL: behind nothing. The place is copied, its dirfd is the
+ * caller's. */
+int follow_add(struct follow *w, const struct log_place *place, struct stream *s, struct fault *f);
 /* Wake for what happens in a folder, also where nothing in it is followed yet. */
 int follow_watch(struct follow *w, int dirfd, struct fault *f);
-bool follow_has(const struct follow *w, const char *stem);
+/* Is this log among them, by what its entries bear? */
+bool follow_has(const struct follow *w, const struct log_place *place);
 
 /* Hand out all that is there. 0, 1: fn said stop, or -errno. */
 int follow_drain(struct follow *w);

@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
 
 struct source {
 	struct stream *stream;
+	const char *label;
 	struct log_entry head;
 	uint64_t key;
 	bool has;
@@ -108,6 +112,8 @@ int merge_read(struct merge *m, struct log_entry *ret, struct fault *f)
 	if (!m->ask)
 		return 0;
 	*ret = m->heap[0]->head;
+	if (m->heap[0]->label)
+		ret->stem = m->heap[0]->label;
 	return 1;
 }
 
@@ -118,6 +124,17 @@ static void build(struct merge *m)
 			m->heap[m->heap_n++] = &m->list[i];
 	for (size_t i = m->heap_n / 2; i-- > 0;)
 		sink(m, i);
+}
+
+/* Where lines at the end of a log that say no time, and of which nobody knows it, have their place. */
+static uint64_t changed_ns(struct stream *s)
+{
+	const struct segments *segs = stream_segments(s);
+	struct stat st;
+
+	if (segs->n == 0 || segs->list[segs->n - 1].fd < 0 || fstat(segs->list[segs->n - 1].fd, &st) < 0)
+		return 0;
+	return (uint64_t)st.st_mtim.tv_sec * NS_PER_SEC + (uint64_t)st.st_mtim.tv_nsec;
 }
 
 int merge_open(const struct log_place *places, size_t n, enum stream_way way, const struct log_query *q, const struct log_complain *c, struct merge **ret,
@@ -143,7 +160,9 @@ int merge_open(const struct log_place *places, size_t n, enum stream_way way, co
 		r = stream_open(places[i].dirfd, places[i].stem, 0, way, q, c, &s->stream, &why);
 		if (spare(m, r))
 			r = stream_open(places[i].dirfd, places[i].stem, 0, way, q, c, &s->stream, &why);
+		s->label = places[i].label;
 		if (r == 0) {
+			s->key = way == STREAM_BACKWARD ? changed_ns(s->stream) : 0;
 			r = advance(m, s, f);
 		} else if (segment_wants(r)) {
 			fault_set(f, r, "%s", why.text); /* the log is whole: lines that are left out would not be missed */

@@ -13,6 +13,7 @@ struct merge;
 struct log_place { /* where a log lies */
 	int dirfd;
 	const char *stem;
+	const char *label; /* what its entries bear as their stem; NULL: the stem itself */
 };
 
 /* places, q and c must outlive it. A log that can't be opened is complained of and left out. */

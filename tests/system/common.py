@@ -1,15 +1,19 @@
 """What several files of system tests share: the ways of following a tree of processes, starting, following events, and what "nothing is left" means."""
 
 import contextlib
+import fcntl
 import json
 import os
+import pty
 import random
 import re
 import select
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -221,3 +225,26 @@ def wait_cycles(tend, n, timeout=20):
 
     goal = cycles() + n
     wait_until(lambda: cycles() >= goal, timeout, f"{n} cycles")
+
+
+def on_terminal(tend, columns, *args):
+    """What a command prints on a terminal of that width."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    env = {key: value for key, value in tend.env.items() if key != "COLUMNS"}
+    child = subprocess.Popen(tend.argv(*args), env={**env, "TERM": "xterm", "LC_ALL": "C.UTF-8"}, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    text, deadline = b"", time.monotonic() + 30
+    while True:
+        ready, _, _ = select.select([master], [], [], max(0, deadline - time.monotonic()))
+        assert ready, text
+        try:
+            piece = os.read(master, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        text += piece
+    os.close(master)
+    assert child.wait(10) >= 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", text.decode()).replace("\r\n", "\n")

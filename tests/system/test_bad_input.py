@@ -1,21 +1,16 @@
 """Bad input at the command line: each option's value missing, empty, negative, too large, no number, not UTF-8; very many arguments; outputs that
 don't take it; narrow terminals."""
 
-import fcntl
 import os
-import pty
 import re
 import select
 import signal
-import struct
 import subprocess
-import termios
-import time
 import unicodedata
 
 import pytest
 
-from common import start
+from common import on_terminal, start
 from harness import TEND_BIN, helper
 
 # Every option that takes a value, with operands that make the command whole, and what its value is.
@@ -156,29 +151,6 @@ def test_what_only_acts_acts_on_a_full_disk_too(talking):
     assert talking.status("a")["state"] == "stopped"
 
 
-def on_terminal(tend, columns, *args):
-    """What a command prints on a terminal of that width."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    env = {key: value for key, value in tend.env.items() if key != "COLUMNS"}
-    child = subprocess.Popen(tend.argv(*args), env={**env, "TERM": "xterm", "LC_ALL": "C.UTF-8"}, stdin=slave, stdout=slave, stderr=slave)
-    os.close(slave)
-    text, deadline = b"", time.monotonic() + 30
-    while True:
-        ready, _, _ = select.select([master], [], [], max(0, deadline - time.monotonic()))
-        assert ready, text
-        try:
-            piece = os.read(master, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not piece:
-            break
-        text += piece
-    os.close(master)
-    assert child.wait(10) >= 0
-    return re.sub(r"\x1b\[[0-9;]*m", "", text.decode()).replace("\r\n", "\n")
-
-
 def test_a_terminal_is_spared(tend):
     """It gets neither control sequences of others, also from export, nor 100 MB of one line. A file or a pipe gets every byte."""
     folder = tend.home / "logs"
@@ -208,7 +180,7 @@ def test_tables_fit_the_terminal(tend, columns):
     start(tend, "an-agent-with-a-rather-long-name-that-goes-on", "sh", "-c", f"exec sleep 1000 # {wide}")
     start(tend, "b", "sh", "-c", "exec sleep 1000 # e\u0301e\u0301e\u0301 \U0001f680\U0001f680")
     tend.run("group", "some-group", "b")
-    for command in (["status"], ["status", "--verbose"], ["list"], ["monitor"]):
+    for command in (["status"], ["status", "--verbose"], ["list", "--services"], ["monitor"]):
         lines = [line for line in on_terminal(tend, columns, *command).splitlines() if not line.startswith("---")]
         begin = next(i for i, line in enumerate(lines) if line.startswith("NAME "))
         table = lines[begin : begin + 3]

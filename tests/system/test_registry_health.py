@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from common import wait_cycles
+from common import on_terminal, wait_cycles
 from fake_registry import FakeRegistry, entry
 from harness import TEND_BIN, wait_until
 
@@ -235,6 +235,23 @@ def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
     assert "else" not in tend.run("list", "--services").stdout and "else" not in tend.run("list", "web").stdout
     registry.mode = "close"
     wait_until(lambda: len(tend.json("list")) == 1, 20, "only what tend runs")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_a_list_of_agents_fits_the_terminal(tend, registry, columns):
+    """Long capabilities are cut, addresses left out before names and health are."""
+    use(tend, registry)
+    registry.agents = [entry("web", capabilities=[{"name": f"a-capability-{i}\x1b[31m"} for i in range(40)])]
+    start_agent(tend)
+    tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
+    lines = on_terminal(tend, columns, "list").splitlines()
+    assert lines[0] == "agents: 1/1 running, 1/1 registered, 1/1 healthy" or columns < 50
+    head, row = lines[-2:]
+    assert max(len(head), len(row)) <= columns and "\x1b[31m" not in row
+    assert head.split()[:4] == ["NAME", "STATUS"] + (["PID", "UPTIME"] if columns > 110 else ["REGISTERED", "HEALTH"])
+    if columns >= 80:
+        assert head.endswith("CAPABILITIES") or "CAPABI" in head
+        assert " a-cap" in row and row.endswith("…")
 
 
 def has_libcurl(tend):

@@ -389,7 +389,7 @@ END_TEST
 
 START_TEST(merges_by_arrival)
 {
-	const struct log_place places[] = { { dir, "a" }, { dir, "b" } };
+	const struct log_place places[] = { { .dirfd = dir, .stem = "a" }, { .dirfd = dir, .stem = "b" } };
 	struct merge *m;
 	struct log_entry e;
 	struct fault f;
