@@ -472,7 +472,7 @@ START_TEST(merges_as_a_search_for_each_line_would)
 	make_many((unsigned)_i);
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(names[i], sizeof(names[i]), "m%02u", i);
-		places[i] = (struct log_place){ dir, names[i] };
+		places[i] = (struct log_place){ .dirfd = dir, .stem = names[i] };
 	}
 	for (int backward = 0; backward < 2; backward++) {
 		unsigned next[MANY] = { 0 };
