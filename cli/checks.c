@@ -223,8 +223,8 @@ static void check_process(const struct instance *in, const struct view_row *r)
 		checks_problem("%s: run/%s.in or run/%s.out is missing; its next run gets new ones", name, name, name);
 	if (l->state == PT_STATE_FAILED)
 		checks_note("%s: failed; \"tend why %s\" tells why", name, name);
-	if (r->row.log.error)
-		checks_problem("%s: its log can't be written: %s", name, strerror(r->row.log.error));
+	if (r->log_error)
+		checks_problem("%s: its log can't be written: %s", name, story_log_error(r->log_error));
 }
 
 void checks_processes(const struct instance *in, const struct view *v)

@@ -311,6 +311,12 @@ JSON(log_blocked)
 	return cJSON_CreateBool(r->log_blocked);
 }
 
+JSON(log_error)
+{
+	UNUSED(v);
+	return r->log_error ? cJSON_CreateString(story_log_error(r->log_error)) : cJSON_CreateNull();
+}
+
 const struct column columns[] = {
 	{ "name", "NAME", COLUMN_STATUS | COLUMN_LIST | COLUMN_AGENTS, false, text_name, json_name, NULL },
 	{ "state", "STATE", COLUMN_STATUS, false, text_state, json_state, colour_state },
@@ -335,6 +341,7 @@ const struct column columns[] = {
 	{ "reason", NULL, 0, false, NULL, json_reason, NULL },
 	{ "next_at", NULL, 0, false, NULL, json_next_at, NULL },
 	{ "log_blocked", NULL, 0, false, NULL, json_log_blocked, NULL },
+	{ "log_error", NULL, 0, false, NULL, json_log_error, NULL },
 	{ "restart_policy", NULL, 0, false, NULL, json_policy, NULL },
 	{ "command", "COMMAND", COLUMN_STATUS | COLUMN_LIST, false, text_command, json_command,
 		NULL }, /* last: the one that is cut */

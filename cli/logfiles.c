@@ -142,6 +142,7 @@ int logfiles_size(struct logplaces *p, bool json)
 
 struct verdict {
 	uint64_t expected, found, lost, deleted, gone;
+	int waits; /* a positive errno: what the process writes is not captured for this reason */
 	bool accounted;
 	bool cut; /* an archive is damaged that no longer says how much it held */
 };
@@ -196,6 +197,7 @@ static void judge(const struct pt_row *row, const struct log_sizes *z, struct ve
 	v->accounted = row && row->log.gen == row->gen;
 	if (!v->accounted)
 		return;
+	v->waits = row->log.error;
 	v->deleted = row->log.deleted_bytes;
 	v->gone = row->log.gone_bytes;
 	v->expected = row->log.base_bytes + row->log.captured_bytes - v->deleted - v->gone;
@@ -203,7 +205,7 @@ static void judge(const struct pt_row *row, const struct log_sizes *z, struct ve
 
 static bool say_verdict(const char *name, const struct verdict *v, bool json)
 {
-	bool good = v->lost == 0 && !v->cut && v->gone == 0 && (!v->accounted || v->expected == v->found);
+	bool good = v->lost == 0 && !v->cut && v->gone == 0 && !v->waits && (!v->accounted || v->expected == v->found);
 
 	if (json) {
 		cJSON *o = cJSON_CreateObject();
@@ -216,6 +218,7 @@ static bool say_verdict(const char *name, const struct verdict *v, bool json)
 		member(o, "damaged_bytes", json_u64(v->lost));
 		member(o, "deleted_bytes", json_u64(v->deleted));
 		member(o, "gone_bytes", json_u64(v->gone));
+		member(o, "not_captured", v->waits ? json_text(story_log_error(v->waits)) : cJSON_CreateNull());
 		json_print_line(o);
 		return good;
 	}
@@ -227,12 +230,14 @@ static bool say_verdict(const char *name, const struct verdict *v, bool json)
 	else if (v->expected < v->found)
 		printf("%s: %" PRIu64 " bytes more than were captured: %" PRIu64 " expected, %" PRIu64 " there\n", name, v->found - v->expected,
 			v->expected, v->found);
-	else
+	else if (!v->waits)
 		printf("%s: complete, %" PRIu64 " bytes%s\n", name, v->found, v->deleted ? " (older ones were deleted by retention)" : "");
 	if (v->lost)
 		printf("%s: %" PRIu64 " bytes can't be read: their archive is damaged\n", name, v->lost);
 	else if (v->cut)
 		printf("%s: an archive is damaged; how much of it can't be read is not known\n", name);
+	if (v->waits)
+		printf("%s: not complete: what it writes is not captured, and waits in its pipe: %s\n", name, story_log_error(v->waits));
 	if (v->gone)
 		printf("%s: %" PRIu64 " bytes were taken away by someone else than tend\n", name, v->gone);
 	return good;

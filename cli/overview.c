@@ -15,7 +15,7 @@
 #include "cli/story.h"
 
 struct overview {
-	size_t n, running, at_rest, failed, on_the_way, unhealthy, unregistered;
+	size_t n, running, at_rest, failed, on_the_way, unhealthy, unregistered, uncaptured;
 	size_t agents, agents_running, registered, healthy;
 	size_t sampled; /* of which these are the sums */
 	uint64_t memory_bytes, cpu_permille;
@@ -46,6 +46,7 @@ static void count(struct overview *o, const struct view_row *r)
 	else
 		o->running++;
 	o->unhealthy += story_is_unhealthy(r);
+	o->uncaptured += r->log_error != 0;
 	o->unregistered += story_is_unregistered(r) && !story_is_unhealthy(r);
 	if (r->row.ident.service == PT_SERVICE_AGENT)
 		count_agent(o, r);
@@ -86,7 +87,7 @@ static int by_text(const void *a, const void *b)
 
 static void print_headline(const struct overview *o, const struct view *v)
 {
-	bool healthy = o->failed == 0 && o->on_the_way == 0 && o->unhealthy == 0 && o->unregistered == 0;
+	bool healthy = o->failed == 0 && o->on_the_way == 0 && o->unhealthy == 0 && o->unregistered == 0 && o->uncaptured == 0;
 	const char *word = !v->supervised ? "UNSUPERVISED" : healthy ? "HEALTHY" : "DEGRADED";
 	enum term_colour colour = !v->supervised ? TERM_RED : healthy ? TERM_GREEN : TERM_YELLOW;
 
@@ -96,6 +97,8 @@ static void print_headline(const struct overview *o, const struct view *v)
 		printf(" (%zu unhealthy)", o->unhealthy);
 	if (o->unregistered)
 		printf(" (%zu not registered)", o->unregistered);
+	if (o->uncaptured)
+		printf(" (%zu not captured)", o->uncaptured);
 	if (o->on_the_way)
 		printf(", %zu on the way", o->on_the_way);
 	if (o->failed)

@@ -109,6 +109,11 @@ bool story_is_unregistered(const struct view_row *r)
 		(h->listing == PT_LISTING_MISSING || h->listing == PT_LISTING_UNKNOWN);
 }
 
+const char *story_log_error(int error)
+{
+	return error == EMFILE ? "the logger may have no more open files (ulimit -n)" : strerror(error);
+}
+
 const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX])
 {
 	const struct pt_ident *id = &r->row.ident;
@@ -122,7 +127,11 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 	}
 	if (r->log_blocked) {
 		snprintf(buf, STORY_MAX, "log_blocked: its output pipe is full, and it waits when it writes, for %s",
-			r->row.log.error ? strerror(r->row.log.error) : "the logger does not run");
+			r->log_error ? story_log_error(r->log_error) : "the logger does not run");
+		return buf;
+	}
+	if (r->log_error) {
+		snprintf(buf, STORY_MAX, "not captured: what it writes waits in its pipe: %s", story_log_error(r->log_error));
 		return buf;
 	}
 	if (story_is_unregistered(r)) {

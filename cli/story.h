@@ -14,6 +14,9 @@
 /* How a run ended: "exited with status 1", "was killed by SIGSEGV (core dumped)". Returns buf. */
 const char *story_exit(unsigned exit_kind, int wait_status, char buf[static STORY_MAX]);
 
+/* Why output is not captured, for a positive errno. */
+const char *story_log_error(int error);
+
 /* It runs, and its health is unhealthy or degraded. */
 bool story_is_unhealthy(const struct view_row *r);
 

@@ -89,6 +89,7 @@ int view_read(const struct instance *in, struct view *v, uint32_t slot, struct v
 	if (r < 0)
 		return r;
 	ret->gone = !v->supervised && l->pid > 0 && !(v->same_boot && pid_alive(l->pid, l->start_ticks));
+	ret->log_error = ret->row.log.gen == ret->row.gen ? ret->row.log.error : 0;
 	ret->log_blocked = is_log_blocked(in, v, ret);
 	v->written_real_ns = later(v->written_real_ns, later(l->since_real_ns, ret->row.health.sampled_real_ns));
 	return 0;

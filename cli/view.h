@@ -20,6 +20,7 @@
 struct view_row {
 	struct pt_row row; /* without its exit block, which is the daemons' own */
 	bool gone; /* the table says that it has a process, but there is none */
+	int log_error; /* a positive errno: what it writes is not captured for this reason, and waits in its pipe; 0 = it is */
 	bool log_blocked; /* it runs, its output pipe is full, and nobody empties it: it waits when it writes */
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -108,6 +109,18 @@ static void parse(int argc, char **argv)
 	}
 }
 
+/* A process has an end of its own output pipes at the numbers up to HOME_KEEPER_ERR_FD. */
+static bool too_few_files(struct fault *f)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max > HOME_KEEPER_ERR_FD)
+		return false;
+	fault_set(f, -EMFILE, "the limit of open files is %llu (ulimit -Hn), and tend needs %d at least", (unsigned long long)files.rlim_max,
+		  HOME_KEEPER_ERR_FD + 1);
+	return true;
+}
+
 static int begin(struct guardian *g, struct fault *f)
 {
 	int r;
@@ -124,6 +137,8 @@ static int begin(struct guardian *g, struct fault *f)
 		upgrade_inherit(g);
 		return 0;
 	}
+	if (too_few_files(f))
+		return 1;
 	r = home_open(options.home, HOME_CREATE, &g->start.home, f);
 	if (r < 0)
 		return 1;

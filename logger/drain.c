@@ -274,7 +274,7 @@ void drain_now(struct stream *st)
 void drain_rest(struct stream *st)
 {
 	uint64_t moved = 1, sum = 0;
-	int r = st->fifo < 0 ? -ENOENT : 0;
+	int r = st->fifo < 0 && st->state != PT_LOG_BLOCKED ? -ENOENT : 0; /* one that could not be opened may be by now */
 
 	lend_settle(st);
 	lend_note_busy(st, false);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,8 @@
 #include "shm/owner.h"
 
 #define SCAN_AGAIN_NS NS_PER_SEC
+#define SPARE_DESCRIPTORS 16u /* beside those for pipes and current files */
+#define FILE_DESCRIPTORS 8u /* of these, that no pipe may take: else what is in the pipes could not be written */
 
 
 const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
@@ -88,8 +91,7 @@ static void on_age(void *arg)
 
 /* --- the two descriptors --- */
 
-/* Out of descriptors: the files of streams that are quiet can be opened again when they are needed. */
-static bool spare_descriptors(struct logger *lg)
+static bool spare_files(struct logger *lg, bool quiet)
 {
 	bool any = false;
 
@@ -97,7 +99,7 @@ static bool spare_descriptors(struct logger *lg)
 		struct stream *st = lg->by_slot[i];
 
 		for (int k = 0; st && k < 2; k++, st = st->err)
-			if (st->armed && st->file >= 0) {
+			if (st->file >= 0 && !st->lent && (st->armed || !quiet)) {
 				tidx_close(&st->tidx);
 				io_close(&st->file);
 				any = true;
@@ -106,10 +108,27 @@ static bool spare_descriptors(struct logger *lg)
 	return any;
 }
 
+/* Out of descriptors: files can be opened again when they are needed, first those of streams that are quiet. If all write, they take turns. */
+static bool spare_descriptors(struct logger *lg)
+{
+	return spare_files(lg, true) || spare_files(lg, false);
+}
+
+/* Is this one of the last so many? */
+static bool is_scarce(int fd, unsigned last)
+{
+	struct rlimit files;
+
+	return fd >= 0 && getrlimit(RLIMIT_NOFILE, &files) == 0 && (rlim_t)fd + last >= files.rlim_cur;
+}
+
 int stream_open(struct logger *lg, int dirfd, const char *name, int flags)
 {
 	int fd = io_open(dirfd, name, flags, 0600);
 
+	/* Some are left free for what else has to be opened: folders, archives, what the threads work on. */
+	if (is_scarce(fd, SPARE_DESCRIPTORS))
+		(void)spare_descriptors(lg);
 	if ((fd == -EMFILE || fd == -ENFILE) && spare_descriptors(lg))
 		fd = io_open(dirfd, name, flags, 0600);
 	return fd;
@@ -128,7 +147,7 @@ int stream_need_fifo(struct stream *st)
 		fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
-	r = fstat(fd, &sb) < 0 ? -errno : S_ISFIFO(sb.st_mode) ? arrival_prepare(fd) : -EINVAL;
+	r = fstat(fd, &sb) < 0 ? -errno : is_scarce(fd, FILE_DESCRIPTORS) ? -EMFILE : S_ISFIFO(sb.st_mode) ? arrival_prepare(fd) : -EINVAL;
 	if (r) {
 		io_close(&fd);
 		return r;
@@ -391,9 +410,10 @@ void stream_begin(struct logger *lg)
 void stream_end_all(struct logger *lg)
 {
 	loop_timer_clear(lg->loop, &lg->scan_timer);
-	for (uint32_t i = 0; i < lg->slots; i++)
-		if (lg->by_slot[i])
-			end(lg, i);
+	for (int pass = 0; pass < 2; pass++) /* those for which there was no descriptor get one of those that end before them */
+		for (uint32_t i = 0; i < lg->slots; i++)
+			if (lg->by_slot[i] && (pass || lg->by_slot[i]->state != PT_LOG_BLOCKED))
+				end(lg, i);
 	free(lg->by_slot);
 	lg->by_slot = NULL;
 	lg->slots = 0;

@@ -185,6 +185,10 @@ static int start(struct spawner *sp, const struct pt_command *c)
 		start_again(p, c, &ident);
 		return 0;
 	}
+	if ((r = room_for(sp, &ident, &f)) < 0) {
+		refuse(sp, c, r, f.text);
+		return 0;
+	}
 	pt_command_accept(sp->pt, c->ticket);
 	r = start_row(sp, c, &ident, &p);
 	if (r == -EBUSY)

@@ -126,7 +126,7 @@ static int open_error_output(struct proc *p, struct child *c, struct fault *f)
 	if (r < 0)
 		return r;
 	c->keeper_err_fd = fcntl(keeper, F_DUPFD_CLOEXEC, CHILD_KEEPER_ERR_FD + 1);
-	r = c->keeper_err_fd < 0 ? fault_errno(f, -errno, "cannot keep run/%s@err.out", p->ident->name) : 0;
+	r = c->keeper_err_fd < 0 ? fault_errno(f, errno == EINVAL ? -EMFILE : -errno, "cannot keep run/%s@err.out (ulimit -n)", p->ident->name) : 0;
 	io_close(&keeper);
 	return r;
 }

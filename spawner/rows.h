@@ -15,6 +15,10 @@ int row_load_ident(struct spawner *sp, const char *file, const char *name, struc
 /* A new row, with its FIFOs. -EBUSY as above, -ENOSPC: the table is full. */
 int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret);
 
+/* Have the daemons descriptors enough to hold its output as well, under their limit of open files? 0, or -EMFILE with a sentence that names the limit. All
+ * rows count, also those at rest: their pipes are held, too. */
+int room_for(struct spawner *sp, const struct pt_ident *ident, struct fault *f);
+
 /* The row of a process that an earlier spawner handed over: it lives already, and its events were told. ident->created_real_ns counts. */
 int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct pt_life *life, struct proc **ret);
 
