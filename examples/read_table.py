@@ -28,9 +28,9 @@ def attach(path):
     os.close(fd)
     if m[:8] != b"TENDSMH1":
         sys.exit("%s: no segment, or not complete yet" % path)
-    if get("I", m, 8) != 4:
-        sys.exit("%s: layout version %d, this program reads 4" % (path, get("I", m, 8)))
-    regions = [struct.unpack_from("=QII", m, 624 + 16 * i) for i in range(15)]  # offset, stride, count
+    if get("I", m, 8) != 5:
+        sys.exit("%s: layout version %d, this program reads 5" % (path, get("I", m, 8)))
+    regions = [struct.unpack_from("=QII", m, 624 + 16 * i) for i in range(17)]  # offset, stride, count
     if get("Q", m, 24) != st.st_size or any(o + s * c > st.st_size for o, s, c in regions):
         sys.exit("%s: damaged header" % path)
     return m, regions

@@ -122,6 +122,28 @@ static int serve(struct follower *f)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* Killed by somebody: the next of us makes another, and before it gives up its rights. */
+static void on_standby_ended(void *arg, uint32_t events)
+{
+	struct follower *f = arg;
+
+	(void)events;
+	say(SAY_WARNING, "its standby ended; making room for a %s with another", role_name(f->role));
+	loop_stop(*f->loop, 0);
+}
+
+/* Without one this daemon does all else. */
+static void begin_standby(struct follower *f)
+{
+	struct loop_watch *w;
+	int r = standby_begin(&f->standby, f->home, f->role, f->lock_fd);
+
+	if (r == 0 && f->standby.pid_fd >= 0)
+		r = loop_watch(*f->loop, f->standby.pid_fd, EPOLLIN, on_standby_ended, f, &w);
+	if (r)
+		say(SAY_WARNING, "no standby to start a guardian should all others die: %s, ignoring", strerror(-r));
+}
+
 static int run(struct follower *f, const char *home)
 {
 	struct daemon_start start = { .home = HOME_INIT, .lock_fd = -1 };
@@ -135,11 +157,15 @@ static int run(struct follower *f, const char *home)
 	pt_tolerate_truncation();
 	*f->home = start.home;
 	f->lock_fd = start.lock_fd;
-	return r ? r : serve(f);
+	if (r)
+		return r;
+	begin_standby(f);
+	return serve(f);
 }
 
 static void release(struct follower *f)
 {
+	standby_end(&f->standby);
 	pt_detach(*f->pt);
 	loop_free(*f->loop);
 	io_close(&f->signal_fd);
@@ -172,6 +198,7 @@ static int follow(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	f->lock_fd = f->bell_fd = f->signal_fd = -1;
+	f->standby = (struct standby)STANDBY_NONE;
 	code = run(f, home);
 	release(f);
 	return code;

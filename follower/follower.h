@@ -10,6 +10,7 @@
 #include "base/home.h"
 #include "base/loop.h"
 #include "base/role.h"
+#include "follower/standby.h"
 #include "shm/table.h"
 
 struct follower {
@@ -26,6 +27,7 @@ struct follower {
 	/* private */
 	int lock_fd, bell_fd, signal_fd;
 	struct loop_timer reattach;
+	struct standby standby;
 };
 
 /* The whole life of the daemon, from its arguments to its exit code. */

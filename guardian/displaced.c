@@ -71,7 +71,7 @@ static bool is_displaced(const struct guardian *g, unsigned role, struct pidref 
 	return false;
 }
 
-/* All before the end of any is waited for: a guardian would start others, a spawner would become the guardian. */
+/* All are found before any is killed, and killed before the end of any is waited for: a guardian would start others, a spawner would become the guardian. */
 int displaced_end(struct guardian *g, struct fault *f)
 {
 	struct pidref ref[ROLE_MAX];
@@ -87,11 +87,12 @@ int displaced_end(struct guardian *g, struct fault *f)
 	for (unsigned i = 0; i < ROLE_MAX && r == 0; i++) {
 		if (ref[i].pid == 0)
 			continue;
-		say(SAY_WARNING, "the %s (pid %d) has lost its lock, for run/ was removed or replaced; ending it, to start another", role_name(i),
-		    (int)ref[i].pid);
 		(void)pidref_signal(&ref[i], SIGKILL);
 	}
 	for (unsigned i = 0; i < ROLE_MAX; i++) {
+		if (r == 0 && ref[i].pid)
+			say(SAY_WARNING, "the %s (pid %d) had lost its lock, for run/ was removed or replaced; it was ended, to start another",
+			    role_name(i), (int)ref[i].pid);
 		end = (struct pollfd){ .fd = ref[i].fd, .events = POLLIN };
 		if (r == 0 && ref[i].pid && poll(&end, 1, END_MS) <= 0)
 			say(SAY_WARNING, "the %s (pid %d) does not end, ignoring", role_name(i), (int)ref[i].pid);

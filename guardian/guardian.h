@@ -10,6 +10,7 @@
 #include "base/daemon.h"
 #include "base/loop.h"
 #include "base/pidref.h"
+#include "follower/fifos.h"
 #include "shm/owner.h"
 
 struct guardian;
@@ -43,12 +44,11 @@ struct guardian {
 	struct loop_watch *inotify_watch;
 	int spawner_bell;	/* kept descriptor of the spawner's doorbell */
 	struct loop_timer ring_retry, patience;
-	int *held_err_fd;	/* the same of standard error's own FIFO */
-	uint64_t *held_version;	/* of the life block when the row was last looked at */
-	uint32_t *held_life;	/* the run that the row had then */
-	int *held_fd;		/* by slot: our read end of the row's output FIFO, -1 = none */
-	uint32_t *held_gen;
+	struct fifos fifos;	/* our read ends of the rows' output */
+	struct pidref *stranger; /* by slot: its process, where that would not become our child */
+	uint32_t strangers;	/* slots */
 	int resurrect;		/* the first spawner brings back what was desired up */
+	bool resumes;		/* in a dead guardian's place: what the instance was about to do goes on */
 	bool upgrading;		/* daemons of another build may be left */
 	bool unfilled;		/* the table was made from nothing, and no spawner has filled it yet: nobody is reaped, no FIFO is let go */
 	int ready_fd;		/* where the spawner says that it has */

@@ -32,7 +32,7 @@ static struct {
 	int ready_fd, lock_fd, segment_fd;
 	uint32_t capacity;
 	int resurrect;
-	bool upgrade;
+	bool upgrade, resume;
 } options = { .ready_fd = -1, .lock_fd = -1, .segment_fd = -1 };
 
 static void usage(FILE *out)
@@ -78,7 +78,8 @@ static void parse(int argc, char **argv)
 		{ "home", required_argument, NULL, 'h' },	{ "ready-fd", required_argument, NULL, 'r' },
 		{ "capacity", required_argument, NULL, 'c' },	{ "resurrect", no_argument, NULL, 'u' },
 		{ "lock-fd", required_argument, NULL, 'l' },	{ "segment-fd", required_argument, NULL, 's' },
-		{ "upgrade", no_argument, NULL, 'U' },		{ "version", no_argument, NULL, 'v' },
+		{ "upgrade", no_argument, NULL, 'U' },		{ "resume", no_argument, NULL, 'R' },
+		{ "version", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, '?' + 256 },	{ NULL, 0, NULL, 0 },
 	};
 	const char *capacity = getenv("TEND_CAPACITY");
@@ -93,6 +94,7 @@ static void parse(int argc, char **argv)
 		case 'c': options.capacity = (uint32_t)number(optarg, 1, PT_CAPACITY_MAX, "--capacity"); break;
 		case 'u': options.resurrect = 1; break;
 		case 'U': options.upgrade = true; break;
+		case 'R': options.resume = true; break;
 		case 'v': pt_print_version("tend-guardian", stdout); exit(0);
 		case '?' + 256: usage(stdout); exit(0);
 		default: usage(stderr); exit(2);
@@ -322,6 +324,7 @@ static int guard(int argc, char **argv)
 	g.capacity = options.capacity;
 	g.resurrect = options.resurrect;
 	g.upgrading = options.upgrade;
+	g.resumes = options.resume || options.segment_fd >= 0;
 	r = table_begin(&g, options.segment_fd, &f);
 	io_close(&options.segment_fd);
 	if (r == 0 && ((r = watch_all(&g)) < 0 || (r = fifos_begin(&g)) < 0))

@@ -27,7 +27,7 @@ static void record(struct guardian *g, pid_t pid, int wait_status)
 				       .real_ns = clock_real_ns(),
 				       .boot_ns = clock_boot_ns(),
 				       .gen = gen,
-				       .held = g->held_gen[i] == gen ? gen : 0,
+				       .held = i < g->fifos.slots && g->fifos.row[i].gen == gen ? gen : 0,
 				       .pid = pid,
 				       .wait_status = wait_status };
 

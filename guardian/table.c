@@ -100,7 +100,7 @@ int table_begin(struct guardian *g, int segment_fd, struct fault *f)
 	own->since_boot_ns = clock_boot_ns();
 	own->exit_kind = own->restarts && !g->upgrading ? PT_EXIT_LOST : PT_EXIT_NONE;
 	own->flags &= ~(uint32_t)PT_DAEMON_REPLACED;
-	if (segment_fd < 0)
+	if (!g->resumes)
 		own->flags = 0; /* started anew, whatever an earlier instance was about to do */
 	g->shutting = own->flags & PT_DAEMON_SHUTDOWN ? 1 : 0;
 	table_record(g, ROLE_GUARDIAN);
@@ -157,7 +157,7 @@ static void replace(struct guardian *g, const char *why)
 	for (unsigned i = 0; i < ROLE_MAX; i++)
 		pt_put_daemon(new, i, &g->record[i]);
 	tell_segment(g);
-	memset(g->held_gen, 0, sizeof(*g->held_gen) * info.capacity); /* fifos_hold() writes the exit blocks again */
+	fifos_forget(&g->fifos); /* fifos_hold() writes the exit blocks again */
 	parting.flags |= PT_DAEMON_REPLACED;
 	pt_put_daemon(old, ROLE_GUARDIAN, &parting);
 	pt_changed(old);

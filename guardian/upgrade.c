@@ -30,14 +30,11 @@ static void keep_open(int fd, bool keep)
 
 static void keep_all(const struct guardian *g, bool keep)
 {
-	struct pt_info info;
-
-	pt_get_info(g->pt, &info);
 	keep_open(g->start.lock_fd, keep);
 	keep_open(pt_fd(g->pt), keep);
-	for (uint32_t i = 0; i < info.capacity; i++) {
-		keep_open(g->held_fd[i], keep);
-		keep_open(g->held_err_fd[i], keep);
+	for (uint32_t i = 0; i < g->fifos.slots; i++) {
+		keep_open(g->fifos.row[i].out_fd, keep);
+		keep_open(g->fifos.row[i].err_fd, keep);
 	}
 }
 

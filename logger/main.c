@@ -135,13 +135,14 @@ static void end(void *arg)
 	arrival_end(lg);
 	orphans_free(lg);
 	shelf_free(&lg->own);
+	io_close(&lg->spawner_bell);
 	io_close(&lg->peek[0]);
 	io_close(&lg->peek[1]);
 }
 
 int main(int argc, char **argv)
 {
-	struct logger lg = { .home = HOME_INIT, .peek = { -1, -1 }, .arrivals = { .signal_fd = -1 }, .turn_bytes = DRAIN_TURN_BYTES };
+	struct logger lg = { .home = HOME_INIT, .spawner_bell = -1, .peek = { -1, -1 }, .arrivals = { .signal_fd = -1 }, .turn_bytes = DRAIN_TURN_BYTES };
 	struct follower f = { .role = ROLE_LOGGER, .home = &lg.home, .pt = &lg.pt, .loop = &lg.loop,
 			      .arg = &lg, .begin = begin, .look = look, .moved = moved, .end = end };
 

@@ -23,6 +23,7 @@
 #include "base/pipe.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "follower/ends.h"
 #include "logger/copy.h"
 #include "logger/drain.h"
 #include "logger/lend.h"
@@ -30,6 +31,7 @@
 #include "logger/publish.h"
 #include "logger/rescue.h"
 #include "shm/owner.h"
+#include "shm/wake.h"
 
 #define SCAN_AGAIN_NS NS_PER_SEC
 #define SPARE_DESCRIPTORS 16u /* beside those for pipes and current files */
@@ -270,6 +272,7 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	st->main = main ? main : st;
 	st->name = memcpy(st->texts, row->ident.name, name_room);
 	st->fifo = st->file = st->tidx.fd = -1;
+	st->run = (struct pidref)PIDREF_NONE;
 	st->unnoted = UINT64_MAX;
 	st->log.gen = row->gen;
 	note_run(st, &row->life);
@@ -329,6 +332,17 @@ static void wake_up(struct stream *st, const struct pt_row *row)
 		rotate_first_byte(st);
 }
 
+/* A spawner that finds the run gone publishes the row once more: do we know how it ended? */
+static void follow_run(struct stream *st, const struct pt_life *life)
+{
+	struct pt_exit box;
+
+	if (!end_look(life, &st->run, &box))
+		return;
+	(void)pt_put_exit(st->lg->pt, st->slot, &box);
+	(void)bell_ring_kept(&st->lg->home, ROLE_SPAWNER, &st->lg->spawner_bell);
+}
+
 static void begin_error(struct stream *st, const struct pt_row *row)
 {
 	uint64_t marked = 0;
@@ -364,6 +378,7 @@ static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, ui
 	drain_now(st);
 	if (st->err)
 		drain_now(st->err);
+	follow_run(st, &row->life);
 }
 
 static void end_one(struct stream *st)
@@ -393,6 +408,7 @@ static void end(struct logger *lg, uint32_t slot)
 		st->err = NULL;
 	}
 	end_one(st);
+	pidref_done(&st->run);
 	lg->orphans_due = true;
 	free(st);
 }
@@ -440,6 +456,7 @@ static void look_again(struct stream *st, const struct pt_row *row, uint64_t ver
 	st->life_version = version;
 	for (struct stream *s = st; s; s = s->err)
 		lend_settle(s);
+	follow_run(st, &row->life);
 	take_limits(st, &row->ident);
 	if (row->ident.separate_stderr && !st->err)
 		begin_error(st, row);

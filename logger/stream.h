@@ -21,6 +21,7 @@
 
 #include "base/home.h"
 #include "base/loop.h"
+#include "base/pidref.h"
 #include "logger/arrival.h"
 #include "logger/shelf.h"
 #include "logger/tidx.h"
@@ -61,6 +62,7 @@ struct logger {
 	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
 	unsigned large_pipes; /* that we have made larger */
 	uint32_t turn_bytes;  /* DRAIN_TURN_BYTES or less */
+	int spawner_bell;
 	int peek[2];	      /* a pipe of our own to look into others' with tee(2) */
 };
 
@@ -123,6 +125,7 @@ struct stream {
 	bool copying; /* this file refuses splice(2) */
 	struct copy *copy;
 	struct tidx tidx;
+	struct pidref run;   /* of a main stream: the process that runs, for how it ends (follower/ends.h) */
 	uint64_t unnoted;    /* resumed: the file holds bytes from here on that an earlier logger may not have noted; UINT64_MAX = none */
 	uint64_t moved;	     /* bytes moved by this logger */
 	struct trail *trail; /* NULL before the first byte */

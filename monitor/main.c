@@ -83,7 +83,7 @@ static void end(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct monitor mo = { .home = HOME_INIT };
+	struct monitor mo = { .home = HOME_INIT, .spawner_bell = -1 };
 	struct follower f = { .role = ROLE_MONITOR, .home = &mo.home, .pt = &mo.pt, .loop = &mo.loop,
 			      .arg = &mo, .begin = begin, .look = look, .moved = moved, .end = end };
 

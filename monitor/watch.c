@@ -18,8 +18,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "follower/ends.h"
 #include "monitor/alert.h"
 #include "monitor/care.h"
 #include "monitor/http.h"
@@ -27,6 +29,7 @@
 #include "monitor/registry.h"
 #include "monitor/run.h"
 #include "shm/owner.h"
+#include "shm/wake.h"
 
 #define GRACE_NS (100 * NS_PER_MS)
 #define FIRST_NS NS_PER_SEC	   /* the first figures of a new process: after its start-up, before anyone asks */
@@ -38,6 +41,7 @@ static void arm(void *arg);
 int watch_init(struct monitor *mo)
 {
 	loop_timer_init(&mo->timer, on_timer, mo);
+	mo->fifos.home = &mo->home;
 	int r;
 
 	loop_after_batch(mo->loop, arm, mo);
@@ -72,7 +76,14 @@ static void leave(struct watch *w)
 
 static void ended(struct watch *w)
 {
+	struct pidref last = w->ref;
+
+	w->ref = (struct pidref){ .pid = last.pid, .start_ticks = last.start_ticks, .fd = -1 };
 	leave(w);
+	if (last.pid > 0) {
+		pidref_done(&w->last);
+		w->last = last;
+	}
 	w->alive = VERDICT_ENDED;
 	w->first_due_ns = 0;
 	w->mo->look_again_ns = clock_boot_ns() + GRACE_NS;
@@ -136,6 +147,22 @@ void watch_judge(struct watch *w)
 	publish_verdict(w, v);
 }
 
+/* A spawner that finds the run gone publishes the row once more: do we know how it ended? */
+static void tell_end(struct watch *w, const struct pt_life *life)
+{
+	struct pidref *r = w->ref.pid > 0 && w->ref.pid == life->pid ? &w->ref : &w->last;
+	struct pt_exit box;
+
+	if (r == &w->last && (r->pid <= 0 || r->pid != life->pid)) {
+		pidref_done(r);
+		return;
+	}
+	if (r->fd < 0 || !end_look(life, r, &box))
+		return;
+	(void)pt_put_exit(w->mo->pt, w->slot, &box);
+	(void)bell_ring_kept(&w->mo->home, ROLE_SPAWNER, &w->mo->spawner_bell);
+}
+
 /* The row says something new. */
 static void take_life(struct watch *w, const struct pt_life *life, uint64_t version)
 {
@@ -146,6 +173,7 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 
 	w->life = *life;
 	w->life_version = version;
+	tell_end(w, life);
 	if (w->ref.pid > 0 && !(has_pid && same)) {
 		leave(w);
 		publish_gone(w);
@@ -202,7 +230,7 @@ static void begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, u
 	w->slot = slot;
 	w->service = row->ident.service;
 	(void)str_copy(w->name, sizeof(w->name), row->ident.name);
-	w->ref = (struct pidref)PIDREF_NONE;
+	w->ref = w->last = (struct pidref)PIDREF_NONE;
 	w->health.gen = row->gen;
 	publish_resume(w, &row->health);
 	w->log_begin = row->life.life <= 1 ? row->log.base_bytes : log_size(w);
@@ -217,6 +245,7 @@ static void end(struct monitor *mo, uint32_t slot)
 
 	mo->by_slot[slot] = NULL;
 	leave(w);
+	pidref_done(&w->last);
 	care_free(w);
 	free(w);
 }
@@ -226,6 +255,8 @@ void watch_done(struct monitor *mo)
 	for (uint32_t i = 0; i < mo->slots; i++)
 		if (mo->by_slot[i])
 			end(mo, i);
+	fifos_done(&mo->fifos);
+	io_close(&mo->spawner_bell);
 	free(mo->by_slot);
 	mo->by_slot = NULL;
 	mo->slots = 0;
@@ -245,6 +276,7 @@ void watch_forget_versions(struct monitor *mo)
 	for (uint32_t i = 0; i < mo->slots; i++)
 		if (mo->by_slot[i])
 			mo->by_slot[i]->life_version = UINT64_MAX;
+	fifos_forget(&mo->fifos);
 }
 
 static void look_at(struct monitor *mo, uint32_t slot)
@@ -300,6 +332,8 @@ static void compare_rows(struct monitor *mo)
 	}
 	for (uint32_t i = 0; i < mo->slots; i++)
 		look_at(mo, i);
+	if (fifos_look(&mo->fifos, mo->pt, NULL, NULL) < 0)
+		say(SAY_ERROR, "no memory to hold the output of %u processes", high);
 }
 
 void watch_scan(struct monitor *mo)

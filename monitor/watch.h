@@ -17,6 +17,7 @@
 #include "base/home.h"
 #include "base/loop.h"
 #include "base/pidref.h"
+#include "follower/fifos.h"
 #include "monitor/sample.h"
 #include "monitor/verdict.h"
 #include "shm/table.h"
@@ -44,6 +45,8 @@ struct monitor {
 	struct alerts *alerts;
 	struct care_shared *shared;
 	struct run *runs; /* commands that were started, and what hangs of them */
+	struct fifos fifos;	 /* held and never read: whoever else dies, no output is lost */
+	int spawner_bell;
 	struct pt_monitor state; /* the private truth of the monitor's own block */
 	struct loop_timer timer; /* the earliest of these and of the first samples */
 };
@@ -57,6 +60,7 @@ struct watch {
 	struct pt_life life;   /* that one */
 	enum verdict_alive alive;
 	struct pidref ref;
+	struct pidref last;	   /* its run that has ended, as long as the row still tells of it (follower/ends.h) */
 	struct loop_watch *ending; /* of ref.fd */
 	uint64_t first_due_ns;	   /* first sample of this run; 0 = taken */
 	struct pt_health health;   /* the private truth */

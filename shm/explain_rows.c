@@ -35,12 +35,27 @@ static void check_life(struct explain *v, uint32_t slot, uint32_t gen, const str
 		explain_problem(v, "row %u: pid %d while %s", slot, l->pid, pt_state_label(l->state));
 }
 
+static void explain_exits(struct explain *v, uint32_t slot, uint32_t gen)
+{
+	static const enum role writers[] = { ROLE_GUARDIAN, ROLE_MONITOR, ROLE_LOGGER };
+	struct pt_exit box;
+	char when[CLOCK_TEXT_MAX];
+
+	for (unsigned i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
+		if (!explain_latched(v, seg_exits_of(writers[i]), slot, &box, sizeof(box)) || box.gen != gen || box.pid == 0)
+			continue;
+		fprintf(v->out, "    exit mailbox of the %s: pid %d ended %s with wait status 0x%x\n", role_name(writers[i]), box.pid,
+			explain_time(box.real_ns, when), (unsigned)box.wait_status);
+		if (box.pid < 0)
+			explain_problem(v, "row %u: pid %d in the %s's exit mailbox", slot, box.pid, role_name(writers[i]));
+	}
+}
+
 /* What the other daemons say of it. Nothing, or something about an incarnation before, is fine. */
 static void explain_others(struct explain *v, uint32_t slot, uint32_t gen)
 {
 	struct pt_health h;
 	struct pt_log log;
-	struct pt_exit box;
 	char text[EXPLAIN_TEXT_MAX], when[CLOCK_TEXT_MAX];
 
 	if (explain_latched(v, SEG_HEALTHS, slot, &h, sizeof(h)) && h.gen == gen) {
@@ -58,12 +73,7 @@ static void explain_others(struct explain *v, uint32_t slot, uint32_t gen)
 		if (log.state >= PT_LOG_MAX)
 			explain_problem(v, "row %u: log state %u", slot, log.state);
 	}
-	if (explain_latched(v, SEG_EXITS, slot, &box, sizeof(box)) && box.gen == gen && box.pid != 0) {
-		fprintf(v->out, "    exit mailbox: pid %d ended %s with wait status 0x%x\n", box.pid,
-			explain_time(box.real_ns, when), (unsigned)box.wait_status);
-		if (box.pid < 0)
-			explain_problem(v, "row %u: pid %d in its exit mailbox", slot, box.pid);
-	}
+	explain_exits(v, slot, gen);
 }
 
 static void explain_row(struct explain *v, uint32_t slot, uint32_t gen)

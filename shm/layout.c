@@ -11,8 +11,8 @@ static const char *const region_labels[SEG_REGION_MAX] = {
 	[SEG_SHARED] = "shared",       [SEG_GENS] = "gens",	      [SEG_COMMANDS] = "commands",
 	[SEG_DAEMONS] = "daemons",     [SEG_EXITS] = "exits",	      [SEG_GUARDIAN_EVENTS] = "guardian_events",
 	[SEG_IDENTS] = "idents",       [SEG_LIVES] = "lives",	      [SEG_PIDS] = "pids",
-	[SEG_SPAWNER_EVENTS] = "spawner_events", [SEG_HEALTHS] = "healths", [SEG_MONITOR] = "monitor", [SEG_MONITOR_EVENTS] = "monitor_events",
-	[SEG_LOGS] = "logs",	       [SEG_LOGGER_EVENTS] = "logger_events",
+	[SEG_SPAWNER_EVENTS] = "spawner_events", [SEG_HEALTHS] = "healths", [SEG_MONITOR] = "monitor", [SEG_MONITOR_EXITS] = "monitor_exits",
+	[SEG_MONITOR_EVENTS] = "monitor_events", [SEG_LOGS] = "logs", [SEG_LOGGER_EXITS] = "logger_exits", [SEG_LOGGER_EVENTS] = "logger_events",
 };
 
 const char *seg_region_label(unsigned id)
@@ -27,6 +27,15 @@ enum seg_region_id seg_events_of(unsigned role)
 	case ROLE_MONITOR: return SEG_MONITOR_EVENTS;
 	case ROLE_LOGGER:  return SEG_LOGGER_EVENTS;
 	default:	   return SEG_GUARDIAN_EVENTS;
+	}
+}
+
+enum seg_region_id seg_exits_of(unsigned role)
+{
+	switch (role) {
+	case ROLE_MONITOR: return SEG_MONITOR_EXITS;
+	case ROLE_LOGGER:  return SEG_LOGGER_EXITS;
+	default:	   return SEG_EXITS;
 	}
 }
 
@@ -48,8 +57,10 @@ uint64_t seg_plan(uint32_t capacity, struct seg_region region[static SEG_REGION_
 		[SEG_SPAWNER_EVENTS] = { sizeof(struct pt_event), SEG_EVENTS_SPAWNER + 1 },
 		[SEG_HEALTHS] = { LATCH_BYTES(sizeof(struct pt_health)), capacity },
 		[SEG_MONITOR] = { LATCH_BYTES(sizeof(struct pt_monitor)), 1 },
+		[SEG_MONITOR_EXITS] = { LATCH_BYTES(sizeof(struct pt_exit)), capacity },
 		[SEG_MONITOR_EVENTS] = { sizeof(struct pt_event), SEG_EVENTS_MONITOR + 1 },
 		[SEG_LOGS] = { LATCH_BYTES(sizeof(struct pt_log)), capacity },
+		[SEG_LOGGER_EXITS] = { LATCH_BYTES(sizeof(struct pt_exit)), capacity },
 		[SEG_LOGGER_EVENTS] = { sizeof(struct pt_event), SEG_EVENTS_LOGGER + 1 },
 	};
 	uint64_t at = SEG_PAGE;

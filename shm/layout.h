@@ -24,7 +24,7 @@
 #include "shm/table.h"
 
 #define SEG_MAGIC 0x31484d53444e4554ull /* "TENDSMH1" read as little-endian bytes */
-#define SEG_ABI	  4u
+#define SEG_ABI	  5u
 #define SEG_PAGE  4096u
 #define SEG_DIR	  "/dev/shm" /* where shm_open() looks, too; rename() needs the path */
 
@@ -53,8 +53,10 @@ enum seg_region_id {	/* writer */
 	SEG_SPAWNER_EVENTS,
 	SEG_HEALTHS,	/* monitor from here */
 	SEG_MONITOR,
+	SEG_MONITOR_EXITS,
 	SEG_MONITOR_EVENTS,
 	SEG_LOGS,	/* logger from here */
+	SEG_LOGGER_EXITS,
 	SEG_LOGGER_EVENTS,
 	SEG_REGION_MAX
 };
@@ -181,6 +183,8 @@ static inline void *seg_at(const struct pt *pt, enum seg_region_id id, uint32_t 
 
 /* The event region of a role. */
 enum seg_region_id seg_events_of(unsigned role);
+/* The exit records of a role, which is not the spawner. */
+enum seg_region_id seg_exits_of(unsigned role);
 
 /* Redo a committed journal (idempotent); entries that point outside the lock's words are dropped. */
 void seg_journal_apply(struct pt *pt);

@@ -41,7 +41,9 @@ int pt_put_log(struct pt *pt, uint32_t slot, const struct pt_log *in)
 
 int pt_put_exit(struct pt *pt, uint32_t slot, const struct pt_exit *in)
 {
-	return put(pt, PT_GUARDIAN, SEG_EXITS, slot, in, sizeof(*in));
+	unsigned role = pt->access;
+
+	return role == ROLE_SPAWNER || role >= ROLE_MAX ? -EPERM : put(pt, pt->access, seg_exits_of(role), slot, in, sizeof(*in));
 }
 
 int pt_put_monitor(struct pt *pt, const struct pt_monitor *in)

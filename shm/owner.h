@@ -60,7 +60,7 @@ int pt_put_ident(struct pt *pt, uint32_t slot, const struct pt_ident *in);
 int pt_put_life(struct pt *pt, uint32_t slot, const struct pt_life *in);
 int pt_put_health(struct pt *pt, uint32_t slot, const struct pt_health *in);
 int pt_put_log(struct pt *pt, uint32_t slot, const struct pt_log *in);
-int pt_put_exit(struct pt *pt, uint32_t slot, const struct pt_exit *in);
+int pt_put_exit(struct pt *pt, uint32_t slot, const struct pt_exit *in); /* the own one of guardian, monitor and logger */
 int pt_put_monitor(struct pt *pt, const struct pt_monitor *in);
 int pt_put_daemon(struct pt *pt, unsigned role, const struct pt_daemon *in);
 

@@ -135,6 +135,20 @@ int pt_find(const struct pt *pt, const char *name, struct pt_row *ret)
 	return -ENOENT;
 }
 
+int pt_read_exit(const struct pt *pt, unsigned role, uint32_t slot, struct pt_exit *ret)
+{
+	struct pt_exit box;
+
+	if (role >= ROLE_MAX || role == ROLE_SPAWNER || slot >= pt->header.capacity)
+		return -ENOENT;
+	if (latch_load(seg_at(pt, seg_exits_of(role), slot), &box, sizeof(box)) < 0)
+		return -EBUSY;
+	if (box.gen != pt_gen(pt, slot) || box.pid <= 0)
+		return -ENOENT;
+	*ret = box;
+	return 0;
+}
+
 int pt_read_life(const struct pt *pt, uint32_t slot, struct pt_life *ret)
 {
 	uint32_t gen = pt_gen(pt, slot);

@@ -222,12 +222,12 @@ struct pt_log {			 /* its output; writer: logger */
 	uint32_t pad2;
 };
 
-struct pt_exit {	      /* the exit mailbox: what the guardian saw of an orphan; writer: guardian */
+struct pt_exit {	      /* an exit mailbox: how a process ended that was no child of a spawner any more; writers: guardian, monitor, logger, each its own */
 	uint64_t start_ticks;
 	uint64_t real_ns;
 	uint64_t boot_ns;
 	uint32_t gen;
-	uint32_t held;	      /* gen of the row whose output FIFO the guardian holds open; 0 = none */
+	uint32_t held;	      /* gen of the row whose output FIFO the guardian holds open; 0 = none (guardian's only) */
 	int32_t pid;	      /* 0 = no exit in the box */
 	int32_t wait_status;
 };
@@ -288,6 +288,9 @@ enum pt_block { PT_BLOCK_HEALTH = 1, PT_BLOCK_LOG = 2, PT_BLOCK_EXIT = 4, PT_BLO
 int pt_read(const struct pt *pt, uint32_t slot, struct pt_row *ret);
 int pt_read_blocks(const struct pt *pt, uint32_t slot, unsigned blocks, struct pt_row *ret);
 int pt_find(const struct pt *pt, const char *name, struct pt_row *ret); /* -ENOENT: no such name */
+
+/* What a daemon other than the spawner has noted about how the row's process ended. -ENOENT: nothing. */
+int pt_read_exit(const struct pt *pt, unsigned role, uint32_t slot, struct pt_exit *ret);
 
 /* One block alone, for those who look at many rows often; pt_version() changes with every write of the life block. */
 int pt_read_life(const struct pt *pt, uint32_t slot, struct pt_life *ret);

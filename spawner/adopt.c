@@ -141,6 +141,7 @@ static int load_row(struct spawner *sp, uint32_t slot)
 	if (!p)
 		return -ENOMEM;
 	p->life = row.life;
+	launch_hold(p);
 	p->spec_dirty = true; /* whether it reached the disk died with the last spawner */
 	return 1;
 }

@@ -48,12 +48,18 @@ NO_SANITIZE static void join_cgroup(struct child *c)
 		close(fd);
 }
 
+/* Where it has that number already, dup2() would leave it to be closed at the execve. */
+NO_SANITIZE static int move_to(int fd, int number)
+{
+	return fd == number ? fcntl(fd, F_SETFD, 0) : dup2(fd, number);
+}
+
 NO_SANITIZE static void connect_stdio(struct child *c)
 {
 	bool apart = c->err_fd >= 0;
 
 	if (dup2(c->in_fd, 0) < 0 || dup2(c->out_fd, 1) < 0 || dup2(apart ? c->err_fd : c->out_fd, 2) < 0 ||
-	    dup2(c->keeper_fd, CHILD_KEEPER_FD) < 0 || (apart && dup2(c->keeper_err_fd, CHILD_KEEPER_ERR_FD) < 0))
+	    move_to(c->keeper_fd, CHILD_KEEPER_FD) < 0 || (apart && dup2(c->keeper_err_fd, CHILD_KEEPER_ERR_FD) < 0))
 		fail(c, PT_STAGE_STDIO);
 	if (close_range(3, CHILD_KEEPER_FD - 1, 0) < 0 ||
 	    close_range((apart ? CHILD_KEEPER_ERR_FD : CHILD_KEEPER_FD) + 1, ~0u, 0) < 0)

@@ -391,6 +391,8 @@ void commands_scan(struct spawner *sp)
 	bool with_files = false;
 	uint64_t after = 0;
 
+	if (sp->asking) /* what seems to run is gone; it is known in a moment how */
+		return;
 	/* From the first one each time: while a client fills several, a later one may be seen before an earlier one. */
 	while (pt_command_next(sp->pt, after, &c) == 0) {
 		after = c.ticket.number;

@@ -24,6 +24,7 @@
 #include "spawner/tree.h"
 
 #define LOOK_AGAIN_NS (200 * NS_PER_MS)
+#define ASK_NS (500 * NS_PER_MS) /* a daemon that knows how a process ended answers within milliseconds */
 #define LEFTOVER_TIMEOUT_MS 5000u /* for what a crashed process left behind: its restart waits for them */
 
 void exits_tree_gone(struct proc *p)
@@ -46,6 +47,9 @@ static void ended(struct proc *p, enum pt_exit_kind kind, int wait_status, uint6
 	if (p->ended_unseen)
 		p->sp->unseen--;
 	p->ended_unseen = false;
+	if (p->asked_until_ns)
+		p->sp->asking--;
+	p->asked_until_ns = 0;
 	pidref_done(&p->ref);
 	proc_note_pid(p);
 	l->pid = 0;
@@ -89,17 +93,54 @@ void exits_reap(struct spawner *sp)
 	}
 }
 
-/* The guardian's note of how this very process ended. */
+/* A note of the guardian, the monitor or the logger: how this very process ended. */
 static bool take_note(struct proc *p)
 {
-	struct pt_row row;
-	const struct pt_exit *box = &row.exit;
+	struct pt_exit box;
 
-	if (pt_read_blocks(p->sp->pt, p->slot, PT_BLOCK_EXIT, &row) < 0 || box->pid == 0 || box->pid != p->ref.pid)
+	for (unsigned role = 0; role < ROLE_MAX; role++) {
+		if (pt_read_exit(p->sp->pt, role, p->slot, &box) < 0 || box.pid != p->ref.pid)
+			continue;
+		if (box.start_ticks && p->ref.start_ticks && box.start_ticks != p->ref.start_ticks)
+			continue;
+		ended(p, PT_EXIT_KNOWN, box.wait_status, box.real_ns, box.boot_ns);
+		return true;
+	}
+	return false;
+}
+
+/* Does a daemon live that was there before us, and so may have a pidfd of what is gone now? */
+static bool somebody_may_know(const struct spawner *sp)
+{
+	uint64_t own = procfs_own_start(), start_ticks = 0;
+	pid_t pid = 0;
+
+	for (unsigned role = 0; role < ROLE_MAX; role++)
+		if (role != ROLE_SPAWNER && role_holder(sp->start.home.run_fd, role, &pid, &start_ticks) == 0 && start_ticks < own)
+			return true;
+	return false;
+}
+
+/* It is gone, and we came too late to see how. Publishing the row once more asks the others (follower/ends.h). False: they did not know in time. */
+static bool ask(struct proc *p)
+{
+	struct spawner *sp = p->sp;
+	uint64_t now = clock_boot_ns();
+
+	if (p->asked_until_ns == 0) {
+		if (!somebody_may_know(sp))
+			return false;
+		p->asked_until_ns = now + ASK_NS;
+		sp->asking++;
+		sp->unseen += !p->ended_unseen;
+		p->ended_unseen = true;
+		proc_publish(p);
+		sp->pids_changed = true;
+	}
+	if (now >= p->asked_until_ns)
 		return false;
-	if (box->start_ticks && p->ref.start_ticks && box->start_ticks != p->ref.start_ticks)
-		return false;
-	ended(p, PT_EXIT_KNOWN, box->wait_status, box->real_ns, box->boot_ns);
+	if (!sp->look_timer.at_boot_ns)
+		loop_timer_set(sp->loop, &sp->look_timer, now + LOOK_AGAIN_NS);
 	return true;
 }
 
@@ -149,7 +190,9 @@ void exits_watch_again(struct spawner *sp)
 	for (uint32_t i = 0; i < sp->capacity; i++) {
 		struct proc *p = sp->slot[i];
 
-		if (p && p->ref.pid && !p->child && !p->watch && !p->ended_unseen)
+		if (p && p->ref.pid && p->ended_unseen)
+			exits_look_at(p);
+		else if (p && p->ref.pid && !p->child && !p->watch)
 			exits_watch(p);
 		if (p && p->child && p->ref.pid && p->ref.start_ticks == 0) {
 			exits_note_start(p);
@@ -158,7 +201,7 @@ void exits_watch_again(struct spawner *sp)
 	}
 }
 
-/* It has ended. How is known from the guardian's note, else from the zombie, else from the kernel (Linux 6.15), else it is lost. */
+/* It has ended. How is known from a note, else from the zombie, else from the kernel (Linux 6.15), else from who is asked, else it is lost. */
 void exits_look_at(struct proc *p)
 {
 	struct procfs_stat st;
@@ -185,7 +228,7 @@ void exits_look_at(struct proc *p)
 		return;
 	if (pidref_exit_status(&p->ref, &wait_status) == 0)
 		ended(p, PT_EXIT_KNOWN, wait_status, clock_real_ns(), clock_boot_ns());
-	else
+	else if (!ask(p))
 		ended(p, PT_EXIT_LOST, 0, clock_real_ns(), clock_boot_ns());
 }
 

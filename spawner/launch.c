@@ -15,7 +15,6 @@
 #include "base/procfs.h"
 #include "base/say.h"
 #include "config/spec.h"
-#include "shm/wake.h"
 #include "spawner/child.h"
 #include "spawner/proc.h"
 
@@ -181,18 +180,28 @@ static char **make_env(const struct proc *p, const struct spec *s, char own[stat
 	return env;
 }
 
-/* Keep the keeper until the guardian has opened an end of its own. */
-static void keep(struct proc *p, int *fd)
+/* While we live, what it writes is not lost, whoever else dies: the keeper of its newest run stays. */
+static void keep(int *kept, int *fd)
 {
-	struct pt_row row;
-
-	if (pt_read_blocks(p->sp->pt, p->slot, PT_BLOCK_EXIT, &row) == 0 && row.exit.held == p->gen)
+	if (*fd < 0)
 		return;
-	if (p->keeper_fd >= 0)
-		return;
-	p->keeper_fd = *fd;
-	p->sp->keepers++;
+	io_close(kept);
+	*kept = *fd;
 	*fd = -1;
+}
+
+void launch_hold(struct proc *p)
+{
+	int *kept[] = { &p->keeper_fd, &p->keeper_err_fd };
+	char name[80];
+
+	for (unsigned i = 0; i < 1u + (p->ident->separate_stderr != 0); i++) {
+		fifo_name(p, suffixes[i + 1], name);
+		if (*kept[i] < 0)
+			*kept[i] = io_open(p->sp->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+		if (*kept[i] < 0)
+			*kept[i] = -1; /* gone, or no descriptor: the next launch tries again */
+	}
 }
 
 static int explain(const struct child *c, struct fault *f)
@@ -307,11 +316,9 @@ int launch(struct proc *p, struct fault *f)
 	}
 	if (r == 0)
 		r = run_child(p, &s, &c, f);
-	if (r == 0)
-		keep(p, &c.keeper_fd);
-	if (r == 0 && p->keeper_err_fd < 0) {
-		p->keeper_err_fd = c.keeper_err_fd;
-		c.keeper_err_fd = -1;
+	if (r == 0) {
+		keep(&p->keeper_fd, &c.keeper_fd);
+		keep(&p->keeper_err_fd, &c.keeper_err_fd);
 	}
 	if (r < 0) {
 		p->life.life--; /* it was none */

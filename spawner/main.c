@@ -111,20 +111,6 @@ static void check_shutdown(struct spawner *sp)
 	spawner_all_rest(sp);
 }
 
-static void drop_keepers(struct spawner *sp)
-{
-	struct pt_row row;
-
-	for (uint32_t i = 0; i < sp->capacity && sp->keepers; i++) {
-		struct proc *p = sp->slot[i];
-
-		if (!p || p->keeper_fd < 0 || pt_read_blocks(sp->pt, i, PT_BLOCK_EXIT, &row) < 0 || row.exit.held != p->gen)
-			continue;
-		io_close(&p->keeper_fd);
-		sp->keepers--;
-	}
-}
-
 static void on_bell(void *arg, uint32_t events)
 {
 	struct spawner *sp = arg;
@@ -134,7 +120,6 @@ static void on_bell(void *arg, uint32_t events)
 	if (pt_is_stale(sp->pt, &sp->start.home))
 		adopt_segment(sp);
 	exits_look(sp);
-	drop_keepers(sp);
 	check_shutdown(sp);
 	commands_scan(sp);
 }
@@ -150,7 +135,12 @@ static void on_commands_retry(void *arg)
 
 static void on_look(void *arg)
 {
-	exits_watch_again(arg);
+	struct spawner *sp = arg;
+	bool asked = sp->asking > 0;
+
+	exits_watch_again(sp);
+	if (asked && sp->asking == 0)
+		commands_scan(sp);
 }
 
 static void on_sweep(void *arg)
@@ -196,7 +186,7 @@ static void after_batch(void *arg)
 		loop_timer_set(sp->loop, &sp->look_timer, clock_boot_ns() + ANNOUNCE_AGAIN_NS);
 }
 
-/* The read ends that only we hold outlive our execve, until the guardian that we become has opened its own (guardian/upgrade.c finds them). */
+/* Our read ends outlive our execve, until the guardian that we become has opened its own (guardian/upgrade.c finds them). */
 static void keep_keepers(const struct spawner *sp, int flags)
 {
 	for (uint32_t i = 0; i < sp->capacity; i++) {
@@ -238,6 +228,7 @@ static void promote(struct spawner *sp)
 	keep_keepers(sp, 0);
 	execv(program, argv);
 	say(SAY_ERROR, "cannot execute %s: %s", program, strerror(errno));
+	handover_forget(sp); /* what it says is true for now only */
 	keep_keepers(sp, FD_CLOEXEC);
 	fcntl(segment_fd, F_SETFD, FD_CLOEXEC);
 	io_close(&lock_fd);
@@ -255,6 +246,7 @@ static void on_guardian_gone(void *arg, uint32_t events)
 	promote(sp);
 	pidref_done(&sp->guardian);
 	watch_guardian(sp);
+	exits_look(sp); /* a note that we awaited from it may never come */
 }
 
 static struct loop_timer guardian_retry;

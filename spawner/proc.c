@@ -125,13 +125,13 @@ void proc_free(struct proc *p)
 	struct spawner *sp = p->sp;
 
 	BUG_ON(p->waiters);
+	if (p->asked_until_ns)
+		sp->asking--;
 	stop_forget(p);
 	loop_timer_clear(sp->loop, &p->timer);
 	loop_unwatch(sp->loop, p->watch);
 	pidref_done(&p->ref);
 	proc_note_pid(p);
-	if (p->keeper_fd >= 0)
-		sp->keepers--;
 	io_close(&p->keeper_fd);
 	io_close(&p->keeper_err_fd);
 	tdelete(p, &sp->by_name, by_name);

@@ -39,12 +39,13 @@ struct proc {
 	const char *launch_fault;    /* the sentence about a launch that failed just now, while its waiters are answered */
 	pid_t session;		     /* of the current or last run: the session id that its tree inherits */
 	bool session_seen;	     /* we saw its first process live */
-	int keeper_fd;		     /* read end of its output FIFO, until the guardian holds one */
-	int keeper_err_fd;	     /* the same for standard error, where that is separate; kept for the row's life */
+	int keeper_fd;		     /* read end of its output FIFO, held for the row's life, never read */
+	int keeper_err_fd;	     /* the same for standard error, where that is separate */
 	bool child;		     /* our own, to be reaped by us */
 	bool unproven;		     /* what names the process is no table of this instance, but a file, which may be of another or an old one */
 	bool withdrawn;		     /* it failed: row and FIFOs are gone, the record goes next */
 	bool ended_unseen;	     /* the pidfd says it ended, how is not known yet: the guardian's note is awaited */
+	uint64_t asked_until_ns;     /* it is gone, and the other daemons are asked how it ended until then; 0 = they are not */
 	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
 	bool restarting;	     /* the launch in progress was counted as a restart */
 	bool stale_cgroup;	     /* its cgroup was killed, or may have been by an earlier spawner: begin with a new one */
@@ -67,7 +68,7 @@ struct spawner {
 	struct loop_watch *guardian_watch;
 	unsigned children;	     /* processes that we launched or forked and have not reaped */
 	unsigned unseen;	     /* procs with ended_unseen */
-	unsigned keepers;	     /* procs with keeper_fd */
+	unsigned asking;	     /* procs with asked_until_ns: no command is carried out before their ends are told */
 	uint64_t removing, remove_at_boot_ns; /* the command that waits until the logger has taken what lies in a pipe, and for how long */
 	uint32_t next_order;
 	uint64_t last_ticket;	     /* the highest of the commands that we have begun */
@@ -126,6 +127,8 @@ int launch(struct proc *p, struct fault *f);
 /* Make and remove the FIFOs of a row. */
 int launch_make_fifos(struct proc *p, struct fault *f);
 void launch_remove_fifos(struct spawner *sp, const char *name);
+/* Hold its FIFOs, as far as they are there. */
+void launch_hold(struct proc *p);
 bool launch_output_waits(struct proc *p); /* in one of its FIFOs lies what nobody has taken yet */
 
 /* exits.c: how processes end. */

@@ -90,8 +90,10 @@ static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_lif
 		p->life = *life;
 	p->life.gen = gen;
 	r = launch_make_fifos(p, &f);
-	if (r == 0)
+	if (r == 0) {
+		launch_hold(p);
 		r = lock(sp);
+	}
 	if (r < 0) {
 		if (f.text[0])
 			say(SAY_WARNING, "%s: %s", own.name, f.text);
@@ -104,8 +106,10 @@ static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_lif
 	pt_claim(sp->pt, slot); /* only the spawner adds rows: the slot is still free */
 	pt_unlock(sp->pt);
 	sp->changed = sp->pids_changed = true;
-	/* Before it runs and not at the end of this turn: should we die before that, the guardian has the output of what we launched. */
+	/* Before it runs and not at the end of this turn: should we die before that, the others have the output of what we launched. */
 	bell_ring_kept(&sp->start.home, ROLE_GUARDIAN, &sp->guardian_bell);
+	bell_ring_kept(&sp->start.home, ROLE_LOGGER, &sp->logger_bell);
+	bell_ring_kept(&sp->start.home, ROLE_MONITOR, &sp->monitor_bell);
 	*ret = p;
 	return 0;
 }

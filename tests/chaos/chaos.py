@@ -4,6 +4,7 @@ holds (tests/chaos/checker.py).
 
     chaos.py [--role ROLE]... [--scenario NAME]... [--kind kill|error|malloc]... [--errno NAME]... [--call NAME]
              [--at N[:STRIDE[:LAST]]] [--together K] [--every N] [--each-call] [--sample N --seed N] [--jobs N]
+    chaos.py --subsets N: kills of every subset of the four daemons instead, N times each (subsets.py); without any choice, that comes last
 
 For each role and scenario the places are counted first; then the scenario runs once for each of them, with the fault at that place (--every: each Nth of
 them; --each-call: the first, the second and a middle one of each call's name; --sample: so many in all, chosen by the seed, which is printed). With --call
@@ -28,8 +29,11 @@ import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, as_completed, wait
 
 import commands
+import subsets
 from chaoskit import TEND_BIN, TEST_BIN, Failure, Instance, checker
 from faults import DAEMONS, ERRNOS, Fault, count_faults, end_tool, verdict_of
+
+SUBSET_ROUNDS = 8
 
 
 # ---- what happens to daemons while they are under fire
@@ -382,13 +386,23 @@ def arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=0, help="begin no run after this time")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
+    parser.add_argument("--subsets", type=int, default=0, help="only this: kill every subset of the daemons so many times (subsets.py)")
     parser.add_argument("--results", help="append the counts to this file, as JSON")
     return parser.parse_args()
+
+
+def kill_subsets(rounds, seed):
+    """All combinations of daemons killed at once, also while the spawner is stopped. 0, or 1: something does not hold."""
+    complaints = [subsets.run(rounds, seed), subsets.run(max(1, rounds // 4), seed, paused=True)]
+    print("\n".join(f"FAILED: {c}" for c in complaints if c))
+    return 1 if any(complaints) else 0
 
 
 def main():
     a = arguments()
     a.seed = a.seed or int.from_bytes(os.urandom(4), "big")
+    if a.subsets:
+        sys.exit(kill_subsets(a.subsets, a.seed))
     began = time.monotonic()
     tally = Tally()
     assert (TEST_BIN / "witness").exists(), "make test-programs"
@@ -398,13 +412,15 @@ def main():
         runs = plan(pool, a, tally) if a.role != ["tend"] else []
         print(f"{len(runs)} runs, seed {a.seed}", flush=True)
         fire(pool, runs, a, tally)
+    everything = not (a.role or a.scenario or a.kind or a.sample or a.call or a.at != "0")
+    failed = kill_subsets(SUBSET_ROUNDS, a.seed) if everything else 0
     tally.print(time.monotonic() - began)
     for text, times in tally.refused.most_common(20 if a.results else 0):
         print(f"refused {times} times: {text}")
     if a.results:
         with open(a.results, "a") as f:
             f.write(json.dumps({"done": [[*k, v] for k, v in tally.done.items()], "failures": tally.failures}) + "\n")
-    sys.exit(1 if tally.failures else 0)
+    sys.exit(1 if tally.failures or failed else 0)
 
 
 if __name__ == "__main__":

@@ -459,7 +459,7 @@ def check_descriptors(home, rows, found):
                     continue
                 seen.setdefault(target, []).append(int(os.path.basename(fd)))
             for target, fds in seen.items():
-                limit = 3 if target.endswith("/logs/tend.log") else 2 if target.endswith("/logs") else len(rows) + 6 if target == "anon_inode:[pidfd]" else 1
+                limit = 3 if target.endswith("/logs/tend.log") else 2 if target.endswith("/logs") else 2 * len(rows) + 6 if target == "anon_inode:[pidfd]" else 1
                 if target == "anon_inode:[signalfd]" and role == "logger":
                     limit = 2  # signals that end it, and those of pipes
                 if target == "/dev/null" or target == "anon_inode:[eventfd]" or target.startswith(("pipe:", "socket:")):
@@ -469,7 +469,7 @@ def check_descriptors(home, rows, found):
                 if target.endswith(" (deleted)") and "/tend" in target:
                     yield f"{role} {pid}: descriptor {fds[0]} is {target}"
                 m = re.fullmatch(re.escape(str(home)) + r"/run/(.*?)(@err)?\.(in|out)", target)
-                if m and (m[1] not in rows or m[3] == "in" or role not in ("guardian", "logger")):
+                if m and (m[1] not in rows or m[3] == "in"):
                     yield f"{role} {pid}: still has {target}"
 
 

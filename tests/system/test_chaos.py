@@ -98,5 +98,16 @@ def test_a_random_storm():
 
 
 @pytest.mark.timeout(240)
+def test_every_subset_of_the_daemons_killed():
+    """While one daemon lives no line and no status is lost, and all four are at work again soon."""
+    assert "| guardian, logger | 1 |" in run_tool("subsets.py", "--rounds", "1", "--seed", "5")
+
+
+@pytest.mark.timeout(240)
+def test_every_subset_killed_while_the_spawner_is_stopped():
+    assert "| guardian, logger | 1 |" in run_tool("subsets.py", "--rounds", "1", "--seed", "5", "--paused")
+
+
+@pytest.mark.timeout(240)
 def test_all_four_killed_again_and_again():
     assert "kill_all 10" in run_tool("soak.py", "--all-four", "10", "--processes", "16")

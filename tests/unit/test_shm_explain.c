@@ -86,7 +86,7 @@ START_TEST(undamaged)
 {
 	static const char *const has[] = {
 		"magic           0x31484d53444e4554 ok",
-		"abi             4 ok",
+		"abi             5 ok",
 		"capacity        16 ok",
 		"lives",
 		"lock:\n  free",
@@ -99,7 +99,7 @@ START_TEST(undamaged)
 		"answers \\x1b[31m red",
 		"4711 bytes",
 		"815 bytes captured",
-		"exit mailbox: pid 77",
+		"exit mailbox of the guardian: pid 77",
 		"row 1 gen 1 \"beta\"",
 		"done: stop \"alpha\"",
 		"answer -16",
@@ -211,7 +211,7 @@ START_TEST(foreign)
 	h.fingerprint++;
 	ck_assert_int_eq(pwrite(fd, &h, sizeof(h), 0), sizeof(h));
 	ck_assert_int_eq(explain(fd, &text), -EBADMSG);
-	ck_assert_ptr_nonnull(strstr(text, "layout version 5"));
+	ck_assert_ptr_nonnull(strstr(text, "layout version 6"));
 	ck_assert_ptr_nonnull(strstr(text, "layout of another program"));
 	ck_assert_ptr_null(strstr(text, "alpha"));
 	free(text);

@@ -367,7 +367,7 @@ START_TEST(constants)
 	load();
 	ck_assert_uint_eq(SEG_MAGIC, 0x31484d53444e4554ull);
 	ck_assert_mem_eq("TENDSMH1", &(uint64_t){ SEG_MAGIC }, 8);
-	ck_assert_uint_eq(SEG_ABI, 4);
+	ck_assert_uint_eq(SEG_ABI, 5);
 	ck_assert_uint_eq(SEG_PAGE, 4096);
 	ck_assert_uint_eq(PT_CAPACITY_MAX, 65536);
 	ck_assert_uint_eq(LATCH_BYTES(40), 8 + 2 * 40);

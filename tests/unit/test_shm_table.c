@@ -164,7 +164,7 @@ START_TEST(only_the_owner)
 		ck_assert_int_eq(pt_put_life(pt, 0, &life), may(PT_SPAWNER));
 		ck_assert_int_eq(pt_put_health(pt, 0, &health), may(PT_MONITOR));
 		ck_assert_int_eq(pt_put_log(pt, 0, &log), may(PT_LOGGER));
-		ck_assert_int_eq(pt_put_exit(pt, 0, &box), may(PT_GUARDIAN));
+		ck_assert_int_eq(pt_put_exit(pt, 0, &box), all[i] == PT_SPAWNER || all[i] > PT_LOGGER ? -EPERM : 0);
 		ck_assert_int_eq(pt_put_daemon(pt, 0, &d), may(PT_GUARDIAN));
 		ck_assert(!!pt_pid_cell(pt, 3) == (all[i] == PT_SPAWNER));
 		ck_assert_ptr_null(pt_pid_cell(pt, 4));
@@ -219,8 +219,10 @@ START_TEST(page_tables)
 		[SEG_SPAWNER_EVENTS] = PT_SPAWNER,
 		[SEG_HEALTHS] = PT_MONITOR,
 		[SEG_MONITOR] = PT_MONITOR,
+		[SEG_MONITOR_EXITS] = PT_MONITOR,
 		[SEG_MONITOR_EVENTS] = PT_MONITOR,
 		[SEG_LOGS] = PT_LOGGER,
+		[SEG_LOGGER_EXITS] = PT_LOGGER,
 		[SEG_LOGGER_EVENTS] = PT_LOGGER,
 	};
 	struct pt *first = fresh(100);
