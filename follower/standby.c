@@ -70,12 +70,12 @@ static bool is_guarded(const struct home *h)
 	return role_holder(h->run_fd, ROLE_GUARDIAN, &pid, &start_ticks) != -ENOENT;
 }
 
-/* A home that was removed must not be made again. */
-static bool has_home(const struct home *h)
+/* A home that was removed must not be made again, and where no guardian ever was (a daemon that somebody runs alone) none is missed. */
+static bool had_guardian(const struct home *h)
 {
 	struct stat st;
 
-	return fstat(h->run_fd, &st) == 0 && st.st_nlink > 0;
+	return fstat(h->run_fd, &st) == 0 && st.st_nlink > 0 && faccessat(h->run_fd, "guardian.lock", F_OK, 0) == 0;
 }
 
 static _Noreturn void become_guardian(const struct home *h, const char *program)
@@ -131,10 +131,8 @@ static _Noreturn void stand_by(const struct home *h, enum role role, int alive_f
 	for (;;) {
 		await_absence(h, alive_fd);
 		nap(alive_fd, GRACE_MS + (role == ROLE_LOGGER ? TURN_MS : 0));
-		if (is_guarded(h))
+		if (is_guarded(h) || !had_guardian(h))
 			continue;
-		if (!has_home(h))
-			_exit(0);
 		start_guardian(h);
 		for (int ms = 0; ms < AGAIN_MS && !is_guarded(h); ms += LOOK_MS)
 			nap(alive_fd, LOOK_MS);

@@ -124,7 +124,7 @@ START_TEST(other_versions)
 {
 	pt_detach(fresh(4));
 	spoil(abi, SEG_ABI + 1);
-	refused(-EPROTO, "version 4");
+	refused(-EPROTO, "version 5");
 	pt_detach(fresh(4));
 	spoil(fingerprint, h_.fingerprint ^ 1);
 	refused(-EPROTO, "another build");
