@@ -16,6 +16,7 @@
 #include "shm/lock.h"
 #include "spawner/handover.h"
 #include "spawner/proc.h"
+#include "spawner/rows.h"
 #include "spawner/stop.h"
 
 #define SEGMENT_RETRY_NS (50 * NS_PER_MS)
@@ -68,10 +69,11 @@ static void note_start(struct pt_life *l)
 	l->start_real_ns = clock_real_ns() - (now > l->start_boot_ns ? now - l->start_boot_ns : 0);
 }
 
-/* A child of the guardian or ours is no stranger, and a zombie can't prove anything any more. */
-static bool is_own_zombie(const struct spawner *sp, const struct procfs_stat *st)
+/* Is it a child of the guardian's or of ours, as what a spawner launched is that died just now? Then it is no stranger, also where it shows us nothing: a zombie,
+ * or a program that hides itself even from its own user. */
+static bool is_launched(const struct spawner *sp, const struct procfs_stat *st)
 {
-	return !procfs_stat_alive(st) && (st->ppid == getpid() || st->ppid == sp->guardian.pid);
+	return (st->ppid == getpid() || st->ppid == sp->guardian.pid) && (!procfs_stat_alive(st) || st->session == st->pid);
 }
 
 /* The earlier spawner died between the decision to launch and its result. The kernel stored the pid, if there was a process; of when it began nothing was
@@ -87,7 +89,7 @@ static void adopt_starting(struct proc *p)
 	}
 	p->life.pid = pid;
 	p->life.start_ticks = 0; /* gone already: the guardian noted how */
-	if (procfs_stat(pid, &st) == 0 && (is_own_zombie(p->sp, &st) || is_proven(p, pid)))
+	if (procfs_stat(pid, &st) == 0 && (is_launched(p->sp, &st) || is_proven(p, pid)))
 		p->life.start_ticks = st.start_ticks;
 	note_start(&p->life);
 	proc_event(p, EV_LAUNCHED, &adopted);
@@ -205,15 +207,8 @@ void adopt_segment(struct spawner *sp)
 
 		if (!p && (pt_gen(new, i) & 1))
 			pt_release(new, i);
-		if (!p)
-			continue;
-		struct pt_ident ident = proc_ident(p);
-
-		pt_put_ident(new, i, &ident);
-		pt_put_life(new, i, &p->life);
-		*pt_pid_cell(new, i) = p->ref.pid;
-		if (pt_gen(new, i) != p->gen)
-			pt_restore(new, i, p->gen);
+		if (p)
+			row_rewrite(p, new);
 	}
 	pt_unlock(new);
 	sp->pt = new;

@@ -67,6 +67,17 @@ int row_load_ident(struct spawner *sp, const char *file, const char *name, struc
 	return r;
 }
 
+void row_rewrite(struct proc *p, struct pt *pt)
+{
+	struct pt_ident ident = proc_ident(p);
+
+	pt_put_ident(pt, p->slot, &ident);
+	pt_put_life(pt, p->slot, &p->life);
+	*pt_pid_cell(pt, p->slot) = p->ref.pid;
+	if (pt_gen(pt, p->slot) != p->gen)
+		pt_restore(pt, p->slot, p->gen);
+}
+
 /* Row, FIFOs and private record, in that order of visibility: FIFOs first, so that whoever sees the row finds them. */
 static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_life *life, struct proc **ret)
 {
@@ -77,7 +88,8 @@ static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_lif
 
 	if (r < 0)
 		return r;
-	r = pt_free_slot(sp->pt, &slot, &gen);
+	while ((r = pt_free_slot(sp->pt, &slot, &gen)) == 0 && sp->slot[slot]) /* we know better: somebody wrote over the table */
+		row_rewrite(sp->slot[slot], sp->pt);
 	pt_unlock(sp->pt);
 	if (r < 0)
 		return r;

@@ -22,6 +22,9 @@ int room_for(struct spawner *sp, const struct pt_ident *ident, struct fault *f);
 /* The row of a process that an earlier spawner handed over: it lives already, and its events were told. ident->created_real_ns counts. */
 int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct pt_life *life, struct proc **ret);
 
+/* Write the row of a process again from private memory, holding the lock: into a table that was made again, or where somebody wrote over it. */
+void row_rewrite(struct proc *p, struct pt *pt);
+
 /* Take the row of a resting process out of the table, with its FIFOs and cgroup; frees p. -EBUSY as above. */
 int row_drop(struct proc *p, const struct cause *why);
 

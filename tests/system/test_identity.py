@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -170,6 +171,22 @@ def test_a_home_that_is_moved_under_its_daemons(tend, new_tend):
     tend.stop_all()
 
 
+def test_a_copy_in_the_place_of_its_original(tend):
+    """A home is moved away under its daemons, and a copy lies there now: the path, and so the copy, is the instance. One set of daemons, no process twice."""
+    kept = sleepers(tend, 2)
+    saved(tend, kept)
+    daemons = [d["pid"] for d in tend.status()["daemons"].values()]
+    old = tend.home.with_name("old")
+    tend.home.rename(old)
+    subprocess.run(["cp", "-a", old, tend.home], check=True)
+    works(tend)
+    for pid in daemons:
+        wait_gone(pid)
+    assert_untouched(tend, kept)
+    tend.stop_all()
+    assert not any(alive(pid) for pid, _ in kept.values())
+
+
 @as_root
 def test_the_same_path_in_other_mounts(tend):
     """Another folder at the same path, in a private mount: by its marks it is the same instance. Nothing of the first is ended, and the second is refused."""
@@ -288,3 +305,16 @@ def test_a_cut_table_loses_no_child(tend):
     row = tend.status("s0")
     assert (row["restarts"], row["exit_signal"]) == (1, 9), row
     tend.stop_all()
+
+
+def test_a_row_that_the_table_forgot_is_not_given_away(tend):
+    """Somebody wrote zeros over the marks of which rows are in use: the next process gets another row, and those that are there are written again."""
+    kept = sleepers(tend, 3)
+    with open(tend.segment, "r+b", buffering=0) as file:
+        offset, stride = struct.unpack("<QI", os.pread(file.fileno(), 12, 624 + 16))  # region 1: gens
+        os.pwrite(file.fileno(), bytes(3 * stride), offset)
+    pid = start(tend, "other", helper("sleeper"))
+    wait_until(lambda: {row["name"] for row in tend.status()["processes"]} == {*kept, "other"}, what="all rows are there")
+    assert_untouched(tend, {**kept, "other": identity(pid)})
+    tend.stop_all()
+    assert not any(alive(pid) for pid, _ in kept.values())

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from common import MODES
 from crashkit import assert_untouched, ends, kill_all, saved, sleepers, start, works
 from harness import Tend, alive, helper, identity, proc_stat, wait_gone, wait_until
 
@@ -109,7 +110,7 @@ time.sleep(0.03)  # the start time has a grain of 10 ms
 for _ in range(50):
     with open("/proc/sys/kernel/ns_last_pid", "w") as f:
         f.write(str(pid - 1))
-    stranger = subprocess.Popen([sleeper], env={})
+    stranger = subprocess.Popen([sleeper], env={}, start_new_session=True)  # leads a session of that number, and is init's child
     if stranger.pid == pid:
         break
     stranger.kill()
@@ -131,8 +132,11 @@ print("well", after["state"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a pid namespace")
+@pytest.mark.parametrize("mode", ["cgroup", "no-cgroup"])
 @pytest.mark.parametrize("restart", ["no", "always"])
-def test_a_pid_that_was_really_given_out_again(tend, restart):
+def test_a_pid_that_was_really_given_out_again(tend, restart, mode):
+    """Neither by its number, nor as what is left of a tree, which without a cgroup is known by its session."""
+    tend.env["TEND_DISABLE"] = MODES[mode]
     argv = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, "-I", "-S", "-c", REUSE, os.path.dirname(__file__),
             tend.argv()[0], helper("sleeper"), tend.home, restart]  # fmt: skip
     done = subprocess.run(argv, env=tend.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
