@@ -135,6 +135,17 @@ static void tell_each(const struct instance *in, const struct entrant *e, size_t
 	}
 }
 
+/* Those run on, and one of the reasons is a registry that refuses them: only they know what it said. */
+static void tell_waiting(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+{
+	for (size_t i = 0; i < n && !how->shown; i++)
+		if (e[i].fate == WAITING) {
+			out_warn("%s has not registered; its last output:", e[i].name);
+			if (lastwords_tell(in->home.logs_fd, e[i].name, how->began_real_ns) == 0)
+				fputs("  (it has written nothing)\n", stderr);
+		}
+}
+
 static int tell_none(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
 {
 	size_t waiting = count(e, n, WAITING);
@@ -142,6 +153,8 @@ static int tell_none(const struct instance *in, const struct entrant *e, size_t 
 
 	if (how->ends)
 		tell_each(in, e, n, how);
+	else
+		tell_waiting(in, e, n, how);
 	if (waiting)
 		out_fail("no agent registered at %s within %u s; %s. What is no mesh agent is started with --no-registry", how->url,
 			how->timeout_s, then);
@@ -161,6 +174,7 @@ static int tell_result(const struct instance *in, const struct entrant *e, size_
 		return EXIT_OK;
 	if (!registered)
 		return tell_none(in, e, n, how);
+	tell_waiting(in, e, n, how);
 	out_warn("%zu/%zu agents registered", registered, n);
 	return EXIT_OK;
 }

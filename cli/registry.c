@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/str.h"
 #include "cli/acts.h"
 #include "cli/ask.h"
 #include "cli/out.h"
+#include "cli/portowner.h"
 #include "cli/probe.h"
 #include "cli/regprogram.h"
 #include "cli/story.h"
@@ -22,6 +24,9 @@
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u
 #define READY_NAP_MS 20u
+#define STRANGER_NS  (3 * NS_PER_SEC) /* what answers "not found" for so long is no registry that is coming up */
+#define OWNER_MAX    80u
+#define TAKEN_ADVICE ", where the registry ought to be; \"tend restart --reset-config\" gives it another one"
 
 bool registry_is_off(void)
 {
@@ -89,55 +94,74 @@ static bool take_db(const struct cliconf *c, struct registry *r)
 	return false;
 }
 
-/* The configured port, or the next free one of ten. */
-static bool find_port(struct registry *r)
+/* The first port from r->port on that is not taken, up to last. What else hinders, the registry itself will tell. */
+static bool find_port(struct registry *r, unsigned first, unsigned last)
 {
-	unsigned wanted = r->port;
+	struct addr at[ADDR_MAX];
 
-	for (; r->port <= wanted + PORTS && r->port <= 65535; r->port++) {
-		int e = probe_health(r->host, r->port, 500);
-
-		if (e == -EADDRNOTAVAIL) {
-			out_fail("there is no host %s; registry_host says so", r->host);
-			return false;
-		}
-		if (e >= 0)
+	if (addr_find(r->host, r->port, at, NULL) < 0) {
+		out_fail("there is no host %s; registry_host says so", r->host);
+		return false;
+	}
+	for (; r->port <= last; r->port++) {
+		if (portowner_try(r->host, r->port) == -EADDRINUSE)
 			continue;
-		if (r->port != wanted)
-			printf("Port %u is in use; the registry takes %u\n", wanted, r->port);
+		if (r->port != first)
+			printf("Port %u is in use; the registry takes %u\n", first, r->port);
 		set_url(r);
 		return true;
 	}
-	out_fail("ports %u to %u of %s are all in use; choose another with --registry-port", wanted, wanted + PORTS, r->host);
+	out_fail("ports %u to %u of %s are all in use; choose another with --registry-port", first, last, r->host);
 	return false;
 }
 
-static bool tell_end(struct instance *in, const struct pt_row *row)
+enum ready { FAILED /* said */, READY, TAKEN /* somebody else has the port */ };
+
+/* It ended: because somebody else has its port? */
+static enum ready tell_end(struct instance *in, const struct registry *r, const struct pt_row *row)
 {
 	char how[STORY_MAX];
 
+	if (!row->life.launch_errno && portowner_try(r->host, r->port) == -EADDRINUSE)
+		return TAKEN;
 	out_fail("the registry %s; \"tend why registry\" and %s/logs/registry.log tell more",
 		row->life.launch_errno ? "could not be started" : story_exit(row->life.exit_kind, row->life.wait_status, how), in->home.path);
-	return false;
+	return FAILED;
+}
+
+/* What answers there: 200 is not the registry's if it is another user's, and neither is a page that is not found. */
+static enum ready judge(const struct registry *r, int answer, uint64_t began)
+{
+	uid_t other;
+
+	if (answer < 0)
+		return FAILED;
+	if (portowner_foreign(r->host, r->port, &other))
+		return TAKEN;
+	if (answer == 200)
+		return READY;
+	return answer >= 400 && answer < 500 && clock_boot_ns() - began > STRANGER_NS ? TAKEN : FAILED;
 }
 
 /* Nothing announces that a socket listens: it is tried, in short steps, until it does, the process ends, or time is up. */
-static bool wait_ready(struct instance *in, const struct registry *r, unsigned timeout_s)
+static enum ready wait_ready(struct instance *in, const struct registry *r, unsigned timeout_s)
 {
 	uint64_t began = clock_boot_ns(), until = began + timeout_s * NS_PER_SEC;
 	struct pt_row row;
 	uint32_t life = 0;
 
 	while (clock_boot_ns() < until && !term_caught()) {
-		if (probe_health(r->host, r->port, 1000) == 200) {
+		enum ready found = judge(r, probe_health(r->host, r->port, 1000), began);
+
+		if (found != FAILED) {
 			out_progress(NULL);
-			return true;
+			return found;
 		}
 		if (pt_find(in->pt, REGISTRY_NAME, &row) == 0) {
 			if (life == 0)
 				life = row.life.life;
 			if (row.life.life != life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP))
-				return tell_end(in, &row);
+				return tell_end(in, r, &row);
 		}
 		out_waiting(began, "waiting for the registry at %s", r->url);
 		instance_nap(READY_NAP_MS);
@@ -145,78 +169,63 @@ static bool wait_ready(struct instance *in, const struct registry *r, unsigned t
 	out_progress(NULL);
 	if (!term_caught())
 		out_fail("the registry does not answer at %s within %u s; see %s/logs/registry.log", r->url, timeout_s, in->home.path);
-	return false;
+	return FAILED;
 }
 
-static bool launch(struct instance *in, const struct cliconf *c, struct registry *r)
+/* Who has the port that our registry is to be at. */
+static void tell_taken(const struct registry *r, const char *then)
+{
+	char name[OWNER_MAX];
+	uid_t other;
+
+	if (portowner_foreign(r->host, r->port, &other))
+		out_warn("port %u of %s is held by a program of user %s%s", r->port, r->host, portowner_name(other, name, sizeof(name)), then);
+	else
+		out_warn("port %u of %s is held by another program%s", r->port, r->host, then);
+}
+
+/* By the address at which it listens, where that is not the whole of its host. */
+static void hand_out_bound(struct registry *r)
+{
+	char text[80];
+
+	if (!portowner_part(r->host, r->port, text, sizeof(text)))
+		return;
+	str_copy(r->host, sizeof(r->host), text);
+	set_url(r);
+}
+
+static enum ready launch(struct instance *in, const struct cliconf *c, struct registry *r)
 {
 	struct ask_patience patience = { .doing = "starting" };
 	struct fault f = { "" };
 	struct ask a = { 0 };
+	enum ready ready;
 	int e;
 
 	ask_fill(&a, PT_COMMAND_START, REGISTRY_NAME, 0);
 	a.spec_text = regprogram_spec(in, c, r, &f);
 	if (!a.spec_text) {
 		out_fail("%s", f.text);
-		return false;
+		return FAILED;
 	}
 	snprintf(a.req.spec, sizeof(a.req.spec), ".new-%d-registry.json", (int)getpid());
 	e = ask_all(in, &a, 1, &patience, &f);
 	free(a.spec_text);
 	if (e < 0 || (a.answer.code != 0 && a.answer.code != -EALREADY)) {
 		out_fail("%s", e < 0 ? f.text : a.answer.text);
-		return false;
+		return FAILED;
 	}
 	r->started = a.answer.code == 0;
-	if (!write_url(in, r) || !wait_ready(in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)))
-		return false;
+	ready = write_url(in, r) ? wait_ready(in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)) : FAILED;
+	if (ready != READY)
+		return ready;
+	hand_out_bound(r);
+	if (!write_url(in, r))
+		return FAILED;
 	printf("registry: %s at %s (pid %d)\n", r->started ? "started" : "already running", r->url, a.answer.pid);
 	acts_note(REGISTRY_NAME, r->started ? "started" : "already_running", a.answer.pid, NULL);
-	return true;
-}
-
-bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret)
-{
-	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) };
-	struct pt_row row;
-	bool ok;
-
-	str_copy(r.host, sizeof(r.host), cliconf_text(c, CONF_REGISTRY_HOST));
-	set_url(&r);
-	if (!take_db(c, &r))
-		return false;
-	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP) && registry_last(&in->home, &r)) {
-		if (!wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT))) /* it may have come up with the daemons, just now */
-			return false;
-		printf("registry: already running at %s (pid %d)\n", r.url, row.life.pid);
-		acts_note(REGISTRY_NAME, "already_running", row.life.pid, NULL);
-		*ret = r;
-		return true;
-	}
-	if (probe_health(r.host, r.port, PROBE_MS) == 200) {
-		printf("registry: using the one at %s\n", r.url);
-		ok = write_url(in, &r);
-	} else {
-		ok = find_port(&r) && launch(in, c, &r);
-	}
-	out_flush();
-	if (ok)
-		*ret = r;
-	return ok;
-}
-
-bool registry_named(const struct instance *in, const char *url)
-{
-	struct registry r = { 0 };
-	struct pt_row row;
-
-	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP))
-		return true;
-	if (str_copy(r.url, sizeof(r.url), url))
-		return write_url(in, &r);
-	out_warn("MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it", sizeof(r.url) - 1);
-	return true;
+	return READY;
 }
 
 static bool send_one(struct instance *in, enum pt_command_kind kind, const char *doing, int32_t *ret_pid)
@@ -237,11 +246,100 @@ static bool send_one(struct instance *in, enum pt_command_kind kind, const char 
 	return false;
 }
 
+/* Somebody else has its port: it need not try any longer. */
+static bool make_way(struct instance *in, const struct registry *r, const char *then)
+{
+	int32_t pid;
+
+	tell_taken(r, then);
+	return send_one(in, PT_COMMAND_STOP, "stopping", &pid);
+}
+
+/* On the configured port, or on one of the ten behind it. One may be taken after it was found free: then the next one's. */
+static bool launch_somewhere(struct instance *in, const struct cliconf *c, struct registry *r)
+{
+	unsigned first = r->port, last = first + PORTS < 65535 ? first + PORTS : 65535;
+	enum ready ready = TAKEN;
+
+	while (ready == TAKEN && !term_caught()) {
+		if (!find_port(r, first, last))
+			return false;
+		ready = launch(in, c, r);
+		if (ready != TAKEN)
+			break;
+		if (!make_way(in, r, "; the next one is tried"))
+			return false;
+		r->port++;
+	}
+	return ready == READY;
+}
+
+/* One that answers at the configured address and is not tend's. */
+static bool use(struct instance *in, const struct registry *r)
+{
+	char name[OWNER_MAX];
+	uid_t other;
+
+	if (portowner_foreign(r->host, r->port, &other))
+		out_warn("the registry at %s is run by user %s: what it says of agents is that user's word", r->url,
+			 portowner_name(other, name, sizeof(name)));
+	printf("registry: using the one at %s\n", r->url);
+	return write_url(in, r);
+}
+
+static bool tell_running(const struct pt_row *row, const struct registry *r, struct registry *ret)
+{
+	printf("registry: already running at %s (pid %d)\n", r->url, row->life.pid);
+	acts_note(REGISTRY_NAME, "already_running", row->life.pid, NULL);
+	*ret = *r;
+	return true;
+}
+
+bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret)
+{
+	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) }, last = { 0 };
+	enum ready ready;
+	struct pt_row row;
+	bool ok;
+
+	str_copy(r.host, sizeof(r.host), cliconf_text(c, CONF_REGISTRY_HOST));
+	set_url(&r);
+	if (!take_db(c, &r))
+		return false;
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP) && registry_last(&in->home, &last)) {
+		str_copy(last.db, sizeof(last.db), r.db);
+		ready = wait_ready(in, &last, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)); /* it may have come up with the daemons, just now */
+		if (ready == READY)
+			return tell_running(&row, &last, ret);
+		if (ready == FAILED || !make_way(in, &last, "; the registry moves"))
+			return false;
+	}
+	ok = probe_health(r.host, r.port, PROBE_MS) == 200 ? use(in, &r) : launch_somewhere(in, c, &r);
+	out_flush();
+	if (ok)
+		*ret = r;
+	return ok;
+}
+
+bool registry_named(const struct instance *in, const char *url)
+{
+	struct registry r = { 0 };
+	struct pt_row row;
+
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP))
+		return true;
+	if (str_copy(r.url, sizeof(r.url), url))
+		return write_url(in, &r);
+	out_warn("MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it", sizeof(r.url) - 1);
+	return true;
+}
+
 bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
 {
 	struct registry r = { 0 };
 	struct pt_row row;
 	bool up = pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP);
+	enum ready ready;
 	int32_t pid = 0;
 
 	if (up && reset && !send_one(in, PT_COMMAND_STOP, "stopping", &pid))
@@ -255,7 +353,10 @@ bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
 		printf("registry: restarted (pid %d)\n", pid);
 		return true;
 	}
-	if (!wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)))
+	ready = wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT));
+	if (ready == TAKEN)
+		tell_taken(&r, TAKEN_ADVICE);
+	if (ready != READY)
 		return false;
 	printf("registry: restarted at %s (pid %d)\n", r.url, pid);
 	return true;

@@ -116,10 +116,35 @@ static int choose(struct program *p, const struct cliconf *c, struct registry *r
 	return e;
 }
 
-/* What a registry is told by variables: the same names as agents are told, and the two that registries read. */
+/* DATABASE_URL is where today's registry has its database; one that the user has set stays, unless another database was asked for. */
+static bool keeps_database(const struct cliconf *c)
+{
+	const char *own = getenv("DATABASE_URL");
+
+	return own && *own && c->value[CONF_DB_PATH].from == CONF_FROM_DEFAULT;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Not from the caller: what is told below, and what belongs to another process. */
+static bool is_ours_to_say(const char *variable, const struct cliconf *c)
+{
+	static const char *const names[] = { "TEND_NAME=", "TEND_INSTANCE=", "MCP_MESH_REGISTRY_", "MCP_MESH_DATABASE_URL=", "MCP_MESH_DEBUG=",
+					     "MCP_MESH_LOG_LEVEL=", "HOST=", "PORT=", "PWD=" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (begins(variable, names[i]))
+			return true;
+	return begins(variable, "DATABASE_URL=") && !keeps_database(c);
+}
+
+/* What a registry is told by variables: the same names as agents are told, and those that registries read. */
 static char **make_env(const struct registry *r, const struct cliconf *c, const char *cwd)
 {
-	static char host[300], port[16], pwd[PATH_MAX + 8];
+	static char host[300], port[16], pwd[PATH_MAX + 8], db[PATH_MAX + 16];
 	char **ours = registry_variables(r, c), **env;
 	size_t n = 0, k = 0;
 
@@ -129,10 +154,7 @@ static char **make_env(const struct registry *r, const struct cliconf *c, const 
 	if (!env)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (utf8_is_valid(environ[i]) && strncmp(environ[i], "TEND_NAME=", 10) != 0 && strncmp(environ[i], "TEND_INSTANCE=", 14) != 0 &&
-		    strncmp(environ[i], "MCP_MESH_REGISTRY_", 18) != 0 && strncmp(environ[i], "MCP_MESH_DATABASE_URL=", 22) != 0 &&
-		    strncmp(environ[i], "MCP_MESH_DEBUG=", 15) != 0 && strncmp(environ[i], "MCP_MESH_LOG_LEVEL=", 19) != 0 &&
-		    strncmp(environ[i], "HOST=", 5) != 0 && strncmp(environ[i], "PORT=", 5) != 0 && strncmp(environ[i], "PWD=", 4) != 0)
+		if (utf8_is_valid(environ[i]) && !is_ours_to_say(environ[i], c))
 			env[k++] = environ[i];
 	for (size_t i = 0; ours[i]; i++)
 		env[k++] = ours[i];
@@ -142,6 +164,10 @@ static char **make_env(const struct registry *r, const struct cliconf *c, const 
 	env[k++] = host;
 	env[k++] = port;
 	env[k++] = pwd;
+	if (!keeps_database(c)) {
+		snprintf(db, sizeof(db), "DATABASE_URL=%s", r->db);
+		env[k++] = db;
+	}
 	return env;
 }
 

@@ -337,7 +337,7 @@ static int read_text(const char *text, size_t len, uint64_t now, struct reg_list
 		if (*end && !strchr(" \t\r\n", *end))
 			return fault_set(f, -EINVAL, "the registry's answer goes on behind its JSON (byte %td)", end - text);
 	agents = cJSON_GetObjectItemCaseSensitive(doc, "agents");
-	if (!cJSON_IsArray(agents))
+	if (!cJSON_IsArray(agents) && !cJSON_IsNull(agents)) /* null: how today's registry writes an empty list */
 		return fault_set(f, -EINVAL, "the registry's answer has no list \"agents\"");
 	return read_entries(agents, now, l, f);
 }

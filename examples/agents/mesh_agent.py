@@ -13,6 +13,7 @@ What tend tells an agent about the registry is in its environment: MCP_MESH_REGI
 import http.server
 import json
 import os
+import re
 import secrets
 import signal
 import threading
@@ -23,8 +24,10 @@ REGISTRY = os.environ.get("MCP_MESH_REGISTRY_URL", "http://localhost:8080").rstr
 HEARTBEAT_SECONDS = float(os.environ.get("HEARTBEAT", "5"))
 QUIET_FILE = os.environ.get("QUIET_FILE", "")
 NAME = os.environ.get("AGENT_NAME") or os.environ.get("TEND_NAME") or "mesh_agent"
+# The mesh's registry takes names and ids of lower-case letters, digits and hyphens; tend finds the process by it all the same.
+MESH_NAME = re.sub("[^a-z0-9]+", "-", NAME.lower()).strip("-") or "agent"
 # As the mesh's own agents do it: the name, and a suffix that is new at every start.
-AGENT_ID = f"{NAME}-{secrets.token_hex(4)}"
+AGENT_ID = f"{MESH_NAME[:55]}-{secrets.token_hex(4)}"
 
 stopped = threading.Event()
 registered = threading.Event()
@@ -68,9 +71,11 @@ def ask(method, path, body=None):
 
 def register(port):
     tools = [{"function_name": "greet", "capability": "greeting", "version": "1.0.0", "description": "Says hello"}]
-    status, answer = ask("POST", "/heartbeat", {"agent_id": AGENT_ID, "name": NAME, "http_host": "127.0.0.1", "http_port": port, "tools": tools})
+    status, answer = ask("POST", "/heartbeat", {"agent_id": AGENT_ID, "name": MESH_NAME, "http_host": "127.0.0.1", "http_port": port, "tools": tools})
     if status != 200:
         raise OSError(f"the registry answered {status}")
+    if isinstance(answer, dict) and answer.get("status") == "error":  # a refusal comes with status 200
+        raise OSError(f"the registry refuses: {answer.get('message')}")
     if not registered.is_set():
         say(event="registered", registry=REGISTRY, agent_id=AGENT_ID)
     registered.set()
@@ -78,7 +83,7 @@ def register(port):
 
 def beat(port):
     """Most beats are a HEAD without a body. The registry says by its status when the whole registration is wanted again."""
-    full = True
+    full, error = True, None
     while not stopped.is_set():
         if not (QUIET_FILE and os.path.exists(QUIET_FILE)):
             try:
@@ -88,9 +93,12 @@ def beat(port):
                 full = status not in (200, 202, 404, 405, 410)
             except (OSError, ValueError) as e:
                 full = True
-                if registered.is_set():
-                    say(event="registry lost", error=str(e))
+                if str(e) != error:
+                    say(event="registry lost" if registered.is_set() else "not registered", error=str(e))
+                error = str(e)
                 registered.clear()
+            else:
+                error = None
         stopped.wait(HEARTBEAT_SECONDS)
 
 

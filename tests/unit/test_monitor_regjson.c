@@ -32,6 +32,17 @@ static int refused(const char *text, size_t len, const char *part)
 	return r;
 }
 
+START_TEST(an_empty_list_is_null_for_some)
+{
+	struct reg_list l = parse("{\"agents\":null,\"count\":0,\"timestamp\":\"2026-12-01T01:11:09.076402339Z\"}");
+
+	ck_assert_uint_eq(l.n, 0);
+	ck_assert_str_eq(l.shown, "[]");
+	ck_assert_ptr_null(reglist_find(&l, "a"));
+	reglist_done(&l);
+}
+END_TEST
+
 START_TEST(recorded_go)
 {
 	struct reg_list l = parse(
@@ -144,6 +155,7 @@ int main(void)
 {
 	TCase *c = tcase_create("answers");
 
+	tcase_add_test(c, an_empty_list_is_null_for_some);
 	tcase_add_test(c, recorded_go);
 	tcase_add_test(c, recorded_python);
 	tcase_add_test(c, newest_of_several);
