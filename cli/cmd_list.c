@@ -64,22 +64,18 @@ bool list_wants_foreign(const struct list *l, const struct listed_agent *a)
 /* --- text --- */
 
 struct text {
+	unsigned columns;		 /* of agents */
 	struct table *agents, *services; /* NULL: no memory */
 	size_t agent, agents_running, registered, healthy;
 	size_t service, services_running;
 	size_t foreign, hidden; /* agents that tend does not run; services that nobody asked for */
 };
 
-static unsigned agent_columns(void)
-{
-	unsigned width = term_width();
-
-	return COLUMN_AGENTS | (width == 0 || width >= WIDE_COLUMNS ? COLUMN_WIDE : 0);
-}
-
 static struct text text_new(void)
 {
-	return (struct text){ .agents = columns_table(agent_columns()), .services = columns_table(COLUMN_LIST) };
+	unsigned width = term_width(), shown = COLUMN_AGENTS | (width == 0 || width >= WIDE_COLUMNS ? COLUMN_WIDE : 0);
+
+	return (struct text){ .columns = shown, .agents = columns_table(shown), .services = columns_table(COLUMN_LIST) };
 }
 
 static void add_text(struct text *t, const struct list *l, const struct view *v, const struct view_row *r)
@@ -99,13 +95,13 @@ static void add_text(struct text *t, const struct list *l, const struct view *v,
 	t->agents_running += up;
 	t->registered += listed_has(r);
 	t->healthy += up && r->row.health.verdict == PT_HEALTH_HEALTHY;
-	columns_add(t->agents, v, r, agent_columns());
+	columns_add(t->agents, v, r, t->columns);
 }
 
-/* The cells in the order of agent_columns(). */
+/* The cells in the order of the columns of agents. */
 static void add_foreign(struct text *t, const cJSON *entry)
 {
-	bool wide = agent_columns() & COLUMN_WIDE;
+	bool wide = t->columns & COLUMN_WIDE;
 	const char *endpoint = listed_text(entry, "endpoint");
 	char name[COLUMN_TEXT_MAX], at[COLUMN_TEXT_MAX], capabilities[COLUMN_TEXT_MAX];
 
