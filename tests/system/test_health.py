@@ -87,7 +87,7 @@ def wait_health(tend, wanted, name="svc"):
 
 
 def test_http_status_and_body(quick, web):
-    start(quick, probes({"http": web.url + "/x", "body": "^o[k]$"}))
+    start(quick, probes({"http": web.url + "/x", "body": r"^\w[k\d]$"}))
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
     web.body = b"not so"
     wait_health(quick, "unhealthy")
@@ -156,7 +156,7 @@ def test_exec_status_is_told(quick):
 
 def test_startup_waits_for_a_line_of_the_log(quick):
     go = quick.work / "go"
-    start(quick, {"probes": {"startup": {"log": "^ready [0-9]+$", "interval": 0.1, "within": 60}}}, "/bin/sh", "-c",
+    start(quick, {"probes": {"startup": {"log": r"^ready\s\d+$", "interval": 0.1, "within": 60}}}, "/bin/sh", "-c",
           f"echo begin; until test -e {go}; do sleep 0.05; done; echo ready 1; exec sleep 1000")
     quick.wait_log("svc", "begin")
     assert quick.status("svc")["health_check"] == "unknown"

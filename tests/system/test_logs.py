@@ -76,6 +76,7 @@ def test_archives_rotated_and_current_are_one(tend, logs):
     assert lines_of(tend, "a") == expected[-50:]
     assert lines_of(tend, "a", "--filter", "n 17") == [x for x in expected if "n 17" in x][-50:]
     assert lines_of(tend, "a", "--regex", "n 1(2|3)$") == [expected[12], expected[13]]
+    assert lines_of(tend, "a", "--regex", r"\bn\s1[\d]$")[2:4] == [expected[12], expected[13]]
     assert lines_of(tend, "a", "--regex", "n 1$", "--regex", "n 1(2|3)$") == [expected[12], expected[13]]  # the last one counts
     out = tend.root / "out"
     tend.run("logs", "export", "a", "--output", out)
@@ -225,6 +226,7 @@ def test_the_aggregator(tend, logs):
 
 @pytest.mark.parametrize("args, status, said", [
     (["--regex", "("], 2, "--regex (: "),
+    (["--regex", r"\p{L}"], 2, r"--regex \p{L}: \p is not known"),
     (["--level", "LOUD"], 2, "--level LOUD: not a level"),
     (["--lines", "-3"], 2, "--lines -3: not a number"),
     (["--since", "whenever"], 2, "--since whenever: not a time"),

@@ -45,6 +45,7 @@ static const struct {
 	{ "{\"probes\":{\"liveness\":{\"tcp\":\"a:65536\"}}}", "health.probes.liveness.tcp" },
 	{ "{\"probes\":{\"liveness\":{\"tcp\":\"a:1\",\"interval\":0}}}", "health.probes.liveness.interval" },
 	{ "{\"probes\":{\"liveness\":{\"log\":\"(\"}}}", "no regular expression" },
+	{ "{\"probes\":{\"liveness\":{\"log\":\"\\\\p{L}\"}}}", "health.probes.liveness.log: no regular expression: \\p is not known" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"file:///etc/passwd\"}}}", "http://" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"\"}}}", "http://" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"http://\"}}}", "a host" },
