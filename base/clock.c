@@ -57,3 +57,18 @@ const char *clock_span(uint64_t ns, char buf[static CLOCK_TEXT_MAX])
 		(void)snprintf(buf, CLOCK_TEXT_MAX, "%" PRIu64 "s", s);
 	return buf;
 }
+
+const char *clock_rough(uint64_t ns, char buf[static CLOCK_TEXT_MAX])
+{
+	static const struct {
+		uint64_t s;
+		const char *name;
+	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+	uint64_t s = (ns + NS_PER_SEC / 2) / NS_PER_SEC;
+	size_t i = 0;
+
+	while (i < 3 && s + units[i].s / 20 < units[i].s) /* 58 min are 1 h */
+		i++;
+	(void)snprintf(buf, CLOCK_TEXT_MAX, "%" PRIu64 " %s", (s + units[i].s / 2) / units[i].s, units[i].name);
+	return buf;
+}

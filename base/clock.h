@@ -23,5 +23,7 @@ const char *clock_rfc3339(uint64_t real_ns, char buf[static CLOCK_TEXT_MAX]);
 
 /* "850ms", "42s", "3m7s", "1h2m3s", "4d3h": the two or three largest units, as Go prints durations. Returns buf. */
 const char *clock_span(uint64_t ns, char buf[static CLOCK_TEXT_MAX]);
+/* "42 s", "3 min", "1 h", "4 d": the largest unit alone, rounded. Returns buf. */
+const char *clock_rough(uint64_t ns, char buf[static CLOCK_TEXT_MAX]);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "cli/checks.h"
+#include "cli/story.h"
 #include "config/health.h"
 #include "config/spec.h"
 
@@ -50,6 +51,7 @@ static void check_spec(const struct home *h, const char *name)
 void checks_health(const struct home *h, const struct view *v)
 {
 	const struct pt_monitor *m = &v->monitor;
+	char seen[STORY_MAX];
 	bool agents = false;
 
 	check_file(h);
@@ -63,6 +65,10 @@ void checks_health(const struct home *h, const struct view *v)
 		checks_problem("%s", m->registry_error);
 	else if (agents && m->registry_state == PT_REGISTRY_REACHABLE)
 		checks_fine("registry: %s lists %u agent%s", m->registry_url, m->registry_agents, m->registry_agents == 1 ? "" : "s");
+	for (size_t i = 0; i < v->n; i++)
+		if (view_is_up(&v->row[i]) && story_seen(&v->row[i], seen)[0])
+			checks_note("%s: the registry has last seen it %s by its clock; if that is not so, its clock or this machine's is wrong",
+				v->row[i].row.ident.name, seen);
 	if (m->brake_since_real_ns)
 		checks_problem("brake: restarts of unhealthy processes are held back: %s", m->brake_reason);
 	if (m->stuck_commands)

@@ -74,7 +74,7 @@ static void print_policy(const struct pt_ident *id)
 static void print_registry(const struct view *v, const struct view_row *r)
 {
 	const struct pt_health *h = &r->row.health;
-	char when[CLOCK_TEXT_MAX], text[COLUMN_TEXT_MAX], id[sizeof(h->registry_id) * 6], status[sizeof(h->registry_status) * 6];
+	char when[CLOCK_TEXT_MAX], seen[STORY_MAX], text[COLUMN_TEXT_MAX], id[sizeof(h->registry_id) * 6], status[sizeof(h->registry_status) * 6];
 
 	if (r->row.ident.service != PT_SERVICE_AGENT || !view_is_up(r))
 		return;
@@ -85,6 +85,8 @@ static void print_registry(const struct view *v, const struct view_row *r)
 		printf(" as %s, %s", id, status[0] ? status : "no status");
 		if (h->registry_seen_real_ns)
 			printf(", last seen at %s", clock_rfc3339(h->registry_seen_real_ns, when));
+		if (story_seen(r, seen)[0])
+			printf(", %s by its clock", seen);
 		printf("; %u capabilit%s, %u of %u dependencies resolved", h->capabilities, h->capabilities == 1 ? "y" : "ies", h->dependencies_resolved, h->dependencies);
 	}
 	putchar('\n');

@@ -57,11 +57,22 @@ static void count(struct overview *o, const struct view_row *r)
 	}
 }
 
+/* A time to come is no sign of life. One that lies back is told with the verdict. */
+static bool note_clock(const struct view_row *r, char note[static STORY_MAX])
+{
+	char seen[STORY_MAX];
+
+	if (!view_is_up(r) || r->row.health.registry_seen_real_ns <= r->row.health.listed_real_ns || !story_seen(r, seen)[0])
+		return false;
+	(void)snprintf(note, STORY_MAX, "a clock is wrong: the registry has it last seen %.40s by its clock", seen);
+	return true;
+}
+
 static bool add_note(struct overview *o, const struct view *v, const struct view_row *r)
 {
 	char note[STORY_MAX], *line = NULL;
 
-	if (!story_note(v, r, note)[0])
+	if (!story_note(v, r, note)[0] && !note_clock(r, note))
 		return true;
 	if (o->notes == o->notes_size) {
 		size_t size = 2 * o->notes_size + 16;

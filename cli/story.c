@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#define SEEN_NS (120 * NS_PER_SEC)
+
 static void append(char buf[static STORY_MAX], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void append(char buf[static STORY_MAX], const char *fmt, ...)
 {
@@ -112,6 +114,20 @@ bool story_is_unregistered(const struct view_row *r)
 const char *story_log_error(int error)
 {
 	return error == EMFILE ? "the logger may have no more open files (ulimit -n)" : strerror(error);
+}
+
+const char *story_seen(const struct view_row *r, char buf[static STORY_MAX])
+{
+	const struct pt_health *h = &r->row.health;
+	uint64_t seen = h->registry_seen_real_ns, now = h->listed_real_ns;
+	bool ahead = seen > now;
+	char span[CLOCK_TEXT_MAX];
+
+	buf[0] = 0;
+	if (h->listing == PT_LISTING_LISTED && seen && now && (ahead ? seen - now : now - seen) >= SEEN_NS)
+		(void)snprintf(buf, STORY_MAX, "%s %s", clock_rough(ahead ? seen - now : now - seen, span),
+			ahead ? "from now" : "ago");
+	return buf;
 }
 
 const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX])

@@ -23,6 +23,10 @@ bool story_is_unhealthy(const struct view_row *r);
 /* It is an agent that runs and shall be registered, and the monitor has looked and does not know that it is. */
 bool story_is_unregistered(const struct view_row *r);
 
+/* What the registry's clock says of when it last saw an agent, where that is no time of the last two
+ * minutes: "1 h ago", "1 h from now". "" elsewhere. Returns buf. */
+const char *story_seen(const struct view_row *r, char buf[static STORY_MAX]);
+
 /* Why a process is not running, or not well, in a few words for the status table: "exited with status 1, restart limit 10/5m
  * reached", "restarts in 3s (exited
  * with status 1)". "" where there is nothing to say. Returns buf. */

@@ -79,6 +79,22 @@ static bool is_log_blocked(const struct instance *in, const struct view *v, cons
 	return r->row.log.full || (!v->captures && (is_full(&in->home, id->name, "") || (id->separate_stderr && is_full(&in->home, id->name, LOG_ERR_MARK))));
 }
 
+/* Whatever runs is sampled once an interval. A monitor that has sampled nothing for long hangs. */
+static void look_for_stuck(struct view *v)
+{
+	uint64_t patience = STUCK_NS + 3 * v->monitor.interval_ms * NS_PER_MS;
+	uint64_t last = later(v->looked_boot_ns, v->daemon[ROLE_MONITOR].rec.since_boot_ns);
+
+	v->daemon[ROLE_MONITOR].stuck = v->same_boot && v->looked_boot_ns && v->now_boot_ns > last && v->now_boot_ns - last > patience;
+}
+
+static void note_look(struct view *v, const struct view_row *r)
+{
+	if (r->row.life.state == PT_STATE_RUNNING && !r->gone)
+		v->looked_boot_ns = later(v->looked_boot_ns, later(r->row.life.start_boot_ns, r->row.health.sampled_boot_ns));
+	look_for_stuck(v);
+}
+
 int view_read(const struct instance *in, struct view *v, uint32_t slot, struct view_row *ret)
 {
 	const struct pt_life *l = &ret->row.life;
@@ -91,6 +107,7 @@ int view_read(const struct instance *in, struct view *v, uint32_t slot, struct v
 	ret->gone = !v->supervised && l->pid > 0 && !(v->same_boot && pid_alive(l->pid, l->start_ticks));
 	ret->log_error = ret->row.log.gen == ret->row.gen ? ret->row.log.error : 0;
 	ret->log_blocked = is_log_blocked(in, v, ret);
+	note_look(v, ret);
 	v->written_real_ns = later(v->written_real_ns, later(l->since_real_ns, ret->row.health.sampled_real_ns));
 	return 0;
 }
@@ -123,24 +140,6 @@ void view_begin(const struct instance *in, struct view *ret)
 	*ret = v;
 }
 
-/* Whatever runs is sampled once an interval. A monitor that has sampled nothing for long hangs. */
-static bool monitor_is_stuck(const struct view *v)
-{
-	uint64_t patience = STUCK_NS + 3 * v->monitor.interval_ms * NS_PER_MS;
-	uint64_t last = v->daemon[ROLE_MONITOR].rec.since_boot_ns;
-	bool any = false;
-
-	for (size_t i = 0; i < v->n; i++) {
-		const struct pt_row *row = &v->row[i].row;
-
-		if (row->life.state != PT_STATE_RUNNING || v->row[i].gone)
-			continue;
-		any = true;
-		last = later(last, later(row->life.start_boot_ns, row->health.sampled_boot_ns));
-	}
-	return any && v->now_boot_ns > last && v->now_boot_ns - last > patience;
-}
-
 int view_load(const struct instance *in, struct view *ret)
 {
 	uint32_t high = in->pt ? pt_high(in->pt) : 0;
@@ -154,7 +153,6 @@ int view_load(const struct instance *in, struct view *ret)
 		if (view_read(in, &v, slot, &v.row[v.n]) == 0)
 			v.n++;
 	qsort(v.row, v.n, sizeof(*v.row), by_name);
-	v.daemon[ROLE_MONITOR].stuck = v.present && v.same_boot && monitor_is_stuck(&v);
 	*ret = v;
 	return 0;
 }

@@ -47,6 +47,7 @@ struct view {
 	size_t row_bytes;  /* private */
 	size_t unreadable; /* rows whose content is damaged */
 	uint64_t now_boot_ns, now_real_ns;
+	uint64_t looked_boot_ns;  /* when the monitor last sampled a process that runs, of the rows that were read; 0 = none runs */
 	uint64_t written_real_ns; /* newest time that is found in the table */
 };
 

@@ -151,7 +151,7 @@ static void mesh_probes(struct health_conf *c, unsigned port)
 		p->kind = HEALTH_HTTP;
 		(void)str_copy(p->path, sizeof(p->path), paths[i]);
 		if (port)
-			(void)snprintf(p->url, sizeof(p->url), "http://127.0.0.1:%u%s", port, paths[i]);
+			(void)snprintf(p->url, sizeof(p->url), "http://localhost:%u%s", port, paths[i]);
 		if (i == HEALTH_STARTUP) {
 			p->interval_ms = 1000;
 			p->failure_threshold = 60;
@@ -361,7 +361,7 @@ static bool word_object(const char *word, cJSON *doc)
 		return cJSON_AddItemToObject(probe, "exec", cJSON_CreateStringArray(argv, rest[1] ? 3 : 0)); /* an empty one is refused */
 	}
 	if (strncmp(word, "tcp:", 4) == 0) {
-		(void)snprintf(target, sizeof(target), "%s%s", strchr(rest + 1, ':') ? "" : "127.0.0.1:", rest + 1);
+		(void)snprintf(target, sizeof(target), "%s%s", strchr(rest + 1, ':') ? "" : "localhost:", rest + 1);
 		return cJSON_AddStringToObject(probe, "tcp", target) != NULL;
 	}
 	if (strncmp(word, "mcp:", 4) == 0)

@@ -37,6 +37,7 @@ struct http_call {
 	char error[CURL_ERROR_SIZE];
 	uint64_t began_ns;
 	bool given_up;
+	bool head_only, has_head, is_stream; /* the head of the final answer has come; what follows never ends */
 	http_fn *fn;
 	void *arg;
 };
@@ -159,14 +160,28 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct http_call *c = arg;
 
+	if (c->head_only) /* read, so that the connection can be used again */
+		return c->is_stream ? 0 : size * n;
 	return take(&c->body, data, size * n);
 }
 
+/* A line of the head, with its end; an empty one ends it. Before the final answer's there may be others (100 Continue). */
 static size_t on_head(char *data, size_t size, size_t n, void *arg)
 {
+	static const char stream[] = "Content-Type: text/event-stream";
 	struct http_call *c = arg;
+	size_t bytes = size * n;
+	long status = 0;
 
-	return take(&c->head, data, size * n);
+	if (bytes >= sizeof(stream) - 1 && strncasecmp(data, stream, sizeof(stream) - 1) == 0)
+		c->is_stream = true;
+	if (take(&c->head, data, bytes) != bytes)
+		return 0;
+	if (bytes > 2 || (data[0] != '\r' && data[0] != '\n'))
+		return bytes;
+	(void)curl.curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	c->has_head = status >= 200;
+	return c->has_head && c->is_stream && c->head_only ? 0 : bytes;
 }
 
 static void release(struct http_call *c)
@@ -209,7 +224,8 @@ static void explain(const struct http_call *c, CURLcode code, char why[static HT
 
 static void finish(struct http_call *c, CURLcode code)
 {
-	struct http_answer a = { .ok = code == CURLE_OK, .body = c->body.data ? c->body.data : "", .len = c->body.len };
+	bool enough = c->head_only && c->has_head;
+	struct http_answer a = { .ok = code == CURLE_OK || enough, .body = c->body.data ? c->body.data : "", .len = c->body.len };
 
 	a.head = c->head.data ? c->head.data : "";
 	a.took_us = (uint32_t)((clock_boot_ns() - c->began_ns) / 1000);
@@ -336,6 +352,7 @@ int http_send(struct http *h, const struct http_ask *ask, http_fn *fn, void *arg
 	c->arg = arg;
 	c->head.max = HEAD_MAX;
 	c->body.max = ask->body_max;
+	c->head_only = ask->head_only;
 	c->began_ns = clock_boot_ns();
 	c->next = h->calls;
 	if (h->calls)

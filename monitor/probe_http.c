@@ -114,6 +114,7 @@ void probe_http_begin(struct probe *p)
 			return;
 		q.connect_to = to;
 	}
+	q.head_only = !c->match[0];
 	q.connect_only = c->kind == HEALTH_TCP;
 	q.method = c->method[0] ? c->method : NULL;
 	q.headers[0] = c->header[0] ? c->header : NULL;

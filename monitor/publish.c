@@ -81,7 +81,9 @@ void publish_sample(struct watch *w, const struct sample *s)
 	h->files = s->files;
 	h->failures = 0;
 	h->sampled_boot_ns = now;
-	h->sampled_real_ns = h->last_seen_real_ns = clock_real_ns();
+	h->sampled_real_ns = clock_real_ns();
+	if (h->verdict != PT_HEALTH_UNHEALTHY) /* as the reference: seen in order */
+		h->last_seen_real_ns = h->sampled_real_ns;
 	publish_put(w);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 
 /* Someone asked for the end, or the end was the process's own and no policy minds. */
@@ -33,10 +34,16 @@ enum pt_verdict verdict_of(const struct pt_life *life, unsigned service, enum ve
 	return service == PT_SERVICE_AGENT ? PT_HEALTH_UNKNOWN : PT_HEALTH_HEALTHY;
 }
 
+static uint64_t ns_between(uint64_t from, uint64_t to)
+{
+	return to > from ? to - from : 0;
+}
+
 /* What the registry says about an agent. */
 static enum pt_verdict registry_verdict(const struct pt_life *life, const struct pt_health *h, const struct verdict_facts *facts,
 	char error[static VERDICT_ERROR_MAX])
 {
+	char age[CLOCK_TEXT_MAX];
 	bool of_earlier_run = h->registry_seen_real_ns && h->registry_seen_real_ns + 1000000000ull < life->start_real_ns;
 
 	if (h->listing == PT_LISTING_NONE) {
@@ -55,7 +62,8 @@ static enum pt_verdict registry_verdict(const struct pt_life *life, const struct
 		return facts->was_listed ? PT_HEALTH_UNHEALTHY : PT_HEALTH_UNKNOWN;
 	}
 	if (of_earlier_run && facts->is_new) {
-		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it since it was started");
+		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it yet: last seen %s ago by its clock",
+			clock_rough(ns_between(h->registry_seen_real_ns, h->listed_real_ns), age));
 		return PT_HEALTH_UNKNOWN;
 	}
 	if (h->registry_alive) {
@@ -64,7 +72,8 @@ static enum pt_verdict registry_verdict(const struct pt_life *life, const struct
 	}
 	(void)snprintf(error, VERDICT_ERROR_MAX, "the registry says %s", h->registry_status[0] ? h->registry_status : "nothing of its status");
 	if (strcmp(h->registry_status, "active") == 0 || strcmp(h->registry_status, "healthy") == 0)
-		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it for two minutes");
+		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it: last seen %s ago by its clock",
+			clock_rough(ns_between(h->registry_seen_real_ns, h->listed_real_ns), age));
 	return strcmp(h->registry_status, "degraded") == 0 ? PT_HEALTH_DEGRADED : PT_HEALTH_UNHEALTHY;
 }
 

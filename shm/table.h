@@ -135,7 +135,7 @@ struct pt_life {	       /* how it is; writer: spawner */
 struct pt_health {		 /* how it does; writer: monitor */
 	uint64_t sampled_boot_ns; /* 0 = no sample of this run yet */
 	uint64_t sampled_real_ns;
-	uint64_t last_seen_real_ns; /* seen alive */
+	uint64_t last_seen_real_ns; /* seen alive, and not unhealthy */
 	uint64_t since_real_ns;	 /* verdict since */
 	uint64_t memory_bytes;	 /* resident, whole tree */
 	uint64_t cpu_ns;	 /* used by the processes that are in the tree now */

@@ -446,6 +446,41 @@ def test_the_queue_of_alerts_is_bounded(quick, web):
     assert old == sorted(old) and old[-1] == 256 and len(old) >= 254
 
 
+@pytest.mark.parametrize("host", ("127.0.0.1", "::1"))
+def test_a_port_alone_is_tried_on_both_loopbacks(quick, host):
+    try:
+        server = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    with server:
+        quick.run("start", "--name", "svc", "--background", "--health", f"tcp:{server.getsockname()[1]}", "--", "sleep", "1000")
+        quick.run("wait", "svc", "--for", "healthy", "--timeout", "60s")
+
+
+@pytest.mark.parametrize("kind", ("text/event-stream", "text/plain"))
+def test_an_answer_without_an_end_is_judged_by_its_status(quick, web, kind):
+    """A stream of events at once, any other when the timeout is over; with "body" the whole answer is wanted."""
+    gone = threading.Event()
+
+    def endless(request):
+        request.send_response(web.status)
+        request.send_header("Content-Type", kind)
+        request.end_headers()
+        request.wfile.write(b"data: 1\n\n")
+        gone.wait(30)
+        raise ConnectionError
+
+    web.body = lambda request: endless(request) if request.path == "/events" else b"ok"
+    start(quick, probes({"http": web.url + "/events"}), name="all")
+    start(quick, probes({"http": web.url + "/events", "body": "2"}), name="part")
+    wait_health(quick, "healthy", "all")
+    wait_health(quick, "unhealthy", "part")
+    web.status = 503
+    wait_health(quick, "unhealthy", "all")
+    assert "status 503" in quick.run("status", "all", check=False).stdout
+    gone.set()
+
+
 @pytest.fixture
 def undying(tend):
     """An instance of an ordinary user, and a program that its monitor can't kill, as what hangs in the kernel can't: it became another user."""

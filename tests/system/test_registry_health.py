@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from common import on_terminal, wait_cycles
-from fake_registry import FakeRegistry, entry
+from fake_registry import FakeRegistry, entry, now
 from harness import TEND_BIN, wait_until
 
 INTERVAL_MS = 150
@@ -78,6 +78,35 @@ def test_unhealthy_when_the_heartbeat_stops_while_the_process_runs(tend, registr
     assert tend.pid("web") == pid and tend.status("web")["restarts"] == 0  # shown, never acted on
     registry.agents = [entry("web")]
     wait_health(tend, "healthy")
+
+
+def test_a_registry_whose_clock_is_wrong_is_told(tend, registry):
+    """An hour behind: not healthy by its clock, with the reason. An hour ahead: a time to come is no sign of life, which is told."""
+    use(tend, registry)
+    registry.agents = [entry("web", seen=now(3600))]
+    start_agent(tend)
+    wait_until(lambda: "last seen 1 h from now by its clock" in tend.run("status").stdout, 20, "ahead")
+    assert "1 h from now by its clock" in tend.run("status", "web").stdout
+    assert "1 h from now by its clock" in tend.run("doctor", check=False).stdout
+    registry.agents = [entry("web", seen=now(-3600))]
+    wait_until(lambda: "1 h ago by its clock" in tend.run("status", "web").stdout, 20, "behind")
+    wait_until(lambda: "last seen 1 h ago by its clock" in health_error(tend), 20, "the reason")
+    assert "1 h ago by its clock" in tend.run("doctor", check=False).stdout
+
+
+def test_last_seen_stands_still_while_it_is_unhealthy(tend, registry):
+    use(tend, registry)
+    registry.agents = [entry("web")]
+    start_agent(tend)
+    wait_health(tend, "healthy")
+    registry.agents = [entry("web", status="unhealthy")]
+    wait_health(tend, "unhealthy")
+    before = row(tend)["health"]
+    wait_cycles(tend, 3)
+    after = row(tend)["health"]
+    assert after["last_seen_real_ns"] == before["last_seen_real_ns"] and after["sampled_real_ns"] > before["sampled_real_ns"]
+    registry.agents = [entry("web")]
+    wait_until(lambda: row(tend)["health"]["last_seen_real_ns"] > before["last_seen_real_ns"], 20, "seen again")
 
 
 def test_never_listed_is_unknown_and_says_where_it_was_looked_for(tend, registry):

@@ -58,11 +58,28 @@ START_TEST(spans)
 }
 END_TEST
 
+START_TEST(rough_spans)
+{
+	static const struct {
+		uint64_t s;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 s" }, { 42, "42 s" }, { 60, "1 min" }, { 179, "3 min" }, { 3590, "1 h" }, { 3600, "1 h" }, { 5399, "1 h" },
+		{ 5400, "2 h" }, { 86400, "1 d" }, { 360000, "4 d" },
+	};
+	char b[CLOCK_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_str_eq(clock_rough(cases[i].s * NS_PER_SEC, b), cases[i].text);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("all");
 	tcase_add_test(tc, clocks_run);
 	tcase_add_test(tc, rfc3339);
 	tcase_add_test(tc, spans);
+	tcase_add_test(tc, rough_spans);
 	return run_cases("base_clock", tc, NULL);
 }
