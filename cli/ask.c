@@ -103,6 +103,12 @@ static int post(
 {
 	int r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
 
+	/* Nobody noted that he holds it: the word may name a daemon that does not, and heals that when it is rung for. */
+	if (r == -ETIMEDOUT && pt_lock_holder(in->pt) == 0) {
+		for (unsigned role = 0; role < ROLE_MAX; role++)
+			(void)bell_ring(&in->home, role);
+		r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
+	}
 	if (r == -ENOTRECOVERABLE || r == -EBADMSG) {
 		r = replace_table(in, f);
 		if (r == 0)

@@ -110,9 +110,12 @@ void checks_limits(void)
 
 void checks_table(const struct instance *in, const struct view *v)
 {
-	pid_t holder = pt_lock_holder(in->pt);
+	pid_t holder = pt_lock_holder(in->pt), lost = pt_lock_lost_owner(in->pt, true);
 	char state;
 
+	if (lost)
+		checks_problem("table: its lock names thread %d as its holder, which is none; somebody wrote over it, and the next command that changes "
+			       "something repairs it", lost);
 	if (v->unreadable)
 		checks_problem("table: %zu damaged row%s; \"tend doctor --segment\" shows them", v->unreadable,
 			v->unreadable == 1 ? "" : "s");

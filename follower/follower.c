@@ -15,6 +15,7 @@
 #include "base/inherited.h"
 #include "base/io.h"
 #include "base/say.h"
+#include "shm/lock.h"
 #include "shm/owner.h"
 #include "shm/wake.h"
 
@@ -47,6 +48,7 @@ static void look(struct follower *f)
 {
 	if (pt_is_stale(*f->pt, f->home))
 		follow_segment(f);
+	pt_lock_heal(*f->pt);
 	f->look(f->arg);
 }
 

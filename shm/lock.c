@@ -7,9 +7,12 @@
 #include "shm/lock.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,6 +140,79 @@ static int take(pthread_mutex_t *m, unsigned wait_ms)
 	return r;
 }
 
+static _Atomic uint32_t *lock_word(const struct pt *pt)
+{
+	return (_Atomic uint32_t *)(void *)&seg_shared(pt)->lock.__data.__lock;
+}
+
+/* Does a process, named by one of its threads, have this table mapped? What can't be read counts as yes. */
+static bool has_mapped(const struct pt *pt, pid_t tid)
+{
+	char path[64], line[512], inode[32];
+	bool found = false;
+	FILE *maps;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)tid);
+	(void)snprintf(inode, sizeof(inode), " %llu ", (unsigned long long)pt->ino);
+	maps = fopen(path, "re");
+	if (!maps)
+		return true;
+	while (!found && fgets(line, sizeof(line), maps))
+		found = strstr(line, inode) != NULL && strstr(line, SEG_DIR) != NULL;
+	found |= ferror(maps) != 0;
+	(void)fclose(maps);
+	return found;
+}
+
+pid_t pt_lock_lost_owner(const struct pt *pt, bool look_closer)
+{
+	uint32_t tid = atomic_load(lock_word(pt)) & FUTEX_TID_MASK;
+
+	if (tid == 0)
+		return 0;
+	if ((pid_t)tid == (pid_t)syscall(SYS_gettid)) /* nobody asks while holding it */
+		return (pid_t)tid;
+	if (syscall(SYS_tkill, (pid_t)tid, 0) < 0 && errno == ESRCH)
+		return (pid_t)tid;
+	return look_closer && !has_mapped(pt, (pid_t)tid) ? (pid_t)tid : 0;
+}
+
+/* Someone wrote over the word, or its owner unmapped the table before it died: no kernel will ever say so. Do what it does for a holder that dies: the next
+ * taker gets EOWNERDEAD, and repairs. */
+static bool disown(struct pt *pt, bool look_closer)
+{
+	_Atomic uint32_t *word = lock_word(pt);
+	uint32_t seen = atomic_load(word);
+	pid_t lost = pt_lock_lost_owner(pt, look_closer);
+
+	if (lost == 0 || (seen & FUTEX_TID_MASK) != (uint32_t)lost)
+		return false;
+	if (atomic_compare_exchange_strong(word, &seen, (seen & FUTEX_WAITERS) | FUTEX_OWNER_DIED))
+		(void)syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+	return true;
+}
+
+void pt_lock_heal(struct pt *pt)
+{
+	if (pt->access != PT_READER)
+		(void)disown(pt, false);
+}
+
+/* EDEADLK: the word names ourselves. */
+static int take_or_disown(struct pt *pt, unsigned wait_ms)
+{
+	pthread_mutex_t *m = &seg_shared(pt)->lock;
+	int r = take(m, 0);
+
+	if ((r == -EBUSY || r == -EDEADLK) && disown(pt, false))
+		r = take(m, 0);
+	if (r == -EBUSY && wait_ms)
+		r = take(m, wait_ms);
+	if (r == -ETIMEDOUT && disown(pt, true))
+		r = take(m, wait_ms);
+	return r;
+}
+
 int pt_lock(struct pt *pt, unsigned wait_ms)
 {
 	struct seg_shared *s = seg_shared(pt);
@@ -148,7 +224,7 @@ int pt_lock(struct pt *pt, unsigned wait_ms)
 	if (!looks_like_lock(&s->lock))
 		return -EBADMSG;
 	block_signals(pt, &before);
-	r = take(&s->lock, wait_ms);
+	r = take_or_disown(pt, wait_ms);
 	if (r == -EOWNERDEAD) {
 		recover(pt);
 		r = 0;

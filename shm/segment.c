@@ -6,6 +6,7 @@
  */
 #include "shm/layout.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -248,15 +250,46 @@ static void inherit(struct pt *pt, const struct pt *from)
 		       (size_t)pt->header.region[events[e]].stride * pt->header.region[events[e]].count);
 }
 
+/* What killed guardians have left of this table while they made it. Whoever makes it holds the role's lock, so none is at work. */
+static void sweep_unfinished(const char *path)
+{
+	const char *stem = path + sizeof(SEG_DIR); /* behind the slash */
+	size_t length = strlen(stem);
+	DIR *dir = opendir(SEG_DIR);
+	const struct dirent *e;
+	struct stat st;
+
+	while (dir && (e = readdir(dir)))
+		if (strncmp(e->d_name, stem, length) == 0 && strncmp(e->d_name + length, ".new", 4) == 0 &&
+		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid() && !S_ISDIR(st.st_mode))
+			(void)unlinkat(dirfd(dir), e->d_name, 0);
+	if (dir)
+		(void)closedir(dir);
+}
+
+/* Under a name that nobody can know before: a fixed one could be taken by another user. */
+static int create_unfinished(const char *path, char tmp[static 160])
+{
+	uint64_t chance;
+	int fd = -EEXIST;
+
+	for (unsigned tries = 0; tries < 8 && fd == -EEXIST; tries++) {
+		if (getrandom(&chance, sizeof(chance), 0) != (ssize_t)sizeof(chance))
+			return -EIO;
+		(void)snprintf(tmp, 160, "%s.new-%016llx", path, (unsigned long long)chance);
+		fd = io_open(AT_FDCWD, tmp, O_RDWR | O_CREAT | O_EXCL, 0600);
+	}
+	return fd;
+}
+
 static int create_file(const struct home *h, uint64_t bytes, char tmp[static 160], struct fault *f)
 {
 	char path[128];
 	int fd, r;
 
 	seg_path(h, path);
-	snprintf(tmp, 160, "%s.new", path); /* always the same name: what a killed guardian left behind goes away here */
-	unlink(tmp);
-	fd = io_open(AT_FDCWD, tmp, O_RDWR | O_CREAT | O_EXCL, 0600);
+	sweep_unfinished(path);
+	fd = create_unfinished(path, tmp);
 	if (fd < 0 && access(SEG_DIR, F_OK) < 0)
 		return fault_set(f, fd, "there is no %s for the process table; mount it: mount -t tmpfs tmpfs %s", SEG_DIR, SEG_DIR);
 	if (fd < 0)
@@ -282,6 +315,7 @@ int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, st
 {
 	struct pt build = { .fd = -1, .access = PT_GUARDIAN }, *pt = NULL;
 	char tmp[160], path[128];
+	struct stat st;
 	int fd, r;
 
 	if (capacity < 1 || capacity > PT_CAPACITY_MAX)
@@ -311,7 +345,11 @@ int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, st
 	if (r < 0)
 		goto out;
 	if (rename(tmp, path) < 0) {
-		r = fault_errno(f, -errno, "cannot name the segment %s", path);
+		r = -errno;
+		if (lstat(path, &st) == 0 && st.st_uid != geteuid())
+			fault_set(f, r, "cannot name the segment %s: what lies there belongs to user %u", path, st.st_uid);
+		else
+			fault_errno(f, r, "cannot name the segment %s", path);
 		pt_detach(pt);
 		fd = -1;
 		goto out;

@@ -19,6 +19,7 @@
 #include "base/procfs.h"
 #include "base/say.h"
 #include "base/str.h"
+#include "shm/lock.h"
 #include "shm/wake.h"
 #include "spawner/handover.h"
 #include "spawner/proc.h"
@@ -117,6 +118,7 @@ static void on_bell(void *arg, uint32_t events)
 
 	(void)events;
 	bell_drain(sp->bell);
+	pt_lock_heal(sp->pt);
 	if (pt_is_stale(sp->pt, &sp->start.home))
 		adopt_segment(sp);
 	exits_look(sp);

@@ -1,8 +1,10 @@
 """Someone who holds the lock of the process table and is stopped delays commands, and nothing else."""
 
 import contextlib
+import mmap
 import os
 import signal
+import struct
 import subprocess
 import time
 
@@ -51,6 +53,28 @@ def test_supervision_goes_on(tend):
         assert ends(tend, "c") == [f"exit {10 + n}" for n in range(4)]
         assert_untouched(tend, kept)
     works(tend)
+    tend.stop_all()
+
+
+def scribble(tend, tid):
+    """The owner's words of the lock name a thread that does not hold it, as a stray write of anything that has the table mapped might."""
+    with open(tend.segment, "r+b") as f, mmap.mmap(f.fileno(), 0) as table:
+        lock = struct.unpack_from("=Q", table, 624)[0] + 64  # the first region, see shm/README.md
+        struct.pack_into("=i", table, lock, tid)
+        struct.pack_into("=i", table, lock + 8, tid)
+
+
+@pytest.mark.parametrize("who", ["nobody", "a process that has nothing to do with it", "the spawner"])
+def test_an_owner_that_does_not_hold_the_lock(tend, who):
+    kept = sleepers(tend)
+    settled(tend)
+    tid = {"nobody": 2**22 + 5, "the spawner": tend.daemon_pid("spawner")}.get(who, os.getpid())
+    scribble(tend, tid)
+    if who != "the spawner":
+        assert f"its lock names thread {tid} as its holder, which is none" in tend.run("doctor", check=False).stdout
+    works(tend)
+    assert "its lock names" not in tend.run("doctor", check=False).stdout
+    assert_untouched(tend, kept)
     tend.stop_all()
 
 

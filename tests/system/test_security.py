@@ -174,6 +174,31 @@ def test_a_home_in_another_users_folder_is_told(tend):
 
 
 @as_root
+def test_a_temporary_name_that_another_user_takes(open_tend):
+    """The table is made under a name that nobody can know before: neither its first making nor a later one can be kept from coming to pass."""
+    needs_readable_programs()
+    home = open_tend.work / "own"
+    home.mkdir()
+    os.chown(home, OWN_UID, OWN_UID)
+    open_tend.work.chmod(0o755)
+    segment = Path(f"/dev/shm/tend-{OWN_UID}-{fnv1a64(os.fsencode(home)):016x}")
+    bait = segment.with_name(segment.name + ".new")
+    try:
+        bait.touch()
+        os.chown(bait, OTHER_UID, OTHER_UID)
+        done = tend_as(OWN_UID, home, "start", "--background", "--name", "x", "--", "sleep", "1000")
+        assert done.returncode == 0, done.stderr
+        segment.unlink()
+        wait_until(segment.exists, what="the table is made again")
+        assert bait.stat().st_uid == OTHER_UID
+        assert "running" in tend_as(OWN_UID, home, "status", "x").stdout
+    finally:
+        tend_as(OWN_UID, home, "stop")
+        bait.unlink()
+    assert not segment.exists()
+
+
+@as_root
 @pytest.mark.parametrize("kind", ["file", "wide open file", "link", "fifo", "folder"])
 def test_a_name_that_another_user_took_first(open_tend, kind):
     """/dev/shm is everybody's, and the name can be known: who takes it can keep an instance from starting there, and nothing more."""

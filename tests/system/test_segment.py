@@ -260,10 +260,24 @@ def test_something_else_under_its_name(tend, kind):
 
 def test_a_guardian_that_died_making_it_leaves_nothing_in_the_way(tend):
     """A half-made segment lies under a temporary name; the next guardian begins anew."""
-    half = tend.segment.with_name(tend.segment.name + ".new")
-    half.write_bytes(bytes(1000))
+    half = [tend.segment.with_name(tend.segment.name + end) for end in (".new", ".new-0123456789abcdef")]
+    for file in half:
+        file.write_bytes(bytes(1000))
     sleepers(tend)
-    assert not half.exists()
+    assert not any(file.exists() for file in half)
+    tend.stop_all()
+
+
+def test_daemons_without_a_table_are_told_as_such(tend):
+    """Here the guardian can't make it, since it is stopped. They still look after their processes, and that is no "not running"."""
+    kept = sleepers(tend, 1)
+    guardian = tend.kill_daemon("guardian", signal.SIGSTOP)
+    tend.segment.unlink()
+    done = tend.run("status", check=False)
+    assert done.returncode == 1 and "have no process table" in done.stderr and "not running" not in done.stdout
+    os.kill(guardian, signal.SIGCONT)
+    wait_until(tend.segment.exists, what="the table is made again")
+    assert_untouched(tend, kept)
     tend.stop_all()
 
 
