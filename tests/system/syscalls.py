@@ -28,13 +28,15 @@ class Recorder:
     """Runs a tend command under strace; daemons that it starts stay recorded until they end. calls() is what was recorded so far.
 
     inject: what strace shall do to calls, "renameat2:error=EINVAL" or "fsync:delay_enter=1000000" (strace -e inject).
+    paths: only calls that name one of these, as they name it.
     """
 
-    def __init__(self, tend, *command, calls=LASTING, inject=()):
+    def __init__(self, tend, *command, calls=LASTING, inject=(), paths=()):
         self.path = tend.work / "calls"
         self.child = subprocess.Popen(
             ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "256", "-e", f"trace={calls}", "-e", "signal=none",
-             *(word for what in inject for word in ("-e", f"inject={what}")), "-o", self.path, *tend.argv(*command)],
+             *(word for what in inject for word in ("-e", f"inject={what}")),
+             *(word for path in paths for word in ("-P", path)), "-o", self.path, *tend.argv(*command)],
             env={**tend.env, **NO_LEAKS}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         tend.children.append(self.child)

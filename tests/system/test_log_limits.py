@@ -5,6 +5,7 @@ import re
 import struct
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -124,7 +125,11 @@ def test_a_full_disk_costs_the_oldest_archive_and_never_the_newest_raw_file(tend
     recorder = Recorder(tend, "start", "--name", "p", "--background", "--log-size", "2MiB", "--log-keep-bytes", limit, "--", sys.executable, script,
                         tend.home / "logs", calls="fsync,ftruncate,unlinkat", inject=("fsync:error=ENOSPC:when=5+",))  # fmt: skip
     tend.wait_log("p", r"^end$", timeout=60)
-    wait_until(lambda: [path.name for path in numbered(tend, "p")] == [f"p.log.{i:09}" for i in left], 60, f"raw files {left}, and no others")
+    names = [f"p.log.{i:09}" for i in left]
+    wait_until(lambda: [path.name for path in numbered(tend, "p")] == names, 60, f"raw files {left}, and no others")
+    tries = tend.log("tend").count("can't compress")
+    wait_until(lambda: tend.log("tend").count("can't compress") > tries + 1, 60, "two more looks at them")
+    assert [path.name for path in numbered(tend, "p")] == names
     assert is_balanced(log_block(tend, "p"))
     tend.stop_all()
     recorder.child.wait(30)
@@ -190,6 +195,35 @@ def test_a_file_system_that_can_not_rename_without_replacing_rotates(tend):
     recorder.finish()
 
 
+def test_an_archive_whose_folder_can_not_be_synced_replaces_nothing(tend):
+    """The second sync of the archiver is that of the folder."""
+    recorder = Recorder(tend, "start", "--name", "a", "--background", "--", "sh", "-c", "echo one; exec sleep 1000", calls="fsync,renameat,unlinkat",
+                        inject=("fsync:error=EIO:when=2",))  # fmt: skip
+    tend.wait_log("a", "one")
+    tend.run("logs", "rotate", "a")
+    tend.wait_log("tend", r"can't compress logs/a\.log\.000000001, tried again in 10 s: .*Input/output error")
+    assert [path.name for path in numbered(tend, "a")] == ["a.log.000000001"]
+    wait_until(lambda: is_archived(tend, "a", 1), 60, "the archive of the second try")
+    tend.stop_all()
+    recorder.child.wait(30)
+
+
+def test_a_follower_gets_every_byte_of_what_is_cut(tend):
+    go = tend.work / "go"
+    begun(tend, "a", f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\nfor i in range(40): os.write(1, b'%010d' % i * 1000)\nos.write(1, b'\\nend\\n')",
+          options=("--log-size", "64KiB", "--log-keep", "0"))  # fmt: skip
+    follower = tend.popen("logs", "a", "--follow")
+    wait_until(lambda: "inotify" in str([os.path.realpath(f) for f in Path(f"/proc/{follower.pid}/fd").iterdir()]), what="the follower")
+    go.touch()
+    seen = ""
+    while not seen.endswith("end\n"):
+        seen += follower.stdout.readline()
+    follower.terminate()
+    assert seen.replace("\n", "") == "".join(f"{i:010}" * 1000 for i in range(40)) + "end"
+    assert len(numbered(tend, "a")) == 3
+    tend.stop_all()
+
+
 # ---- age
 
 
@@ -232,16 +266,19 @@ def test_an_old_file_does_not_go_by_its_own_time(tend):
 
 
 def test_a_process_that_comes_again_while_its_file_is_archived_keeps_it(tend):
-    recorder = Recorder(tend, "start", "--name", "a", "--background", "--restart", "no", "--", "echo", "one", calls="fsync",
-                        inject=("fsync:delay_enter=1500000",))  # fmt: skip
+    """The archiver has its work, and is held up before it makes the first file: who looks into the folder then sees none of it."""
+    recorder = Recorder(tend, "start", "--name", "a", "--background", "--restart", "no", "--", "echo", "one", calls="unlinkat",
+                        inject=("unlinkat:delay_enter=3000000",), paths=("a.log.000000001.lz4.tmp",))  # fmt: skip
     tend.wait_log("a", "one")
-    tend.run("logs", "rotate", "a")
-    wait_until(lambda: list((tend.home / "logs").glob("a.log.*.lz4.tmp")), what="an archive at work")
     tend.wait("a", "stopped")
+    tend.run("logs", "rotate", "a")
+    tasks = Path(f"/proc/{tend.daemon_pid('logger')}/task")
+    wait_until(lambda: "archiver\n" in [(task / "comm").read_text() for task in tasks.iterdir()], what="the archiver")
     tend.run("remove", "a")
     start(tend, "a", helper("sleeper"))
     wait_until(lambda: is_archived(tend, "a", 1), 30, "the archive")
     wait_until(lambda: log_block(tend, "a")["archives"] == 1, 30, "the archive in the table")
-    assert is_balanced(log_block(tend, "a"))
+    log = log_block(tend, "a")
+    assert is_balanced(log) and log["gone_bytes"] == 0
     tend.stop_all()
     recorder.finish()
