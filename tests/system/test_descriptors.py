@@ -1,6 +1,7 @@
 """The daemons' limit on open files: what can't be held is refused at the start, what is not captured any more is shown at once, and nothing is lost for it."""
 
 import json
+import os
 import re
 import resource
 
@@ -59,16 +60,25 @@ def test_more_than_can_be_held(tend):
     tend.stop_all("--timeout", "1")
 
 
+def logged(tend, name):
+    return next(row["log"]["captured_bytes"] for row in tend.json("snapshot")["rows"] if row["ident"]["name"] == name)
+
+
 def test_all_write_at_once(tend):
-    """There are not as many descriptors as files to write to: the streams take turns, and none waits for ever."""
-    names = [f"w{n}" for n in range(60)]
-    start(tend, "first", *SLEEP, preexec_fn=limit(202))
+    """There are not as many descriptors as files to write to, and no stream is ever quiet: they take turns, and none waits for ever."""
+    names = [f"w{n}" for n in range(6)]
+    go = tend.work / "go"
+    options = ("--log-size", "1000000", "--log-keep", "1")
     for name in names:
-        start(tend, name, "sh", "-c", "for i in $(seq 60); do echo line $i; sleep 0.02; done; echo end; exec sleep 1000")
-    for name in names:
-        tend.wait_log(name, "^end$", timeout=60)
-    for name in names:
-        assert tend.log(name) == "".join(f"line {i}\n" for i in range(1, 61)) + "end\n"
+        start(tend, name, "sh", "-c", f"while ! [ -e {go} ]; do sleep 0.1; done; exec yes {name}", options=options)
+    logger = tend.daemon_pid("logger")
+    wait_until(lambda: all(row["log"]["state"] for row in tend.json("snapshot")["rows"]), what="all pipes are open")
+    resource.prlimit(logger, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{logger}/fd")) + 8, resource.prlimit(logger, resource.RLIMIT_NOFILE)[1]))
+    go.touch()
+    for _ in range(2):
+        seen = {name: logged(tend, name) for name in names}
+        wait_until(lambda seen=seen: all(logged(tend, name) > bytes_seen for name, bytes_seen in seen.items()), timeout=30, what="each is captured")
+    assert tend.daemon_pid("logger") == logger
     tend.stop_all("--timeout", "1")
 
 
@@ -89,9 +99,10 @@ def test_what_is_not_captured_any_more_is_shown(tend, how):
     new = tend.wait_daemon("logger", not_pid=old)
     wait_until(lambda: uncaptured(tend), what="it is shown")
     go.touch()
-    name = uncaptured(tend)[-1]
+    before = uncaptured(tend)
+    name = before[-1]
     wait_until(lambda: all((tend.work / other).exists() for other in names), what="all have said it")
-    for other in set(names) - set(uncaptured(tend)):  # files are written by turns
+    for other in set(names) - set(before):  # files are written by turns
         tend.wait_log(other, f"^said by {other}$")
     row = tend.status(name)
     assert "ulimit -n" in row["log_error"] and row["status"] == "running" and row["log_blocked"] is False
@@ -105,6 +116,13 @@ def test_what_is_not_captured_any_more_is_shown(tend, how):
     assert f"{name}: its log can't be written" in tend.run("doctor", check=False).stdout
     assert tend.log(name) == ""
     if how == "stop":
+        tend.run("stop", "s0", "--timeout", "1")
+        tend.run("remove", "s0")
+        names.remove("s0")
+        wait_until(lambda: len(uncaptured(tend)) < len(before), what="another has its descriptor")
+        start(tend, "low", "sh", "-c", f"echo said by low; touch {tend.work}/low; exec sleep 1000")  # the first in the table, and the last to be heard
+        names.append("low")
+        wait_until(lambda: (tend.work / "low").exists() and "low" in uncaptured(tend), what="it has said it, to nobody")
         tend.stop_all("--timeout", "1")
     else:
         tend.kill_daemon("guardian")  # the spawner takes its place, with the limit that it has

@@ -72,7 +72,7 @@ def soft(**values):
     return {name: (value, resource.getrlimit(LIMITS[name])[1]) for name, value in values.items()}
 
 
-ODD_LIMITS = {"CORE": 4096, "STACK": 2 << 20, "FSIZE": 50 << 20, "CPU": 5000, "AS": 8 << 40, "DATA": 7 << 40, "NOFILE": 400, "SIGPENDING": 99}
+ODD_LIMITS = {"CORE": 4096, "STACK": 2 << 20, "FSIZE": 50 << 20, "CPU": 5000, "AS": 1 << 49, "DATA": 1 << 48, "NOFILE": 400, "SIGPENDING": 99}
 TAKEN = ("nice", "scheduler", "io", "cpus", "oom", "limits")
 
 
@@ -210,12 +210,20 @@ def test_signals_that_are_ignored_or_blocked(tend):
     assert not alive(pid)
 
 
-def test_a_timer_that_runs(tend):
-    """alarm(2) outlives execve; a guardian that someone executes directly would be ended by it."""
+def deaf_with_an_alarm():
+    signal.setitimer(signal.ITIMER_REAL, 0.7)
+    deaf()
+
+
+def test_a_guardian_that_someone_executes(tend):
+    """Signals as above; and alarm(2) outlives execve: it would end the guardian, or be ignored with SIGALRM."""
     guardian = subprocess.Popen([tend.bin / "tend-guardian"], env=tend.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                preexec_fn=lambda: signal.setitimer(signal.ITIMER_REAL, 0.7))  # fmt: skip
+                                preexec_fn=deaf_with_an_alarm)  # fmt: skip
     tend.children.append(guardian)
     tend.wait_daemons()
+    found = surroundings(guardian.pid)
+    assert found["blocked"] == sum(1 << signo - 1 for signo in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))  # it reads them
+    assert found["ignored"] == 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
     with pytest.raises(subprocess.TimeoutExpired):
         guardian.wait(1.5)
     tend.stop_all()
