@@ -294,12 +294,20 @@ static bool put_resolution(struct table *t, const struct agent *a, const cJSON *
 	buf_string(out, text(r, "function_name"));
 	buf_text(out, ",\"capability\":");
 	buf_string(out, text(r, "capability"));
-	buf_text(out, p ? ",\"status\":\"available\",\"provider\":" : ",\"status\":\"unavailable\",\"provider\":null}");
-	if (p) {
-		put_provider(out, p->agent, p->capability, now);
-		buf_text(out, "}");
+	if (!p) {
+		buf_text(out, ",\"status\":\"unresolved\",\"provider\":null}");
+		return false;
 	}
-	return p != NULL;
+	buf_text(out, ",\"status\":\"available\",\"mcp_tool\":"); /* meshctl shows this and the endpoint */
+	buf_string(out, text(p->capability, "function_name"));
+	buf_text(out, ",\"provider_agent_id\":");
+	buf_string(out, p->agent->id);
+	buf_text(out, ",\"endpoint\":");
+	buf_string(out, text(p->agent->entry, "endpoint"));
+	buf_text(out, ",\"provider\":");
+	put_provider(out, p->agent, p->capability, now);
+	buf_text(out, "}");
+	return true;
 }
 
 void table_resolve(struct table *t, struct agent *a, uint64_t now, bool keep)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import meshkit
 from common import free_port, in_namespace
 from fake_registry import FakeRegistry, entry, now
 from harness import AGENTS, TEND_BIN, alive, helper, wait_gone, wait_until
@@ -333,12 +334,16 @@ def iter_until(stream, text):
 # ---- with an agent that registers
 
 
-@pytest.fixture
-def quick(mesh):
-    """Silence is noticed after a second."""
+@pytest.fixture(params=["tend", "mesh"])
+def quick(request, mesh):
+    """Silence is noticed after a second; by tend's registry, and by the mesh's own where that can be had."""
     mesh.quiet = mesh.work / "quiet"
     mesh.env.update(DEFAULT_TIMEOUT_THRESHOLD="1", HEALTH_CHECK_INTERVAL="1", TEND_MONITOR_INTERVAL_MS="200", HEARTBEAT="0.2",
                     QUIET_FILE=str(mesh.quiet))  # fmt: skip
+    mesh.registry_host = "localhost"
+    if request.param == "mesh":
+        meshkit.registry_on_path(mesh)
+        mesh.registry_host = "127.0.0.1"  # it listens there alone
     return mesh
 
 
@@ -351,7 +356,7 @@ def test_registered_and_healthy(quick):
     assert listed["registered"] and listed["status"] == "registered" and listed["endpoint"].startswith("http://127.0.0.1:")
     registry = quick.status()["registry"]
     assert (registry["status"], registry["port"], registry["url"]) == ("running", quick.port, url(quick))
-    assert registry["host"] == "localhost" and registry["database_path"] == str(quick.work / "db" / "r.db")
+    assert registry["host"] == quick.registry_host and registry["database_path"] == str(quick.work / "db" / "r.db")
     quick.quiet.touch()
     wait_until(lambda: quick.json("monitor")["mesh_agent"]["health_check"] == "unhealthy", 30, "silence is noticed")
     assert quick.pid("mesh_agent") == pid  # what the registry says restarts nothing
@@ -400,11 +405,11 @@ def test_restart_agent_waits_for_it(quick):
     assert lines[1:] == [f"mesh_agent: restarted (pid {quick.pid('mesh_agent')})", "mesh_agent: registered"]
     port = free_port()
     quick.env["MCP_MESH_REGISTRY_PORT"] = str(port)
-    assert f"at http://localhost:{port}" in quick.run("restart", "--reset-config").stdout
+    assert f"at http://{quick.registry_host}:{port}" in quick.run("restart", "--reset-config").stdout
     done = quick.run("restart-agent", "mesh_agent", "--json")
     assert json.loads(done.stdout)["processes"] == [{"name": "mesh_agent", "result": "restarted", "pid": quick.pid("mesh_agent"), "error": None, "registered": True}]
     told = dict(entry.split("=", 1) for entry in Path(f"/proc/{quick.pid('mesh_agent')}/environ").read_text().split("\0") if entry)
-    assert [told[f"MCP_MESH_REGISTRY_{what}"] for what in ("URL", "HOST", "PORT")] == [f"http://localhost:{port}", "localhost", str(port)]
+    assert [told[f"MCP_MESH_REGISTRY_{what}"] for what in ("URL", "HOST", "PORT")] == [f"http://{quick.registry_host}:{port}", quick.registry_host, str(port)]
     assert "healthy" in [e["status"] for e in get(url(quick) + "/agents")["agents"]]  # beside the run before, under its own id
 
 
