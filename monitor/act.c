@@ -13,6 +13,7 @@
 #include "shm/owner.h"
 #include "shm/wake.h"
 
+#define LATE_SPREAD_MS 600000u /* over at most so long, and a tenth of the age */
 #define RETRY_NS (200 * NS_PER_MS) /* a command that could not be posted, an answer that is not there yet */
 
 static const struct health_policy *policy_of(const struct care *c)
@@ -56,6 +57,8 @@ static void post(struct care *c)
 	r = pt_post(mo->pt, &req, 1, 1, &c->ticket);
 	if (r > 0) {
 		c->asked = true;
+		c->posted_flag = c->flag;
+		c->posted_life = c->w->life.life;
 		c->flag = 0;
 		(void)bell_ring(&mo->home, ROLE_SPAWNER);
 	}
@@ -68,6 +71,7 @@ static void finish(struct care *c, bool worked, const char *text)
 	char details[128];
 
 	c->asked = false;
+	c->posted_flag = 0;
 	policy_restarted(&c->policy, clock_boot_ns(), worked);
 	if (worked) {
 		w->health.health_restarts++;
@@ -87,6 +91,11 @@ static void on_retry(void *arg)
 	struct pt_answer answer;
 	int r;
 
+	if (c->flag && c->posted_flag && c->w->life.life != c->posted_life) { /* the one that was posted before the table was made again was carried out */
+		c->flag = c->posted_flag = 0;
+		finish(c, true, "");
+		return;
+	}
 	if (c->flag) {
 		post(c);
 		return;
@@ -100,6 +109,17 @@ static void on_retry(void *arg)
 		return;
 	}
 	finish(c, r == 0 && answer.code == 0, r == 0 ? answer.text : strerror(-r));
+}
+
+void care_moved(struct watch *w)
+{
+	struct care *c = w->care;
+
+	if (!c || !c->asked)
+		return;
+	c->asked = false; /* the ticket is of the old table, whose commands are gone */
+	c->flag = c->posted_flag;
+	try_again(c);
 }
 
 void act_init(struct care *c)
@@ -221,11 +241,51 @@ void care_check(struct watch *w)
 
 /* --- limits --- */
 
+void act_limits_begin(struct care *c)
+{
+	c->age_s = limits_of(c)->age_s;
+	c->cpu_percent = limits_of(c)->cpu_percent;
+	c->age_since_ns = c->cpu_over_ns = 0;
+}
+
+/* A limit that came or changed while the process ran counts from then on. */
+static void take_limits(struct care *c, const struct health_limits *l, uint64_t now)
+{
+	if (c->age_s != l->age_s)
+		c->age_since_ns = now;
+	if (c->cpu_percent != l->cpu_percent)
+		c->cpu_over_ns = 0;
+	c->age_s = l->age_s;
+	c->cpu_percent = l->cpu_percent;
+}
+
+/*
+ * When its run has its greatest age. Some later than others, so that what was started together does not
+ * end together; and what was too old already when the limit came does not either, with or without a
+ * jitter.
+ */
+static uint64_t age_due(const struct care *c, const struct health_limits *l)
+{
+	uint64_t seed = str_hash(c->w->life.start_boot_ns, c->w->name, strlen(c->w->name));
+	uint64_t due = c->w->life.start_boot_ns + l->age_s * NS_PER_SEC, spread_ms = l->age_jitter_s * 1000ull;
+
+	if (due < c->age_since_ns) {
+		uint64_t least_ms = l->age_s * 100ull < LATE_SPREAD_MS ? l->age_s * 100ull : LATE_SPREAD_MS;
+
+		due = c->age_since_ns;
+		spread_ms = spread_ms > least_ms ? spread_ms : least_ms;
+	}
+	return due + (spread_ms ? seed % spread_ms : 0) * NS_PER_MS;
+}
+
 static bool is_over(struct care *c, uint64_t now, char why[static 80])
 {
 	const struct health_limits *l = limits_of(c);
 	const struct pt_health *h = &c->w->health;
-	bool cpu = l->cpu_percent && h->cpu_permille > l->cpu_percent * 10ull;
+	bool cpu;
+
+	take_limits(c, l, now);
+	cpu = l->cpu_percent && h->cpu_permille > l->cpu_percent * 10ull;
 
 	if (!cpu)
 		c->cpu_over_ns = 0;
@@ -237,7 +297,7 @@ static bool is_over(struct care *c, uint64_t now, char why[static 80])
 		(void)snprintf(why, 80, "it uses %u.%u%% CPU", h->cpu_permille / 10, h->cpu_permille % 10);
 	else if (l->open_files && h->files > l->open_files)
 		(void)snprintf(why, 80, "it has %u open files", h->files);
-	else if (l->age_s && c->age_due_ns && now >= c->age_due_ns)
+	else if (l->age_s && now >= age_due(c, l))
 		(void)snprintf(why, 80, "it has run for %u s", l->age_s);
 	else
 		return false;
@@ -261,14 +321,4 @@ void act_on_limits(struct care *c, uint64_t now)
 	c->limit_told = true;
 	if (limits_of(c)->restart)
 		ask_restart(c, PT_FLAG_LIMIT, why);
-}
-
-/* Some later than others, so that what was started together does not end together. */
-uint64_t act_age_due(const struct care *c)
-{
-	const struct health_limits *l = limits_of(c);
-	uint64_t seed = str_hash(c->w->life.start_boot_ns, c->w->name, strlen(c->w->name));
-	uint64_t jitter = l->age_jitter_s ? seed % (l->age_jitter_s * 1000ull) : 0;
-
-	return c->w->life.start_boot_ns + l->age_s * NS_PER_SEC + jitter * NS_PER_MS;
 }

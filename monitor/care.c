@@ -92,7 +92,6 @@ static void begin_probes(struct care *c)
 		p->when = (enum health_when)i;
 		p->state = states[i];
 		p->startup = i != HEALTH_STARTUP && has_startup ? &c->own->probe[HEALTH_STARTUP] : NULL;
-		p->log_at = c->w->log_begin;
 		probe_start(p);
 	}
 	c->probing = true;
@@ -117,8 +116,7 @@ void care_begin(struct watch *w)
 	spec_has_changed(c);
 	(void)read_conf(c);
 	w->health.misconfigured = c->health_hash && !c->own; /* the block is of a new run */
-	c->age_due_ns = act_age_due(c);
-	c->cpu_over_ns = 0;
+	act_limits_begin(c);
 	begin_probes(c);
 }
 
@@ -133,8 +131,7 @@ static void care_renew(struct watch *w)
 		say(SAY_INFO, "%s: its description of health has changed", w->name);
 		h->startup = h->readiness = h->liveness = PT_PROBE_NONE;
 		h->error[0] = 0;
-		c->age_due_ns = act_age_due(c);
-		c->cpu_over_ns = c->checked_ns = 0;
+		c->checked_ns = 0; /* the limits are compared at the next look */
 	}
 	begin_probes(c);
 	registry_apply(w->mo->registry, w);

@@ -23,6 +23,8 @@ void care_begin(struct watch *w);
 /* No process any more: no probes. */
 void care_pause(struct watch *w);
 void care_free(struct watch *w);
+/* The table was made again: a restart that was asked for and has not happened is asked for again. */
+void care_moved(struct watch *w);
 /* A person has stopped it: attempts count from the beginning. */
 void care_reset(struct watch *w);
 

@@ -37,7 +37,11 @@ struct care {
 	struct pt_ticket ticket; /* of the restart that was asked for */
 	uint8_t flag;		 /* PT_FLAG_ of the restart that is to be posted; 0 = none */
 	struct loop_timer retry;
-	uint64_t checked_ns, cpu_over_ns, age_due_ns;
+	uint64_t checked_ns, cpu_over_ns;
+	uint32_t age_s, cpu_percent; /* the limits that were in force when it was last looked at */
+	uint64_t age_since_ns;	 /* since when this age is, if it came while the process ran; 0 = always */
+	uint8_t posted_flag;	 /* what was asked for, in which run: the table may be made again meanwhile */
+	uint32_t posted_life;
 };
 
 /* Prepare what lies in c of act.c. */
@@ -46,8 +50,8 @@ void act_init(struct care *c);
 uint64_t act_check_interval_ns(const struct care *c);
 /* Is it over a limit? Tell, and restart it if that is asked for. */
 void act_on_limits(struct care *c, uint64_t now);
-/* When its run has its greatest age, with the jitter. */
-uint64_t act_age_due(const struct care *c);
+/* A run begins, or its own description changes: the limits that hold now are those that it begins with. */
+void act_limits_begin(struct care *c);
 /* Bring the brake up to date: each cycle, and whenever one turns unhealthy, for many may do so within one cycle. */
 void act_brake(struct care_shared *s, uint64_t now);
 

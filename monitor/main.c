@@ -31,7 +31,12 @@ static void look(void *arg)
 
 static void moved(void *arg)
 {
+	struct monitor *mo = arg;
+
 	publish_all(arg);
+	for (uint32_t i = 0; i < mo->slots; i++)
+		if (mo->by_slot[i])
+			care_moved(mo->by_slot[i]);
 	watch_forget_versions(arg);
 }
 

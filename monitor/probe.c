@@ -62,6 +62,9 @@ void probe_start(struct probe *p)
 	if (*p->state == PT_PROBE_NONE) { /* a new run: what the last one failed does not count against it */
 		*p->state = PT_PROBE_PENDING;
 		p->passes = p->fails = 0;
+		probe_log_start(p);
+	} else if (!p->watched_ns) {
+		probe_log_start(p); /* of an earlier monitor */
 	}
 	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING)
 		return; /* an earlier monitor saw it */
@@ -74,6 +77,7 @@ void probe_stop(struct probe *p)
 		return;
 	cancel(p);
 	run_leave(&p->command);
+	probe_log_stop(p);
 	loop_timer_clear(p->w->mo->loop, &p->timer);
 }
 

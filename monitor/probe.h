@@ -34,7 +34,9 @@ struct probe { /* in an array of HEALTH_PROBES, by enum health_when */
 	char session[128];	   /* mcp */
 	bool initialized;	   /* mcp: the ping is under way */
 	struct run *command;	   /* exec: under way, or what is left of it */
-	uint64_t log_at, matched_ns, log_inode; /* log: bytes read; the last match */
+	int log_fd;		   /* log: the file that is read, also once it was rotated; 0 = none */
+	uint64_t log_at, log_inode; /* bytes read of it; which file it is */
+	uint64_t matched_ns, watched_ns; /* the last match; since when it is watched */
 };
 
 void probe_start(struct probe *p);
@@ -49,5 +51,8 @@ void probe_http_begin(struct probe *p);
 void probe_mcp_begin(struct probe *p);
 void probe_exec_begin(struct probe *p);
 void probe_log_begin(struct probe *p);
+/* It begins with what the run writes from now on, and nothing has matched yet. */
+void probe_log_start(struct probe *p);
+void probe_log_stop(struct probe *p);
 
 #endif

@@ -54,15 +54,25 @@ int watch_init(struct monitor *mo)
 /* --- the process of a row --- */
 
 /* What its log holds now is of earlier runs once this one has ended. */
-static uint64_t log_size(const struct watch *w)
+static void note_log(struct watch *w)
 {
 	char file[PT_NAME_MAX + 8];
 	struct stat st;
 
 	(void)snprintf(file, sizeof(file), "%s.log", w->name);
+	w->log_begin = w->log_inode = 0;
 	if (w->mo->home.logs_fd < 0 || fstatat(w->mo->home.logs_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size < 0)
-		return 0;
-	return (uint64_t)st.st_size;
+		return;
+	w->log_begin = (uint64_t)st.st_size;
+	w->log_inode = (uint64_t)st.st_ino;
+}
+
+/* Found in its first run: what was captured until now is of this one. */
+static void find_log(struct watch *w, const struct pt_row *row)
+{
+	note_log(w);
+	if (row->life.life <= 1 && row->log.gen == row->gen)
+		w->log_begin = row->log.file_bytes > row->log.captured_bytes ? row->log.file_bytes - row->log.captured_bytes : 0;
 }
 
 static void leave(struct watch *w)
@@ -71,7 +81,7 @@ static void leave(struct watch *w)
 	w->ending = NULL;
 	pidref_done(&w->ref);
 	care_pause(w);
-	w->log_begin = log_size(w);
+	note_log(w);
 }
 
 static void ended(struct watch *w)
@@ -233,7 +243,7 @@ static void begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, u
 	w->ref = w->last = (struct pidref)PIDREF_NONE;
 	w->health.gen = row->gen;
 	publish_resume(w, &row->health);
-	w->log_begin = row->life.life <= 1 ? row->log.base_bytes : log_size(w);
+	find_log(w, row);
 	w->was_listed = w->health.life == row->life.life && w->health.listing == PT_LISTING_LISTED;
 	mo->by_slot[slot] = w;
 	take_life(w, &row->life, version);
@@ -292,7 +302,7 @@ static void look_at(struct monitor *mo, uint32_t slot)
 	}
 	if (!(gen & 1) || (w && w->life_version == version))
 		return;
-	int r = pt_read_blocks(mo->pt, slot, PT_BLOCK_HEALTH, &row);
+	int r = pt_read_blocks(mo->pt, slot, w ? PT_BLOCK_HEALTH : PT_BLOCK_HEALTH | PT_BLOCK_LOG, &row);
 	if (r == -ENOENT)
 		return; /* removed since; that rings again */
 	if (r) {

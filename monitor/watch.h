@@ -69,6 +69,7 @@ struct watch {
 	uint16_t own_port;	   /* at which a probe passed whose port the registry had named; 0 = none in this run */
 	char not_probed[VERDICT_ERROR_MAX]; /* why a probe can't be made; empty = all can */
 	uint64_t log_begin;	   /* where the output of its run begins in its log, as far as known */
+	uint64_t log_inode;	   /* in this file; 0 = there was none */
 	bool log_told;		   /* that its output is stuck was alerted on */
 	bool no_registry;	   /* its spec says so: no registry is asked about it */
 	bool was_listed;	   /* the registry has listed it during this run */

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from common import suspend, wait_cycles
 from fake_registry import FakeRegistry, entry
 from harness import alive, wait_until
 
@@ -195,6 +196,46 @@ def test_mesh_probes(quick, web):
     wait_until(lambda: quick.status("svc")["health_check"] == "degraded", 90)
     assert "readiness probe: it answered with status 503" in quick.run("status", "svc").stdout
     assert web.paths[-1] != "/startupz"  # not asked again once it has passed
+
+
+@pytest.mark.parametrize("way", ("restart", "a new instance"))
+def test_a_line_of_the_run_before_does_not_count(quick, way):
+    once = quick.work / "once"
+    start(quick, {"probes": {"startup": {"log": "^ready$", "interval": 0.1, "within": 600}}}, "/bin/sh", "-c",
+          f"test -e {once} || echo ready; : > {once}; echo begun; exec sleep 1000")
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
+    if way == "restart":
+        quick.run("restart", "svc")
+    else:
+        quick.run("stop")
+        quick.run("start")
+    wait_until(lambda: quick.log("svc").count("begun") == 2, 20)
+    wait_cycles(quick, 5)
+    assert quick.status("svc")["health_check"] == "unknown"
+
+
+def test_a_line_right_before_a_rotation_counts(quick):
+    go = quick.work / "go"
+    start(quick, {"probes": {"startup": {"log": "^ready$", "interval": 2, "within": 600}}}, "/bin/sh", "-c",
+          f"echo begun; until test -e {go}; do sleep 0.05; done; echo ready; exec sleep 1000")
+    quick.wait_log("svc", "begun")
+    wait_cycles(quick, 3)
+    go.write_text("")
+    quick.wait_log("svc", "^ready$")
+    quick.run("logs", "rotate", "svc")
+    assert "ready" not in quick.log("svc")
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
+
+
+def test_a_new_monitor_gives_a_log_probe_its_time_again(quick):
+    """When the last line matched is not known to it."""
+    start(quick, probes({"log": "^beat$", "within": 3}), "/bin/sh", "-c", "while echo beat; do sleep 1; done")
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
+    old = quick.daemon_pid("monitor")
+    quick.kill_daemon("monitor")
+    quick.wait_daemon("monitor", not_pid=old)
+    wait_cycles(quick, 10)
+    assert not [e for e in quick.events("svc") if "unhealthy" in json.dumps(e)]
 
 
 SERVER = """
@@ -479,6 +520,25 @@ def test_an_answer_without_an_end_is_judged_by_its_status(quick, web, kind):
     wait_health(quick, "unhealthy", "all")
     assert "status 503" in quick.run("status", "all", check=False).stdout
     gone.set()
+
+
+def test_a_restart_that_was_asked_for_survives_the_loss_of_the_table(quick):
+    flag = quick.work / "bad"
+    policy = {"restart_on_failure": True, "max_restart_attempts": 1, "restart_cooldown": 0, "check_interval": 1}
+    pid = start(quick, probes({"exec": ["/usr/bin/test", "!", "-e", str(flag)]}, policy=policy))
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
+    log = quick.home / "logs" / "tend.log"
+    spawner = quick.daemon_pid("spawner")
+    suspend(spawner)
+    flag.write_text("")
+    wait_until(lambda: "svc: restarting it" in log.read_text(), 30, "a restart that was asked for")
+    flag.unlink()
+    quick.segment.unlink()
+    wait_until(lambda: "[monitor] the process table was made again" in log.read_text(), 30, "a new table")
+    os.kill(spawner, signal.SIGCONT)
+    quick.wait_pid("svc", not_pid=pid, timeout=30)
+    wait_until(lambda: quick.json("snapshot", "--json")["rows"][0]["health"]["health_restarts"] == 1, 30, "the restart was noticed")
+    assert "the restart failed" not in log.read_text()
 
 
 @pytest.fixture

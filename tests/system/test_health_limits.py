@@ -84,6 +84,17 @@ def test_an_age_limit_restarts_and_the_jitter_spreads(quick):
     assert max(ages.values()) - min(ages.values()) > 0.5, ages  # 8 of them within 4 s: not all at once
 
 
+def test_an_age_limit_that_comes_later_restarts_nobody_at_once(quick):
+    """It counts from the beginning of each run; who is too old already is given a moment of its own."""
+    names = ("a", "b", "c")
+    for name in names:
+        start(quick, name, {})
+    before = {name: quick.pid(name) for name in names}
+    configure(quick, limits={"age": 3600, "action": "restart"})
+    wait_cycles(quick, 8)
+    assert {name: quick.pid(name) for name in names} == before
+
+
 def test_the_bucket_of_restarts_runs_dry_and_fills_again(quick):
     configure(quick, budget={"restarts": 2, "window": 6}, brake={"least": 1000}, policy={"check_interval": 1})
     policy = {"restart_on_failure": True, "restart_cooldown": 0, "max_restart_attempts": 1000, "check_interval": 1}
