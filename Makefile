@@ -116,7 +116,7 @@ TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
 TEST_FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_FUZZ      := $(TEST_FUZZ_SRC:%.c=$(B)/%)
 TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
-TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so $(B)/tests/chaos/shiftclock.so
+TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so $(B)/tests/chaos/shiftclock.so $(B)/tests/chaos/slowsync.so
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 

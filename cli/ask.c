@@ -187,18 +187,47 @@ static int post_batch(struct round *o, struct fault *f)
 	return r < 0 ? r : 0;
 }
 
-/* The table was made again: whatever has no answer is new. */
+/* A restart or a signal must not come twice. */
+static bool is_repeatable(const struct ask *a)
+{
+	return a->req.kind != PT_COMMAND_RESTART && a->req.kind != PT_COMMAND_SIGNAL;
+}
+
+static void finish(struct round *o, struct ask *a)
+{
+	a->state = ASK_DONE;
+	o->done++;
+	o->posted--;
+	if (a->answer.code != 0)
+		remove_spec(&o->in->home, a);
+}
+
+/* Its entry is no use any more. It is new again, unless it may have been carried out and must not be a second time. */
+static void give_up_entry(struct round *o, struct ask *a)
+{
+	if (pt_await(o->in->pt, a->ticket, 0, &a->answer) == 0) {
+		finish(o, a);
+		return;
+	}
+	if (is_repeatable(a) || pt_withdraw(o->in->pt, a->ticket) == 0) {
+		a->state = ASK_NEW;
+		o->posted--;
+		return;
+	}
+	a->answer = (struct pt_answer){ .code = -EINTR };
+	(void)snprintf(a->answer.text, sizeof(a->answer.text),
+		       "the answer about %s was lost with the process table, or taken back since it was not read; whether it was "
+		       "carried out is not known, so it is not asked for again", a->req.name);
+	finish(o, a);
+}
+
+/* The table was made again, or entries were taken back: whatever has no answer is new. */
 static int post_again(struct round *o, struct fault *f)
 {
-	int r = instance_attach(o->in, f);
-
-	if (r < 0)
-		return r;
 	for (size_t i = o->first; i < o->n; i++)
 		if (o->a[i].state == ASK_POSTED)
-			o->a[i].state = ASK_NEW;
-	o->posted = 0;
-	return 0;
+			give_up_entry(o, &o->a[i]);
+	return instance_attach(o->in, f);
 }
 
 /* A spawner that is away for a moment is nothing to talk about: the guardian starts another. */
@@ -268,11 +297,7 @@ static int await(struct round *o, struct ask *a, uint64_t slice)
 
 	if (r < 0)
 		return r;
-	a->state = ASK_DONE;
-	o->done++;
-	o->posted--;
-	if (a->answer.code != 0)
-		remove_spec(&o->in->home, a);
+	finish(o, a);
 	return 0;
 }
 
@@ -290,7 +315,11 @@ static int await_first(struct round *o, uint64_t slice, struct fault *f)
 		return -EINTR;
 	if (r == -EINTR)
 		return 0;
-	if (r == -ESTALE) /* someone cleared the ring */
+	if (r == -ESTALE && instance_current(o->in)) { /* it was taken back: we were stopped after it was answered */
+		give_up_entry(o, &o->a[o->first]);
+		return 0;
+	}
+	if (r == -ESTALE)
 		return post_again(o, f);
 	if (r != -ETIMEDOUT)
 		return fault_errno(f, r, "cannot await the answer");

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "cli/story.h"
 #include "shm/lock.h"
+#include "shm/ring.h"
 
 #define OVERFLOW_UID 65534u
 #define FILES_WANTED 4096u /* four descriptors for each of a thousand processes */
@@ -108,6 +109,21 @@ void checks_limits(void)
 	check_remove_ipc();
 }
 
+/* Whoever asked, and was stopped before it took the answer. */
+static void check_entries(const struct pt *pt)
+{
+	pid_t who[PT_UNREAD_NAMED];
+	unsigned n = pt_unread(pt, who);
+	char names[PT_UNREAD_NAMED * 16] = "";
+	size_t at = 0;
+
+	for (unsigned i = 0; i < PT_UNREAD_NAMED && who[i]; i++)
+		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%d", i ? ", " : "", (int)who[i]);
+	if (n)
+		checks_note("table: %u of %u entries for commands hold answers that nobody takes; their clients are stopped, or frozen: process %s%s; the entries are "
+			    "taken back when they are needed", n, PT_COMMANDS, names, who[PT_UNREAD_NAMED - 1] ? " and perhaps more" : "");
+}
+
 void checks_table(const struct instance *in, const struct view *v)
 {
 	pid_t holder = pt_lock_holder(in->pt), lost = pt_lock_lost_owner(in->pt, true);
@@ -122,6 +138,7 @@ void checks_table(const struct instance *in, const struct view *v)
 	else
 		checks_fine("table: %zu of %u rows used, format %u, %llu bytes", v->n, v->info.capacity, v->info.abi,
 			(unsigned long long)v->info.total_bytes);
+	check_entries(in->pt);
 	if (!v->same_boot)
 		checks_problem("table: it is from before the last boot; \"tend start\" makes a new one");
 	if (holder <= 0)

@@ -119,7 +119,7 @@ struct seg_command {
 	_Atomic uint64_t ticket;
 	uint64_t start_ticks;	/* of the client */
 	int32_t pid;		/* the client */
-	uint32_t pad;
+	_Atomic uint32_t done_boot_s; /* when it was answered */
 	_Atomic uint64_t progress;
 	struct pt_request req;
 	struct pt_answer answer;

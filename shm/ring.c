@@ -26,15 +26,47 @@ static uint32_t state_of(const struct seg_command *c)
 	return atomic_load_explicit(&c->state, memory_order_acquire);
 }
 
-/* Free the answered entries whose clients are dead. /proc is read outside the lock; the freeing compares the ticket
- * again under it. */
+static uint32_t boot_seconds(void)
+{
+	return (uint32_t)(clock_boot_ns() / NS_PER_SEC);
+}
+
+/* Its client has had the time to take the answer. */
+static bool is_unread(const struct seg_command *c)
+{
+	return state_of(c) == SEG_DONE && boot_seconds() - atomic_load(&c->done_boot_s) >= PT_ANSWER_KEEP_S;
+}
+
+unsigned pt_unread(const struct pt *pt, pid_t who[static PT_UNREAD_NAMED])
+{
+	unsigned n = 0;
+
+	memset(who, 0, sizeof(*who) * PT_UNREAD_NAMED);
+	for (uint32_t i = 0; i < PT_COMMANDS; i++) {
+		const struct seg_command *c = entry(pt, i);
+		pid_t pid = c->pid;
+
+		if (!is_unread(c) || !pid_alive(pid, c->start_ticks))
+			continue;
+		n++;
+		for (unsigned k = 0; k < PT_UNREAD_NAMED && who[k] != pid; k++)
+			if (who[k] == 0) {
+				who[k] = pid;
+				break;
+			}
+	}
+	return n;
+}
+
+/* Free the answered entries whose clients are dead, or don't take their answers: stopped, they would keep all others from asking. /proc is read outside the
+ * lock; the freeing compares the ticket again under it. */
 static void reclaim(struct pt *pt, unsigned lock_ms)
 {
 	for (uint32_t i = 0; i < PT_COMMANDS; i++) {
 		struct seg_command *c = entry(pt, i);
 		uint64_t ticket = atomic_load(&c->ticket);
 
-		if (state_of(c) != SEG_DONE || pid_alive(c->pid, c->start_ticks))
+		if (state_of(c) != SEG_DONE || (!is_unread(c) && pid_alive(c->pid, c->start_ticks)))
 			continue;
 		if (pt_lock(pt, lock_ms) < 0)
 			return;
@@ -196,12 +228,30 @@ int pt_command_next(struct pt *pt, uint64_t after, struct pt_command *ret)
 	return 0;
 }
 
-void pt_command_accept(struct pt *pt, struct pt_ticket t)
+/* READY to another state, if it is that still. */
+static bool leave_ready(struct pt *pt, struct pt_ticket t, uint32_t to)
 {
 	uint32_t ready = SEG_READY;
 
-	if (t.index < PT_COMMANDS && atomic_load(&entry(pt, t.index)->ticket) == t.number)
-		atomic_compare_exchange_strong(&entry(pt, t.index)->state, &ready, SEG_RUNNING);
+	return t.index < PT_COMMANDS && atomic_load(&entry(pt, t.index)->ticket) == t.number &&
+	       atomic_compare_exchange_strong(&entry(pt, t.index)->state, &ready, to);
+}
+
+bool pt_command_accept(struct pt *pt, struct pt_ticket t)
+{
+	return leave_ready(pt, t, SEG_RUNNING);
+}
+
+int pt_withdraw(struct pt *pt, struct pt_ticket t)
+{
+	uint32_t state;
+
+	if (leave_ready(pt, t, SEG_FREE))
+		return 0;
+	state = t.index < PT_COMMANDS ? state_of(entry(pt, t.index)) : SEG_FREE;
+	if ((state != SEG_RUNNING && state != SEG_DONE) || atomic_load(&entry(pt, t.index)->ticket) != t.number)
+		return -ESTALE;
+	return -EBUSY;
 }
 
 void pt_command_note(struct pt *pt, struct pt_ticket t, uint64_t progress)
@@ -220,6 +270,7 @@ void pt_command_done(struct pt *pt, struct pt_ticket t, const struct pt_answer *
 	if (atomic_load(&c->ticket) != t.number || state_of(c) == SEG_FREE || state_of(c) == SEG_DONE)
 		return;
 	c->answer = *answer;
+	atomic_store(&c->done_boot_s, boot_seconds());
 	atomic_store_explicit(&c->state, SEG_DONE, memory_order_release);
 	syscall(SYS_futex, &c->state, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }

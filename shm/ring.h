@@ -3,7 +3,8 @@
  *
  *   FREE -> FILLING -> READY     client, under the lock (a client killed half-way is undone by the next taker of the lock)
  *   READY -> RUNNING -> DONE     the daemon meant; DONE is stored after the answer, and wakes the client
- *   DONE -> FREE		  the client; or another one, once the client is dead
+ *   DONE -> FREE		  the client; where none is free also another one, once the client is dead or has not taken the answer for PT_ANSWER_KEEP_S
+ *   READY -> FREE		  the client, withdrawing it
  *
  * Model-checked, from READY on: tests/model/ring.pml; the way there, with the lock: tests/model/lock.pml.
  *
@@ -20,6 +21,7 @@
 #include "shm/table.h"
 
 #define PT_COMMANDS 256u	/* entries; a client that finds none free waits */
+#define PT_ANSWER_KEEP_S 2u	/* a client that runs takes its answer within milliseconds; one that does not is stopped */
 #define PT_SPEC_MAX 96u
 #define PT_ANSWER_MAX 256u
 
@@ -69,6 +71,13 @@ int pt_post(struct pt *pt, const struct pt_request *req, unsigned n, unsigned lo
 /* Sleep until it is answered; frees the entry. -ETIMEDOUT, -EINTR: not yet, call again or leave it. -ESTALE: no longer ours. */
 int pt_await(struct pt *pt, struct pt_ticket t, uint64_t timeout_ns, struct pt_answer *ret);
 
+/* Take it back before anybody has begun it. 0: nobody will. -EBUSY: somebody has. -ESTALE: no longer ours. */
+int pt_withdraw(struct pt *pt, struct pt_ticket t);
+/* Entries whose answer has been there for PT_ANSWER_KEEP_S and more, and whose client lives and does not take it. who gets the first PT_UNREAD_NAMED of these
+ * clients, each once, then zeros. */
+#define PT_UNREAD_NAMED 5u
+unsigned pt_unread(const struct pt *pt, pid_t who[static PT_UNREAD_NAMED]);
+
 /* Daemon. */
 struct pt_command {		/* a private, checked copy */
 	struct pt_ticket ticket;
@@ -80,8 +89,8 @@ struct pt_command {		/* a private, checked copy */
 };
 /* The unanswered command for this attachment's role with the smallest ticket above after. -ENOENT: none. */
 int pt_command_next(struct pt *pt, uint64_t after, struct pt_command *ret);
-/* READY -> RUNNING. */
-void pt_command_accept(struct pt *pt, struct pt_ticket t);
+/* READY -> RUNNING. False: it was not READY: accepted before, or withdrawn. */
+bool pt_command_accept(struct pt *pt, struct pt_ticket t);
 void pt_command_note(struct pt *pt, struct pt_ticket t, uint64_t progress);
 void pt_command_done(struct pt *pt, struct pt_ticket t, const struct pt_answer *answer);
 

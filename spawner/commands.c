@@ -130,6 +130,7 @@ static void launch_first(struct proc *p, const struct pt_command *c)
 
 	want_up(p);
 	p->spec_dirty = true;
+	p->spec_syncing = false;
 	if (answer_later(p, c) < 0) {
 		refuse(sp, c, -ENOMEM, "out of memory");
 		return;
@@ -141,19 +142,28 @@ static void launch_first(struct proc *p, const struct pt_command *c)
 		proc_free(p);
 }
 
-static int start_row(struct spawner *sp, const struct pt_command *c, const struct pt_ident *ident, struct proc **p)
+/*
+ * Row and specification: both, or neither. Of a row that is there the specification is stored first, so that the table tells of nothing that is not on the disk.
+ * A new row comes before its own: a specification without a row would be taken for that of a process which a lost table held. -EBUSY: come back.
+ */
+static int start_row(struct spawner *sp, const struct pt_command *c, const struct pt_ident *ident, struct proc **p, struct fault *f)
 {
 	/* A row that exists may hold what ran in an earlier life of the instance; or an earlier spawner died over this very command. */
-	bool added = !*p || (c->running && c->req.spec[0] && !(*p)->life.life);
-	int r = 0;
+	bool exists = *p != NULL, added = !*p || (c->running && c->req.spec[0] && !(*p)->life.life);
+	struct cause why = cause_of(c);
+	int r = exists ? 0 : row_add(sp, ident, p);
 
-	if (*p)
-		r = renew(*p, ident);
-	else
-		r = row_add(sp, ident, p);
-	if (r == 0 && added)
+	if (r < 0)
+		return r;
+	if (c->req.spec[0] && (r = store_spec(sp, c)) < 0) {
+		fault_errno(f, r, "cannot store the specification of %s", c->req.name);
+		return added && row_drop(*p, &why) == -EBUSY ? -EBUSY : r;
+	}
+	if (exists && (r = renew(*p, ident)) < 0)
+		return r;
+	if (added)
 		(*p)->added = c;
-	return r;
+	return 0;
 }
 
 static int start(struct spawner *sp, const struct pt_command *c)
@@ -190,15 +200,12 @@ static int start(struct spawner *sp, const struct pt_command *c)
 		return 0;
 	}
 	pt_command_accept(sp->pt, c->ticket);
-	r = start_row(sp, c, &ident, &p);
+	r = start_row(sp, c, &ident, &p, &f);
 	if (r == -EBUSY)
 		return r;
-	if (r == 0 && with_spec && (r = store_spec(sp, c)) < 0 && p->added) {
-		struct cause why = cause_of(c);
-
-		row_drop(p, &why);
-	}
-	if (r == -ENOSPC)
+	if (f.text[0])
+		refuse(sp, c, r, f.text);
+	else if (r == -ENOSPC)
 		answer(sp, c->ticket, r, NULL, "the table is full (%u processes): tend remove what is not needed, or tend stop and start with TEND_CAPACITY=%u",
 		       sp->capacity, sp->capacity * 2 < PT_CAPACITY_MAX ? sp->capacity * 2 : PT_CAPACITY_MAX);
 	else if (r < 0)
@@ -268,11 +275,12 @@ static void restart(struct spawner *sp, const struct pt_command *c)
 		answer(sp, c->ticket, 0, p, "%s", ""); /* an earlier spawner did it */
 		return;
 	}
+	if (!pt_command_accept(sp->pt, c->ticket) && !c->running)
+		return; /* its sender has withdrawn it, for the table seemed lost */
 	if (answer_later(p, c) < 0) {
 		refuse(sp, c, -ENOMEM, "out of memory");
 		return;
 	}
-	pt_command_accept(sp->pt, c->ticket);
 	if (!c->progress)
 		pt_command_note(sp->pt, c->ticket, (uint64_t)p->life.life + 1);
 	want_up(p);
@@ -307,7 +315,8 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 		answer(sp, c->ticket, -ESRCH, p, "%s does not run (it is %s)", p->ident->name, pt_state_label(p->life.state));
 		return;
 	}
-	pt_command_accept(sp->pt, c->ticket);
+	if (!pt_command_accept(sp->pt, c->ticket) && !c->running)
+		return;
 	r = pidref_open(p->ref.pid, p->ref.start_ticks, &target);
 	if (r == 0) {
 		pt_command_note(sp->pt, c->ticket, SIGNAL_BEING_SENT);

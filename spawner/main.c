@@ -227,6 +227,7 @@ static void promote(struct spawner *sp)
 	snprintf(segment, sizeof(segment), "%d", segment_fd);
 	snprintf(capacity, sizeof(capacity), "%u", sp->capacity);
 	handover_write(sp); /* what is installed by now may be a build that can't read this table */
+	save_abort(sp);
 	keep_keepers(sp, 0);
 	execv(program, argv);
 	say(SAY_ERROR, "cannot execute %s: %s", program, strerror(errno));

@@ -47,6 +47,7 @@ struct proc {
 	bool ended_unseen;	     /* the pidfd says it ended, how is not known yet: the guardian's note is awaited */
 	uint64_t asked_until_ns;     /* it is gone, and the other daemons are asked how it ended until then; 0 = they are not */
 	bool spec_dirty;	     /* the spec file is new: sync it with the next save */
+	bool spec_syncing;	     /* the save under way syncs it */
 	bool restarting;	     /* the launch in progress was counted as a restart */
 	bool stale_cgroup;	     /* its cgroup was killed, or may have been by an earlier spawner: begin with a new one */
 	uint32_t refused;	     /* of the surroundings of this run: what the kernel did not grant (config/surroundings.h) */
@@ -158,6 +159,7 @@ void save_soon(struct spawner *sp); /* only a pid changed: within a second */
 int save_load(struct spawner *sp, struct fault *f);
 bool save_reaped(struct spawner *sp, pid_t pid, int wait_status);
 bool save_pending(const struct spawner *sp);
+void save_abort(struct spawner *sp); /* we are about to become the guardian: what the saver knows must not come after what the next spawner knows */
 
 /* main.c */
 void spawner_all_rest(struct spawner *sp); /* during a shutdown: is everything down? */

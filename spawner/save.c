@@ -5,9 +5,11 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 
 #define SAVE_SOON_NS (1 * NS_PER_SEC)
 #define SAVE_AGAIN_NS (5 * NS_PER_SEC) /* after a failure: a full disk, say */
+#define SAVER_LOCK "saver.lock" /* in run/ */
 #define SAVE_SYNC_EACH 16 /* more new specs than this are synced by one syncfs(): a commit for all instead of one for each */
 
 static void fill_entry(const struct proc *p, struct desired_entry *e)
@@ -73,9 +76,26 @@ static int write_all(struct spawner *sp)
 	return desired_save(sp->start.home.fd, &d, IO_SYNC);
 }
 
+/*
+ * One saver at a time, also of two spawners. What a dead spawner has forked knows older things than the next one, and must not come after it: it dies with its
+ * parent, wherever it is; and one that can't die yet, for it waits inside the kernel for a disk, keeps this lock for so long.
+ */
+static int be_the_only_saver(const struct spawner *sp, pid_t parent)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		return -ESRCH;
+	fd = io_open(sp->start.home.run_fd, SAVER_LOCK, O_RDWR | O_CREAT, 0600);
+	if (fd < 0)
+		return fd;
+	return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0; /* open to the end */
+}
+
 static void begin(struct spawner *sp)
 {
-	pid_t pid;
+	pid_t parent = getpid(), pid;
 
 	loop_timer_clear(sp->loop, &sp->save_timer);
 	sp->save_wanted = false;
@@ -86,7 +106,7 @@ static void begin(struct spawner *sp)
 		int lock_fd = sp->start.lock_fd;
 
 		io_close(&lock_fd); /* the role is the parent's: it must end with the parent */
-		_exit(write_all(sp) < 0 ? 1 : 0);
+		_exit(be_the_only_saver(sp, parent) < 0 || write_all(sp) < 0 ? 1 : 0);
 	}
 	if (pid < 0) {
 		sp->save_failed = true;
@@ -98,7 +118,24 @@ static void begin(struct spawner *sp)
 	sp->children++;
 	for (uint32_t i = 0; i < sp->capacity; i++)
 		if (sp->slot[i])
-			sp->slot[i]->spec_dirty = false;
+			sp->slot[i]->spec_syncing = sp->slot[i]->spec_dirty;
+}
+
+/* What is on the disk now, but for what has changed since. */
+static void specs_synced(struct spawner *sp)
+{
+	for (uint32_t i = 0; i < sp->capacity; i++) {
+		struct proc *p = sp->slot[i];
+
+		if (p && p->spec_syncing)
+			p->spec_dirty = p->spec_syncing = false;
+	}
+}
+
+void save_abort(struct spawner *sp)
+{
+	if (sp->saver) /* not reaped: the pid can't be another's */
+		(void)kill(sp->saver, SIGKILL);
 }
 
 void save_now(struct spawner *sp)
@@ -144,6 +181,7 @@ bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
 		say(SAY_INFO, "%s/%s can be written again", sp->start.home.path, DESIRED_FILE);
 	sp->save_failed = false;
 	wishes_saved(sp);
+	specs_synced(sp);
 	if (sp->save_wanted)
 		save_now(sp);
 	else if (sp->shutting)

@@ -20,15 +20,18 @@ void wishes_note(struct spawner *sp, const char *name, enum wish wish)
 {
 	struct wishes *w = &sp->wishes;
 	char line[NAME_MAX_BYTES + 16];
-	int n = snprintf(line, sizeof(line), "%s %s\n", words[wish], name);
+	int n;
 
 	w->noted++;
-	if (w->fd < 0)
+	if (w->fd < 0) {
 		w->fd = io_open(sp->start.home.run_fd, WISHES_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
+		w->torn = !w->none; /* whoever wrote into it before us may have died over a line */
+	}
 	if (w->fd < 0)
 		return;
 	w->none = false;
-	(void)io_write_all(w->fd, line, (size_t)n);
+	n = snprintf(line, sizeof(line), "%s%s %s\n", w->torn ? "\n" : "", words[wish], name);
+	w->torn = io_write_all(w->fd, line, (size_t)n) < 0; /* a full disk: what did not fit ends before the next line begins */
 }
 
 void wishes_note_new(struct spawner *sp, const char *name)

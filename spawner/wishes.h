@@ -19,6 +19,7 @@ enum wish { WISH_NONE, WISH_UP, WISH_DOWN, WISH_GONE, WISH_MAX };
 struct wishes { /* zero, but fd -1: unknown whether an earlier spawner left some */
 	int fd;		/* of the file, for appending; -1 = not opened yet */
 	bool none;	/* there is no such file */
+	bool torn;	/* its last line may lack its end */
 	unsigned noted; /* by us */
 	unsigned saving; /* so many had been when the save under way began */
 };

@@ -51,7 +51,7 @@ static const struct field fields[] = {
 	F(seg_command, ticket),
 	F(seg_command, start_ticks),
 	F(seg_command, pid),
-	F(seg_command, pad),
+	F(seg_command, done_boot_s),
 	F(seg_command, progress),
 	F(seg_command, req),
 	F(seg_command, answer),

@@ -213,6 +213,64 @@ START_TEST(full_ring)
 }
 END_TEST
 
+/* Clients that are stopped don't take their answers. Their entries are taken back once these have lain there, and only where none is free. */
+START_TEST(unread)
+{
+	struct pt_request req[PT_COMMANDS];
+	struct pt_ticket t[PT_COMMANDS], more;
+	pid_t who[PT_UNREAD_NAMED];
+	struct pt_answer a;
+
+	open_all();
+	memset(req, 0, sizeof(req));
+	for (unsigned i = 0; i < PT_COMMANDS; i++)
+		strcpy(req[i].name, "x");
+	ck_assert_int_eq(pt_post(client, req, PT_COMMANDS, 1000, t), PT_COMMANDS);
+	for (unsigned i = 0; i < PT_COMMANDS; i++)
+		answer(t[i], 0, "");
+	ck_assert_int_eq(pt_post(client, req, 1, 1000, &more), -EAGAIN);
+	ck_assert_uint_eq(pt_unread(client, who), 0);
+	for (unsigned i = 0; i < 7; i++) {
+		struct seg_command *c = seg_at(client, SEG_COMMANDS, t[i].index);
+
+		atomic_store(&c->done_boot_s, atomic_load(&c->done_boot_s) - PT_ANSWER_KEEP_S);
+	}
+	ck_assert_uint_eq(pt_unread(client, who), 7);
+	ck_assert_int_eq(who[0], getpid());
+	ck_assert_int_eq(who[1], 0);
+	ck_assert_int_eq(pt_post(client, req, 1, 1000, &more), 1);
+	ck_assert_uint_eq(pt_unread(client, who), 0);
+	ck_assert_int_eq(pt_await(client, t[6], 0, &a), -ESTALE);
+	ck_assert_int_eq(pt_await(client, t[7], 0, &a), 0);
+	close_all();
+}
+END_TEST
+
+/* What nobody has begun can be withdrawn, and then nobody begins it. */
+START_TEST(withdrawn)
+{
+	struct pt_command cmd;
+	struct pt_answer a;
+	struct pt_ticket t;
+
+	open_all();
+	t = post(PT_COMMAND_SIGNAL, "one");
+	ck_assert_int_eq(pt_withdraw(client, t), 0);
+	ck_assert_int_eq(pt_withdraw(client, t), -ESTALE);
+	ck_assert(!pt_command_accept(spawner, t));
+	ck_assert_int_eq(pt_command_next(spawner, 0, &cmd), -ENOENT);
+	t = post(PT_COMMAND_SIGNAL, "one");
+	ck_assert(pt_command_accept(spawner, t));
+	ck_assert(!pt_command_accept(spawner, t));
+	ck_assert_int_eq(pt_withdraw(client, t), -EBUSY);
+	answer(t, 0, "");
+	ck_assert_int_eq(pt_withdraw(client, t), -EBUSY);
+	ck_assert_int_eq(pt_await(client, t, 0, &a), 0);
+	ck_assert_int_eq(pt_withdraw(client, (struct pt_ticket){ UINT32_MAX, 1 }), -ESTALE);
+	close_all();
+}
+END_TEST
+
 /* What dead clients posted is carried out, and then makes room. */
 START_TEST(dead_clients)
 {
@@ -430,6 +488,8 @@ int main(void)
 	tcase_add_test(tc, in_order);
 	tcase_add_test(tc, by_role);
 	tcase_add_test(tc, answered);
+	tcase_add_test(tc, unread);
+	tcase_add_test(tc, withdrawn);
 	tcase_add_test(tc, waking);
 	tcase_add_test(tc, timing_out);
 	tcase_add_test(tc, interrupted);

@@ -1,0 +1,79 @@
+"""processes.json is written by a child of the spawner, which may wait for a disk: what it knew then must not come after what a later spawner knows."""
+
+import fcntl
+import os
+import struct
+import time
+from pathlib import Path
+
+import pytest
+
+from crashkit import saved_entries, settled, start, works
+from harness import alive, helper, proc_stat, wait_gone, wait_until
+
+CHAOS_BIN = Path(helper("sleeper")).parent.parent / "chaos"
+
+
+@pytest.fixture
+def slow(tend):
+    """While this file exists no file gets synced."""
+    tend.env.update(LD_PRELOAD=str(CHAOS_BIN / "slowsync.so"), CHAOS_SLOW=str(tend.work / "slow"))
+    tend.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+    return tend.work / "slow"
+
+
+def saver_of(spawner):
+    """Its child that bears its name: what it launches has executed something else."""
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        stat = proc_stat(pid)
+        if stat and stat[1] == spawner and os.path.basename(os.path.realpath(f"/proc/{pid}/exe")) == "tend-spawner":
+            return pid
+    return None
+
+
+@pytest.mark.parametrize("dies", ["spawner", "guardian"])  # where the guardian dies the spawner becomes it, under the same pid
+def test_a_saver_of_a_dead_spawner_writes_nothing(tend, slow, dies):
+    start(tend, "a", helper("sleeper"))
+    settled(tend)
+    wait_until(lambda: saved_entries(tend).get("a", {}).get("state") == "running", what="a save")
+    slow.touch()
+    tend.run("stop", "a")
+    spawner = tend.daemon_pid("spawner")
+    wait_until(lambda: saver_of(spawner), what="a save under way")
+    old = saver_of(spawner)
+    tend.run("start", "a", "--background")  # what the saver does not know
+    tend.kill_daemon(dies)
+    wait_gone(old)
+    settled(tend)
+    assert saved_entries(tend)["a"]["state"] == "running"
+    slow.unlink()
+    works(tend)
+    wait_until(lambda: saved_entries(tend)["a"]["pid"] == tend.pid("a"), what="a save of the new spawner")
+
+
+def test_one_that_can_not_die_is_awaited(tend):
+    """It waits inside the kernel, and has the lock as long."""
+    start(tend, "a", helper("sleeper"))
+    wait_until(lambda: "a" in saved_entries(tend), what="a save")
+    with open(tend.home / "run/saver.lock", "r+b") as lock:
+        fcntl.fcntl(lock, fcntl.F_OFD_SETLKW, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        start(tend, "b", helper("sleeper"))
+        tend.wait_log("tend", "cannot write .*processes.json; trying again")
+        time.sleep(0.1)
+        assert "b" not in saved_entries(tend)
+    wait_until(lambda: "b" in saved_entries(tend), what="a save once it is gone", timeout=30)
+    assert alive(tend.pid("b"))
+
+
+def test_a_torn_wish_does_not_swallow_the_next(tend, slow):
+    """A spawner that died, or a disk that was full, in the middle of a line: the one after it counts all the same."""
+    start(tend, "a", helper("sleeper"), options=("--restart", "no"))
+    wait_until(lambda: saved_entries(tend).get("a", {}).get("state") == "running", what="a save")
+    settled(tend)
+    slow.touch()
+    tend.kill_daemon("spawner")
+    (tend.home / "run/wishes").write_text("up b")
+    settled(tend)
+    tend.run("stop", "a")
+    assert "\ndown a\n" in (tend.home / "run/wishes").read_text()
+    slow.unlink()
