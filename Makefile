@@ -299,8 +299,8 @@ lint:
 	@tools/deps.sh need lint
 	@CFLAGS='-std=gnu11 -D_GNU_SOURCE -I. -Ilib -DTEND_VERSION="0" $(CJSON_CFLAGS) $(CHECK_CFLAGS)' tools/lint.sh $(C_FILES)
 
-layers:
-	@tools/layers.sh
+layers: all
+	@$(PYTHON) tools/layers.py $(if $(SAN),,$(B))
 lengths:
 	@tools/lengths.sh
 
@@ -362,7 +362,7 @@ uninstall:
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-ifneq ($(filter-out clean fmt lint layers lengths model fuzz coverage mutants deps uninstall,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean fmt lint lengths model fuzz coverage mutants deps uninstall,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/lib/*/*.d $(B)/tests/*/*.d)
 endif
