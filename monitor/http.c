@@ -37,6 +37,8 @@ struct http_call {
 	char error[CURL_ERROR_SIZE];
 	uint64_t began_ns;
 	bool given_up;
+	bool (*enough)(void *arg, const char *body);
+	bool has_enough;
 	bool head_only, has_head, is_stream; /* the head of the final answer has come; what follows never ends */
 	http_fn *fn;
 	void *arg;
@@ -162,7 +164,10 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 
 	if (c->head_only) /* read, so that the connection can be used again */
 		return c->is_stream ? 0 : size * n;
-	return take(&c->body, data, size * n);
+	if (take(&c->body, data, size * n) != size * n)
+		return 0;
+	c->has_enough = c->enough && c->is_stream && c->enough(c->arg, c->body.data);
+	return c->has_enough ? 0 : size * n;
 }
 
 /* A line of the head, with its end; an empty one ends it. Before the final answer's there may be others (100 Continue). */
@@ -224,7 +229,7 @@ static void explain(const struct http_call *c, CURLcode code, char why[static HT
 
 static void finish(struct http_call *c, CURLcode code)
 {
-	bool enough = c->head_only && c->has_head;
+	bool enough = c->has_enough || (c->head_only && c->has_head);
 	struct http_answer a = { .ok = code == CURLE_OK || enough, .body = c->body.data ? c->body.data : "", .len = c->body.len };
 
 	a.head = c->head.data ? c->head.data : "";
@@ -353,6 +358,7 @@ int http_send(struct http *h, const struct http_ask *ask, http_fn *fn, void *arg
 	c->head.max = HEAD_MAX;
 	c->body.max = ask->body_max;
 	c->head_only = ask->head_only;
+	c->enough = ask->enough;
 	c->began_ns = clock_boot_ns();
 	c->next = h->calls;
 	if (h->calls)

@@ -29,6 +29,7 @@ struct http_ask {
 	const char *headers[HTTP_HEADERS_MAX]; /* "Name: value"; NULL ends */
 	uint32_t timeout_ms;
 	size_t body_max;
+	bool (*enough)(void *arg, const char *body); /* of a stream of events: is what came so far all that is wanted? NULL = it must end */
 	bool head_only;	   /* the status line is all that is wanted: the body may be endless, too large or never come */
 	bool connect_only; /* a TCP connection is all that is wanted */
 };

@@ -21,6 +21,7 @@ static void cancel(struct probe *p)
 {
 	http_cancel(p->w->mo->http, p->call);
 	p->call = NULL;
+	probe_mcp_cancel(p);
 	run_kill(p->command);
 	p->busy = false;
 }

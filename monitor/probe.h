@@ -31,7 +31,9 @@ struct probe { /* in an array of HEALTH_PROBES, by enum health_when */
 	struct http_call *call;
 	unsigned port;		   /* http without an address: where it was found; 0 = it has one */
 	bool on_trial;		   /* nothing has passed there yet, and it listens elsewhere as well */
-	char session[128];	   /* mcp */
+	char session[128];	   /* mcp: that the server has opened */
+	char *reply;		   /* mcp: the answer that came in a stream; owned */
+	size_t scanned;		   /* mcp: of the stream, so far */
 	bool initialized;	   /* mcp: the ping is under way */
 	struct run *command;	   /* exec: under way, or what is left of it */
 	int log_fd;		   /* log: the file that is read, also once it was rotated; 0 = none */
@@ -49,6 +51,7 @@ void probe_done(struct probe *p, enum probe_result result, const char *why);
 /* Each begins one probe, and may call probe_done() at once; cancel leaves nothing behind. */
 void probe_http_begin(struct probe *p);
 void probe_mcp_begin(struct probe *p);
+void probe_mcp_cancel(struct probe *p);
 void probe_exec_begin(struct probe *p);
 void probe_log_begin(struct probe *p);
 /* It begins with what the run writes from now on, and nothing has matched yet. */

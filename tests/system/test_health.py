@@ -54,6 +54,8 @@ class Web:
                 web.posts.append(json.loads(self.posted))
                 self.do_GET()
 
+            do_DELETE = do_GET
+
             def log_message(self, *args):
                 pass
 
@@ -181,6 +183,33 @@ def test_mcp_initialize_and_ping(quick, web, stream):
     assert seen[:2] == [("initialize", None), ("ping", "s1")]
     web.body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}' if not stream else b"data: no\n"
     wait_health(quick, "unhealthy")
+
+
+def test_mcp_ends_its_session_and_finds_its_answer_in_the_stream(quick, web):
+    """A notification and a request of the server's come first, and the stream stays open behind the answer."""
+    gone, ended = threading.Event(), []
+
+    def answer(request):
+        if request.command == "DELETE":
+            ended.append(request.headers.get("Mcp-Session-Id"))
+            return b""
+        call = json.loads(request.posted)
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.send_header("Mcp-Session-Id", f"s{len(web.posts)}")
+        request.end_headers()
+        for event in ({"jsonrpc": "2.0", "method": "notifications/message"}, {"jsonrpc": "2.0", "id": call["id"], "method": "ping"},
+                      {"jsonrpc": "2.0", "id": call["id"], "result": {}}):
+            request.wfile.write(f"event: message\ndata: {json.dumps(event)}\n\n".encode())
+        gone.wait(30)
+        raise ConnectionError
+
+    web.body = answer
+    start(quick, probes({"mcp": web.url + "/mcp"}))
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
+    wait_until(lambda: len(ended) >= 2, 20, "ended sessions")
+    assert ended[:2] == ["s1", "s3"]
+    gone.set()
 
 
 def test_mesh_probes(quick, web):
