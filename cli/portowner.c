@@ -17,7 +17,8 @@
 #define LISTENS	  0x0au
 #define NAMES_MAX 1024u
 
-/* An address as the kernel prints it: words of 32 bits as they lie in memory. An IPv4 address has one, behind the prefix that IPv6 sockets show it with. */
+/* An address as the kernel prints it: words of 32 bits as they lie in memory. An IPv4 address has
+ * one, behind the prefix that IPv6 sockets show it with. */
 struct words {
 	uint32_t w[4];
 	bool v6;
@@ -28,7 +29,8 @@ static struct words words_of(const struct addr *at)
 	struct words v = { .v6 = at->sa.ss_family == AF_INET6 };
 
 	if (v.v6) {
-		memcpy(v.w, &((const struct sockaddr_in6 *)(const void *)&at->sa)->sin6_addr, sizeof(v.w));
+		memcpy(v.w, &((const struct sockaddr_in6 *)(const void *)&at->sa)->sin6_addr,
+			sizeof(v.w));
 	} else {
 		v.w[2] = htonl(0xffff);
 		v.w[3] = ((const struct sockaddr_in *)(const void *)&at->sa)->sin_addr.s_addr;
@@ -40,16 +42,19 @@ static bool read_words(const char *hex, struct words *ret)
 {
 	ret->v6 = strlen(hex) == 32;
 	if (ret->v6)
-		return sscanf(hex, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &ret->w[0], &ret->w[1], &ret->w[2], &ret->w[3]) == 4;
+		return sscanf(hex, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &ret->w[0],
+			       &ret->w[1], &ret->w[2], &ret->w[3]) == 4;
 	ret->w[0] = ret->w[1] = 0;
 	ret->w[2] = htonl(0xffff);
 	return strlen(hex) == 8 && sscanf(hex, "%8" SCNx32, &ret->w[3]) == 1;
 }
 
-/* Does a socket that listens there get what comes for at? One at all addresses of IPv6 may get IPv4, too: where nobody is nearer, it does. */
+/* Does a socket that listens there get what comes for at? One at all addresses of IPv6 may get
+ * IPv4, too: where nobody is nearer, it does. */
 static bool reaches(const struct words *there, const struct words *at)
 {
-	bool any = !there->w[0] && !there->w[1] && !there->w[3] && (there->v6 ? !there->w[2] || there->w[2] == htonl(0xffff) : true);
+	bool any = !there->w[0] && !there->w[1] && !there->w[3] &&
+		(there->v6 ? !there->w[2] || there->w[2] == htonl(0xffff) : true);
 
 	return any ? there->v6 || !at->v6 : memcmp(there->w, at->w, sizeof(at->w)) == 0;
 }
@@ -59,13 +64,16 @@ bool portowner_scan(const char *text, const struct addr *at, uid_t *ret)
 	const struct words want = words_of(at);
 	bool found = false;
 
-	for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+	for (const char *line = text; line;
+		line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 		char hex[33];
 		unsigned port, state, uid;
 		struct words there;
 
-		if (sscanf(line, " %*d: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %x %*s %*s %*s %u", hex, &port, &state, &uid) != 4 || state != LISTENS ||
-		    port != addr_port(at) || !read_words(hex, &there) || !reaches(&there, &want))
+		if (sscanf(line, " %*d: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %x %*s %*s %*s %u", hex,
+			    &port, &state, &uid) != 4 ||
+			state != LISTENS || port != addr_port(at) || !read_words(hex, &there) ||
+			!reaches(&there, &want))
 			continue;
 		*ret = uid;
 		if (memcmp(there.w, want.w, sizeof(want.w)) == 0)
@@ -78,7 +86,8 @@ bool portowner_scan(const char *text, const struct addr *at, uid_t *ret)
 static bool scan_file(const char *path, const struct addr *at, uid_t *ret)
 {
 	char *text = NULL;
-	bool found = io_read_file(AT_FDCWD, path, TABLE_MAX, &text, NULL) == 0 && portowner_scan(text, at, ret);
+	bool found = io_read_file(AT_FDCWD, path, TABLE_MAX, &text, NULL) == 0 &&
+		portowner_scan(text, at, ret);
 
 	free(text);
 	return found;

@@ -15,7 +15,8 @@ void conns_init(struct conns *l)
 	struct rlimit rl;
 
 	*l = (struct conns){ .max = CONNS_MAX };
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY && rl.rlim_cur < 2 * CONNS_MAX + OTHER_FDS)
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY &&
+		rl.rlim_cur < 2 * CONNS_MAX + OTHER_FDS)
 		l->max = rl.rlim_cur > 2 * OTHER_FDS ? (rl.rlim_cur - OTHER_FDS) / 2 : 16;
 }
 
@@ -72,7 +73,8 @@ static void make_room_from(struct conns *l, const struct addr *peer)
 		conns_end(l, oldest);
 }
 
-struct conn *conns_add(struct conns *l, struct MHD_Connection *mhd, int fd, const struct addr *peer, uint64_t now)
+struct conn *conns_add(
+	struct conns *l, struct MHD_Connection *mhd, int fd, const struct addr *peer, uint64_t now)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 

@@ -1,8 +1,10 @@
 /*
- * registry/conns.h - all connections, by how long each has been at what it does, and what they hold: when room is needed, whoever has taken longest is ended.
+ * registry/conns.h - all connections, by how long each has been at what it does, and what they
+ * hold: when room is needed, whoever has taken longest is ended.
  *
- * A client that does its business takes milliseconds; one that sends half a request, or does not read its answer, becomes the oldest. So nobody who hurries is
- * shut out, however many others there are.
+ * A client that does its business takes milliseconds; one that sends half a request, or does not
+ * read its answer, becomes the oldest. So nobody who hurries is shut out, however many others there
+ * are.
  */
 #ifndef REGISTRY_CONNS_H
 #define REGISTRY_CONNS_H
@@ -13,10 +15,10 @@
 
 #include "base/addr.h"
 
-#define CONNS_MAX	 2000u
-#define CONNS_OF_ONE	 64u /* of one address of another machine */
-#define CONNS_REQUEST_S	 30u /* from the end of the request before until the answer is read */
-#define CONNS_BODIES_MAX (64u * 1024 * 1024)  /* of all requests that are being received */
+#define CONNS_MAX	  2000u
+#define CONNS_OF_ONE	  64u /* of one address of another machine */
+#define CONNS_REQUEST_S	  30u /* from the end of the request before until the answer is read */
+#define CONNS_BODIES_MAX  (64u * 1024 * 1024)  /* of all requests that are being received */
 #define CONNS_ANSWERS_MAX (128u * 1024 * 1024) /* of all answers that are not read yet */
 
 struct MHD_Connection;
@@ -45,7 +47,8 @@ struct conns {
 /* max: what the limit on descriptors allows, CONNS_MAX at most. */
 void conns_init(struct conns *l);
 /* A new one; room is made for it. NULL: no memory. */
-struct conn *conns_add(struct conns *l, struct MHD_Connection *mhd, int fd, const struct addr *peer, uint64_t now_boot_ns);
+struct conn *conns_add(struct conns *l, struct MHD_Connection *mhd, int fd, const struct addr *peer,
+	uint64_t now_boot_ns);
 /* It is closed. */
 void conns_remove(struct conns *l, struct conn *c);
 /* Its request is over: what it held is free, and it counts as new. */

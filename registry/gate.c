@@ -17,7 +17,9 @@ static bool host_part(const char *text, char bare[static HOST_MAX])
 
 	if (len == 0 || len >= HOST_MAX || (v6 && from[len] != ']'))
 		return false;
-	if (from[rest] && (from[rest] != ':' || strspn(from + rest + 1, "0123456789") != strlen(from + rest + 1)))
+	if (from[rest] &&
+		(from[rest] != ':' ||
+			strspn(from + rest + 1, "0123456789") != strlen(from + rest + 1)))
 		return false;
 	memcpy(bare, from, len);
 	bare[len] = 0;
@@ -48,7 +50,8 @@ static bool host_ok(const struct gate *g, const char *host)
 
 	if (!host_part(host, bare))
 		return false;
-	if (is_address(bare) || strcasecmp(bare, "localhost") == 0 || (g->own && same_host(bare, g->own)))
+	if (is_address(bare) || strcasecmp(bare, "localhost") == 0 ||
+		(g->own && same_host(bare, g->own)))
 		return true;
 	for (size_t i = 0; i < g->n_allowed; i++)
 		if (same_host(bare, g->allowed[i]))
@@ -70,11 +73,13 @@ static bool type_ok(const char *type)
 		return true;
 	type += strspn(type, " \t");
 	len = strcspn(type, "; \t");
-	return (len == 16 && strncasecmp(type, "application/json", 16) == 0) || (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0) ||
-	       (len == 33 && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0);
+	return (len == 16 && strncasecmp(type, "application/json", 16) == 0) ||
+		(len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0) ||
+		(len == 33 && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0);
 }
 
-unsigned gate_check(const struct gate *g, const char *method, const struct gate_headers *h, const char **why)
+unsigned gate_check(
+	const struct gate *g, const char *method, const struct gate_headers *h, const char **why)
 {
 	bool looks = strcmp(method, "GET") == 0;
 
@@ -86,7 +91,8 @@ unsigned gate_check(const struct gate *g, const char *method, const struct gate_
 		*why = "pages of another origin may not ask this registry";
 		return 403;
 	}
-	if (!looks && h->fetch_site && strcmp(h->fetch_site, "same-origin") != 0 && strcmp(h->fetch_site, "none") != 0) {
+	if (!looks && h->fetch_site && strcmp(h->fetch_site, "same-origin") != 0 &&
+		strcmp(h->fetch_site, "none") != 0) {
 		*why = "pages of another site may not ask this registry";
 		return 403;
 	}

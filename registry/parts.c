@@ -11,7 +11,8 @@ const cJSON *parts_get(const cJSON *o, const char *key)
 	return cJSON_GetObjectItemCaseSensitive(o, key);
 }
 
-const char *parts_text(const cJSON *o, const char *key, const char *otherwise, size_t max, struct fault *f)
+const char *parts_text(
+	const cJSON *o, const char *key, const char *otherwise, size_t max, struct fault *f)
 {
 	const cJSON *item = parts_get(o, key);
 
@@ -54,7 +55,8 @@ cJSON *parts_new_in(cJSON *list, cJSON *item)
 	return NULL;
 }
 
-/* A text that another one may be compared with, or otherwise where it is no text. NULL: too long. */
+/* A text that another one may be compared with, or otherwise where it is no text. NULL: too
+ * long. */
 static const char *word(const cJSON *o, const char *key, const char *otherwise, struct fault *f)
 {
 	const cJSON *item = parts_get(o, key);
@@ -64,7 +66,8 @@ static const char *word(const cJSON *o, const char *key, const char *otherwise, 
 
 static bool short_enough(const char *what, const char *text, struct fault *f)
 {
-	return strlen(text) <= WORD_LIMIT || fault_set(f, -EINVAL, "%s is longer than %u bytes", what, WORD_LIMIT) == 0;
+	return strlen(text) <= WORD_LIMIT ||
+		fault_set(f, -EINVAL, "%s is longer than %u bytes", what, WORD_LIMIT) == 0;
 }
 
 static bool add_tags(cJSON *to, const cJSON *from, struct fault *f)
@@ -73,9 +76,12 @@ static bool add_tags(cJSON *to, const cJSON *from, struct fault *f)
 	unsigned n = 0;
 
 	if (cJSON_IsArray(tags))
-		cJSON_ArrayForEach(tag, tags) {
+		cJSON_ArrayForEach(tag, tags)
+		{
 			if (++n > AGENT_TAGS_MAX)
-				return fault_set(f, -EINVAL, "more than %u tags of one capability or dependency", AGENT_TAGS_MAX) == 0;
+				return fault_set(f, -EINVAL,
+					       "more than %u tags of one capability or dependency",
+					       AGENT_TAGS_MAX) == 0;
 			if (cJSON_IsString(tag) && !short_enough("a tag", tag->valuestring, f))
 				return false;
 		}
@@ -86,7 +92,8 @@ static bool add_tags(cJSON *to, const cJSON *from, struct fault *f)
 
 static bool add_as_given(cJSON *c, const cJSON *from)
 {
-	static const char *const keys[] = { "compatibility_versions", "parameters_schema", "security_requirements", "category" };
+	static const char *const keys[] = { "compatibility_versions", "parameters_schema",
+		"security_requirements", "category" };
 	const cJSON *schema = parts_get(from, "input_schema");
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -94,58 +101,72 @@ static bool add_as_given(cJSON *c, const cJSON *from)
 
 		if (!item && i == 1)
 			item = schema;
-		if (!parts_add(c, keys[i], item ? cJSON_Duplicate(item, 1) : i == 0 ? cJSON_CreateArray() : cJSON_CreateNull()))
+		if (!parts_add(c, keys[i],
+			    item	     ? cJSON_Duplicate(item, 1)
+				    : i == 0 ? cJSON_CreateArray()
+					     : cJSON_CreateNull()))
 			return false;
 	}
 	return true;
 }
 
-bool parts_capability(cJSON *list, const cJSON *from, const char *name, const char *function, struct fault *f)
+bool parts_capability(
+	cJSON *list, const cJSON *from, const char *name, const char *function, struct fault *f)
 {
-	const char *version = word(from, "version", "1.0.0", f), *stability = word(from, "stability", "stable", f);
+	const char *version = word(from, "version", "1.0.0", f),
+		   *stability = word(from, "stability", "stable", f);
 	const cJSON *about = parts_get(from, "description");
 	cJSON *c;
 
-	if (!version || !stability || !short_enough("a capability's name", name, f) || !short_enough("a function's name", function, f))
+	if (!version || !stability || !short_enough("a capability's name", name, f) ||
+		!short_enough("a function's name", function, f))
 		return false;
 	c = parts_new_in(list, cJSON_CreateObject());
-	return c && parts_add_text(c, "name", name) && parts_add_text(c, "description", cJSON_IsString(about) ? about->valuestring : "") &&
-	       parts_add_text(c, "version", version) && parts_add_text(c, "function_name", function) && add_tags(c, from, f) &&
-	       parts_add_text(c, "stability", stability) && add_as_given(c, from);
+	return c && parts_add_text(c, "name", name) &&
+		parts_add_text(c, "description", cJSON_IsString(about) ? about->valuestring : "") &&
+		parts_add_text(c, "version", version) &&
+		parts_add_text(c, "function_name", function) && add_tags(c, from, f) &&
+		parts_add_text(c, "stability", stability) && add_as_given(c, from);
 }
 
 /* ---- dependencies */
 
-/* One of them, a name or an object with "capability", as a request; and its name into the entry's list. */
-static bool add_request(struct agent *a, cJSON *names, const cJSON *dependency, const char *function, struct fault *f)
+/* One of them, a name or an object with "capability", as a request; and its name into the entry's
+ * list. */
+static bool add_request(struct agent *a, cJSON *names, const cJSON *dependency,
+	const char *function, struct fault *f)
 {
-	const cJSON *capability = cJSON_IsString(dependency) ? dependency : parts_get(dependency, "capability");
-	const char *version = word(dependency, "version", "", f), *space = word(dependency, "namespace", "", f);
+	const cJSON *capability = cJSON_IsString(dependency) ? dependency
+							     : parts_get(dependency, "capability");
+	const char *version = word(dependency, "version", "", f),
+		   *space = word(dependency, "namespace", "", f);
 	cJSON *o;
 
 	if (!version || !space)
 		return false;
 	if (!cJSON_IsString(capability) || !capability->valuestring[0])
-		return fault_set(f, -EINVAL, "a dependency must be a name or have a capability") == 0;
+		return fault_set(f, -EINVAL, "a dependency must be a name or have a capability") ==
+			0;
 	if (!short_enough("a dependency's name", capability->valuestring, f))
 		return false;
 	if (++a->wanted > AGENT_REQUESTS_MAX)
 		return fault_set(f, -EINVAL, "more than %u dependencies", AGENT_REQUESTS_MAX) == 0;
 	o = parts_new_in(a->requests, cJSON_CreateObject());
-	return o && parts_add_text(o, "function_name", function) && parts_add_text(o, "capability", capability->valuestring) &&
-	       parts_add_text(o, "version", version) && parts_add_text(o, "namespace", space) && add_tags(o, dependency, f) &&
-	       parts_new_in(names, cJSON_CreateString(capability->valuestring));
+	return o && parts_add_text(o, "function_name", function) &&
+		parts_add_text(o, "capability", capability->valuestring) &&
+		parts_add_text(o, "version", version) && parts_add_text(o, "namespace", space) &&
+		add_tags(o, dependency, f) &&
+		parts_new_in(names, cJSON_CreateString(capability->valuestring));
 }
 
-bool parts_requests(struct agent *a, cJSON *names, const cJSON *list, const char *function, struct fault *f)
+bool parts_requests(
+	struct agent *a, cJSON *names, const cJSON *list, const char *function, struct fault *f)
 {
 	const cJSON *d;
 
 	if (list && !cJSON_IsNull(list) && !cJSON_IsArray(list))
 		return fault_set(f, -EINVAL, "dependencies must be a list") == 0;
-	cJSON_ArrayForEach(d, list)
-		if (!add_request(a, names, d, function, f))
-			return false;
+	cJSON_ArrayForEach(d, list) if (!add_request(a, names, d, function, f)) return false;
 	return true;
 }
 
@@ -170,14 +191,17 @@ static bool slim(cJSON *o, const char *key)
 
 bool parts_slim(cJSON *entry)
 {
-	static const char *const of_capability[] = { "compatibility_versions", "parameters_schema", "security_requirements", "category" };
+	static const char *const of_capability[] = { "compatibility_versions", "parameters_schema",
+		"security_requirements", "category" };
 	cJSON *c;
 
-	cJSON_ArrayForEach(c, parts_get(entry, "capabilities"))
-		for (size_t i = 0; i < sizeof(of_capability) / sizeof(of_capability[0]); i++)
-			if (!slim(c, of_capability[i]))
-				return false;
-	return slim(entry, "annotations") && slim(entry, "config") && slim(entry, "security_context");
+	cJSON_ArrayForEach(c,
+		parts_get(entry,
+			"capabilities")) for (size_t i = 0;
+					      i < sizeof(of_capability) / sizeof(of_capability[0]);
+					      i++) if (!slim(c, of_capability[i])) return false;
+	return slim(entry, "annotations") && slim(entry, "config") &&
+		slim(entry, "security_context");
 }
 
 size_t parts_count(const cJSON *item)

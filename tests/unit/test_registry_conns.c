@@ -1,4 +1,5 @@
-/* tests/unit/test_registry_conns.c - who is ended when room is needed, and who is let in: connections without a network. */
+/* tests/unit/test_registry_conns.c - who is ended when room is needed, and who is let in:
+ * connections without a network. */
 /* links: registry/conns.c registry/gate.c */
 #include <check.h>
 #include <netinet/in.h>
@@ -114,12 +115,15 @@ START_TEST(no_request_takes_for_ever)
 }
 END_TEST
 
-/* Bodies and answers that are not read: the oldest that holds some makes room, never the one that needs it, nor who holds nothing. */
+/* Bodies and answers that are not read: the oldest that holds some makes room, never the one that
+ * needs it, nor who holds nothing. */
 START_TEST(what_they_hold)
 {
-	struct conn *idle = come(INADDR_LOOPBACK, 0), *a = come(INADDR_LOOPBACK, 1), *b = come(INADDR_LOOPBACK, 2), *c = come(INADDR_LOOPBACK, 3);
+	struct conn *idle = come(INADDR_LOOPBACK, 0), *a = come(INADDR_LOOPBACK, 1),
+		    *b = come(INADDR_LOOPBACK, 2), *c = come(INADDR_LOOPBACK, 3);
 
-	ck_assert(conns_body_room(&all, a, CONNS_BODIES_MAX / 2) && conns_body_room(&all, b, CONNS_BODIES_MAX / 2));
+	ck_assert(conns_body_room(&all, a, CONNS_BODIES_MAX / 2) &&
+		conns_body_room(&all, b, CONNS_BODIES_MAX / 2));
 	ck_assert(conns_body_room(&all, c, 1));
 	ck_assert(a->ended && !b->ended && !c->ended && !idle->ended);
 	ck_assert(!conns_body_room(&all, c, CONNS_BODIES_MAX + 1));
@@ -133,7 +137,8 @@ END_TEST
 
 START_TEST(turns)
 {
-	struct conn *a = come(INADDR_LOOPBACK, 0), *b = come(INADDR_LOOPBACK, 1), *c = come(INADDR_LOOPBACK, 2);
+	struct conn *a = come(INADDR_LOOPBACK, 0), *b = come(INADDR_LOOPBACK, 1),
+		    *c = come(INADDR_LOOPBACK, 2);
 
 	ck_assert_ptr_null(conns_next(&all));
 	conns_wait(&all, b);
@@ -154,7 +159,10 @@ END_TEST
 
 static unsigned check_as(bool public, const char *method, struct gate_headers h)
 {
-	const struct gate g = { .own = "mesh.example", .allowed = { "other.example" }, .n_allowed = 1, .public = public };
+	const struct gate g = { .own = "mesh.example",
+		.allowed = { "other.example" },
+		.n_allowed = 1,
+		.public = public };
 	const char *why = NULL;
 	unsigned status = gate_check(&g, method, &h, &why);
 
@@ -166,19 +174,26 @@ static unsigned check_as(bool public, const char *method, struct gate_headers h)
 
 START_TEST(hosts)
 {
-	static const char *const good[] = { "localhost",  "LOCALHOST:8080",   "localhost.:1", "127.0.0.1",	     "127.0.0.1:8080",
-					    "[::1]:8080", "mesh.example:80", "[::1]",	     "Other.Example:8080", "192.0.2.7:1" };
-	static const char *const bad[] = { "",		"site.example", "localhost.site.example", "127.0.0.1.site.example:8080", "localhost:8080x",
-					   "[::1",	"[::1]x",	"registry",		  "127.0.0.1@site.example",	  ".",
-					   "x:localhost", "::1",	"local host",		  "mesh.example.site" };
+	static const char *const good[] = { "localhost", "LOCALHOST:8080", "localhost.:1",
+		"127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "mesh.example:80", "[::1]",
+		"Other.Example:8080", "192.0.2.7:1" };
+	static const char *const bad[] = { "", "site.example", "localhost.site.example",
+		"127.0.0.1.site.example:8080", "localhost:8080x", "[::1", "[::1]x", "registry",
+		"127.0.0.1@site.example", ".", "x:localhost", "::1", "local host",
+		"mesh.example.site" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		ck_assert_msg(CHECK("GET", (struct gate_headers){ .host = good[i] }) == 0, "%s", good[i]);
+		ck_assert_msg(
+			CHECK("GET", (struct gate_headers){ .host = good[i] }) == 0, "%s", good[i]);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_assert_msg(CHECK("GET", (struct gate_headers){ .host = bad[i] }) == 421, "%s", bad[i]);
-	ck_assert_uint_eq(check_as(true, "GET", (struct gate_headers){ .host = "registry:8080" }), 0);
-	ck_assert_uint_eq(check_as(true, "GET", (struct gate_headers){ .host = "site.example" }), 421);
-	ck_assert_uint_eq(CHECK("GET", (struct gate_headers){ .host = NULL }), 0); /* HTTP/1.0: no browser */
+		ck_assert_msg(
+			CHECK("GET", (struct gate_headers){ .host = bad[i] }) == 421, "%s", bad[i]);
+	ck_assert_uint_eq(
+		check_as(true, "GET", (struct gate_headers){ .host = "registry:8080" }), 0);
+	ck_assert_uint_eq(
+		check_as(true, "GET", (struct gate_headers){ .host = "site.example" }), 421);
+	ck_assert_uint_eq(
+		CHECK("GET", (struct gate_headers){ .host = NULL }), 0); /* HTTP/1.0: no browser */
 }
 END_TEST
 
@@ -186,21 +201,56 @@ START_TEST(origins_and_types)
 {
 	static const char json[] = "application/json";
 
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, json }), 0);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", "http://localhost:1", "same-origin", json }), 0);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", "http://localhost:2", NULL, json }), 403);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", "https://localhost:1", NULL, json }), 403);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", "null", NULL, json }), 403);
-	ck_assert_uint_eq(CHECK("GET", (struct gate_headers){ "localhost:1", "http://site.example", NULL, NULL }), 403);
-	ck_assert_uint_eq(CHECK("HEAD", (struct gate_headers){ "localhost:1", NULL, "cross-site", NULL }), 403);
-	ck_assert_uint_eq(CHECK("DELETE", (struct gate_headers){ "localhost:1", NULL, "same-site", NULL }), 403);
-	ck_assert_uint_eq(CHECK("GET", (struct gate_headers){ "localhost:1", NULL, "cross-site", NULL }), 0); /* a link that is followed */
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "Application/JSON; charset=utf-8" }), 0);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "application/x-www-form-urlencoded" }), 0);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "text/plain" }), 415);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "text/plain;application/json" }), 415);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "multipart/form-data; boundary=x" }), 415);
-	ck_assert_uint_eq(CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "" }), 415);
+	ck_assert_uint_eq(
+		CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, json }), 0);
+	ck_assert_uint_eq(CHECK("POST",
+				  (struct gate_headers){ "localhost:1", "http://localhost:1",
+					  "same-origin", json }),
+		0);
+	ck_assert_uint_eq(
+		CHECK("POST",
+			(struct gate_headers){ "localhost:1", "http://localhost:2", NULL, json }),
+		403);
+	ck_assert_uint_eq(
+		CHECK("POST",
+			(struct gate_headers){ "localhost:1", "https://localhost:1", NULL, json }),
+		403);
+	ck_assert_uint_eq(
+		CHECK("POST", (struct gate_headers){ "localhost:1", "null", NULL, json }), 403);
+	ck_assert_uint_eq(
+		CHECK("GET",
+			(struct gate_headers){ "localhost:1", "http://site.example", NULL, NULL }),
+		403);
+	ck_assert_uint_eq(
+		CHECK("HEAD", (struct gate_headers){ "localhost:1", NULL, "cross-site", NULL }),
+		403);
+	ck_assert_uint_eq(
+		CHECK("DELETE", (struct gate_headers){ "localhost:1", NULL, "same-site", NULL }),
+		403);
+	ck_assert_uint_eq(
+		CHECK("GET", (struct gate_headers){ "localhost:1", NULL, "cross-site", NULL }),
+		0); /* a link that is followed */
+	ck_assert_uint_eq(CHECK("POST",
+				  (struct gate_headers){ "localhost:1", NULL, NULL,
+					  "Application/JSON; charset=utf-8" }),
+		0);
+	ck_assert_uint_eq(CHECK("POST",
+				  (struct gate_headers){ "localhost:1", NULL, NULL,
+					  "application/x-www-form-urlencoded" }),
+		0);
+	ck_assert_uint_eq(
+		CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "text/plain" }),
+		415);
+	ck_assert_uint_eq(CHECK("POST",
+				  (struct gate_headers){ "localhost:1", NULL, NULL,
+					  "text/plain;application/json" }),
+		415);
+	ck_assert_uint_eq(CHECK("POST",
+				  (struct gate_headers){ "localhost:1", NULL, NULL,
+					  "multipart/form-data; boundary=x" }),
+		415);
+	ck_assert_uint_eq(
+		CHECK("POST", (struct gate_headers){ "localhost:1", NULL, NULL, "" }), 415);
 }
 END_TEST
 

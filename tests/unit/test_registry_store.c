@@ -1,4 +1,5 @@
-/* tests/unit/test_registry_store.c - the agents on the disk: what a late write of heartbeats must not undo. */
+/* tests/unit/test_registry_store.c - the agents on the disk: what a late write of heartbeats must
+ * not undo. */
 /* links: registry/store.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -50,7 +51,8 @@ static struct agent *make(const char *description, uint64_t seen)
 	cJSON *body;
 
 	snprintf(text, sizeof(text),
-		 "{\"agent_id\":\"a\",\"description\":\"%s\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"c\"}]}", description);
+		"{\"agent_id\":\"a\",\"description\":\"%s\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"c\"}]}",
+		description);
 	body = json_object(text, strlen(text), &f);
 	a = agent_from_heartbeat(body, &rules, &f);
 	ck_assert_msg(a != NULL, "%s", f.text);
@@ -79,8 +81,14 @@ static void check_stored(const char *description, const char *said, uint64_t see
 
 START_TEST(a_late_heartbeat_does_not_undo_a_registration)
 {
-	struct store_beat late = { .id = "a", .said = "offline", .left = true, .updated_real_ns = 10, .seen_real_ns = 10 };
-	struct store_beat next = { .id = "a", .said = "degraded", .updated_real_ns = 30, .seen_real_ns = 30 };
+	struct store_beat late = { .id = "a",
+		.said = "offline",
+		.left = true,
+		.updated_real_ns = 10,
+		.seen_real_ns = 10 };
+	struct store_beat next = {
+		.id = "a", .said = "degraded", .updated_real_ns = 30, .seen_real_ns = 30
+	};
 	struct agent *a = make("registered at 20", 20);
 	struct store *s = opened();
 	struct fault f;
