@@ -3,20 +3,18 @@ a table is cut. What is not proved to be of this instance is neither adopted, no
 
 import json
 import os
-import re
 import shutil
 import signal
 import struct
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from common import as_root, in_namespace, pids_of, tree_of
+from common import as_root, in_namespace
 from crashkit import assert_untouched, ends, kill_all, marked, saved, settled, sleepers, start, works
-from harness import TEND_BIN, TEST_BIN, alive, fnv1a64, helper, identity, proc_stat, wait_gone, wait_until
+from harness import TEND_BIN, alive, fnv1a64, helper, identity, proc_stat, wait_gone, wait_until
 
 OTHER_UID = 65534
 SPAWN = "import os, sys\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.execve(sys.argv[1], sys.argv[1:], dict(os.environ))"
@@ -249,6 +247,26 @@ def impostor_of(tend, program, name):
                 continue
 
     return wait_until(find, what="the impostor runs")
+
+
+@as_root
+def test_a_process_that_has_changed_its_user(tend):
+    """Its FIFO still says whose it is."""
+    for folder in (tend.root, tend.work):
+        folder.chmod(0o755)
+    tend.env["TEND_DISABLE"] = "cgroup"
+    program = tend.work / "program"
+    shutil.copy(helper("sleeper"), program)
+    program.chmod(0o755)
+    pid = start(tend, "c", "/usr/bin/setpriv", "--reuid", OTHER_UID, "--regid", OTHER_UID, "--clear-groups", program)
+    wait_until(lambda: os.readlink(f"/proc/{pid}/exe") == str(program), what="it runs as another user")
+    ident = identity(pid)
+    saved(tend, {"c": ident})
+    lose_all(tend)
+    tend.run("start")
+    assert_untouched(tend, {"c": ident})
+    tend.stop_all()
+    assert not alive(pid)
 
 
 # ---- what an ordinary user can't see

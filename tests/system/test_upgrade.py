@@ -170,6 +170,7 @@ def test_an_upgrade_goes_on_where_one_died_with_its_guardian(tend):
     assert "does not run; " in tend.run("upgrade", "--check").stdout
     assert "processes ran on" in tend.run("upgrade").stdout
     settled(tend)
+    wait_until(lambda: all(tend.status(name) for name in kept), what="the new spawner has filled the table")
     assert_untouched(tend, kept)
     assert programs_of(tend) == {str(OTHER_BIN / f"tend-{role}") for role in ROLES}
     works(tend)
