@@ -9,7 +9,11 @@
  *   once      a command that was posted is carried out at most once, however often the daemon dies
  *   answered  a client that lives gets an answer for its own ticket, never another's
  *   done      every posted command is carried out in the end, also if its client died (ltl, with a daemon that dies finitely often)
- *   free      and its entry gets free again: by its client, or by the next one that needs it once that client is dead
+ *   free      and its entry gets free again: by its client, or by the next one that needs it once that client is dead, or stopped (to the others that is the same)
+ *
+ * A client that takes the table for lost withdraws what nobody has begun and posts it again, as another ticket of the same request; what somebody has begun it
+ * does not. So "once" counts requests. -DCARELESS: a daemon goes on although what it saw READY was withdrawn; the checker must find a request that is
+ * carried out twice.
  *
  * -DBROKEN takes READY entries from their beginning and applies READY a second time after a death of the poster, as a journal would. The checker must find a
  * command that is carried out twice.
@@ -20,30 +24,36 @@
 #define DONE 4
 #define COMMANDS 2
 #define DEATHS 2
+#define TICKETS 3 /* one of them may be withdrawn */
 
 byte state = FREE, ticket = 0, next_ticket = 1;
 bool client_alive = true;
 byte deaths = 0;
-byte launched[COMMANDS + 1]; /* by ticket: how often its effect happened */
-bool up[COMMANDS + 1];	     /* what the table says of the process of this ticket */
+byte request[TICKETS + 1];   /* of a ticket */
+byte launched[COMMANDS + 1]; /* by request: how often its effect happened */
+bool up[TICKETS + 1];	     /* by ticket: what the daemon has noted of it */
 byte posted = 0, finished = 0;
 
 /* One client after the other; each posts one command, and may be killed before it has read the answer. */
 active proctype clients() {
-	byte mine;
+	byte mine, wanted;
+	bool again = false, withdrew = false;
 
 	do
-	:: posted == COMMANDS -> break
+	:: posted == COMMANDS && !again -> break
 	:: else ->
 		client_alive = true;
+		if :: again :: else -> wanted = posted + 1 fi;
 		/* an entry that is free; or one that a dead client left answered */
 		if
 		:: state == FREE
 		:: state == DONE -> state = FREE
 		fi;
 		atomic { mine = next_ticket; next_ticket++ }
+		request[mine] = wanted;
 		ticket = mine;
-		atomic { state = READY; posted++ }
+		atomic { state = READY; posted = wanted }
+		again = false;
 #ifdef BROKEN
 		if
 		:: deaths < DEATHS ->
@@ -59,8 +69,9 @@ active proctype clients() {
 #endif
 		if
 		:: state == DONE ->
-			assert(ticket == mine && launched[mine] == 1); /* answered */
+			assert(ticket == mine && launched[wanted] == 1); /* answered */
 			state = FREE
+		:: atomic { state == READY && !withdrew -> state = FREE; again = true; withdrew = true } /* withdrawn */
 		:: deaths < DEATHS -> deaths++; client_alive = false /* killed while it waits: what was posted stays posted */
 		fi
 	od;
@@ -74,27 +85,39 @@ active proctype clients() {
 
 /* One incarnation after the other. */
 active proctype daemon() {
-	byte t;
+	byte t, q;
 
 end_idle:
 	do
 	:: state == READY || state == RUNNING ->
-		t = ticket;
+		atomic { t = ticket; q = request[t] } /* read once more where the state has changed meanwhile (pt_command_next()) */
+#ifdef CARELESS
+		;
 		if
 		:: state == READY -> state = RUNNING
 		:: else
 		fi;
+#else
+		;
+		atomic {
+			if
+			:: state == READY && ticket == t -> state = RUNNING
+			:: state == RUNNING && ticket == t
+			:: else -> goto end_idle /* withdrawn */
+			fi
+		}
+#endif
 		if :: deaths < DEATHS -> deaths++; goto end_idle :: true fi;
 #ifdef BROKEN
-		atomic { launched[t]++; up[t] = true }
+		atomic { launched[q]++; up[t] = true }
 #else
 		if
-		:: !up[t] -> atomic { launched[t]++; up[t] = true }
+		:: !up[t] -> atomic { launched[q]++; up[t] = true }
 		:: else /* an earlier daemon got so far */
 		fi;
 #endif
 		;
-		assert(launched[t] <= 1); /* once */
+		assert(launched[q] <= 1); /* once */
 		if :: deaths < DEATHS -> deaths++; goto end_idle :: true fi;
 		state = DONE
 	od

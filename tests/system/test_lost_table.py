@@ -61,9 +61,9 @@ def counter(tend, name="c"):
 def runs_once(tend, name="c", count=None):
     """One process of this name lives, the table knows it, and no two have ever met. Returns its pid."""
     tend.wait(name)
-    pid = wait_until(lambda: runs(tend.work / f"{name}.runs") and tend.pid(name), what=f"{name} runs")
+    # The table may name one that has just ended for a moment longer.
+    pid = wait_until(lambda: runs(tend.work / f"{name}.runs") and (pid := tend.pid(name)) and marked(tend, name) == [pid] and pid, what=f"{name} runs")
     every = noted(tend.work / f"{name}.runs", pid)
-    assert marked(tend, name) == [pid]
     if count is not None:
         assert len(every) == count, every
     return pid
