@@ -220,7 +220,7 @@ def test_a_follower_gets_every_byte_of_what_is_cut(tend):
         seen += follower.stdout.readline()
     follower.terminate()
     assert seen.replace("\n", "") == "".join(f"{i:010}" * 1000 for i in range(40)) + "end"
-    assert len(numbered(tend, "a")) == 3
+    wait_until(lambda: is_archived(tend, "a", 3), what="three archives")
     tend.stop_all()
 
 
