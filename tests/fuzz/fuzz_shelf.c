@@ -1,4 +1,4 @@
-/* links: logger/shelfload.c logger/job.c */
+/* links: logger/shelfload.c logger/shelfmove.c logger/tidx.c logger/job.c */
 /*
  * tests/fuzz/fuzz_shelf.c - what a logger finds in its folder when it begins, among entries of any names and kinds: it may finish or undo what a rotation or an archive
  * of its own left half-done, and touches no other name.
