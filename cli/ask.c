@@ -35,6 +35,7 @@ struct round {
 	const struct ask_patience *patience;
 	unsigned alone; /* slices without a spawner */
 	uint64_t began;
+	uint64_t killed; /* since when the one that is waited for was seen to survive SIGKILL; 0 = it was not */
 	uint64_t moved; /* when the spawner was last seen neither stopped nor in the kernel */
 	bool told;
 };
@@ -257,6 +258,24 @@ static int tell_spawner(struct round *o)
 	return 0;
 }
 
+/* What hangs in the kernel dies when that lets go of it, whoever waits. */
+static int check_killed(struct round *o, struct fault *f)
+{
+	const char *name = o->a[o->first].req.name;
+	struct pt_row row;
+
+	if (!o->patience || !o->patience->leaves)
+		return 0;
+	if (pt_find(o->in->pt, name, &row) < 0 || row.life.state != PT_STATE_STOPPING || !row.life.killed)
+		o->killed = 0;
+	else if (!o->killed)
+		o->killed = clock_boot_ns();
+	else if (clock_boot_ns() - o->killed >= STILL_NS)
+		return fault_set(f, -EDEADLK, "%s: something of it (process %d) survives SIGKILL; it ends when the kernel lets go of it, and "
+			"then the daemons do", name, (int)row.life.pid);
+	return 0;
+}
+
 static void tell_progress(const struct round *o)
 {
 	const struct ask *a = &o->a[o->first];
@@ -275,7 +294,7 @@ static int look_around(struct round *o, struct fault *f)
 	int r;
 
 	o->down = false;
-	if ((r = tell_spawner(o)) < 0)
+	if ((r = tell_spawner(o)) < 0 || (r = check_killed(o, f)) < 0)
 		return r;
 	r = daemons_ensure(&o->in->home, NULL, f);
 	if (r == 0 && !instance_current(o->in))

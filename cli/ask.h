@@ -30,8 +30,9 @@ struct ask {
 struct ask_patience {
 	const char *doing;  /* "stopping" */
 	bool interruptible; /* return -EINTR once term_caught() is above dealt_with; what was posted stays posted */
-	bool leaves;	    /* return -EHOSTDOWN once the spawner has stood still (stopped, or hanging in the
-			     * kernel) for 15 s; what was posted stays posted */
+	bool leaves;	    /* wait for nobody without bound: -EHOSTDOWN once the spawner has stood still
+			     * (stopped, or hanging in the kernel) for 15 s, -EDEADLK with a reason once a
+			     * process has survived SIGKILL for so long; what was posted stays posted */
 	int dealt_with;	    /* signals that have been answered before: one that comes between two waits counts, too */
 };
 

@@ -19,6 +19,7 @@
 struct stop {
 	unsigned flags;
 	uint32_t timeout_ms;
+	bool left; /* something survives SIGKILL: nobody waits for its end */
 	bool ends; /* the instance ends with it: the guardian sees to a spawner that stands still */
 };
 
@@ -31,7 +32,7 @@ static int by_order(const void *a, const void *b)
 }
 
 /* Stop those of the rows that are (or are not) registries. */
-static int stop_part(struct instance *in, struct view_row *const *rows, size_t n, const struct stop *s, bool registries)
+static int stop_part(struct instance *in, struct view_row *const *rows, size_t n, struct stop *s, bool registries)
 {
 	struct ask_patience patience = { .doing = "stopping", .leaves = s->ends };
 	struct ask *a = calloc(n + 1, sizeof(*a));
@@ -53,6 +54,7 @@ static int stop_part(struct instance *in, struct view_row *const *rows, size_t n
 		/* -ENOENT: another command has ended the instance meanwhile, and with it all of these. */
 		if (r == -EHOSTDOWN)
 			out_warn("the spawner stands still; the guardian goes on with another");
+		s->left |= r == -EDEADLK;
 		status = r == -ENOENT || r == -EHOSTDOWN ? EXIT_OK : r < 0 ? out_fail("%s", f.text) : report_stops(in, a, k);
 	}
 	free(a);
@@ -60,7 +62,7 @@ static int stop_part(struct instance *in, struct view_row *const *rows, size_t n
 	return status;
 }
 
-static int stop_rows(struct instance *in, struct view_row **rows, size_t n, const struct stop *s)
+static int stop_rows(struct instance *in, struct view_row **rows, size_t n, struct stop *s)
 {
 	int first, second;
 
@@ -70,7 +72,7 @@ static int stop_rows(struct instance *in, struct view_row **rows, size_t n, cons
 	return first == EXIT_OK ? second : first;
 }
 
-static int stop_named(struct instance *in, const struct view *v, char **names, size_t n, const struct stop *s)
+static int stop_named(struct instance *in, const struct view *v, char **names, size_t n, struct stop *s)
 {
 	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
 	size_t found = 0, unknown;
@@ -110,8 +112,11 @@ static int stop_everything(struct instance *in, const struct view *v, struct sto
 	else
 		printf("no process was running\n");
 	free(rows);
-	if (status != EXIT_OK)
+	if (status != EXIT_OK) {
+		if (s->left)
+			shutdown_ask(in);
 		return status;
+	}
 	if (shutdown_all(in, &f) < 0)
 		return out_fail("%s", f.text);
 	acts_daemons("ended");

@@ -107,6 +107,14 @@ int shutdown_all(struct instance *in, struct fault *f)
 	return r;
 }
 
+void shutdown_ask(struct instance *in)
+{
+	struct ask ask = { .req = { .kind = PT_COMMAND_SHUTDOWN } };
+	struct fault f = { "" };
+
+	(void)ask_post_once(in, &ask, &f);
+}
+
 static bool anything_up(const struct instance *in)
 {
 	struct pt_life life;

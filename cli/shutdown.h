@@ -12,6 +12,9 @@
  * -EINTR: term_caught() rose meanwhile; the shutdown goes on without us. */
 int shutdown_all(struct instance *in, struct fault *f);
 
+/* Ask for it alone: it comes to its end when it can. */
+void shutdown_ask(struct instance *in);
+
 /* The same, but only if no process is up: for daemons that a command started for itself and nobody else uses by now. */
 int shutdown_idle(struct instance *in, struct fault *f);
 

@@ -162,8 +162,10 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct http_call *c = arg;
 
-	if (c->head_only) /* read, so that the connection can be used again */
-		return c->is_stream ? 0 : size * n;
+	if (c->head_only) { /* read, so that the connection can be used again, unless it is much */
+		c->body.len += size * n;
+		return c->is_stream || c->body.len > c->body.max ? 0 : size * n;
+	}
 	if (take(&c->body, data, size * n) != size * n)
 		return 0;
 	c->has_enough = c->enough && c->is_stream && c->enough(c->arg, c->body.data);
@@ -230,7 +232,8 @@ static void explain(const struct http_call *c, CURLcode code, char why[static HT
 static void finish(struct http_call *c, CURLcode code)
 {
 	bool enough = c->has_enough || (c->head_only && c->has_head);
-	struct http_answer a = { .ok = code == CURLE_OK || enough, .body = c->body.data ? c->body.data : "", .len = c->body.len };
+	struct http_answer a = { .ok = code == CURLE_OK || enough, .body = c->body.data ? c->body.data : "",
+				 .len = c->body.data ? c->body.len : 0 };
 
 	a.head = c->head.data ? c->head.data : "";
 	a.took_us = (uint32_t)((clock_boot_ns() - c->began_ns) / 1000);

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "monitor/care.h"
 
+#define FIRST_AGAIN_MS 200u /* then twice that, and so on, up to the interval, until it has passed once */
 #define LIMIT_SLACK_MS 200u /* libcurl keeps the time of its requests itself; this is for the others */
 
 static void arm(struct probe *p, uint64_t after_ms)
@@ -62,7 +63,9 @@ void probe_start(struct probe *p)
 	}
 	if (*p->state == PT_PROBE_NONE) { /* a new run: what the last one failed does not count against it */
 		*p->state = PT_PROBE_PENDING;
-		p->passes = p->fails = 0;
+		p->passes = p->fails = p->tries = 0;
+		p->has_passed = false;
+		p->counted_ns = 0;
 		probe_log_start(p);
 	} else if (!p->watched_ns) {
 		probe_log_start(p); /* of an earlier monitor */
@@ -88,6 +91,8 @@ static void count(struct probe *p, bool passed, const char *why)
 	struct pt_health *h = &p->w->health;
 
 	h->probed_real_ns = clock_real_ns();
+	p->has_passed |= passed;
+	p->counted_ns = clock_boot_ns();
 	if (p->suspended)
 		p->w->not_probed[0] = 0;
 	p->suspended = false;
@@ -124,11 +129,41 @@ static void let_others_begin(struct probe *startup)
 			arm(&all[i], 0);
 }
 
+/* When a failure counts again: what is tried more often while a process starts must not make it fail any sooner. */
+static uint64_t due_ns(const struct probe *p)
+{
+	return p->counted_ns ? p->counted_ns + p->conf->interval_ms * NS_PER_MS : 0;
+}
+
+/* A service that is up in a moment does not wait for a whole interval until it is healthy. */
+static uint64_t pause_ms(struct probe *p)
+{
+	uint64_t now = clock_boot_ns(), ms = p->conf->interval_ms;
+
+	if (p->has_passed || *p->state == PT_PROBE_PASSING || p->tries >= 20)
+		return ms;
+	if ((uint64_t)FIRST_AGAIN_MS << p->tries < ms)
+		ms = (uint64_t)FIRST_AGAIN_MS << p->tries;
+	p->tries++;
+	if (due_ns(p) > now && due_ns(p) - now < ms * NS_PER_MS)
+		ms = (due_ns(p) - now + NS_PER_MS - 1) / NS_PER_MS;
+	return ms;
+}
+
+static bool counts(const struct probe *p, enum probe_result result)
+{
+	return result == PROBE_PASSED || p->has_passed || *p->state == PT_PROBE_PASSING || clock_boot_ns() >= due_ns(p);
+}
+
 void probe_done(struct probe *p, enum probe_result result, const char *why)
 {
 	uint8_t before = *p->state;
 
 	p->busy = false;
+	if (result != PROBE_NO_RESULT && !counts(p, result)) {
+		result = PROBE_NO_RESULT;
+		why = "";
+	}
 	if (result != PROBE_NO_RESULT)
 		count(p, result == PROBE_PASSED, why);
 	else if (why[0])
@@ -136,7 +171,7 @@ void probe_done(struct probe *p, enum probe_result result, const char *why)
 	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING)
 		loop_timer_clear(p->w->mo->loop, &p->timer);
 	else
-		arm(p, p->conf->interval_ms);
+		arm(p, pause_ms(p));
 	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING && before != PT_PROBE_PASSING)
 		let_others_begin(p);
 	watch_judge(p->w);

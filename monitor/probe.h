@@ -28,6 +28,9 @@ struct probe { /* in an array of HEALTH_PROBES, by enum health_when */
 	bool suspended;		   /* it can't be made, and that was told */
 	uint32_t fails, passes;
 	uint64_t began_ns;
+	uint64_t counted_ns;	   /* the last result that counted; 0 = none in this run */
+	uint32_t tries;		   /* before the first success */
+	bool has_passed;	   /* in this run */
 	struct http_call *call;
 	unsigned port;		   /* http without an address: where it was found; 0 = it has one */
 	bool on_trial;		   /* nothing has passed there yet, and it listens elsewhere as well */

@@ -118,13 +118,19 @@ HOSTILE = {"hang": "imed out", "dribble": "imed out", "half": "", "close": "mpty
 def test_a_process_that_answers_badly_is_unhealthy_and_recovers(quick, mode):
     server = FakeRegistry()  # it answers any path
     try:
-        start(quick, probes({"http": server.url + "/live"}))
+        start(quick, probes({"http": server.url + "/live", "body": "agents"}))
+        start(quick, probes({"http": server.url + "/live"}), name="head")
         start(quick, probes({"exec": ["true"]}), name="other")
         quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
         server.mode = mode
         wait_health(quick, "unhealthy")
         assert HOSTILE[mode] in quick.run("status", "svc").stdout
         assert quick.status("other")["health_check"] == "healthy"
+        if mode in ("huge", "dribble", "half"):  # the status line was in order
+            wait_cycles(quick, 10)
+            assert quick.status("head")["health_check"] == "healthy"
+        else:
+            wait_health(quick, "unhealthy", "head")
         server.mode = "ok"
         wait_health(quick, "healthy")
     finally:
@@ -225,6 +231,22 @@ def test_mesh_probes(quick, web):
     wait_until(lambda: quick.status("svc")["health_check"] == "degraded", 90)
     assert "readiness probe: it answered with status 503" in quick.run("status", "svc").stdout
     assert web.paths[-1] != "/startupz"  # not asked again once it has passed
+
+
+def test_the_first_success_does_not_wait_for_an_interval(quick):
+    flag = quick.work / "up"
+    start(quick, {"probes": {"liveness": {"exec": ["/usr/bin/test", "-e", str(flag)], "interval": 3600}}})
+    wait_cycles(quick, 3)
+    flag.write_text("")
+    quick.run("wait", "svc", "--for", "healthy", "--timeout", "100s", timeout=120)
+
+
+def test_what_is_tried_more_often_at_first_fails_no_sooner(quick):
+    tries = quick.work / "tries"
+    start(quick, {"probes": {"liveness": {"exec": ["/bin/sh", "-c", f"echo >> {tries}; exit 1"], "interval": 3600, "failure_threshold": 2}}})
+    wait_until(lambda: tries.exists() and len(tries.read_text()) >= 4, 30, "four tries")
+    wait_cycles(quick, 3)
+    assert quick.status("svc")["health_check"] == "unknown"
 
 
 @pytest.mark.parametrize("way", ("restart", "a new instance"))
@@ -666,3 +688,16 @@ def test_an_alert_is_either_sent_or_lost(quick, web):
 def test_what_can_not_be_executed_is_told(quick):
     start(quick, probes({"exec": ["/nonexistent"]}))
     wait_until(lambda: "could not be executed: No such file" in quick.run("status", "svc", check=False).stdout, 20, "the reason")
+
+
+def test_what_survives_sigkill_does_not_keep_stop_waiting(undying):
+    """As what hangs in the kernel does: that is told, and the instance ends once it has gone."""
+    tend, tool = undying
+    start(tend, {}, *tool)
+    wait_until(lambda: living(tool), 20)
+    start(tend, {}, name="other")
+    done = tend.run("stop", "--timeout", "1s", check=False, timeout=100)
+    assert done.returncode == 1 and "svc: something of it" in done.stderr and "survives SIGKILL" in done.stderr
+    for pid in living(tool):
+        os.kill(pid, 9)
+    wait_until(lambda: not tend.segment.exists(), 60, "the end of the instance")
