@@ -435,7 +435,7 @@ def check_files(home, rows):
         ".": r"processes\.json|specs|logs|run|monitor\.json|cli_config\.json",
         "specs": rf"({names})\.json",
         "logs": logs,
-        "run": rf"(guardian|spawner|monitor|logger|start|saver)\.lock|bell\.\w+|cgroup|registry\.url|agents\.json|alerts|({names})(\.in|\.out|@err\.out)",
+        "run": rf"(guardian|spawner|monitor|logger|start|config|specs|saver)\.lock|bell\.\w+|cgroup|registry\.url|agents\.json|alerts|({names})(\.in|\.out|@err\.out)",
     }
     for folder, pattern in allowed.items():
         for entry in sorted(os.listdir(Path(home) / folder)) if (Path(home) / folder).is_dir() else ():
