@@ -94,7 +94,7 @@ int whose_view(int proc_fd, const char *path, struct stat *ret)
 /* In the place of our home it sees another folder: it is of an instance with the same path, and so the same marks, in other mounts. */
 static bool sees_another_home(const struct home *h, int proc_fd)
 {
-	struct stat ours, seen;
+	struct stat ours, seen = { .st_ino = 0 };
 
 	return fstat(h->fd, &ours) == 0 && whose_view(proc_fd, h->path, &seen) == 0 && (ours.st_dev != seen.st_dev || ours.st_ino != seen.st_ino);
 }
@@ -191,7 +191,7 @@ int whose_pid(const struct home *h, pid_t pid, char name[static NAME_MAX_BYTES])
 
 bool whose_is(const struct home *h, pid_t pid, const char *name)
 {
-	char found[NAME_MAX_BYTES];
+	char found[NAME_MAX_BYTES] = "";
 	int r = -EIO;
 
 	for (int i = 0; r < 0 && r != -ESRCH && i < TRIES; i++)
