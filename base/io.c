@@ -216,6 +216,13 @@ bool io_is_leftover(const char *name)
 	return r == -ESRCH || (r == 0 && !procfs_stat_alive(&st)); /* a zombie writes no more, and nobody may reap it for long */
 }
 
+bool io_is_scarce(int fd, unsigned last)
+{
+	struct rlimit files;
+
+	return fd >= 0 && getrlimit(RLIMIT_NOFILE, &files) == 0 && (rlim_t)fd + last >= files.rlim_cur;
+}
+
 bool io_is_shortage(int r)
 {
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;

@@ -45,6 +45,13 @@ int io_open(int dirfd, const char *path, int flags, unsigned mode);
 /* Close *fd if it is open, and set it to -1. errno is kept. */
 void io_close(int *fd);
 
+/*
+ * Is fd one of the last so many numbers that the limit of open files allows? Who holds something for others (pipes, pidfds: as many as there are processes) leaves
+ * the last IO_SPARE_FDS to what has to be opened to go on at all: doorbells, folders, /proc, files to write to.
+ */
+bool io_is_scarce(int fd, unsigned last);
+#define IO_SPARE_FDS 8u
+
 /* Is this -errno a moment without descriptors or memory, which says nothing of what was to be looked at? */
 bool io_is_shortage(int r);
 

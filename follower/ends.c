@@ -3,6 +3,7 @@
 #include "follower/ends.h"
 
 #include "base/clock.h"
+#include "base/io.h"
 
 static bool is_same_run(const struct pidref *r, const struct pt_life *life)
 {
@@ -19,7 +20,8 @@ bool end_look(const struct pt_life *life, struct pidref *r, struct pt_exit *ret)
 	}
 	if (!is_same_run(r, life)) {
 		pidref_done(r);
-		(void)pidref_open(life->pid, life->start_ticks, r); /* gone already: its end is somebody else's to know */
+		if (pidref_open(life->pid, life->start_ticks, r) == 0 && io_is_scarce(r->fd, IO_SPARE_FDS))
+			pidref_done(r); /* as if it were gone already: its end is somebody else's to know */
 		return false;
 	}
 	if (pidref_exit_status(r, &wait_status) < 0)

@@ -28,6 +28,10 @@ static int open_fifo(const struct fifos *f, struct fifos_row *r, const char *of,
 
 	(void)snprintf(name, sizeof(name), "%s%s", of, suffix);
 	fd = io_open(f->home->run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+	if (io_is_scarce(fd, IO_SPARE_FDS)) {
+		io_close(&fd);
+		fd = -EMFILE;
+	}
 	if (fd < 0 && fd != -ENOENT && !r->told)
 		say(SAY_WARNING, "cannot hold run/%s: %s, ignoring", name, strerror(-fd));
 	r->told |= fd < 0 && fd != -ENOENT;

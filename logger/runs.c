@@ -5,6 +5,7 @@
  * the one behind as many bytes as had been moved by that time, and pipe_left more. We hear of the run later: what was moved meanwhile is found in a short
  * memory of our moves. Runs that have passed by then are found in the spawner's events.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,10 @@ static bool need_index(struct stream *st, uint64_t at)
 		return !st->tidx.failed;
 	(void)snprintf(name, sizeof(name), "%.80s.idx", st->shelf.base);
 	r = tidx_open(&st->tidx, st->lg->home.logs_fd, name, st->file, at);
+	if (r == -EMFILE || r == -ENFILE) {
+		stream_spare(st);
+		r = tidx_open(&st->tidx, st->lg->home.logs_fd, name, st->file, at);
+	}
 	if (r) {
 		index_failed(st, r);
 		return false;

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,7 +34,6 @@
 
 #define SCAN_AGAIN_NS NS_PER_SEC
 #define SPARE_DESCRIPTORS 16u /* beside those for pipes and current files */
-#define FILE_DESCRIPTORS 8u /* of these, that no pipe may take: else what is in the pipes could not be written */
 
 
 const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
@@ -93,7 +91,8 @@ static void on_age(void *arg)
 
 /* --- the two descriptors --- */
 
-static bool spare_files(struct logger *lg, bool quiet)
+/* but: whose file is in use just now */
+static bool spare_files(struct logger *lg, bool quiet, const struct stream *but)
 {
 	bool any = false;
 
@@ -101,7 +100,7 @@ static bool spare_files(struct logger *lg, bool quiet)
 		struct stream *st = lg->by_slot[i];
 
 		for (int k = 0; st && k < 2; k++, st = st->err)
-			if (st->file >= 0 && !st->lent && (st->armed || !quiet)) {
+			if (st->file >= 0 && st != but && !st->lent && (st->armed || !quiet)) {
 				tidx_close(&st->tidx);
 				io_close(&st->file);
 				any = true;
@@ -113,15 +112,12 @@ static bool spare_files(struct logger *lg, bool quiet)
 /* Out of descriptors: files can be opened again when they are needed, first those of streams that are quiet. If all write, they take turns. */
 static bool spare_descriptors(struct logger *lg)
 {
-	return spare_files(lg, true) || spare_files(lg, false);
+	return spare_files(lg, true, NULL) || spare_files(lg, false, NULL);
 }
 
-/* Is this one of the last so many? */
-static bool is_scarce(int fd, unsigned last)
+void stream_spare(const struct stream *st)
 {
-	struct rlimit files;
-
-	return fd >= 0 && getrlimit(RLIMIT_NOFILE, &files) == 0 && (rlim_t)fd + last >= files.rlim_cur;
+	(void)(spare_files(st->lg, true, st) || spare_files(st->lg, false, st));
 }
 
 int stream_open(struct logger *lg, int dirfd, const char *name, int flags)
@@ -129,7 +125,7 @@ int stream_open(struct logger *lg, int dirfd, const char *name, int flags)
 	int fd = io_open(dirfd, name, flags, 0600);
 
 	/* Some are left free for what else has to be opened: folders, archives, what the threads work on. */
-	if (is_scarce(fd, SPARE_DESCRIPTORS))
+	if (io_is_scarce(fd, SPARE_DESCRIPTORS))
 		(void)spare_descriptors(lg);
 	if ((fd == -EMFILE || fd == -ENFILE) && spare_descriptors(lg))
 		fd = io_open(dirfd, name, flags, 0600);
@@ -139,17 +135,20 @@ int stream_open(struct logger *lg, int dirfd, const char *name, int flags)
 int stream_need_fifo(struct stream *st)
 {
 	char name[STREAM_FILE_MAX];
+	bool scarce = false;
 	struct stat sb;
 	int r, fd;
 
 	if (st->fifo >= 0)
 		return 0;
 	fd = rescue_take(st);
-	if (fd < 0)
+	if (fd < 0) {
 		fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
+		scarce = io_is_scarce(fd, IO_SPARE_FDS); /* files need the last ones: else what is in the pipes could not be written */
+	}
 	if (fd < 0)
 		return fd;
-	r = fstat(fd, &sb) < 0 ? -errno : is_scarce(fd, FILE_DESCRIPTORS) ? -EMFILE : S_ISFIFO(sb.st_mode) ? arrival_prepare(fd) : -EINVAL;
+	r = fstat(fd, &sb) < 0 ? -errno : scarce ? -EMFILE : S_ISFIFO(sb.st_mode) ? arrival_prepare(fd) : -EINVAL;
 	if (r) {
 		io_close(&fd);
 		return r;

@@ -172,6 +172,7 @@ int own_check(struct logger *lg, bool now); /* -errno: it is due and can't be ro
  * fd has open? */
 #define STREAM_FILE_MAX (PT_NAME_MAX + 16)
 const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX]);
+void stream_spare(const struct stream *st); /* close the files of others, to have descriptors for its own */
 int stream_open(struct logger *lg, int dirfd, const char *name, int flags);
 bool stream_is_named(int fd, int dirfd, const char *name);
 
