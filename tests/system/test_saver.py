@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import struct
 import time
 from pathlib import Path
@@ -71,8 +72,10 @@ def test_a_torn_wish_does_not_swallow_the_next(tend, slow):
     wait_until(lambda: saved_entries(tend).get("a", {}).get("state") == "running", what="a save")
     settled(tend)
     slow.touch()
+    guardian = tend.kill_daemon("guardian", signal.SIGSTOP)  # the next spawner comes when the file is there
     tend.kill_daemon("spawner")
     (tend.home / "run/wishes").write_text("up b")
+    os.kill(guardian, signal.SIGCONT)
     settled(tend)
     tend.run("stop", "a")
     assert "\ndown a\n" in (tend.home / "run/wishes").read_text()
