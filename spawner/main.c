@@ -26,6 +26,7 @@
 #include "spawner/rows.h"
 
 #define ANNOUNCE_AGAIN_NS (100 * NS_PER_MS)
+#define LAST_SAVE_S 10
 #define GUARDIAN_WAIT_NS (100 * NS_PER_MS)
 
 static void usage(FILE *out)
@@ -85,9 +86,19 @@ static void end_all(struct spawner *sp)
 	}
 }
 
+/* The end of the instance does not wait for a disk that hangs. What the saver did not get written dies with it. */
+static void on_saved_too_late(void *arg)
+{
+	struct spawner *sp = arg;
+
+	say(SAY_WARNING, "processes.json in %s could not be written within %d s; ending without", sp->start.home.path, LAST_SAVE_S);
+	loop_stop(sp->loop, 0);
+}
+
 /* Called at every transition of a shutdown, and when a save has ended. */
 void spawner_all_rest(struct spawner *sp)
 {
+	static struct loop_timer patience;
 	static bool last_save;
 
 	for (uint32_t i = 0; i < sp->capacity; i++)
@@ -95,6 +106,8 @@ void spawner_all_rest(struct spawner *sp)
 			return;
 	if (!last_save) {
 		last_save = true;
+		loop_timer_init(&patience, on_saved_too_late, sp);
+		loop_timer_set(sp->loop, &patience, clock_boot_ns() + LAST_SAVE_S * NS_PER_SEC);
 		save_now(sp);
 	}
 	if (!save_pending(sp))

@@ -1,5 +1,6 @@
 """processes.json is written by a child of the spawner, which may wait for a disk: what it knew then must not come after what a later spawner knows."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -27,8 +28,9 @@ def saver_of(spawner):
     """Its child that bears its name: what it launches has executed something else."""
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         stat = proc_stat(pid)
-        if stat and stat[1] == spawner and os.path.basename(os.path.realpath(f"/proc/{pid}/exe")) == "tend-spawner":
-            return pid
+        with contextlib.suppress(OSError):  # it may end while we look
+            if stat and stat[1] == spawner and os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "tend-spawner":
+                return pid
     return None
 
 
@@ -64,6 +66,15 @@ def test_one_that_can_not_die_is_awaited(tend):
         assert "b" not in saved_entries(tend)
     wait_until(lambda: "b" in saved_entries(tend), what="a save once it is gone", timeout=30)
     assert alive(tend.pid("b"))
+
+
+def test_the_end_of_an_instance_does_not_wait_for_a_disk(tend, slow):
+    start(tend, "a", helper("sleeper"))
+    settled(tend)
+    slow.touch()
+    tend.run("stop", timeout=120)
+    assert not tend.segment.exists()
+    assert "could not be written within 10 s; ending without" in tend.log("tend")
 
 
 def test_a_torn_wish_does_not_swallow_the_next(tend, slow):
