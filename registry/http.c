@@ -24,7 +24,7 @@
 
 #define CONNECTION_MEMORY (32u * 1024)
 #define DRAIN_MAX	  (8u * 1024 * 1024) /* of a body that is too large so much is read and dropped, so that the client gets to read the answer */
-#define ACCEPT_MAX	  16 /* at once, before what they want is looked at */
+#define ACCEPT_MAX	  1024 /* at once, before what they want is looked at: all that can be waiting */
 #define SLICE_NS	  (20 * NS_PER_MS) /* for answers in one turn of the loop; then one more in each turn */
 
 struct http {
@@ -273,7 +273,6 @@ static void run(struct http *h)
 	uint64_t next = conns_sweep(&h->conns, clock_boot_ns());
 
 	h->busy_ns = 0;
-	give_turns(h);
 	(void)MHD_run(h->daemon);
 	if (h->conns.waits_first)
 		next = clock_boot_ns(); /* the next one's turn, after what else is due */
@@ -286,8 +285,10 @@ static void on_ready(void *arg, uint32_t events)
 	run(arg);
 }
 
+/* All that has arrived is accepted, read, and answered if that is quickly done. */
 static void on_time(void *arg)
 {
+	give_turns(arg);
 	run(arg);
 }
 

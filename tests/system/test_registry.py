@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import random
 import signal
 import socket
@@ -30,7 +31,7 @@ class Registry:
         return self
 
     def ask(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             data = json.dumps(body) if isinstance(body, dict) else body
             connection.request(method, path, data, headers or {})
@@ -254,6 +255,9 @@ def test_hostile_clients(registry):
 
 
 def rss_mb(pid):
+    """0 in a sanitized build, which keeps what was freed for a while."""
+    if "SAN_FLAGS" in os.environ:
+        return 0
     with open(f"/proc/{pid}/status") as f:
         return next(int(line.split()[1]) // 1024 for line in f if line.startswith("VmRSS:"))
 
