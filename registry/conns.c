@@ -45,6 +45,21 @@ static void drop_body(struct conns *l, struct conn *c)
 	c->len = c->cap = 0;
 }
 
+static void leave_queue(struct conns *l, const struct conn *c)
+{
+	struct conn **at = &l->waits_first, *before = NULL;
+
+	while (*at && *at != c) {
+		before = *at;
+		at = &before->behind;
+	}
+	if (!*at)
+		return;
+	*at = c->behind;
+	if (l->waits_last == c)
+		l->waits_last = before;
+}
+
 void conns_end(struct conns *l, struct conn *c)
 {
 	if (c->ended)
@@ -53,6 +68,13 @@ void conns_end(struct conns *l, struct conn *c)
 	l->live--;
 	c->refused = 503; /* what still comes of its body is not kept */
 	drop_body(l, c);
+	if (c->waits) { /* in front of all, for it is quickly done */
+		leave_queue(l, c);
+		c->behind = l->waits_first;
+		l->waits_first = c;
+		if (!l->waits_last)
+			l->waits_last = c;
+	}
 	(void)shutdown(c->fd, SHUT_RDWR);
 }
 
@@ -82,6 +104,9 @@ struct conn *conns_add(
 		return NULL;
 	make_room_from(l, peer);
 	for (struct conn *old = l->first; old && l->live >= l->max; old = old->after)
+		if (!old->waits) /* who has asked and waits for us does not hold anything up */
+			conns_end(l, old);
+	for (struct conn *old = l->first; old && l->live >= l->max; old = old->after)
 		conns_end(l, old);
 	c->mhd = mhd;
 	c->fd = fd;
@@ -90,21 +115,6 @@ struct conn *conns_add(
 	l->n++;
 	l->live++;
 	return c;
-}
-
-static void leave_queue(struct conns *l, const struct conn *c)
-{
-	struct conn **at = &l->waits_first, *before = NULL;
-
-	while (*at && *at != c) {
-		before = *at;
-		at = &before->behind;
-	}
-	if (!*at)
-		return;
-	*at = c->behind;
-	if (l->waits_last == c)
-		l->waits_last = before;
 }
 
 void conns_remove(struct conns *l, struct conn *c)

@@ -24,7 +24,7 @@
 
 #define CONNECTION_MEMORY (32u * 1024)
 #define DRAIN_MAX	  (8u * 1024 * 1024) /* of a body that is too large so much is read and dropped, so that the client gets to read the answer */
-#define ACCEPT_MAX	  1024 /* at once, before what they want is looked at: all that can be waiting */
+#define ACCEPT_MAX	  1024u /* in one turn of the loop: all that can be waiting */
 #define SLICE_NS	  (20 * NS_PER_MS) /* for answers in one turn of the loop; then one more in each turn */
 
 struct http {
@@ -292,9 +292,12 @@ static void on_time(void *arg)
 	run(arg);
 }
 
-static void on_accept(struct http *h, int fd)
+/* At most so many; returns how many came. */
+static size_t accept_some(struct http *h, int fd, size_t max)
 {
-	for (int i = 0; i < ACCEPT_MAX; i++) {
+	size_t n = 0;
+
+	for (; n < max; n++) {
 		struct addr peer = { .len = sizeof(peer.sa) };
 		int client = accept4(fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -302,16 +305,23 @@ static void on_accept(struct http *h, int fd)
 			break;
 		(void)MHD_add_connection(h->daemon, client, (const struct sockaddr *)&peer.sa, peer.len); /* closes it where it fails */
 	}
+	return n;
 }
 
+/* Never more at once than may live: those that are ended for them are closed in between. */
 static void on_listening(void *arg, uint32_t events)
 {
 	struct http *h = arg;
+	size_t some = h->conns.max / ADDR_MAX, n, all = 0;
 
 	(void)events;
-	for (int i = 0; i < h->on.n; i++)
-		on_accept(h, h->on.fd[i]);
-	run(h);
+	do {
+		n = 0;
+		for (int i = 0; i < h->on.n; i++)
+			n += accept_some(h, h->on.fd[i], some);
+		run(h);
+		all += n;
+	} while (n >= some && all < ACCEPT_MAX);
 }
 
 static void complain(void *arg, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));

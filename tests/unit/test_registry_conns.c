@@ -79,6 +79,14 @@ START_TEST(the_oldest_makes_room)
 	ck_assert(c[2]->ended && !c[0]->ended && !c[11]->ended);
 	ck_assert_uint_eq(all.live, 10);
 	ck_assert_uint_eq(all.n, 12);
+	conns_wait(&all, c[3]); /* its request is all there: only we keep it waiting */
+	(void)come(INADDR_LOOPBACK, 13);
+	ck_assert(!c[3]->ended && c[4]->ended);
+	for (struct conn *old = all.first; old; old = old->after)
+		if (!old->ended && !old->waits)
+			conns_wait(&all, old);
+	(void)come(INADDR_LOOPBACK, 14);
+	ck_assert(c[3]->ended && !c[5]->ended);
 }
 END_TEST
 
@@ -148,6 +156,15 @@ START_TEST(turns)
 	ck_assert(b->has_turn && !b->waits);
 	close(c->fd);
 	conns_remove(&all, c);
+	ck_assert_ptr_eq(conns_next(&all), a);
+	ck_assert_ptr_null(conns_next(&all));
+	conns_wait(&all, a);
+	conns_wait(&all, b);
+	conns_end(&all, b); /* it need not wait for the others: it is to be closed */
+	ck_assert_ptr_eq(conns_next(&all), b);
+	ck_assert_ptr_eq(conns_next(&all), a);
+	conns_wait(&all, a);
+	conns_end(&all, a);
 	ck_assert_ptr_eq(conns_next(&all), a);
 	ck_assert_ptr_null(conns_next(&all));
 	conns_wait(&all, a);
