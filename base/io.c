@@ -240,6 +240,21 @@ int io_remove(int dirfd, const char *name, int flags)
 	return r;
 }
 
+void io_make_way(int dirfd, const char *name, mode_t kind)
+{
+	char aside[NAME_MAX + 1];
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || (st.st_mode & S_IFMT) == kind)
+		return;
+	if (!S_ISDIR(st.st_mode)) {
+		(void)unlinkat(dirfd, name, 0);
+		return;
+	}
+	(void)snprintf(aside, sizeof(aside), ".%.200s.displaced-%d", name, (int)getpid());
+	(void)renameat2(dirfd, name, dirfd, aside, RENAME_NOREPLACE);
+}
+
 unsigned io_sweep(int dirfd, bool (*keep)(void *arg, const char *name), void *arg)
 {
 	int fd = io_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);

@@ -65,6 +65,10 @@ int io_sync_folder(int dirfd);
 /* unlinkat(2), for what nobody comes back for: where a moment without memory or a failing disk prevents it, it is tried a few times. 0 or -errno. */
 int io_remove(int dirfd, const char *name, int flags);
 
+/* Where something else than a file of this kind (S_IFREG, S_IFIFO) lies under the name, take it out of the way: what is no folder is removed, a folder, which may hold
+ * anything, renamed to ".NAME.displaced-PID". */
+void io_make_way(int dirfd, const char *name, mode_t kind);
+
 /* Raise the soft limit on open files to the hard one; returns the old soft limit. */
 unsigned long io_raise_nofile(void);
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -32,14 +33,26 @@ const char *role_name(unsigned role)
 	return role < ROLE_MAX ? names[role] : "?";
 }
 
+/* -ENOENT also where something else lies in its place: nobody holds the lock that daemons of this home look for. Who takes the lock makes way. */
 static int open_lock(int run_fd, enum role role, int flags)
 {
 	char name[32];
+	struct stat st;
+	int fd;
 
 	if ((unsigned)role >= ROLE_MAX)
 		return -EINVAL;
 	(void)snprintf(name, sizeof(name), "%s.lock", role_name((unsigned)role));
-	return io_open(run_fd, name, flags | O_NONBLOCK | O_NOCTTY, 0600);
+	if (flags & O_CREAT)
+		io_make_way(run_fd, name, S_IFREG);
+	fd = io_open(run_fd, name, flags | O_NONBLOCK | O_NOCTTY, 0600);
+	if (fd == -ELOOP || fd == -ENXIO)
+		return -ENOENT;
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+		io_close(&fd);
+		return -ENOENT;
+	}
+	return fd;
 }
 
 static int sign_once(int lock_fd)

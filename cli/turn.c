@@ -41,6 +41,8 @@ int turn_take(const struct home *h, const char *file, struct fault *f)
 
 	(void)mkdirat(h->fd, "run", 0700); /* someone may have removed it, with no daemon left to miss it */
 	snprintf(path, sizeof(path), "run/%s", file);
+	if (h->run_fd >= 0)
+		io_make_way(h->run_fd, file, S_IFREG);
 	fd = io_open(h->fd, path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0600);
 	if (fd < 0)
 		return fault_errno(f, fd, "cannot open %s/%s", h->path, path);

@@ -17,11 +17,9 @@ static void bell_name(enum role role, char buf[static 32])
 int bell_open(const struct home *h, enum role role)
 {
 	char name[32];
-	struct stat st;
 
 	bell_name(role, name);
-	if (fstatat(h->run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISFIFO(st.st_mode))
-		unlinkat(h->run_fd, name, 0);
+	io_make_way(h->run_fd, name, S_IFIFO);
 	if (mkfifoat(h->run_fd, name, 0600) < 0 && errno != EEXIST)
 		return -errno;
 	return io_open(h->run_fd, name, O_RDWR | O_NONBLOCK, 0);

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from common import start
+from crashkit import kill_all
 from harness import ROLES, helper, wait_until
 
 # Whatever a folder can hold: too little of a name that tend makes, too much of it, bytes that are no text.
@@ -87,4 +88,26 @@ def test_entries_of_any_name_and_kind(tend, kind):
     tend.run("start")
     ours = re.compile(rb".*/run/alerts/\d{20}\.json")  # alerts that wait to be sent; what is none is given up, and told
     assert [path for path in paths if not os.path.lexists(path) and not ours.fullmatch(path)] == []
+    tend.stop_all()
+
+
+OWN = [f"{role}.lock" for role in ROLES] + [f"bell.{role}" for role in ROLES] + ["start.lock"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "socket", "link", "file"])
+@pytest.mark.parametrize("name", OWN)
+def test_something_in_the_place_of_a_lock_or_doorbell(tend, name, kind):
+    """Once all daemons are gone, the next command finds it, makes way, and all is as ever; a folder, which may hold anything, is kept."""
+    pid = start(tend, "old", helper("sleeper"))
+    kill_all(tend)
+    path = tend.home / "run" / name
+    path.unlink(missing_ok=True)
+    put(kind, os.fsencode(path))
+    tend.run("start", timeout=60)
+    tend.wait_daemons()
+    assert tend.pid("old") == pid
+    start(tend, "new", helper("sleeper"), timeout=60)
+    assert tend.run("doctor", check=False).returncode in (0, 1)
+    kept = list((tend.home / "run").glob(f".{name}.displaced-*"))
+    assert [(entry / "x").is_dir() for entry in kept] == ([True] if kind == "folder" else [])
     tend.stop_all()
