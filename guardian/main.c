@@ -231,6 +231,8 @@ static void on_bell(void *arg, uint32_t events)
 
 	(void)events;
 	bell_drain(g->bell);
+	if (g->spawner_bell < 0) /* to have it when run/ is gone and the instance is to end */
+		guardian_ring_spawner(g);
 	table_check(g);
 	fifos_hold(g);
 	carry_out_commands(g);
