@@ -45,8 +45,7 @@ static void changed(void *arg, const struct pt_row *row, bool fresh)
 		return;
 	box.gen = box.held = row->gen;
 	pt_put_exit(g->pt, row->slot, &box);
-	if (ended)
-		guardian_ring_spawner(g);
+	guardian_ring_spawner(g); /* for a fresh one no more than to have its bell open, should the home be removed */
 }
 
 void fifos_hold(struct guardian *g)

@@ -126,7 +126,7 @@ START_TEST(refuses)
 	fd = raw_open();
 	ck_assert_int_eq(pwrite(fd, &abi, 4, 8), 4);
 	ck_assert_int_eq(run("--json", out, sizeof(out)), 1);
-	ck_assert_ptr_nonnull(strstr(out, "layout version 5"));
+	ck_assert_ptr_nonnull(strstr(out, "layout version 6"));
 	ck_assert_int_eq(pwrite(fd, &abi, 4, 0), 4);
 	ck_assert_int_eq(run("--json", out, sizeof(out)), 1);
 	ck_assert_ptr_nonnull(strstr(out, "no segment"));
