@@ -132,7 +132,7 @@ def test_times_of_heartbeats_are_stored_later(registry, tmp_path):
     registry.ask("POST", "/heartbeat", full("a"))
     before = stored()
     assert registry.ask("HEAD", "/heartbeat/a") == (200, None)
-    assert wait_until(lambda: stored() != before, 60, "the heartbeat is stored") and len(stored()) == 1
+    assert wait_until(lambda: stored() != before, 120, "the heartbeat is stored") and len(stored()) == 1
     registry.ask("POST", "/heartbeat", full("b"))
     assert len(stored()) == 2
     registry.kill()
@@ -144,7 +144,7 @@ def test_registrations_alone_do_not_make_the_log_grow_for_ever(registry, tmp_pat
     for i in range(8):
         registry.ask("POST", "/heartbeat", full("a", tools=[{"function_name": "f", "capability": "c", "description": f"{i}" * 900000}]))
     assert (tmp_path / "r.db").stat().st_size < 100000
-    wait_until(lambda: (tmp_path / "r.db").stat().st_size > 800000, 60, "the log is moved into the database")
+    wait_until(lambda: (tmp_path / "r.db").stat().st_size > 800000, 120, "the log is moved into the database")
 
 
 def test_ages(tmp_path):
