@@ -195,6 +195,7 @@ static int start(struct spawner *sp, const struct pt_command *c)
 		start_again(p, c, &ident);
 		return 0;
 	}
+	f.text[0] = 0; /* a second pass did not find the specification under its first name */
 	if ((r = room_for(sp, &ident, &f)) < 0) {
 		refuse(sp, c, r, f.text);
 		return 0;

@@ -178,7 +178,7 @@ def test_a_start_whose_specification_can_not_be_stored_leaves_nothing(tend):
     spec = spec_of_command(tend, "a")
     (tend.home / "specs/a.json").mkdir()
     code, text = post(tend, START, "a", 0, spec)
-    assert code == -errno.EISDIR and "cannot add a" in text
+    assert code == -errno.EISDIR and "cannot store the specification of a" in text
     (tend.home / "specs/a.json").rmdir()
     wait_until(lambda: not (tend.home / "specs" / spec).exists(), what="what the dead client left is swept away")
     leaves_no_trace(tend, "a")
