@@ -1,23 +1,19 @@
 /* cli/acts.c - what was done, as JSON (cli/acts.h). */
 #include "cli/acts.h"
 
+#include <errno.h>
 #include <string.h>
 
-#include "cli/json.h"
+#include "cli/doc.h"
 #include "cli/out.h"
+#include "cli/printjson.h"
 
-static bool wanted, failed; /* failed: no memory for all of it */
-static cJSON *processes, *errors;
-static const char *daemons;
+static bool wanted;
+static struct outcomes all;
 
 static void add_complaint(const char *text)
 {
-	cJSON *item = json_text(text);
-
-	if (!item || !cJSON_AddItemToArray(errors, item)) {
-		cJSON_Delete(item);
-		failed = true;
-	}
+	(void)outcome_complain(&all, "%s", text);
 }
 
 void acts_begin(void)
@@ -25,72 +21,42 @@ void acts_begin(void)
 	if (wanted)
 		return;
 	wanted = true;
-	processes = cJSON_CreateArray();
-	errors = cJSON_CreateArray();
-	failed = !processes || !errors;
 	out_divert(add_complaint);
 }
 
 void acts_note(const char *name, const char *result, int32_t pid, const char *error)
 {
-	cJSON *o;
+	unsigned kind = 0;
 
-	if (!wanted)
-		return;
-	o = cJSON_CreateObject();
-	if (!o || !cJSON_AddItemToArray(processes, o)) {
-		cJSON_Delete(o);
-		failed = true;
-		return;
-	}
-	failed = failed || !json_add(o, "name", json_text(name)) || !json_add(o, "result", json_text(result)) ||
-		 !json_add(o, "pid", pid > 0 ? cJSON_CreateNumber(pid) : cJSON_CreateNull()) || !json_add(o, "error", json_text(error));
+	while (kind < OUTCOME_MAX && strcmp(outcome_word(kind), result) != 0)
+		kind++;
+	if (wanted)
+		outcome_add(&all, name, kind, pid, error);
 }
 
 void acts_registered(const char *name, bool registered)
 {
-	cJSON *o;
-
-	cJSON_ArrayForEach(o, processes)
-		if (strcmp(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "name")), name) == 0 &&
-			!json_add(o, "registered", cJSON_CreateBool(registered)))
-			failed = true;
+	outcome_registered(&all, name, registered);
 }
 
 void acts_daemons(const char *what)
 {
-	daemons = what;
-}
-
-static cJSON *document(const char *command, int status)
-{
-	cJSON *doc = cJSON_CreateObject();
-	bool ok = json_add(doc, "command", json_text(command)) && json_add(doc, "ok", cJSON_CreateBool(status == EXIT_OK)) &&
-		json_add(doc, "daemons", json_text(daemons));
-
-	ok = json_add(doc, "processes", processes) && ok; /* freed either way */
-	ok = json_add(doc, "errors", errors) && ok;
-	if (ok && !failed)
-		return doc;
-	cJSON_Delete(doc);
-	return NULL;
+	all.daemons = what;
 }
 
 int acts_finish(const char *command, int status)
 {
+	struct json_out o = { .error = all.lost ? -ENOMEM : 0 };
 	int printed = status;
 
 	if (!wanted)
 		return status;
 	out_divert_end();
 	if (status != EXIT_MISUSE) {
-		printed = json_print(document(command, status));
-	} else {
-		cJSON_Delete(processes);
-		cJSON_Delete(errors);
+		doc_acts(&o, command, status == EXIT_OK, &all);
+		printed = printjson(&o);
 	}
-	wanted = failed = false;
-	processes = errors = NULL;
-	daemons = NULL;
+	wanted = false;
+	outcomes_done(&all);
 	return status == EXIT_OK ? printed : status;
 }

@@ -8,43 +8,19 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "cli/conf.h"
-#include "cli/json.h"
+#include "cli/doc.h"
 #include "cli/like.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/printjson.h"
 #include "cli/turn.h"
-
-static bool is_shown(const struct cliconf *c, enum conf_key key)
-{
-	return key != CONF_REGISTRY_COMMAND || cliconf_text(c, key)[0];
-}
-
-static cJSON *value_json(const struct cliconf *c, enum conf_key key)
-{
-	switch (cliconf_type(key)) {
-	case CONF_BOOL:
-		return cJSON_CreateBool(cliconf_bool(c, key));
-	case CONF_INT:
-		return cJSON_CreateNumber((double)cliconf_number(c, key));
-	default:
-		return json_text(cliconf_text(c, key));
-	}
-}
 
 static int show_json(const struct cliconf *c)
 {
-	cJSON *doc = cJSON_CreateObject();
+	struct json_out o = { 0 };
 
-	for (unsigned k = 0; doc && k < CONF_KEYS; k++) {
-		cJSON *item = is_shown(c, (enum conf_key)k) ? value_json(c, (enum conf_key)k) : NULL;
-
-		if (!is_shown(c, (enum conf_key)k) || (item && cJSON_AddItemToObject(doc, cliconf_name((enum conf_key)k), item)))
-			continue;
-		cJSON_Delete(item);
-		cJSON_Delete(doc);
-		return out_fail("out of memory");
-	}
-	return json_print(doc);
+	doc_config(&o, c);
+	return printjson(&o);
 }
 
 static int show_yaml(const struct cliconf *c)
@@ -52,7 +28,7 @@ static int show_yaml(const struct cliconf *c)
 	char number[24], visible[4 * CLICONF_TEXT_MAX];
 
 	for (unsigned k = 0; k < CONF_KEYS; k++) {
-		if (!is_shown(c, (enum conf_key)k))
+		if (!cliconf_is_shown(c, (enum conf_key)k))
 			continue;
 		str_visible(visible, sizeof(visible), cliconf_show(c, (enum conf_key)k, number));
 		printf("%s: %s\n", cliconf_name((enum conf_key)k), visible);

@@ -5,33 +5,50 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
 #include "cli/checks.h"
-#include "cli/json.h"
+#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/printjson.h"
 #include "shm/explain.h"
 
 static unsigned problems;
 
-static cJSON *findings; /* with --json; else they are printed */
+/* With --json, what was found; else it is printed as it is found. */
+static struct {
+	bool wanted, lost; /* lost: no memory for one */
+	struct doc_finding *list;
+	size_t n;
+} findings;
+
+static void keep(const char *level, const char *text)
+{
+	struct doc_finding *more = reallocarray(findings.list, findings.n + 1, sizeof(*more));
+	char *copy = strdup(text);
+
+	if (more)
+		findings.list = more;
+	if (more && copy)
+		more[findings.n++] = (struct doc_finding){ .level = level, .text = copy };
+	else
+		free(copy);
+	findings.lost = findings.lost || !more || !copy;
+}
 
 static void tell(const char *mark, const char *level, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
 static void tell(const char *mark, const char *level, const char *fmt, va_list args)
 {
 	char text[2048];
-	cJSON *o;
 
 	vsnprintf(text, sizeof(text), fmt, args);
-	if (!findings) {
+	if (findings.wanted)
+		keep(level, text);
+	else
 		printf("  %-8s %s\n", mark, text);
-		return;
-	}
-	o = cJSON_CreateObject();
-	if (!json_add(o, "level", json_text(level)) || !json_add(o, "text", json_text(text)) || !cJSON_AddItemToArray(findings, o))
-		cJSON_Delete(o);
 }
 
 void checks_fine(const char *fmt, ...)
@@ -81,31 +98,34 @@ static int explain(const struct home *h)
 	return r < 0 ? EXIT_FAIL : EXIT_OK;
 }
 
-static int conclude(cJSON *doc)
+static int conclude_json(void)
 {
-	if (!doc) {
-		if (problems)
-			printf("%u problem%s\n", problems, problems == 1 ? "" : "s");
-		else
-			printf("all is well\n");
-	} else if (!json_add(doc, "problems", cJSON_CreateNumber(problems)) || json_print(doc) != EXIT_OK) {
-		return out_fail("out of memory");
-	}
+	struct json_out o = { .error = findings.lost ? -ENOMEM : 0 };
+
+	doc_doctor(&o, findings.list, findings.n);
+	for (size_t i = 0; i < findings.n; i++)
+		free(findings.list[i].text);
+	free(findings.list);
+	return printjson(&o);
+}
+
+static int conclude(void)
+{
+	if (findings.wanted && conclude_json() != EXIT_OK)
+		return EXIT_FAIL;
+	if (!findings.wanted && problems)
+		printf("%u problem%s\n", problems, problems == 1 ? "" : "s");
+	else if (!findings.wanted)
+		printf("all is well\n");
 	return problems ? EXIT_FAIL : EXIT_OK;
 }
 
-static int diagnose(struct instance *in, bool json)
+static int diagnose(struct instance *in)
 {
-	cJSON *doc = json ? cJSON_CreateObject() : NULL;
 	struct view v = { 0 };
 	struct fault f = { "" };
 	int r = instance_attach(in, &f);
 
-	findings = doc ? cJSON_AddArrayToObject(doc, "findings") : NULL;
-	if (json && !findings) {
-		cJSON_Delete(doc);
-		return out_fail("out of memory");
-	}
 	checks_home(&in->home);
 	checks_limits();
 	if (r < 0 && r != -ENOENT)
@@ -122,7 +142,7 @@ static int diagnose(struct instance *in, bool json)
 	checks_health(&in->home, &v);
 	checks_leftovers(&in->home, &v);
 	view_done(&v);
-	return conclude(doc);
+	return conclude();
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -146,7 +166,8 @@ static int run(const struct command *self, int argc, char **argv)
 	in.access = PT_READER;
 	if (home_open(NULL, HOME_READ, &in.home, &f) < 0)
 		return out_fail("%s", f.text);
-	status = segment ? explain(&in.home) : diagnose(&in, json);
+	findings.wanted = json;
+	status = segment ? explain(&in.home) : diagnose(&in);
 	instance_close(&in);
 	return status;
 }

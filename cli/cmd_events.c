@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/eventjson.h"
+#include "cli/doc.h"
 #include "cli/eventlog.h"
 #include "cli/group.h"
 #include "cli/instance.h"
-#include "cli/json.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
+#include "cli/printjson.h"
 #include "cli/story.h"
 #include "cli/term.h"
 
@@ -59,11 +59,14 @@ static bool has_groups(const struct show *s)
 static void print_one(const struct pt_event *e, bool json)
 {
 	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
+	struct json_out o = { .one_line = true };
 
-	if (json)
-		json_print_line(eventjson(e));
-	else
+	if (json) {
+		doc_event(&o, e);
+		(void)printjson(&o);
+	} else {
 		printf("%s %s\n", clock_rfc3339(e->real_ns, when), story_event(e, text));
+	}
 }
 
 static bool print_new(const struct instance *in, struct eventlog *log, const struct show *s)

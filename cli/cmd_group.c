@@ -5,12 +5,13 @@
 
 #include "base/str.h"
 #include "cli/acts.h"
+#include "cli/doc.h"
 #include "cli/group.h"
-#include "cli/json.h"
 #include "cli/like.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
+#include "cli/printjson.h"
 #include "cli/table.h"
 
 static int members_of(const struct home *h, const char *group, char ***ret, size_t *ret_n, struct fault *f)
@@ -56,33 +57,26 @@ static int print_text(const struct home *h, char *const *groups, size_t n)
 	return ok ? EXIT_OK : out_fail("out of memory");
 }
 
-static bool add_json(cJSON *doc, const struct home *h, const char *group)
-{
-	cJSON *list = cJSON_AddArrayToObject(doc, group);
-	struct fault f = { "" };
-	bool ok = list != NULL;
-	char **names;
-	size_t n;
-
-	if (members_of(h, group, &names, &n, &f) < 0)
-		return false;
-	for (size_t i = 0; ok && i < n; i++)
-		ok = cJSON_AddItemToArray(list, json_text(names[i]));
-	group_free(names, n);
-	return ok;
-}
-
 static int print_json(const struct home *h, char *const *groups, size_t n)
 {
-	cJSON *doc = cJSON_CreateObject();
-	bool ok = doc != NULL;
+	struct doc_group *g = calloc(n + 1, sizeof(*g));
+	struct json_out o = { .error = g ? 0 : -ENOMEM };
+	struct fault f = { "" };
 
-	for (size_t i = 0; ok && i < n; i++)
-		ok = add_json(doc, h, groups[i]);
-	if (ok)
-		return json_print(doc);
-	cJSON_Delete(doc);
-	return out_fail("out of memory");
+	for (size_t i = 0; g && i < n; i++) {
+		char **members = NULL;
+
+		g[i].name = groups[i];
+		if (members_of(h, groups[i], &members, &g[i].n, &f) < 0)
+			o.error = -ENOMEM;
+		g[i].member = members;
+	}
+	if (g)
+		doc_groups(&o, g, n);
+	for (size_t i = 0; g && i < n; i++)
+		group_free((char **)(uintptr_t)g[i].member, g[i].n);
+	free(g);
+	return printjson(&o);
 }
 
 /* only: that group; NULL: all. */

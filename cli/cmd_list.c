@@ -6,12 +6,22 @@
 #include "base/regex.h"
 #include "base/str.h"
 #include "cli/columns.h"
-#include "cli/list.h"
+#include "cli/doc.h"
+#include "cli/listed.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
+#include "cli/printjson.h"
 
 #define WIDE_COLUMNS 110u /* a terminal with room for more than what only a list of agents tells */
+
+struct list {
+	bool agents, services; /* what is asked for; none of both: agents, or what was named */
+	const char *filter;    /* NULL: all */
+	regex_t regex;	       /* the same, compiled */
+	struct view_row **rows; /* those that were named; NULL = all */
+	size_t n;
+};
 
 static bool is_agent(const struct view_row *r)
 {
@@ -31,13 +41,6 @@ static bool matches(const struct list *l, const char *text)
 	return regexec(&l->regex, text, 0, NULL, 0) == 0;
 }
 
-const char *list_status(const struct view_row *r)
-{
-	if (!is_agent(r) || !view_is_up(r))
-		return view_word(r);
-	return listed_has(r) ? "registered" : "running_unregistered";
-}
-
 /* Are these of the kind that is asked for? */
 static bool is_kind(const struct list *l, bool agent)
 {
@@ -46,15 +49,15 @@ static bool is_kind(const struct list *l, bool agent)
 	return agent ? l->agents : l->services;
 }
 
-bool list_wants(const struct list *l, const struct view_row *r)
+static bool wants(const struct list *l, const struct view_row *r)
 {
 	if (!is_kind(l, is_agent(r)) || (l->rows && !is_picked(l, r)))
 		return false;
-	return !l->filter || matches(l, r->row.ident.name) || matches(l, list_status(r)) || matches(l, view_word(r));
+	return !l->filter || matches(l, r->row.ident.name) || matches(l, listed_word(r)) || matches(l, view_word(r));
 }
 
 /* Names are of processes. */
-bool list_wants_foreign(const struct list *l, const struct listed_agent *a)
+static bool wants_other(const struct list *l, const struct listed_agent *a)
 {
 	if (a->ours || l->rows || !is_kind(l, true))
 		return false;
@@ -83,7 +86,7 @@ static void add_text(struct text *t, const struct list *l, const struct view *v,
 	bool up = view_is_up(r), agent = is_agent(r);
 
 	t->hidden += !agent && !is_kind(l, false);
-	if (!t->agents || !t->services || !list_wants(l, r))
+	if (!t->agents || !t->services || !wants(l, r))
 		return;
 	if (!agent) {
 		t->service++;
@@ -162,7 +165,7 @@ static int print_view(const struct list *l, const struct view *v)
 	for (size_t i = 0; i < v->n; i++)
 		add_text(&t, l, v, &v->row[i]);
 	for (size_t i = 0; t.agents && i < v->listed->n; i++)
-		if (list_wants_foreign(l, &v->listed->agent[i]))
+		if (wants_other(l, &v->listed->agent[i]))
 			add_foreign(&t, v->listed->agent[i].entry);
 	return print_text(&t, l);
 }
@@ -184,6 +187,30 @@ static int print_rows(const struct list *l, const struct instance *in, struct vi
 	return print_text(&t, l);
 }
 
+/* --- JSON --- */
+
+static int print_json(const struct list *l, const struct view *v, const struct home *h)
+{
+	struct view_row **rows = calloc(v->n + 1, sizeof(*rows));
+	const cJSON **others = calloc(v->listed->n + 1, sizeof(*others));
+	struct doc_list doc = { .v = v, .rows = rows, .others = others, .home = h };
+	struct json_out o = { 0 };
+
+	for (size_t i = 0; rows && i < v->n; i++)
+		if (wants(l, &v->row[i]))
+			rows[doc.n++] = &v->row[i];
+	for (size_t i = 0; others && i < v->listed->n; i++)
+		if (wants_other(l, &v->listed->agent[i]))
+			others[doc.n_others++] = v->listed->agent[i].entry;
+	if (rows && others)
+		doc_list(&o, &doc);
+	else
+		o.error = -ENOMEM;
+	free(rows);
+	free(others);
+	return printjson(&o);
+}
+
 /* --- which rows --- */
 
 static int list_picked(struct list *l, const struct view *v, const struct home *h, char *const *names, size_t n, bool json)
@@ -199,7 +226,7 @@ static int list_picked(struct list *l, const struct view *v, const struct home *
 		if (l->n == 0)
 			return EXIT_FAIL;
 	}
-	status = json ? listjson_print(l, v, h) : print_view(l, v);
+	status = json ? print_json(l, v, h) : print_view(l, v);
 	return unknown ? EXIT_FAIL : status;
 }
 

@@ -5,11 +5,12 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "cli/json.h"
+#include "cli/doc.h"
 #include "cli/logshow.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/ownlogs.h"
+#include "cli/printjson.h"
 #include "logread/format.h"
 
 #define LINES_DEFAULT 100
@@ -29,12 +30,7 @@ static bool form_of(const char *text, enum logprint_form *ret)
 	return true;
 }
 
-struct stats {
-	uint64_t size, mtime_ns, lines, levels[LOG_LEVEL_NONE];
-	char path[PATH_MAX + 300];
-};
-
-static int count(const struct logplaces *p, const struct log_place *at, struct stats *t, struct fault *f)
+static int count(const struct logplaces *p, const struct log_place *at, struct log_tally *t, struct fault *f)
 {
 	const struct log_query all = { .min_level = LOG_LEVEL_DEBUG };
 	struct stream *s = NULL;
@@ -42,7 +38,7 @@ static int count(const struct logplaces *p, const struct log_place *at, struct s
 	struct stat st;
 	int r = stream_open(at->dirfd, at->stem, 0, STREAM_FORWARD, &all, &logshow_complain, &s, f);
 
-	*t = (struct stats){ 0 };
+	*t = (struct log_tally){ 0 };
 	if (r < 0)
 		return r;
 	snprintf(t->path, sizeof(t->path), "%s/%s" LOG_SUFFIX, logplaces_path(p, at), at->stem);
@@ -61,24 +57,16 @@ static int count(const struct logplaces *p, const struct log_place *at, struct s
 	return r;
 }
 
-static void print_stats(const char *stem, const struct stats *t, enum logprint_form form)
+static void print_stats(const char *stem, const struct log_tally *t, enum logprint_form form)
 {
 	char when[CLOCK_TEXT_MAX] = "-";
+	struct json_out o = { .one_line = true };
 
 	if (t->mtime_ns)
 		(void)clock_rfc3339(t->mtime_ns, when);
 	if (form == LOGPRINT_JSON) {
-		cJSON *o = cJSON_CreateObject(), *levels = cJSON_CreateObject();
-
-		(void)json_add(o, "source", json_text(stem));
-		(void)json_add(o, "path", json_text(t->path));
-		(void)json_add(o, "size", json_u64(t->size));
-		(void)json_add(o, "modified", json_time(t->mtime_ns));
-		(void)json_add(o, "lines", json_u64(t->lines));
-		for (int l = 0; l < LOG_LEVEL_NONE; l++)
-			(void)json_add(levels, parse_level_label((enum log_level)l), json_u64(t->levels[l]));
-		(void)json_add(o, "levels", levels);
-		json_print_line(o);
+		doc_log_stats(&o, stem, t);
+		(void)printjson(&o);
 		return;
 	}
 	if (form == LOGPRINT_CSV) {
@@ -96,7 +84,7 @@ static void print_stats(const char *stem, const struct stats *t, enum logprint_f
 
 static int stats(const struct logplaces *p, enum logprint_form form)
 {
-	struct stats t;
+	struct log_tally t;
 	struct fault f = { "" };
 
 	if (form == LOGPRINT_CSV)

@@ -1,4 +1,5 @@
 /* tend monitor - a table of all processes, once or continuously (the task text's monitor). */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -6,14 +7,14 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/json.h"
+#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/printjson.h"
 #include "cli/screen.h"
 #include "cli/story.h"
 #include "cli/term.h"
 #include "cli/view.h"
-#include "config/spec.h"
 
 #define INTERVAL_MS 5000u
 #define INTERVAL_MIN_MS 50u /* more pictures than anyone sees would take a processor */
@@ -42,67 +43,33 @@ static bool is_wanted(const struct monitor *m, const struct view_row *r)
 
 /* ---- JSON */
 
+static int show_json(const struct monitor *m, const struct view *v)
+{
+	struct view_row **rows = calloc(v->n + 1, sizeof(*rows));
+	struct home h = HOME_INIT;
+	struct json_out o = { 0 };
+	size_t n = 0;
+
+	if (m->verbose)
+		(void)home_open(NULL, HOME_READ, &h, NULL);
+	for (size_t i = 0; rows && i < v->n; i++)
+		if (is_wanted(m, &v->row[i]))
+			rows[n++] = &v->row[i];
+	if (rows)
+		doc_monitor(&o, v, rows, n, m->verbose ? &h : NULL);
+	else
+		o.error = -ENOMEM;
+	free(rows);
+	home_close(&h);
+	return printjson(&o);
+}
+
+/* ---- text */
+
 static int32_t pid_of(const struct view_row *r)
 {
 	return view_is_up(r) ? r->row.life.pid : 0;
 }
-
-/* What only --verbose shows: the Go port's further keys, and the samples. */
-static bool add_more(cJSON *o, const struct home *h, const struct view *v, const struct view_row *r)
-{
-	const struct pt_health *health = &r->row.health;
-	const char *type = pt_service_label(r->row.ident.service);
-	char file[NAME_MAX_BYTES + 8];
-	struct spec s = { 0 };
-	bool known, ok;
-
-	spec_file_name(r->row.ident.name, file);
-	known = h->specs_fd >= 0 && spec_load(h->specs_fd, file, &s, NULL) == 0;
-	ok = json_add(o, "service_type", json_text(type)) && json_add(o, "type", json_text(type)) && json_add(o, "state", json_text(view_state(r))) &&
-		json_add(o, "uptime", json_u64(view_uptime_ns(v, r))) && json_add(o, "working_dir", json_text(known ? s.cwd : NULL)) &&
-		json_add(o, "file_path", json_text(known ? s.file : NULL)) &&
-		json_add(o, "registry_url", json_masked(known ? spec_variable(s.env, "MCP_MESH_REGISTRY_URL") : NULL)) &&
-		json_add(o, "auto_restart", cJSON_CreateBool(r->row.ident.policy != PT_POLICY_NO)) &&
-		json_add(o, "consecutive_fails", cJSON_CreateNumber(health->failures)) &&
-		json_add(o, "health_error", json_text(health->error[0] ? health->error : NULL)) &&
-		json_add(o, "last_restart", json_time(r->row.life.restarts ? r->row.life.start_real_ns : 0)) &&
-		json_add(o, "cpu_percent", cJSON_CreateNumber((double)health->cpu_permille / 10)) &&
-		json_add(o, "memory_bytes", json_u64(health->memory_bytes));
-	if (known)
-		spec_done(&s);
-	return ok;
-}
-
-static bool add_process(cJSON *doc, const struct monitor *m, const struct home *h, const struct view *v, const struct view_row *r)
-{
-	cJSON *o = cJSON_AddObjectToObject(doc, r->row.ident.name);
-
-	return o && json_add(o, "pid", cJSON_CreateNumber(pid_of(r))) && json_add(o, "name", json_text(r->row.ident.name)) &&
-		json_add(o, "command", json_text(r->row.ident.command)) && json_add(o, "start_time", json_time(r->row.life.start_real_ns)) &&
-		json_add(o, "status", json_text(view_word(r))) && json_add(o, "health_check", json_text(pt_health_label(r->row.health.verdict))) &&
-		json_add(o, "last_seen", json_time(r->row.health.last_seen_real_ns)) && json_add(o, "restarts", cJSON_CreateNumber(r->row.life.restarts)) &&
-		(!m->verbose || add_more(o, h, v, r));
-}
-
-static int show_json(const struct monitor *m, const struct view *v)
-{
-	struct home h = HOME_INIT;
-	cJSON *doc = cJSON_CreateObject();
-	bool ok = doc != NULL;
-
-	if (m->verbose)
-		(void)home_open(NULL, HOME_READ, &h, NULL);
-	for (size_t i = 0; ok && i < v->n; i++)
-		if (is_wanted(m, &v->row[i]))
-			ok = add_process(doc, m, &h, v, &v->row[i]);
-	home_close(&h);
-	if (ok)
-		return json_print(doc);
-	cJSON_Delete(doc);
-	return out_fail("out of memory");
-}
-
-/* ---- text */
 
 static const int column_width[COLUMNS] = { 8, 10, 12, 10, 8 };
 

@@ -3,38 +3,21 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/json.h"
+#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/orphans.h"
 #include "cli/out.h"
+#include "cli/printjson.h"
 #include "cli/table.h"
 
 #define END_TIMEOUT_MS 5000u
 
-static cJSON *as_json(const struct orphan *o)
+static int print_json(const struct orphan *list, size_t n)
 {
-	cJSON *j = cJSON_CreateObject();
+	struct json_out o = { 0 };
 
-	if (!j)
-		return NULL;
-	cJSON_AddItemToObject(j, "pid", cJSON_CreateNumber(o->pid));
-	cJSON_AddItemToObject(j, "name", json_text(o->name));
-	cJSON_AddItemToObject(j, "home", json_text(o->home));
-	cJSON_AddItemToObject(j, "age", json_seconds(o->age_ns));
-	cJSON_AddItemToObject(j, "memory_bytes", json_u64(o->memory_bytes));
-	cJSON_AddItemToObject(j, "command", json_text(o->command));
-	cJSON_AddItemToObject(j, "orphan", cJSON_CreateBool(o->proved));
-	cJSON_AddItemToObject(j, "reason", json_text(o->why));
-	return j;
-}
-
-static int print_json(const struct orphan *o, size_t n)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (size_t i = 0; list && i < n; i++)
-		cJSON_AddItemToArray(list, as_json(&o[i]));
-	return list ? json_print(list) : out_fail("out of memory");
+	doc_orphans(&o, list, n);
+	return printjson(&o);
 }
 
 static void add_row(struct table *t, const struct orphan *o)

@@ -1,12 +1,13 @@
 /* tend version */
-#include "cli/json.h"
+#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/printjson.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
-	cJSON *o;
+	struct json_out o = { 0 };
 	bool json = false;
 	int opt;
 
@@ -17,11 +18,8 @@ static int run(const struct command *self, int argc, char **argv)
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
 	if (json) {
-		o = cJSON_CreateObject();
-		if (json_add(o, "name", json_text(out_program())) && json_add(o, "version", json_text(TEND_VERSION)))
-			return json_print(o);
-		cJSON_Delete(o);
-		return out_fail("out of memory");
+		doc_version(&o, out_program(), TEND_VERSION);
+		return printjson(&o);
 	}
 	printf("%s %s\n", out_program(), TEND_VERSION);
 	return EXIT_OK;

@@ -5,12 +5,12 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/eventjson.h"
+#include "cli/doc.h"
 #include "cli/eventlog.h"
-#include "cli/json.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
+#include "cli/printjson.h"
 #include "cli/story.h"
 #include "cli/view.h"
 
@@ -69,84 +69,62 @@ static void tell_health(const struct view *v, const struct view_row *r)
 		printf("Brake: restarts of unhealthy processes are held back: %s\n", v->monitor.brake_reason);
 }
 
-static bool add_story(cJSON *o, const struct view *v, const struct view_row *r)
+/* All events of it that are still there: *ret to be freed, of those in *ret_all. -ENOMEM. */
+static int events_of(const struct pt *pt, const char *name, struct pt_event **ret_all, const struct pt_event ***ret, size_t *ret_n)
 {
-	char note[STORY_MAX], next[STORY_MAX];
-	const struct pt_life *life = &r->row.life;
-
-	story_note(v, r, note);
-	return json_add(o, "state", json_text(view_state(r))) && json_add(o, "since", json_time(life->since_real_ns)) &&
-		json_add(o, "reason", json_text(note[0] ? note : pt_reason_sentence(life->reason))) &&
-		json_add(o, "health", json_text(pt_health_label(r->row.health.verdict))) &&
-		json_add(o, "health_error", json_text(r->row.health.error[0] ? r->row.health.error : NULL)) &&
-		json_add(o, "brake_reason", json_text(v->monitor.brake_since_real_ns ? v->monitor.brake_reason : NULL)) &&
-		json_add(o, "next", json_text(story_next(v, r, next)));
-}
-
-/* All events that are still there. */
-static bool add_events(cJSON *o, const struct pt *pt, const char *name, size_t *ret_n)
-{
-	cJSON *list = cJSON_AddArrayToObject(o, "events");
 	struct eventlog log;
-	struct pt_event *ev = NULL;
 	size_t n = 0;
-	bool ok;
+	int r;
 
+	*ret_n = 0;
 	eventlog_oldest(&log, pt);
-	ok = list && eventlog_read(&log, pt, &ev, &n) == 0;
-	for (size_t i = 0; ok && i < n; i++)
-		if (is_about(&ev[i], name)) {
-			cJSON *item = eventjson(&ev[i]);
-
-			ok = item && cJSON_AddItemToArray(list, item);
-			if (!ok)
-				cJSON_Delete(item);
-			++*ret_n;
-		}
-	free(ev);
-	return ok;
+	r = eventlog_read(&log, pt, ret_all, &n);
+	*ret = r < 0 ? NULL : calloc(n + 1, sizeof(**ret));
+	for (size_t i = 0; *ret && i < n; i++)
+		if (is_about(&(*ret_all)[i], name))
+			(*ret)[(*ret_n)++] = &(*ret_all)[i];
+	return *ret ? 0 : -ENOMEM;
 }
 
-/* NULL: no memory, or nothing is known of it; *ret_known tells which (the latter is said). */
-static cJSON *document(const struct instance *in, const struct view *v, const char *name, bool *ret_known)
+/* False: nothing is known of it, which is said. */
+static bool write_one(struct json_out *o, const struct instance *in, const struct view *v, const char *name)
 {
 	const struct view_row *r = view_find(v, name);
-	cJSON *o = cJSON_CreateObject();
-	size_t events = 0;
-	bool ok = json_add(o, "name", json_text(name)) && (!r || add_story(o, v, r)) && add_events(o, in->pt, name, &events);
+	const struct pt_event **events = NULL;
+	struct pt_event *all = NULL;
+	size_t n;
+	bool known = true;
 
-	*ret_known = r || events;
-	if (ok && !*ret_known)
+	if (events_of(in->pt, name, &all, &events, &n) < 0)
+		o->error = -ENOMEM;
+	else if (r || n)
+		doc_why(o, name, v, r, events, n);
+	else
+		known = false;
+	if (!known)
 		pick_unknown(v, name);
-	if (ok && *ret_known)
-		return o;
-	cJSON_Delete(o);
-	*ret_known = *ret_known || !ok;
-	return NULL;
+	free(events);
+	free(all);
+	return known;
 }
 
 /* One object for one name, a list of them for several. */
 static int tell_json(const struct instance *in, const struct view *v, const struct names *names)
 {
-	cJSON *list = names->several ? cJSON_CreateArray() : NULL, *o = NULL;
-	int status = EXIT_OK;
-	bool known, ok = list || !names->several;
+	struct json_out o = { 0 };
+	int status = EXIT_OK, printed;
 
-	for (size_t i = 0; ok && i < names->n; i++) {
-		o = document(in, v, names->name[i], &known);
-		ok = o || !known;
-		if (!o)
+	if (names->several)
+		json_open(&o, NULL, '[');
+	for (size_t i = 0; i < names->n && !o.error; i++)
+		if (!write_one(&o, in, v, names->name[i]))
 			status = EXIT_FAIL;
-		else if (list && !cJSON_AddItemToArray(list, o))
-			ok = false;
-	}
-	if (!ok) {
-		cJSON_Delete(list);
-		return out_fail("out of memory");
-	}
-	if (list || o)
-		(void)json_print(list ? list : o);
-	return status;
+	if (names->several)
+		json_close(&o);
+	else if (status != EXIT_OK)
+		return status;
+	printed = printjson(&o);
+	return printed == EXIT_OK ? status : printed;
 }
 
 static int tell(const struct instance *in, const struct view *v, const char *name)

@@ -1,14 +1,10 @@
 /*
- * cli/columns.h - the facts about a process that status and list show: one list, which feeds the text table and the
- * JSON alike, so that the two can't
- * drift apart.
+ * cli/columns.h - the facts about a process that the tables of status and list show. (As JSON: cli/doc.h.)
  */
 #ifndef CLI_COLUMNS_H
 #define CLI_COLUMNS_H
 
 #include <stdbool.h>
-
-#include <cjson/cJSON.h>
 
 #include "cli/table.h"
 #include "cli/term.h"
@@ -27,23 +23,15 @@ enum column_set {
 };
 
 struct column {
-	const char *key;   /* in JSON */
-	const char *title; /* in text, NULL: JSON only */
+	const char *title;
 	unsigned sets;	   /* text tables that show it */
 	bool right;	   /* numbers line up on the right */
 	/* The cell: its own text, or put into buf. */
 	const char *(*text)(const struct view *v, const struct view_row *r, char *buf, size_t size);
-	cJSON *(*json)(const struct view *v, const struct view_row *r); /* NULL: text only */
-	enum term_colour (*colour)(const struct view_row *r);		/* NULL: plain */
+	enum term_colour (*colour)(const struct view_row *r); /* NULL: plain */
 };
 
 extern const struct column columns[]; /* ends with an all-zero one */
-
-/* Are there samples of this very run? Those of an earlier one say nothing about it. */
-bool columns_sampled(const struct view_row *r);
-
-/* All JSON columns of a row as one object; NULL when out of memory. */
-cJSON *columns_json(const struct view *v, const struct view_row *r);
 
 /* A table (cli/table.h) with the titles of a set, and a row added to it. columns_table() returns NULL when out of
  * memory. */

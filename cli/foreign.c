@@ -13,7 +13,6 @@
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/str.h"
-#include "cli/json.h"
 #include "cli/out.h"
 #include "config/desired.h"
 
@@ -124,25 +123,6 @@ void foreign_print(const struct foreign *f)
 {
 	for (size_t i = 0; i < f->n; i++)
 		printf("%s: runs as process %d, not supervised: mcp_mesh_dev has started it\n", f->entry[i]->string, foreign_pid(f->entry[i]));
-}
-
-cJSON *foreign_json(const struct foreign *f)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (size_t i = 0; list && i < f->n; i++) {
-		cJSON *o = cJSON_CreateObject();
-		bool ok = o && cJSON_AddItemToArray(list, o) && json_add(o, "name", json_text(f->entry[i]->string)) &&
-			json_add(o, "pid", cJSON_CreateNumber(foreign_pid(f->entry[i]))) &&
-			json_add(o, "service_type", json_text(text_of(f->entry[i], "service_type"))) &&
-			json_add(o, "file", json_text(foreign_file(f->entry[i])));
-
-		if (!ok) {
-			cJSON_Delete(list);
-			return NULL;
-		}
-	}
-	return list;
 }
 
 bool foreign_complain(const struct home *h, const char *name)

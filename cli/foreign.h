@@ -29,8 +29,6 @@ const char *foreign_file(const cJSON *entry);
 
 /* One line for each on standard output, with what to do. */
 void foreign_print(const struct foreign *f);
-/* A list for JSON; NULL when out of memory. */
-cJSON *foreign_json(const struct foreign *f);
 
 /* Does a process of that name live so? Then that is said. */
 bool foreign_complain(const struct home *h, const char *name);

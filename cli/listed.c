@@ -81,6 +81,13 @@ bool listed_has(const struct view_row *r)
 	return view_is_up(r) && r->row.health.listing == PT_LISTING_LISTED;
 }
 
+const char *listed_word(const struct view_row *r)
+{
+	if (r->row.ident.service != PT_SERVICE_AGENT || !view_is_up(r))
+		return view_word(r);
+	return listed_has(r) ? "registered" : "running_unregistered";
+}
+
 const cJSON *listed_entry(const struct listed *l, const struct view_row *r)
 {
 	const struct listed_agent *a = l && listed_has(r) ? find(l, r->row.health.registry_id) : NULL;

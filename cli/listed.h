@@ -29,6 +29,8 @@ void listed_done(struct listed *l);
 
 /* Does the registry list this process, and is it running? */
 bool listed_has(const struct view_row *r);
+/* The reference's word: registered, running_unregistered, or what the process does. */
+const char *listed_word(const struct view_row *r);
 /* The entry of a process that it lists, or NULL (also where l is). */
 const cJSON *listed_entry(const struct listed *l, const struct view_row *r);
 

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/doc.h"
 #include "cli/instance.h"
-#include "cli/json.h"
 #include "cli/logprint.h"
 #include "cli/logshow.h"
 #include "cli/out.h"
+#include "cli/printjson.h"
 #include "cli/story.h"
 #include "cli/table.h"
 #include "logread/unpack.h"
@@ -64,29 +65,17 @@ static void measure_process(const struct logplaces *p, size_t *i, char name[stat
 	}
 }
 
-static void member(cJSON *o, const char *key, cJSON *item)
-{
-	if (!item || !cJSON_AddItemToObject(o, key, item))
-		cJSON_Delete(item);
-}
-
 static void json_sizes(const char *name, const struct log_sizes *z)
 {
-	cJSON *o = cJSON_CreateObject();
+	struct json_out o = { .one_line = true };
 
-	member(o, "name", json_text(name));
-	member(o, "current_bytes", json_u64(z->current));
-	member(o, "rotated_bytes", json_u64(z->rotated));
-	member(o, "archived_bytes", json_u64(z->archived));
-	member(o, "archive_file_bytes", json_u64(z->archive_files));
-	member(o, "disk_bytes", json_u64(z->current + z->rotated + z->archive_files));
-	member(o, "files", json_u64(z->files));
-	json_print_line(o);
+	doc_log_size(&o, name, z);
+	(void)printjson(&o);
 }
 
 static void row(struct table *t, const char *name, const struct log_sizes *z)
 {
-	const uint64_t bytes[] = { z->current, z->rotated, z->archived, z->archive_files, z->current + z->rotated + z->archive_files };
+	const uint64_t bytes[] = { z->current, z->rotated, z->archived, z->archive_files, log_sizes_on_disk(z) };
 	char text[24];
 
 	table_cell(t, name, false, TERM_BOLD);
@@ -140,15 +129,8 @@ int logfiles_size(struct logplaces *p, bool json)
 	return bad ? EXIT_FAIL : EXIT_OK;
 }
 
-struct verdict {
-	uint64_t expected, found, lost, deleted, gone;
-	int waits; /* a positive errno: what the process writes is not captured for this reason */
-	bool accounted;
-	bool cut; /* an archive is damaged that no longer says how much it held */
-};
-
 /* Is the index there? Without it, an archive is what its frames still give; what it held its head says, if that is whole. */
-static void check_whole(struct segment *g, struct verdict *v)
+static void check_whole(struct segment *g, struct log_verdict *v)
 {
 	struct archive_index x;
 	unsigned before = logshow_complaints();
@@ -163,7 +145,7 @@ static void check_whole(struct segment *g, struct verdict *v)
 }
 
 /* Decode every archive: a file that is there and can't be read is missing, too. */
-static void check_archives(const struct log_place *at, struct verdict *v)
+static void check_archives(const struct log_place *at, struct log_verdict *v)
 {
 	struct segments s;
 	struct fault f;
@@ -191,7 +173,7 @@ static void check_archives(const struct log_place *at, struct verdict *v)
 }
 
 /* The equation of struct pt_log (shm/table.h). */
-static void judge(const struct pt_row *row, const struct log_sizes *z, struct verdict *v)
+static void judge(const struct pt_row *row, const struct log_sizes *z, struct log_verdict *v)
 {
 	v->found = z->current + z->rotated + z->archived;
 	v->accounted = row && row->log.gen == row->gen;
@@ -203,23 +185,15 @@ static void judge(const struct pt_row *row, const struct log_sizes *z, struct ve
 	v->expected = row->log.base_bytes + row->log.captured_bytes - v->deleted - v->gone;
 }
 
-static bool say_verdict(const char *name, const struct verdict *v, bool json)
+static bool say_verdict(const char *name, const struct log_verdict *v, bool json)
 {
-	bool good = v->lost == 0 && !v->cut && v->gone == 0 && !v->waits && (!v->accounted || v->expected == v->found);
+	bool good = log_verdict_good(v);
 
 	if (json) {
-		cJSON *o = cJSON_CreateObject();
+		struct json_out o = { .one_line = true };
 
-		member(o, "name", json_text(name));
-		member(o, "complete", good && !v->accounted ? cJSON_CreateNull() : cJSON_CreateBool(good));
-		member(o, "accounted", cJSON_CreateBool(v->accounted));
-		member(o, "expected_bytes", v->accounted ? json_u64(v->expected) : cJSON_CreateNull());
-		member(o, "found_bytes", json_u64(v->found));
-		member(o, "damaged_bytes", json_u64(v->lost));
-		member(o, "deleted_bytes", json_u64(v->deleted));
-		member(o, "gone_bytes", json_u64(v->gone));
-		member(o, "not_captured", v->waits ? json_text(story_log_error(v->waits)) : cJSON_CreateNull());
-		json_print_line(o);
+		doc_log_verify(&o, name, v);
+		(void)printjson(&o);
 		return good;
 	}
 	if (!v->accounted)
@@ -244,7 +218,7 @@ static bool say_verdict(const char *name, const struct verdict *v, bool json)
 }
 
 /* The logger publishes a moment behind what it moves, so a difference is looked at again, for a process that writes. */
-static void look(const struct instance *in, const struct logplaces *p, size_t *i, char name[static 256], struct verdict *v)
+static void look(const struct instance *in, const struct logplaces *p, size_t *i, char name[static 256], struct log_verdict *v)
 {
 	size_t from = *i;
 
@@ -253,7 +227,7 @@ static void look(const struct instance *in, const struct logplaces *p, size_t *i
 		struct log_sizes z;
 		bool known;
 
-		*v = (struct verdict){ 0 };
+		*v = (struct log_verdict){ 0 };
 		*i = from;
 		(void)logprint_name(p->list[from].stem, name);
 		known = in->pt && pt_find(in->pt, name, &row) == 0;
@@ -276,7 +250,7 @@ int logfiles_verify(struct logplaces *p, bool json)
 
 	(void)instance_open(&in, PT_READER, NULL);
 	for (size_t i = 0; i < p->n;) {
-		struct verdict v;
+		struct log_verdict v;
 		char name[256];
 
 		look(&in, p, &i, name, &v);

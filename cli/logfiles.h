@@ -4,14 +4,8 @@
 #ifndef CLI_LOGFILES_H
 #define CLI_LOGFILES_H
 
+#include "cli/logfacts.h"
 #include "cli/logplaces.h"
-
-struct log_sizes {
-	uint64_t current, rotated, archived, archive_files; /* bytes; archived before compression */
-	uint64_t lines[6];				    /* by level, continued lines in the last; only where asked for */
-	unsigned files;
-	bool counted_bad; /* something could not be read */
-};
 
 /* Add up the files of one log. An archive that is damaged is said. */
 bool logfiles_measure(const struct log_place *at, struct log_sizes *ret);

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/utf8.h"
-#include "cli/json.h"
+#include "cli/doc.h"
+#include "cli/printjson.h"
 #include "cli/term.h"
 #include "logread/format.h"
 
@@ -106,46 +107,14 @@ static void aggregate(const struct log_entry *e)
 	put_line(e->parsed.message, e->parsed.message_len);
 }
 
-/* A copy that ends in NUL, NUL bytes as U+FFFD. */
-static cJSON *json_bytes(const char *p, size_t len)
-{
-	char *copy = malloc(len + 1);
-	cJSON *item;
-
-	if (!copy)
-		return NULL;
-	memcpy(copy, p, len);
-	copy[len] = 0;
-	for (size_t i = 0; i < len; i++)
-		if (copy[i] == 0)
-			copy[i] = '\xff'; /* never valid, so json_text() replaces it */
-	item = json_text(copy);
-	free(copy);
-	return item;
-}
-
-static void member(cJSON *o, const char *key, cJSON *item)
-{
-	if (!item || !cJSON_AddItemToObject(o, key, item))
-		cJSON_Delete(item);
-}
-
 static void json_entry(const struct log_entry *e)
 {
+	struct json_out o = { .one_line = true };
 	char name[256];
-	cJSON *o = cJSON_CreateObject();
 
-	if (!o)
-		return;
-	member(o, "timestamp", json_time(e->time_ns));
-	member(o, "arrived", json_time(e->arrival_ns));
-	member(o, "level", json_text(parse_level_label(e->level)));
-	member(o, "name", json_text(logprint_name(e->stem, name)));
-	member(o, "stream", json_text(strcmp(name, e->stem) == 0 ? "out" : e->stem + strlen(name) + 1));
-	member(o, "source", e->parsed.source ? json_bytes(e->parsed.source, e->parsed.source_len) : json_text(name));
-	member(o, "message", json_bytes(e->parsed.message, e->parsed.message_len));
-	member(o, "line", json_bytes(e->text, e->len));
-	json_print_line(o);
+	(void)logprint_name(e->stem, name);
+	doc_log(&o, name, strcmp(name, e->stem) == 0 ? "out" : e->stem + strlen(name) + 1, e);
+	(void)printjson(&o);
 }
 
 static void csv_field(const char *p, size_t len, bool last)

@@ -50,7 +50,7 @@ static void count(struct overview *o, const struct view_row *r)
 	o->unregistered += story_is_unregistered(r) && !story_is_unhealthy(r);
 	if (r->row.ident.service == PT_SERVICE_AGENT)
 		count_agent(o, r);
-	if (columns_sampled(r)) {
+	if (view_is_sampled(r)) {
 		o->sampled++;
 		o->memory_bytes += r->row.health.memory_bytes;
 		o->cpu_permille += r->row.health.cpu_permille;

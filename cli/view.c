@@ -234,3 +234,18 @@ uint64_t view_uptime_ns(const struct view *v, const struct view_row *r)
 		return 0;
 	return v->now_boot_ns - l->start_boot_ns;
 }
+
+bool view_is_sampled(const struct view_row *r)
+{
+	return view_is_up(r) && r->row.health.sampled_boot_ns && r->row.health.life == r->row.life.life;
+}
+
+const struct view_row *view_registry(const struct view *v)
+{
+	const struct view_row *found = NULL;
+
+	for (size_t i = 0; i < v->n; i++)
+		if (v->row[i].row.ident.service == PT_SERVICE_REGISTRY)
+			found = &v->row[i];
+	return found;
+}

@@ -66,6 +66,8 @@ int view_take(struct view *ret, struct fault *f);
 
 /* The row of a name; NULL. */
 struct view_row *view_find(const struct view *v, const char *name);
+/* The row of the registry that tend runs; NULL. */
+const struct view_row *view_registry(const struct view *v);
 
 /* "running", "stopped" (someone stopped it), "dead". */
 const char *view_daemon_state(const struct view_daemon *d);
@@ -76,6 +78,8 @@ const char *view_word(const struct view_row *r);
 /* Finer: the label of the state, or "gone". */
 const char *view_state(const struct view_row *r);
 bool view_is_up(const struct view_row *r);
+/* Are there samples of this very run? Those of an earlier one say nothing about it. */
+bool view_is_sampled(const struct view_row *r);
 /* Length of the current run; 0 when none is. */
 uint64_t view_uptime_ns(const struct view *v, const struct view_row *r);
 

@@ -214,6 +214,11 @@ bool cliconf_bool(const struct cliconf *c, enum conf_key key)
 	return c->value[key].number != 0;
 }
 
+bool cliconf_is_shown(const struct cliconf *c, enum conf_key key)
+{
+	return key != CONF_REGISTRY_COMMAND || cliconf_text(c, key)[0];
+}
+
 const char *cliconf_text(const struct cliconf *c, enum conf_key key)
 {
 	return c->value[key].text;

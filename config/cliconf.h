@@ -69,6 +69,8 @@ void cliconf_done(struct cliconf *c);
 int64_t cliconf_number(const struct cliconf *c, enum conf_key key);
 bool cliconf_bool(const struct cliconf *c, enum conf_key key);
 const char *cliconf_text(const struct cliconf *c, enum conf_key key);
+/* Is it among those that are listed? All are but a registry_command that is not set. */
+bool cliconf_is_shown(const struct cliconf *c, enum conf_key key);
 /* As it is shown: a number, True or False, the text. */
 const char *cliconf_show(const struct cliconf *c, enum conf_key key, char buf[static 24]);
 

@@ -2,7 +2,6 @@
 #include "json/write.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,14 +59,14 @@ static void add_line(struct json_out *o)
 	o->len += 1 + blanks;
 }
 
-/* How many bytes at s stand for themselves. */
-static size_t plain_length(const char *s)
+/* How many of the bytes at s stand for themselves. */
+static size_t plain_length(const char *s, const char *end)
 {
-	size_t n = 0;
+	const char *p = s;
 
-	while ((unsigned char)s[n] >= 0x20 && (unsigned char)s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
-		n++;
-	return n;
+	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f && *p != '"' && *p != '\\')
+		p++;
+	return (size_t)(p - s);
 }
 
 static void add_escape(struct json_out *o, uint32_t c)
@@ -84,18 +83,30 @@ static void add_escape(struct json_out *o, uint32_t c)
 	add(o, text, (size_t)n);
 }
 
-static void add_string(struct json_out *o, const char *s)
+/* The character at s, which need not end with a NUL; 0: these bytes are none, or a NUL. */
+static size_t decode(const char *s, const char *end, uint32_t *ret)
 {
+	char few[5] = "";
+
+	if (end - s < 4)
+		s = memcpy(few, s, (size_t)(end - s));
+	return *s ? utf8_decode(s, ret) : 0;
+}
+
+static void add_string(struct json_out *o, const char *s, size_t len)
+{
+	const char *end = s + len;
+
 	add(o, "\"", 1);
-	while (*s) {
-		size_t n = plain_length(s);
+	while (s < end) {
+		size_t n = plain_length(s, end);
 		uint32_t c;
 
 		add(o, s, n);
 		s += n;
-		if (!*s)
+		if (s == end)
 			break;
-		n = utf8_decode(s, &c);
+		n = decode(s, end, &c);
 		if (n == 0)
 			add(o, "\xef\xbf\xbd", 3);
 		else if (utf8_is_hidden(c) || c == '"' || c == '\\')
@@ -107,53 +118,61 @@ static void add_string(struct json_out *o, const char *s)
 	add(o, "\"", 1);
 }
 
+static bool has_bit(const uint64_t *bits, unsigned i)
+{
+	return bits[i / 64] >> i % 64 & 1;
+}
+
+static void set_bit(uint64_t *bits, unsigned i, bool on)
+{
+	bits[i / 64] = (bits[i / 64] & ~(UINT64_C(1) << i % 64)) | (uint64_t)on << i % 64;
+}
+
 /* What stands in front of each value: a comma where there is one before, a line of its own and the key
  * within an object. */
 static void begin_value(struct json_out *o, const char *key)
 {
-	uint64_t level = o->depth ? UINT64_C(1) << (o->depth - 1) : 0;
-	bool in_list = (o->lists & level) != 0;
+	if (o->depth) {
+		unsigned level = o->depth - 1;
+		bool in_list = has_bit(o->lists, level);
 
-	if (o->filled & level)
-		add(o, ", ", in_list && !o->one_line ? 2 : 1);
-	o->filled |= level;
-	if (level && !in_list)
-		add_line(o);
+		if (has_bit(o->filled, level))
+			add(o, ", ", in_list && !o->one_line ? 2 : 1);
+		set_bit(o->filled, level, true);
+		if (!in_list)
+			add_line(o);
+	}
 	if (!key)
 		return;
-	add_string(o, key);
+	add_string(o, key, strlen(key));
 	add(o, ": ", o->one_line ? 1 : 2);
 }
 
 void json_open(struct json_out *o, const char *key, char bracket)
 {
-	uint64_t level;
-
 	begin_value(o, key);
 	if (o->depth == JSON_WRITE_DEPTH) {
 		if (!o->error)
 			o->error = -E2BIG;
 		return;
 	}
-	level = UINT64_C(1) << o->depth++;
-	o->filled &= ~level;
-	o->lists = bracket == '[' ? o->lists | level : o->lists & ~level;
+	set_bit(o->filled, o->depth, false);
+	set_bit(o->lists, o->depth, bracket == '[');
+	o->depth++;
 	add(o, &bracket, 1);
 }
 
 void json_close(struct json_out *o)
 {
-	uint64_t level;
-
 	if (o->error || o->depth == 0) {
 		if (!o->error)
 			o->error = -EINVAL;
 		return;
 	}
-	level = UINT64_C(1) << --o->depth;
-	if ((o->filled & level) && !(o->lists & level))
+	o->depth--;
+	if (has_bit(o->filled, o->depth) && !has_bit(o->lists, o->depth))
 		add_line(o);
-	add(o, o->lists & level ? "]" : "}", 1);
+	add(o, has_bit(o->lists, o->depth) ? "]" : "}", 1);
 }
 
 void json_text(struct json_out *o, const char *key, const char *text)
@@ -162,8 +181,13 @@ void json_text(struct json_out *o, const char *key, const char *text)
 		json_null(o, key);
 		return;
 	}
+	json_bytes(o, key, text, strlen(text));
+}
+
+void json_bytes(struct json_out *o, const char *key, const char *bytes, size_t len)
+{
 	begin_value(o, key);
-	add_string(o, text);
+	add_string(o, bytes, len);
 }
 
 static void add_word(struct json_out *o, const char *key, const char *word)
@@ -182,20 +206,30 @@ void json_null(struct json_out *o, const char *key)
 	add_word(o, key, "null");
 }
 
+/* The digits of a number in front of end. snprintf() for every number of a thousand processes would take as long
+ * as all the rest. */
+static char *put_digits(char *end, uint64_t value)
+{
+	do
+		*--end = (char)('0' + value % 10);
+	while (value /= 10);
+	return end;
+}
+
 void json_int(struct json_out *o, const char *key, int64_t value)
 {
-	char text[NUMBER_TEXT];
+	char text[NUMBER_TEXT] = "", *at = put_digits(text + sizeof(text) - 1, value < 0 ? -(uint64_t)value : (uint64_t)value);
 
-	snprintf(text, sizeof(text), "%" PRId64, value);
-	add_word(o, key, text);
+	if (value < 0)
+		*--at = '-';
+	add_word(o, key, at);
 }
 
 void json_u64(struct json_out *o, const char *key, uint64_t value)
 {
-	char text[NUMBER_TEXT];
+	char text[NUMBER_TEXT] = "";
 
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	add_word(o, key, text);
+	add_word(o, key, put_digits(text + sizeof(text) - 1, value));
 }
 
 /* The fewest digits that are read back as the same number. */
@@ -220,9 +254,19 @@ void json_time(struct json_out *o, const char *key, uint64_t real_ns)
 	json_text(o, key, real_ns ? clock_rfc3339(real_ns, text) : NULL);
 }
 
+/* As json_number() would write it. */
 void json_seconds(struct json_out *o, const char *key, uint64_t ns)
 {
-	json_number(o, key, (double)(ns / NS_PER_MS) / 1000.0);
+	char text[NUMBER_TEXT] = "", *at = text + sizeof(text) - 1;
+	uint64_t ms = ns / NS_PER_MS, part = 1000 + ms % 1000; /* the 1 keeps zeros in front, and becomes the point */
+
+	if (part > 1000) {
+		while (part % 10 == 0)
+			part /= 10;
+		at = put_digits(at, part);
+		*at = '.';
+	}
+	add_word(o, key, put_digits(at, ms / 1000));
 }
 
 void json_raw(struct json_out *o, const char *key, const char *text, size_t len)

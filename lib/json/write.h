@@ -17,13 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_WRITE_DEPTH 64u /* levels of objects and lists; more is a failure, -E2BIG */
+#define JSON_WRITE_DEPTH 1024u /* levels of objects and lists (cJSON reads 1,000); more is a failure, -E2BIG */
 
 struct json_out {
 	char *text; /* ends with a NUL; NULL = nothing yet */
 	size_t len, room;
-	uint64_t lists;	 /* a bit for each level: 1 = it is a list */
-	uint64_t filled; /* a bit for each level: 1 = it has a value */
+	uint64_t lists[JSON_WRITE_DEPTH / 64];	/* a bit for each level: 1 = it is a list */
+	uint64_t filled[JSON_WRITE_DEPTH / 64]; /* a bit for each level: 1 = it has a value */
 	unsigned depth;
 	bool one_line; /* set it before the first call: no blanks and no line ends */
 	int error;     /* 0 or -errno: the first failure */
@@ -33,6 +33,7 @@ void json_open(struct json_out *o, const char *key, char bracket); /* '{' or '['
 void json_close(struct json_out *o);
 
 void json_text(struct json_out *o, const char *key, const char *text); /* NULL: null */
+void json_bytes(struct json_out *o, const char *key, const char *bytes, size_t len); /* a NUL becomes U+FFFD, too */
 void json_bool(struct json_out *o, const char *key, bool value);
 void json_int(struct json_out *o, const char *key, int64_t value);
 void json_u64(struct json_out *o, const char *key, uint64_t value); /* all digits */

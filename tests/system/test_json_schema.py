@@ -2,6 +2,7 @@
 
 import copy
 import json
+import subprocess
 
 import jsonschema
 import pytest
@@ -100,6 +101,21 @@ def test_output_is_as_described(tend):
         assert documents, command
         for document in documents:
             validator(name).validate(document)
+
+
+def test_documents_of_whatever_facts_are_as_described(tend):
+    """Every function that writes a document, with facts that no instance would show: none, and bytes by chance."""
+    start(tend, "a", helper("sleeper"), options=("--group", "g"))
+    text = subprocess.run([helper("documents"), "40"], env=tend.env, capture_output=True, check=True).stdout.decode()
+    assert not [c for c in text if c != "\n" and c != "\t" and (c < " " or "\x7f" <= c <= "\x9f" or c == "\u202e")]
+    validators = {name: validator(name) for name in SCHEMA["$defs"]}
+    written = set()
+    for line in text.splitlines():
+        name, _, document = line.partition("\t")
+        validators[name].validate(json.loads(document, object_pairs_hook=once))
+        written.add(name)
+    assert written == set(SCHEMA["$defs"]) - {"time", "time_or_null", "why"}  # the last one is an item of whys
+    tend.stop_all()
 
 
 def test_every_command_that_knows_json_is_described(tend):

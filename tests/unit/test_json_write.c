@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "json/tree.h"
 #include "json/write.h"
 #include "tests/unit/run.h"
 
@@ -124,6 +125,91 @@ START_TEST(numbers)
 }
 END_TEST
 
+/* Bytes with NUL among them, cut anywhere: nothing behind the end is looked at. */
+START_TEST(bytes)
+{
+	static const char text[] = "a\0b\xc3\xa9\xe2\x80\xae\xf0\x9f\x98\x80";
+
+	for (size_t len = 0; len < sizeof(text); len++) {
+		struct json_out o = { .one_line = true };
+		char *exact = malloc(len + 1); /* a sanitizer sees a step beyond */
+		cJSON *back;
+
+		ck_assert_ptr_nonnull(exact);
+		exact = realloc(exact, len ? len : 1);
+		memcpy(exact, text, len);
+		json_bytes(&o, NULL, exact, len);
+		back = cJSON_Parse(o.text);
+		ck_assert_msg(cJSON_IsString(back), "%s", o.text);
+		if (len == 3)
+			ck_assert_str_eq(o.text, "\"a\xef\xbf\xbd" "b\"");
+		if (len == 4)
+			ck_assert_str_eq(o.text, "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\"");
+		if (len == 8)
+			ck_assert_str_eq(o.text, "\"a\xef\xbf\xbd" "b\xc3\xa9\\u202e\"");
+		cJSON_Delete(back);
+		free(exact);
+		json_free(&o);
+	}
+}
+END_TEST
+
+START_TEST(seconds)
+{
+	static const uint64_t ms[] = { 0, 1, 10, 100, 999, 1000, 1001, 1010, 1100, 59999, UINT64_MAX / 1000000 };
+
+	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
+		struct json_out o = { 0 }, same = { 0 };
+
+		json_seconds(&o, NULL, ms[i] * 1000000);
+		json_number(&same, NULL, (double)ms[i] / 1000.0);
+		ck_assert_str_eq(o.text, same.text);
+		json_free(&o);
+		json_free(&same);
+	}
+}
+END_TEST
+
+START_TEST(integers)
+{
+	struct json_out o = { .one_line = true };
+
+	json_open(&o, NULL, '[');
+	json_int(&o, NULL, INT64_MIN);
+	json_int(&o, NULL, INT64_MAX);
+	json_int(&o, NULL, 0);
+	json_u64(&o, NULL, UINT64_MAX);
+	json_close(&o);
+	ck_assert_str_eq(o.text, "[-9223372036854775808,9223372036854775807,0,18446744073709551615]");
+	json_free(&o);
+}
+END_TEST
+
+/* What cJSON read it would write itself in the same words; as deep as it reads. */
+START_TEST(trees)
+{
+	static const char text[] = "{\"a\":[1,-0.5,1e+300,-3,true,false,null,\"x\\n\",{},[]],\"b\":{\"c\":123456789012}}";
+	char deep[2 * CJSON_NESTING_LIMIT + 1] = "";
+	const char *const texts[] = { text, deep, "-0" };
+
+	memset(deep, '[', CJSON_NESTING_LIMIT - 1);
+	memset(deep + CJSON_NESTING_LIMIT - 1, ']', CJSON_NESTING_LIMIT - 1);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct json_out o = { .one_line = true };
+		cJSON *tree = cJSON_Parse(texts[i]);
+		char *own = cJSON_PrintUnformatted(tree);
+
+		ck_assert_ptr_nonnull(own);
+		json_tree(&o, NULL, tree);
+		ck_assert_int_eq(json_end(&o), 0);
+		ck_assert_str_eq(o.text, own);
+		json_free(&o);
+		cJSON_Delete(tree);
+		free(own);
+	}
+}
+END_TEST
+
 START_TEST(failures)
 {
 	struct json_out o = { 0 };
@@ -153,6 +239,10 @@ int main(void)
 	tcase_add_test(t, any_text);
 	tcase_add_test(t, nothing_for_a_terminal);
 	tcase_add_test(t, numbers);
+	tcase_add_test(t, bytes);
+	tcase_add_test(t, seconds);
+	tcase_add_test(t, integers);
+	tcase_add_test(t, trees);
 	tcase_add_test(t, failures);
 	return run_cases("json write", t, NULL);
 }

@@ -1,0 +1,35 @@
+/*
+ * cli/fields.h - every field of the table under the name that shm/table.h gives it: one list, for text and for JSON.
+ */
+#ifndef CLI_FIELDS_H
+#define CLI_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/table.h"
+
+struct field {
+	const char *block, *key;
+	size_t offset, size;
+	bool is_text, is_signed; /* signed ones have 32 bits */
+};
+
+/* They lie where the fields of these begin. */
+struct fields_daemon {
+	struct pt_daemon daemon;
+};
+struct fields_monitor {
+	struct pt_monitor state;
+};
+
+/* Each ends with a zeroed one; those of a block follow one another. */
+extern const struct field fields_row[];	    /* of struct pt_row */
+extern const struct field fields_daemon[];  /* of struct fields_daemon */
+extern const struct field fields_monitor[]; /* of struct fields_monitor */
+
+/* An unsigned field of the struct at base. */
+uint64_t field_unsigned(const struct field *fd, const void *base);
+
+#endif
