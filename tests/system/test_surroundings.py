@@ -338,7 +338,7 @@ def test_a_start_in_the_background_of_a_script_can_be_ended(tend, signo):
     child = subprocess.Popen(argv, env=tend.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     tend.children.append(child)
     wait_until(lambda: catches(child.pid, signal.SIGTERM) and tend.run("status", "a", check=False).returncode == 0, what="it stays with it")
-    pid = tend.pid("a")
+    pid = wait_until(lambda: tend.pid("a"), what="it runs")
     child.send_signal(signo)
     out, err = child.communicate(timeout=30)
     assert child.returncode == 0 and "a: stopped" in out, out + err
