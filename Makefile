@@ -1,4 +1,5 @@
-# tend: one Makefile for everything (GNU make 4.3). Objects in build/VARIANT, programs in build/bin (build/bin-SAN when sanitized).
+# tend: one Makefile for everything (GNU make 4.3). Objects in build/VARIANT, programs in build/bin
+# (build/bin-SAN when sanitized).
 #
 #   make                  the programs               make check            every test; SAN=address|undefined|thread for a sanitized run
 #   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
@@ -45,7 +46,8 @@ SAN_FLAGS := -fsanitize=undefined
 else ifeq ($(SAN),thread)
 SAN_FLAGS := -fsanitize=thread
 else ifeq ($(SAN),coverage)
-# By clang: its counters lie in a mapped file, so that a daemon that is killed loses none of them. Its warnings are for make lint.
+# By clang: its counters lie in a mapped file, so that a daemon that is killed loses none of them.
+# Its warnings are for make lint.
 CC        := clang
 WERROR    := -w
 SAN_FLAGS := -fprofile-instr-generate=$(CURDIR)/build/coverage/profiles/%m%c -fcoverage-mapping -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
@@ -67,7 +69,8 @@ CPPFLAGS  += -DTEND_OTHER_LAYOUT
 endif
 B := build/$(VARIANT)
 
-# How sanitized programs behave in tests: the first finding ends the program, so that it can't pass for a warning.
+# How sanitized programs behave in tests: the first finding ends the program, so that it can't pass
+# for a warning.
 TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),SAN_FLAGS='$(SAN_FLAGS)' \
 	ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5)
@@ -89,7 +92,7 @@ ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(
 
 # ---- what there is
 
-LIB_FOLDERS := base lib/json shm follower config logread
+LIB_FOLDERS := lib/base lib/json shm lib/follower lib/config lib/logread
 PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor logger:tend-logger registry:tend-registry
 
 objects_of = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
@@ -138,7 +141,8 @@ deps:
 # One short line for each step; V=1 shows the whole commands.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2); )
 
-# These two files change only when their content does, and with them whatever was made by other flags or from other sources.
+# These two files change only when their content does, and with them whatever was made by other
+# flags or from other sources.
 $(B)/flags: FORCE | need-build
 	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(CJSON_CFLAGS) $(ALL_LDFLAGS))' > $@.now; \
 	if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
@@ -151,17 +155,17 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/config/%.o $(B)/cli/%.o $(B)/spawner/%.o $(B)/monitor/%.o $(B)/registry/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS)
+$(B)/lib/config/%.o $(B)/cli/%.o $(B)/spawner/%.o $(B)/monitor/%.o $(B)/registry/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS)
 $(B)/tests/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS) $(CHECK_CFLAGS)
 
 # An archive is made anew each time: "ar r" alone would keep the objects of deleted sources.
 archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
-$(LIBBASE):   $(call objects_of,base)   $(B)/sources ; $(archive)
+$(LIBBASE):   $(call objects_of,lib/base)   $(B)/sources ; $(archive)
 $(LIBJSON):   $(call objects_of,lib/json) $(B)/sources ; $(archive)
 $(LIBSHM):    $(call objects_of,shm)    $(B)/sources ; $(archive)
-$(LIBCONFIG): $(call objects_of,config) $(B)/sources ; $(archive)
-$(LIBLOGREAD): $(call objects_of,logread) $(B)/sources ; $(archive)
-$(LIBFOLLOWER): $(call objects_of,follower) $(B)/sources ; $(archive)
+$(LIBCONFIG): $(call objects_of,lib/config) $(B)/sources ; $(archive)
+$(LIBLOGREAD): $(call objects_of,lib/logread) $(B)/sources ; $(archive)
+$(LIBFOLLOWER): $(call objects_of,lib/follower) $(B)/sources ; $(archive)
 
 link = @mkdir -p $(@D)$(newline)$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 define newline
@@ -189,8 +193,8 @@ $(B)/man/tend-%.1: $(BIN)/tend tools/manpage.sh $(wildcard docs/man/commands/*.r
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)tools/manpage.sh $< $* $(VERSION) > $@
 
-# ---- test programs
-# A unit test names the modules that it needs beside the libraries: /* links: spawner/machine.c spawner/policy.c */
+# ---- test programs A unit test names the modules that it needs beside the libraries: /* links:
+# spawner/machine.c spawner/policy.c */
 
 $(TEST_BIN) $(TEST_BENCH): $(B)/%: $(B)/%.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS)
@@ -215,8 +219,8 @@ test-programs: $(TEST_BIN) $(TEST_CHAOS)
 other-layout:
 	@$(MAKE) --no-print-directory LAYOUT=other all
 
-# ---- tests
-# Each goal that may have to install something does that first, and only then reads this file again: by then pkg-config can answer.
+# ---- tests Each goal that may have to install something does that first, and only then reads this
+# file again: by then pkg-config can answer.
 
 PARALLEL = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
@@ -243,12 +247,14 @@ model:
 	@tools/deps.sh install model
 	@tools/model.sh $(T)
 
-# libFuzzer; FUZZ_SECONDS for each target, T="spec text" for some of them. make check gives each a second or two by a driver of its own.
+# libFuzzer; FUZZ_SECONDS for each target, T="spec text" for some of them. make check gives each a
+# second or two by a driver of its own.
 fuzz:
 	@tools/deps.sh install build fuzz
 	@tools/fuzz.sh long $(T)
 
-# A fault at every system call and allocation; T="--role spawner --kind kill" for a part. Random storms; T="--seed N" repeats one.
+# A fault at every system call and allocation; T="--role spawner --kind kill" for a part. Random
+# storms; T="--seed N" repeats one.
 chaos soak:
 	@tools/deps.sh install build check
 	@$(MAKE) --no-print-directory $(PARALLEL) $@-run
@@ -267,7 +273,8 @@ memcheck:
 memcheck-run: all test-programs
 	@$(TEST_ENV) $(PYTHON) tests/memcheck/memcheck.py
 
-# Line coverage by unit and system tests; T="-k name" picks system tests. Uncovered lines: build/coverage/uncovered.
+# Line coverage by unit and system tests; T="-k name" picks system tests. Uncovered lines:
+# build/coverage/uncovered.
 coverage:
 	@tools/deps.sh install build check coverage
 	@rm -rf build/coverage/profiles
@@ -307,11 +314,10 @@ lengths:
 clean:
 	rm -rf build
 
-# ---- install
-# The snapshot reader: include/tendshm.h, and what it includes in its folders under include/tend. The installed library holds the parts of base/
-# that it needs.
+# ---- install The snapshot reader: include/tendshm.h, and what it includes in its folders under
+# include/tend. The installed library holds the parts of base/ that it needs.
 
-SHM_HEADERS := shm/table.h shm/events.h shm/states.def shm/reasons.def base/clock.h base/fault.h
+SHM_HEADERS := shm/table.h shm/events.h shm/states.def shm/reasons.def lib/base/clock.h lib/base/fault.h
 INSTALLED_LIB := $(B)/install/libtendshm.a
 INSTALLED_PC  := $(B)/install/tendshm.pc
 MAN1 := $(wildcard docs/man/*.1) $(COMMAND_PAGES)
@@ -320,7 +326,7 @@ MAN8 := $(wildcard docs/man/*.8)
 DAEMONS := $(filter-out $(BIN)/tend,$(BINARIES))
 D := $(DESTDIR)$(PREFIX)
 
-$(INSTALLED_LIB): $(call objects_of,shm) $(call objects_of,base) $(B)/sources
+$(INSTALLED_LIB): $(call objects_of,shm) $(call objects_of,lib/base) $(B)/sources
 	@mkdir -p $(@D)
 	$(archive)
 $(INSTALLED_PC): tools/tendshm.pc.in VERSION FORCE
@@ -334,7 +340,7 @@ install: all $(COMMAND_PAGES) $(INSTALLED_LIB) $(INSTALLED_PC)
 	install -m 755 $(DAEMONS) "$(D)/libexec/tend/"
 	install -m 644 tools/tendshm.h "$(D)/include/"
 	install -m 644 $(filter shm/%,$(SHM_HEADERS)) "$(D)/include/tend/shm/"
-	install -m 644 $(filter base/%,$(SHM_HEADERS)) "$(D)/include/tend/base/"
+	install -m 644 $(filter lib/base/%,$(SHM_HEADERS)) "$(D)/include/tend/base/"
 	install -m 644 $(INSTALLED_LIB) "$(D)/lib/"
 	install -m 644 $(INSTALLED_PC) "$(D)/lib/pkgconfig/"
 	$(if $(MAN1),install -d "$(D)/share/man/man1" && install -m 644 $(MAN1) "$(D)/share/man/man1/")
@@ -352,7 +358,7 @@ install: all $(COMMAND_PAGES) $(INSTALLED_LIB) $(INSTALLED_PC)
 # Exactly what install made; folders go only where they are ours and empty.
 uninstall:
 	rm -f "$(D)/bin/tend" "$(D)/bin/mcp_mesh_dev" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
-	rm -f "$(D)/include/tendshm.h" $(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(h)")
+	rm -f "$(D)/include/tendshm.h" $(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(patsubst lib/%,%,$(h))")
 	rm -f "$(D)/lib/libtendshm.a" "$(D)/lib/pkgconfig/tendshm.pc"
 	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))") $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")
 	rm -f $(foreach m,$(MAN8),"$(D)/share/man/man8/$(notdir $(m))")

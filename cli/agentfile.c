@@ -23,8 +23,8 @@ static struct {
 	{ ".jar", { "java", "-jar" } },
 };
 #define SHEBANG_BYTES 256 /* the kernel reads no more */
-#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
-#define INTERPRETERS (sizeof(interpreters) / sizeof(interpreters[0]))
+#define DEFAULT_PATH  "/usr/local/bin:/usr/bin:/bin"
+#define INTERPRETERS  (sizeof(interpreters) / sizeof(interpreters[0]))
 
 int agentfile_name(const char *name, struct fault *f)
 {
@@ -50,8 +50,9 @@ static int check_program(const char *path, struct fault *f)
 	return 0;
 }
 
-/* Only in folders that PATH names from the root: an empty or relative entry means the current folder, and in that one another user may have put a program of this
- * name. Who wants it types "./NAME". */
+/* Only in folders that PATH names from the root: an empty or relative entry means the current
+ * folder, and in that one another user may have put a program of this name. Who wants it types
+ * "./NAME". */
 static int look_in_path(const char *word, char buf[static PATH_MAX], struct fault *f)
 {
 	const char *path = getenv("PATH");
@@ -68,7 +69,9 @@ static int look_in_path(const char *word, char buf[static PATH_MAX], struct faul
 		path = path[len] ? path + len + 1 : NULL;
 	}
 	return fault_set(f, -ENOENT, "%s is not found in PATH%s", word,
-		passed_over ? " (entries of it that are no absolute paths are passed over; ./ in front of the name means the current folder)" : "");
+		passed_over
+			? " (entries of it that are no absolute paths are passed over; ./ in front of the name means the current folder)"
+			: "");
 }
 
 int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f)
@@ -79,7 +82,8 @@ int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault 
 		return fault_set(f, -ENOENT, "the name of the program is empty");
 	if (!strchr(word, '/'))
 		return look_in_path(word, buf, f);
-	r = place_absolute(word, buf, f); /* with links as they are: many programs look at the name by which they were called */
+	/* with links as they are: many programs look at the name by which they were called */
+	r = place_absolute(word, buf, f);
 	return r < 0 ? r : check_program(buf, f);
 }
 
@@ -108,8 +112,8 @@ static int take_name(const char *name, struct agent *a, struct fault *f)
 	int r;
 
 	if (!name) {
-		snprintf(stem, sizeof(stem), "%.*s", (int)(dot && dot != base ? (size_t)(dot - base) : strlen(base)),
-			base);
+		snprintf(stem, sizeof(stem), "%.*s",
+			(int)(dot && dot != base ? (size_t)(dot - base) : strlen(base)), base);
 		r = agentfile_name(stem, &why);
 		if (r < 0)
 			return fault_set(f, r, "%s: %s; choose one with --name", a->file, why.text);
@@ -121,7 +125,8 @@ static int take_name(const char *name, struct agent *a, struct fault *f)
 	return 0;
 }
 
-/* The words of a "#!" line, parted by blanks: the program, and what it is told. False: there is none, or it can't be read. */
+/* The words of a "#!" line, parted by blanks: the program, and what it is told. False: there is
+ * none, or it can't be read. */
 static bool read_shebang(const char *file, char line[static SHEBANG_BYTES])
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -142,12 +147,15 @@ static int check_shebang(const struct agent *a, struct fault *f)
 {
 	char line[SHEBANG_BYTES], *rest = NULL;
 	struct fault why = { "" };
-	int r = read_shebang(a->file, line) ? check_program(strtok_r(line, " \t", &rest), &why) : 0; /* without: a program that the kernel may well run */
+	/* without: a program that the kernel may well run */
+	int r = read_shebang(a->file, line) ? check_program(strtok_r(line, " \t", &rest), &why) : 0;
 
-	return r < 0 ? fault_set(f, r, "cannot start %s: its interpreter: %s", a->file, why.text) : 0;
+	return r < 0 ? fault_set(f, r, "cannot start %s: its interpreter: %s", a->file, why.text)
+		     : 0;
 }
 
-/* The same file, and in the same folder: a virtual environment of Python is no more than a folder with a link to the interpreter. */
+/* The same file, and in the same folder: a virtual environment of Python is no more than a folder
+ * with a link to the interpreter. */
 static bool same_program(const char *a, const char *b)
 {
 	char folder_a[PATH_MAX], folder_b[PATH_MAX];
@@ -157,7 +165,8 @@ static bool same_program(const char *a, const char *b)
 	return place_same(a, b) && place_same(folder_a, folder_b);
 }
 
-/* Whoever makes a file executable and names an interpreter in it may think that this one runs it; what env is asked for is looked up as ours is. */
+/* Whoever makes a file executable and names an interpreter in it may think that this one runs it;
+ * what env is asked for is looked up as ours is. */
 static void note_passed_over(struct agent *a)
 {
 	char line[SHEBANG_BYTES], *rest = NULL, *program;
@@ -165,7 +174,8 @@ static void note_passed_over(struct agent *a)
 	if (faccessat(AT_FDCWD, a->file, X_OK, AT_EACCESS) < 0 || !read_shebang(a->file, line))
 		return;
 	program = strtok_r(line, " \t", &rest);
-	if (program[0] == '/' && strcmp(strrchr(program, '/'), "/env") != 0 && !same_program(program, a->exe))
+	if (program[0] == '/' && strcmp(strrchr(program, '/'), "/env") != 0 &&
+		!same_program(program, a->exe))
 		str_copy(a->passed_over, sizeof(a->passed_over), program);
 }
 
@@ -182,7 +192,8 @@ static int take_command(struct agent *a, struct fault *f)
 			return fault_errno(f, -errno, "cannot read %s", a->file);
 		r = agentfile_program(interpreters[i].word[0], a->exe, &why);
 		if (r < 0)
-			return fault_set(f, r, "cannot start %s: its interpreter %s", a->file, why.text);
+			return fault_set(
+				f, r, "cannot start %s: its interpreter %s", a->file, why.text);
 		for (int k = 0; k < 2 && interpreters[i].word[k][0]; k++)
 			a->argv[n++] = interpreters[i].word[k];
 		a->argv[n] = a->file;

@@ -1,6 +1,6 @@
 /*
- * cli/agentfile.h - from what was typed behind "tend start" to how it is run: which program, which arguments, which
- * folder, which name.
+ * cli/agentfile.h - from what was typed behind "tend start" to how it is run: which program, which
+ * arguments, which folder, which name.
  */
 #ifndef CLI_AGENTFILE_H
 #define CLI_AGENTFILE_H
@@ -19,19 +19,23 @@ struct agent {
 	char folder[PATH_MAX]; /* where it lies */
 	char exe[PATH_MAX];
 	char *argv[AGENT_ARGS_MAX];
-	char passed_over[256]; /* the interpreter that its #! line names, if it is executable and run by another; else "" */
+	/* the interpreter that its #! line names, if it is executable and run by another; else ""
+	 * */
+	char passed_over[256];
 	bool python;
 };
 
-/* Look at a file: .py runs by python3, .js and .mjs by node, .ts by npx tsx, .jar by java -jar, an executable as
- * itself. name NULL: the file's name
- * without its last suffix. ret->argv points into ret: don't copy it. Errors are one sentence with path and reason. */
+/* Look at a file: .py runs by python3, .js and .mjs by node, .ts by npx tsx, .jar by java -jar, an
+ * executable as itself. name NULL: the file's name without its last suffix. ret->argv points into
+ * ret: don't copy it. Errors are one sentence with path and reason. */
 int agentfile_look(const char *file, const char *name, struct agent *ret, struct fault *f);
 
-/* The program that a shell would run for this word: a path, made absolute, or a name looked up in those folders of $PATH that are absolute paths. */
+/* The program that a shell would run for this word: a path, made absolute, or a name looked up in
+ * those folders of $PATH that are absolute paths. */
 int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f);
 
-/* May a process be called that? As name_check(), and not one of the names that tend keeps for itself. */
+/* May a process be called that? As name_check(), and not one of the names that tend keeps for
+ * itself. */
 int agentfile_name(const char *name, struct fault *f);
 
 #endif

@@ -18,13 +18,15 @@
 #include "shm/lock.h"
 #include "shm/wake.h"
 
-#define LOCK_WAIT_MS   5000u
+#define LOCK_WAIT_MS 5000u
 #define STILL_NS     (15 * NS_PER_SEC)
-#define SLICE_NS       (1 * NS_PER_SEC) /* how often it is looked whether someone is there to answer */
+/* how often it is looked whether someone is there to answer */
+#define SLICE_NS       (1 * NS_PER_SEC)
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
-#define REFILL	       64u		/* entries to get free before more are posted: one lock, one bell for many */
-#define ALONE_SLICES   5u
-#define RING_WAIT_NS   (30 * NS_PER_SEC)
+/* entries to get free before more are posted: one lock, one bell for many */
+#define REFILL	     64u
+#define ALONE_SLICES 5u
+#define RING_WAIT_NS (30 * NS_PER_SEC)
 
 struct round {
 	struct instance *in;
@@ -35,7 +37,8 @@ struct round {
 	const struct ask_patience *patience;
 	unsigned alone; /* slices without a spawner */
 	uint64_t began;
-	uint64_t killed; /* since when the one that is waited for was seen to survive SIGKILL; 0 = it was not */
+	/* since when the one that is waited for was seen to survive SIGKILL; 0 = it was not */
+	uint64_t killed;
 	uint64_t moved; /* when the spawner was last seen neither stopped nor in the kernel */
 	bool told;
 };
@@ -79,12 +82,13 @@ static int lock_fault(const struct instance *in, int r, struct fault *f)
 			return fault_set(f, r,
 				"the lock of the process table is held by process %d, which is stopped; \"kill -CONT %d\" lets it go on",
 				holder, holder);
-		return fault_set(f, r, "the lock of the process table is held by process %d for more than %u s", holder,
-			LOCK_WAIT_MS / 1000);
+		return fault_set(f, r,
+			"the lock of the process table is held by process %d for more than %u s",
+			holder, LOCK_WAIT_MS / 1000);
 	}
 	if (r == -ETIMEDOUT)
-		return fault_set(
-			f, r, "the lock of the process table could not be had within %u s", LOCK_WAIT_MS / 1000);
+		return fault_set(f, r, "the lock of the process table could not be had within %u s",
+			LOCK_WAIT_MS / 1000);
 	return fault_errno(f, r, "cannot take the lock of the process table");
 }
 
@@ -99,12 +103,13 @@ static int replace_table(struct instance *in, struct fault *f)
 	return instance_attach(in, f);
 }
 
-static int post(
-	struct instance *in, const struct pt_request *req, unsigned n, struct pt_ticket *tickets, struct fault *f)
+static int post(struct instance *in, const struct pt_request *req, unsigned n,
+	struct pt_ticket *tickets, struct fault *f)
 {
 	int r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
 
-	/* Nobody noted that he holds it: the word may name a daemon that does not, and heals that when it is rung for. */
+	/* Nobody noted that he holds it: the word may name a daemon that does not, and heals that
+	 * when it is rung for. */
 	if (r == -ETIMEDOUT && pt_lock_holder(in->pt) == 0) {
 		for (unsigned role = 0; role < ROLE_MAX; role++)
 			(void)bell_ring(&in->home, role);
@@ -154,7 +159,8 @@ static void ring_again(struct round *o)
 	ring(o, bell);
 }
 
-/* Post what is new, as far as entries are free, and ring once for each daemon meant. -EAGAIN: none was free. */
+/* Post what is new, as far as entries are free, and ring once for each daemon meant. -EAGAIN: none
+ * was free. */
 static int post_batch(struct round *o, struct fault *f)
 {
 	struct pt_request req[PT_COMMANDS];
@@ -203,7 +209,8 @@ static void finish(struct round *o, struct ask *a)
 		remove_spec(&o->in->home, a);
 }
 
-/* Its entry is no use any more. It is new again, unless it may have been carried out and must not be a second time. */
+/* Its entry is no use any more. It is new again, unless it may have been carried out and must not
+ * be a second time. */
 static void give_up_entry(struct round *o, struct ask *a)
 {
 	if (pt_await(o->in->pt, a->ticket, 0, &a->answer) == 0) {
@@ -217,8 +224,9 @@ static void give_up_entry(struct round *o, struct ask *a)
 	}
 	a->answer = (struct pt_answer){ .code = -EINTR };
 	(void)snprintf(a->answer.text, sizeof(a->answer.text),
-		       "the answer about %s was lost with the process table, or taken back since it was not read; whether it was "
-		       "carried out is not known, so it is not asked for again", a->req.name);
+		"the answer about %s was lost with the process table, or taken back since it was not read; whether it was "
+		"carried out is not known, so it is not asked for again",
+		a->req.name);
 	finish(o, a);
 }
 
@@ -248,10 +256,12 @@ static int tell_spawner(struct round *o)
 		return 0;
 	o->alone = state == 0 || state == 'Z' ? o->alone + 1 : 0;
 	if (state == 'T' || state == 't')
-		out_warn("waiting for the spawner, process %d, which is stopped; \"kill -CONT %d\" lets it go on",
+		out_warn(
+			"waiting for the spawner, process %d, which is stopped; \"kill -CONT %d\" lets it go on",
 			d.pid, d.pid);
 	else if (o->alone >= ALONE_SLICES)
-		out_warn("waiting for a spawner: none stays up; %s/logs/tend.log may tell why", o->in->home.path);
+		out_warn("waiting for a spawner: none stays up; %s/logs/tend.log may tell why",
+			o->in->home.path);
 	else
 		return 0;
 	o->told = true;
@@ -266,13 +276,16 @@ static int check_killed(struct round *o, struct fault *f)
 
 	if (!o->patience || !o->patience->leaves)
 		return 0;
-	if (pt_find(o->in->pt, name, &row) < 0 || row.life.state != PT_STATE_STOPPING || !row.life.killed)
+	if (pt_find(o->in->pt, name, &row) < 0 || row.life.state != PT_STATE_STOPPING ||
+		!row.life.killed)
 		o->killed = 0;
 	else if (!o->killed)
 		o->killed = clock_boot_ns();
 	else if (clock_boot_ns() - o->killed >= STILL_NS)
-		return fault_set(f, -EDEADLK, "%s: something of it (process %d) survives SIGKILL; it ends when the kernel lets go of it, and "
-			"then the daemons do", name, (int)row.life.pid);
+		return fault_set(f, -EDEADLK,
+			"%s: something of it (process %d) survives SIGKILL; it ends when the kernel lets go of it, and "
+			"then the daemons do",
+			name, (int)row.life.pid);
 	return 0;
 }
 
@@ -285,7 +298,8 @@ static void tell_progress(const struct round *o)
 	if (o->n == 1)
 		out_waiting(o->began, "%s %s", o->patience->doing, a->req.name);
 	else
-		out_waiting(o->began, "%s: %zu of %zu done, waiting for %s", o->patience->doing, o->done, o->n, a->req.name);
+		out_waiting(o->began, "%s: %zu of %zu done, waiting for %s", o->patience->doing,
+			o->done, o->n, a->req.name);
 }
 
 /* No answer within a slice: is someone there to give it? */
@@ -304,7 +318,8 @@ static int look_around(struct round *o, struct fault *f)
 	return r;
 }
 
-/* Asked at each turn, not only when a wait is interrupted: the signal may have come just before the wait. */
+/* Asked at each turn, not only when a wait is interrupted: the signal may have come just before the
+ * wait. */
 static bool interrupted(const struct round *o)
 {
 	return o->patience && o->patience->interruptible && term_caught() > o->patience->dealt_with;
@@ -320,7 +335,8 @@ static int await(struct round *o, struct ask *a, uint64_t slice)
 	return 0;
 }
 
-/* Wait for the answer of the first that has none. When it takes long, those of others are taken, too. */
+/* Wait for the answer of the first that has none. When it takes long, those of others are taken,
+ * too. */
 static int await_first(struct round *o, uint64_t slice, struct fault *f)
 {
 	int r = await(o, &o->a[o->first], slice);
@@ -334,7 +350,8 @@ static int await_first(struct round *o, uint64_t slice, struct fault *f)
 		return -EINTR;
 	if (r == -EINTR)
 		return 0;
-	if (r == -ESTALE && instance_current(o->in)) { /* it was taken back: we were stopped after it was answered */
+	/* it was taken back: we were stopped after it was answered */
+	if (r == -ESTALE && instance_current(o->in)) {
 		give_up_entry(o, &o->a[o->first]);
 		return 0;
 	}
@@ -346,7 +363,8 @@ static int await_first(struct round *o, uint64_t slice, struct fault *f)
 	return look_around(o, f);
 }
 
-int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f)
+int ask_all(
+	struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f)
 {
 	struct round o = { .in = in, .a = a, .n = n, .patience = p, .began = clock_boot_ns() };
 	uint64_t full_until = 0;
@@ -386,7 +404,8 @@ int ask_sync(struct instance *in, struct fault *f)
 {
 	struct ask a;
 
-	/* Commands are carried out once all is taken over; this one has nothing to do, since no process can be called so. */
+	/* Commands are carried out once all is taken over; this one has nothing to do, since no
+	 * process can be called so. */
 	ask_fill(&a, PT_COMMAND_STOP, "tend", 0);
 	return ask_all(in, &a, 1, NULL, f);
 }

@@ -1,11 +1,10 @@
 /*
- * cli/ask.h - asking the daemons: requests are posted through the ring of commands, many at once, and their answers
- * awaited.
+ * cli/ask.h - asking the daemons: requests are posted through the ring of commands, many at once,
+ * and their answers awaited.
  *
- * A request outlives whoever should carry it out: it waits in the table until a spawner is there. So a daemon that is
- * down is no error here. If none is
- * left that would start another, the guardian is started; if the table is made again meanwhile, what was not answered
- * is posted again.
+ * A request outlives whoever should carry it out: it waits in the table until a spawner is there.
+ * So a daemon that is down is no error here. If none is left that would start another, the guardian
+ * is started; if the table is made again meanwhile, what was not answered is posted again.
  */
 #ifndef CLI_ASK_H
 #define CLI_ASK_H
@@ -20,7 +19,9 @@ enum ask_state { ASK_NEW, ASK_POSTED, ASK_DONE };
 
 struct ask {
 	struct pt_request req;
-	char *spec_text; /* start: text of the specification, written to req.spec whenever it is posted; the caller's */
+	/* start: text of the specification, written to req.spec whenever it is posted; the caller's
+	 * */
+	char *spec_text;
 	struct pt_answer answer; /* once state is ASK_DONE */
 	struct pt_ticket ticket;
 	enum ask_state state;
@@ -28,26 +29,31 @@ struct ask {
 
 /* What the person who waits is told after half a second, on a terminal; and who may interrupt. */
 struct ask_patience {
-	const char *doing;  /* "stopping" */
-	bool interruptible; /* return -EINTR once term_caught() is above dealt_with; what was posted stays posted */
-	bool leaves;	    /* wait for nobody without bound: -EHOSTDOWN once the spawner has stood still
-			     * (stopped, or hanging in the kernel) for 15 s, -EDEADLK with a reason once a
-			     * process has survived SIGKILL for so long; what was posted stays posted */
-	int dealt_with;	    /* signals that have been answered before: one that comes between two waits counts, too */
+	const char *doing; /* "stopping" */
+	/* return -EINTR once term_caught() is above dealt_with; what was posted stays posted */
+	bool interruptible;
+	/* wait for nobody without bound: -EHOSTDOWN once the spawner has stood still (stopped, or
+	 * hanging in the kernel) for 15 s, -EDEADLK with a reason once a process has survived
+	 * SIGKILL for so long; what was posted stays posted */
+	bool leaves;
+	/* signals that have been answered before: one that comes between two waits counts, too */
+	int dealt_with;
 };
 
-/* Post all and await all. in: attached as PT_CLIENT, stays attached (perhaps to a newer table). 0: each has an
- * answer; look at its code. */
-int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f);
+/* Post all and await all. in: attached as PT_CLIENT, stays attached (perhaps to a newer table). 0:
+ * each has an answer; look at its code. */
+int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patience *p,
+	struct fault *f);
 
 /* Wait until a spawner that has just been started knows all that it has to take over. */
 int ask_sync(struct instance *in, struct fault *f);
 
-/* Where there is no table, though processes of the instance live (instance_left()): start the daemons, and wait until they know them again. in stays attached. */
+/* Where there is no table, though processes of the instance live (instance_left()): start the
+ * daemons, and wait until they know them again. in stays attached. */
 int ask_revive(struct instance *in, struct fault *f);
 
-/* Post one and don't wait; its entry in the ring is freed when this program has ended. For the request that ends the
- * daemons themselves. */
+/* Post one and don't wait; its entry in the ring is freed when this program has ended. For the
+ * request that ends the daemons themselves. */
 int ask_post_once(struct instance *in, struct ask *a, struct fault *f);
 
 /* Fill a request. name NULL: none. Names were checked before. */

@@ -25,12 +25,14 @@
 #define SHM_WANTED   (8u * 1024 * 1024)
 #define DISK_WANTED  (64u * 1024 * 1024)
 
-/* Who can rename the home, or a folder above it, can put another in its place. That of a user whom this namespace does not know is the kernel's 65534. */
+/* Who can rename the home, or a folder above it, can put another in its place. That of a user whom
+ * this namespace does not know is the kernel's 65534. */
 static bool is_exchangeable(const struct stat *st)
 {
 	bool group = (st->st_mode & 020) && st->st_gid != getegid();
 
-	return ((group || (st->st_mode & 02)) && !(st->st_mode & S_ISVTX)) || (st->st_uid != 0 && st->st_uid != geteuid() && st->st_uid != OVERFLOW_UID);
+	return ((group || (st->st_mode & 02)) && !(st->st_mode & S_ISVTX)) ||
+		(st->st_uid != 0 && st->st_uid != geteuid() && st->st_uid != OVERFLOW_UID);
 }
 
 /* The folders above the home, from the nearest on. */
@@ -45,8 +47,9 @@ static void check_way(const struct home *h)
 		if (stat(path, &st) < 0)
 			checks_note("home: cannot look at %s: %s", path, strerror(errno));
 		else if (is_exchangeable(&st)) {
-			checks_problem("home: others can put another in its place, for %s belongs to user %u and has mode %04o; take that right away (chmod go-w), or "
-				       "set TEND_HOME to another folder",
+			checks_problem(
+				"home: others can put another in its place, for %s belongs to user %u and has mode %04o; take that right away (chmod go-w), or "
+				"set TEND_HOME to another folder",
 				path, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777u);
 			return;
 		}
@@ -65,9 +68,11 @@ void checks_home(const struct home *h)
 	if (faccessat(h->fd, ".", W_OK, AT_EACCESS) < 0)
 		checks_problem("home: %s can't be written: %s", h->path, strerror(errno));
 	if (h->run_fd < 0 || h->logs_fd < 0 || h->specs_fd < 0)
-		checks_note("home: not all of run, logs and specs are there yet; \"tend start\" makes them");
+		checks_note(
+			"home: not all of run, logs and specs are there yet; \"tend start\" makes them");
 	if (fstatvfs(h->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_WANTED)
-		checks_problem("home: only %s left on its file system; logs wait in their pipes once it is full",
+		checks_problem(
+			"home: only %s left on its file system; logs wait in their pipes once it is full",
 			story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 }
 
@@ -95,17 +100,22 @@ void checks_limits(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		if (files.rlim_max < FILES_WANTED)
-			checks_problem("limits: at most %llu open files; a thousand processes need %u (ulimit -Hn)",
+			checks_problem(
+				"limits: at most %llu open files; a thousand processes need %u (ulimit -Hn)",
 				(unsigned long long)files.rlim_max, FILES_WANTED);
 		else
-			checks_fine("limits: up to %llu open files", (unsigned long long)files.rlim_max);
+			checks_fine("limits: up to %llu open files",
+				(unsigned long long)files.rlim_max);
 	}
 	if (statvfs("/dev/shm", &fs) < 0)
-		checks_problem("/dev/shm: %s; mount it: mount -t tmpfs tmpfs /dev/shm", strerror(errno));
+		checks_problem(
+			"/dev/shm: %s; mount it: mount -t tmpfs tmpfs /dev/shm", strerror(errno));
 	else if ((uint64_t)fs.f_bavail * fs.f_frsize < SHM_WANTED)
-		checks_problem("/dev/shm: only %s left", story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+		checks_problem("/dev/shm: only %s left",
+			story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 	else
-		checks_fine("/dev/shm: %s left", story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+		checks_fine("/dev/shm: %s left",
+			story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 	check_remove_ipc();
 }
 
@@ -118,10 +128,13 @@ static void check_entries(const struct pt *pt)
 	size_t at = 0;
 
 	for (unsigned i = 0; i < PT_UNREAD_NAMED && who[i]; i++)
-		at += (size_t)snprintf(names + at, sizeof(names) - at, "%s%d", i ? ", " : "", (int)who[i]);
+		at += (size_t)snprintf(
+			names + at, sizeof(names) - at, "%s%d", i ? ", " : "", (int)who[i]);
 	if (n)
-		checks_note("table: %u of %u entries for commands hold answers that nobody takes; their clients are stopped, or frozen: process %s%s; the entries are "
-			    "taken back when they are needed", n, PT_COMMANDS, names, who[PT_UNREAD_NAMED - 1] ? " and perhaps more" : "");
+		checks_note(
+			"table: %u of %u entries for commands hold answers that nobody takes; their clients are stopped, or frozen: process %s%s; the entries are "
+			"taken back when they are needed",
+			n, PT_COMMANDS, names, who[PT_UNREAD_NAMED - 1] ? " and perhaps more" : "");
 }
 
 void checks_table(const struct instance *in, const struct view *v)
@@ -130,17 +143,20 @@ void checks_table(const struct instance *in, const struct view *v)
 	char state;
 
 	if (lost)
-		checks_problem("table: its lock names thread %d as its holder, which is none; somebody wrote over it, and the next command that changes "
-			       "something repairs it", lost);
+		checks_problem(
+			"table: its lock names thread %d as its holder, which is none; somebody wrote over it, and the next command that changes "
+			"something repairs it",
+			lost);
 	if (v->unreadable)
-		checks_problem("table: %zu damaged row%s; \"tend doctor --segment\" shows them", v->unreadable,
-			v->unreadable == 1 ? "" : "s");
+		checks_problem("table: %zu damaged row%s; \"tend doctor --segment\" shows them",
+			v->unreadable, v->unreadable == 1 ? "" : "s");
 	else
-		checks_fine("table: %zu of %u rows used, format %u, %llu bytes", v->n, v->info.capacity, v->info.abi,
-			(unsigned long long)v->info.total_bytes);
+		checks_fine("table: %zu of %u rows used, format %u, %llu bytes", v->n,
+			v->info.capacity, v->info.abi, (unsigned long long)v->info.total_bytes);
 	check_entries(in->pt);
 	if (!v->same_boot)
-		checks_problem("table: it is from before the last boot; \"tend start\" makes a new one");
+		checks_problem(
+			"table: it is from before the last boot; \"tend start\" makes a new one");
 	if (holder <= 0)
 		return;
 	state = pid_state(holder, 0);
@@ -149,7 +165,9 @@ void checks_table(const struct instance *in, const struct view *v)
 			"table: its lock is held by process %d, which is stopped; \"kill -CONT %d\" lets it go on",
 			holder, holder);
 	else if (state == 0)
-		checks_note("table: process %d died holding its lock; the next command repairs that", holder);
+		checks_note(
+			"table: process %d died holding its lock; the next command repairs that",
+			holder);
 }
 
 /* Does someone hold the doorbell open, so that ringing would work? */
@@ -187,24 +205,29 @@ static void check_daemon(const struct home *h, const struct view *v, enum role r
 	if (!held && !v->present)
 		return;
 	if (!held && d->rec.pid > 0 && pid_alive(d->rec.pid, d->rec.start_ticks))
-		checks_problem("%s: process %d lives, but its lock is lost, for run/ was removed or replaced; \"tend start\" starts another in its place",
+		checks_problem(
+			"%s: process %d lives, but its lock is lost, for run/ was removed or replaced; \"tend start\" starts another in its place",
 			role_name(role), d->rec.pid);
 	else if (!held)
 		checks_problem("%s: nobody holds its lock; it is dead%s", role_name(role),
-			guarded ? "; the guardian should start it again" : "; \"tend start\" starts it");
+			guarded ? "; the guardian should start it again"
+				: "; \"tend start\" starts it");
 	else if (pid && (pid_state(pid, start) == 'T' || pid_state(pid, start) == 't'))
-		checks_problem("%s: process %d is stopped; \"kill -CONT %d\" lets it go on", role_name(role), pid, pid);
+		checks_problem("%s: process %d is stopped; \"kill -CONT %d\" lets it go on",
+			role_name(role), pid, pid);
 	else if (d->stuck)
-		checks_problem("%s: process %d has not looked at what runs for long (its state is %c); it is stuck",
+		checks_problem(
+			"%s: process %d has not looked at what runs for long (its state is %c); it is stuck",
 			role_name(role), pid, d->letter);
 	else if (!bell_answers(h, role))
-		checks_problem("%s: process %d does not listen to its doorbell run/bell.%s", role_name(role), pid,
-			role_name(role));
+		checks_problem("%s: process %d does not listen to its doorbell run/bell.%s",
+			role_name(role), pid, role_name(role));
 	else if (v->present && d->rec.pid != pid)
-		checks_problem("%s: the table says process %d (%s), the lock says process %d", role_name(role),
-			d->rec.pid, state, pid);
+		checks_problem("%s: the table says process %d (%s), the lock says process %d",
+			role_name(role), d->rec.pid, state, pid);
 	else if (is_outdated(role, pid))
-		checks_note("%s: process %d runs another build than the one installed with this program; \"tend upgrade\" replaces it",
+		checks_note(
+			"%s: process %d runs another build than the one installed with this program; \"tend upgrade\" replaces it",
 			role_name(role), pid);
 	else
 		checks_fine("%s: process %d, %u restart%s", role_name(role), pid, d->rec.restarts,
@@ -223,7 +246,8 @@ static bool is_fifo(const struct home *h, const char *name, const char *suffix)
 	struct stat st;
 
 	snprintf(file, sizeof(file), "%s%s", name, suffix);
-	return h->run_fd >= 0 && fstatat(h->run_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISFIFO(st.st_mode);
+	return h->run_fd >= 0 && fstatat(h->run_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISFIFO(st.st_mode);
 }
 
 static void check_process(const struct instance *in, const struct view_row *r)
@@ -237,14 +261,17 @@ static void check_process(const struct instance *in, const struct view_row *r)
 		/* It may have ended between the copy and this look; then the table knows by now. */
 		instance_nap(50);
 		if (pt_read_life(in->pt, r->row.slot, &now) == 0 && now.pid == l->pid)
-			checks_problem("%s: the table says process %d, but there is none", name, l->pid);
+			checks_problem(
+				"%s: the table says process %d, but there is none", name, l->pid);
 	}
 	if (l->pid > 0 && (!is_fifo(&in->home, name, ".in") || !is_fifo(&in->home, name, ".out")))
-		checks_problem("%s: run/%s.in or run/%s.out is missing; its next run gets new ones", name, name, name);
+		checks_problem("%s: run/%s.in or run/%s.out is missing; its next run gets new ones",
+			name, name, name);
 	if (l->state == PT_STATE_FAILED)
 		checks_note("%s: failed; \"tend why %s\" tells why", name, name);
 	if (r->log_error)
-		checks_problem("%s: its log can't be written: %s", name, story_log_error(r->log_error));
+		checks_problem(
+			"%s: its log can't be written: %s", name, story_log_error(r->log_error));
 }
 
 void checks_processes(const struct instance *in, const struct view *v)
@@ -265,7 +292,8 @@ static bool is_orphaned_fifo(const char *file, const struct view *v)
 	const char *dot = strrchr(file, '.');
 	char name[NAME_MAX_BYTES + 4];
 
-	if (!dot || (strcmp(dot, ".in") != 0 && strcmp(dot, ".out") != 0) || (size_t)(dot - file) >= sizeof(name))
+	if (!dot || (strcmp(dot, ".in") != 0 && strcmp(dot, ".out") != 0) ||
+		(size_t)(dot - file) >= sizeof(name))
 		return false;
 	memcpy(name, file, (size_t)(dot - file));
 	name[dot - file] = 0;
@@ -280,8 +308,8 @@ static bool is_orphaned_spec(const char *file, const struct view *v)
 	return io_is_leftover(file);
 }
 
-static size_t count_files(
-	int folder, bool (*is_orphan)(const char *, const struct view *), const struct view *v, char first[static 256])
+static size_t count_files(int folder, bool (*is_orphan)(const char *, const struct view *),
+	const struct view *v, char first[static 256])
 {
 	int fd = folder < 0 ? -1 : openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -309,9 +337,11 @@ void checks_leftovers(const struct home *h, const struct view *v)
 	size_t n;
 
 	if (v->present && (n = count_files(h->run_fd, is_orphaned_fifo, v, first)))
-		checks_note("leftovers: %zu FIFO%s of processes that the table does not have, for example run/%s", n,
-			n == 1 ? "" : "s", first);
+		checks_note(
+			"leftovers: %zu FIFO%s of processes that the table does not have, for example run/%s",
+			n, n == 1 ? "" : "s", first);
 	if ((n = count_files(h->specs_fd, is_orphaned_spec, v, first)))
-		checks_note("leftovers: %zu specification%s of commands that never finished, for example specs/%s", n,
-			n == 1 ? "" : "s", first);
+		checks_note(
+			"leftovers: %zu specification%s of commands that never finished, for example specs/%s",
+			n, n == 1 ? "" : "s", first);
 }

@@ -17,7 +17,8 @@ void checks_limits(void);
 void checks_table(const struct instance *in, const struct view *v);
 /* in->pt may be NULL, v empty. */
 void checks_daemons(const struct instance *in, const struct view *v);
-void checks_surroundings(const struct home *h); /* what the daemons have, and so their processes, otherwise than this command */
+/* what the daemons have, and so their processes, otherwise than this command */
+void checks_surroundings(const struct home *h);
 void checks_processes(const struct instance *in, const struct view *v);
 void checks_health(const struct home *h, const struct view *v);
 void checks_leftovers(const struct home *h, const struct view *v);

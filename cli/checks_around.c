@@ -1,6 +1,8 @@
 /*
- * cli/checks_around.c - what "tend doctor" says of the daemons' surroundings (docs/surroundings.md): where they have less than this command, a process that is
- * started from here gets less as well. It begins with what the spawner may give, and ends with what no process of the instance can have any more.
+ * cli/checks_around.c - what "tend doctor" says of the daemons' surroundings
+ * (docs/surroundings.md): where they have less than this command, a process that is started from
+ * here gets less as well. It begins with what the spawner may give, and ends with what no process
+ * of the instance can have any more.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -21,7 +23,7 @@
 #include "config/surroundings.h"
 
 #define STATUS_BYTES 8192
-#define AGAIN "\"tend stop\" and a start from here change that"
+#define AGAIN	     "\"tend stop\" and a start from here change that"
 
 static int oom_score_adj(const char *process)
 {
@@ -59,11 +61,15 @@ static void check_priorities(pid_t pid)
 	nice = getpriority(PRIO_PROCESS, (id_t)pid);
 	here = getpriority(PRIO_PROCESS, 0);
 	if (errno == 0 && nice > here)
-		checks_note("surroundings: the daemons run at nice %d, you at %d; " AGAIN, nice, here);
+		checks_note(
+			"surroundings: the daemons run at nice %d, you at %d; " AGAIN, nice, here);
 	if (oom_score_adj(process) > oom_score_adj("self"))
-		checks_note("surroundings: the daemons have the oom_score_adj %d, you %d; " AGAIN, oom_score_adj(process), oom_score_adj("self"));
-	if (syscall(SYS_sched_getaffinity, 0, sizeof(own), &own) >= 0 && lacks_cpus(pid, &own, list, sizeof(list)))
-		checks_note("surroundings: the daemons may run on the processors %s only; " AGAIN, list);
+		checks_note("surroundings: the daemons have the oom_score_adj %d, you %d; " AGAIN,
+			oom_score_adj(process), oom_score_adj("self"));
+	if (syscall(SYS_sched_getaffinity, 0, sizeof(own), &own) >= 0 &&
+		lacks_cpus(pid, &own, list, sizeof(list)))
+		checks_note("surroundings: the daemons may run on the processors %s only; " AGAIN,
+			list);
 }
 
 static void check_hard_limits(pid_t pid)
@@ -71,10 +77,12 @@ static void check_hard_limits(pid_t pid)
 	struct rlimit theirs, own;
 
 	for (int i = 0; i < (int)RLIM_NLIMITS; i++) {
-		if (prlimit(pid, i, NULL, &theirs) < 0 || getrlimit(i, &own) < 0 || theirs.rlim_max >= own.rlim_max)
+		if (prlimit(pid, i, NULL, &theirs) < 0 || getrlimit(i, &own) < 0 ||
+			theirs.rlim_max >= own.rlim_max)
 			continue;
-		checks_note("surroundings: the daemons' limit %s is %" PRIu64 ", and no process can have more; " AGAIN, surrounding_label((unsigned)i),
-			(uint64_t)theirs.rlim_max);
+		checks_note("surroundings: the daemons' limit %s is %" PRIu64
+			    ", and no process can have more; " AGAIN,
+			surrounding_label((unsigned)i), (uint64_t)theirs.rlim_max);
 	}
 }
 
@@ -83,7 +91,8 @@ static const char *status_value(const char *status, const char *key, char *buf, 
 {
 	const char *at = strstr(status, key);
 
-	snprintf(buf, size, "%.*s", at ? (int)strcspn(at + strlen(key), "\n") : 0, at ? at + strlen(key) : "");
+	snprintf(buf, size, "%.*s", at ? (int)strcspn(at + strlen(key), "\n") : 0,
+		at ? at + strlen(key) : "");
 	return buf;
 }
 
@@ -111,7 +120,9 @@ static void check_groups(const char *status)
 	n = own ? getgroups(n, own) : 0;
 	for (int i = 0; i < n; i++)
 		if (!has_group(theirs, own[i]) && !has_group(main_group, own[i]))
-			checks_note("surroundings: you are in the group %u, the daemons and their processes are not; " AGAIN, (unsigned)own[i]);
+			checks_note(
+				"surroundings: you are in the group %u, the daemons and their processes are not; " AGAIN,
+				(unsigned)own[i]);
 	free(own);
 }
 
@@ -126,11 +137,14 @@ static uint64_t bits(const char *status, const char *key)
 static void check_rights(const char *theirs, const char *own)
 {
 	if (bits(theirs, "\nNoNewPrivs:\t") > bits(own, "\nNoNewPrivs:\t"))
-		checks_note("surroundings: the daemons have no_new_privs set, so sudo and the like work in no process; " AGAIN);
+		checks_note(
+			"surroundings: the daemons have no_new_privs set, so sudo and the like work in no process; " AGAIN);
 	if (bits(theirs, "\nSeccomp:\t") > bits(own, "\nSeccomp:\t"))
-		checks_note("surroundings: a filter of system calls (seccomp) is at work on the daemons and their processes, not on you; " AGAIN);
+		checks_note(
+			"surroundings: a filter of system calls (seccomp) is at work on the daemons and their processes, not on you; " AGAIN);
 	if (bits(own, "\nCapPrm:\t") & ~bits(theirs, "\nCapPrm:\t"))
-		checks_note("surroundings: you have capabilities that the daemons and their processes have not; " AGAIN);
+		checks_note(
+			"surroundings: you have capabilities that the daemons and their processes have not; " AGAIN);
 }
 
 static void check_status(pid_t pid)
@@ -139,7 +153,8 @@ static void check_status(pid_t pid)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (io_read_small(AT_FDCWD, path, theirs, sizeof(theirs)) <= 0 || io_read_small(AT_FDCWD, "/proc/self/status", own, sizeof(own)) <= 0)
+	if (io_read_small(AT_FDCWD, path, theirs, sizeof(theirs)) <= 0 ||
+		io_read_small(AT_FDCWD, "/proc/self/status", own, sizeof(own)) <= 0)
 		return;
 	check_groups(theirs);
 	check_rights(theirs, own);
@@ -154,18 +169,22 @@ static bool differs(pid_t pid, const char *what)
 	if (stat(path, &theirs) < 0)
 		return false;
 	snprintf(path, sizeof(path), "/proc/self/%s", what);
-	return stat(path, &own) == 0 && (theirs.st_ino != own.st_ino || theirs.st_dev != own.st_dev);
+	return stat(path, &own) == 0 &&
+		(theirs.st_ino != own.st_ino || theirs.st_dev != own.st_dev);
 }
 
 /* What files, network and users are to them. Another pid namespace is refused long before. */
 static void check_views(pid_t pid)
 {
-	static const char *const views[][2] = { { "root", "root folder" }, { "ns/mnt", "mounts" }, { "ns/net", "network" }, { "ns/user", "users" },
-						{ "ns/ipc", "System V IPC" }, { "ns/uts", "host name" } };
+	static const char *const views[][2] = { { "root", "root folder" }, { "ns/mnt", "mounts" },
+		{ "ns/net", "network" }, { "ns/user", "users" }, { "ns/ipc", "System V IPC" },
+		{ "ns/uts", "host name" } };
 
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
 		if (differs(pid, views[i][0]))
-			checks_note("surroundings: the daemons and their processes have another %s than you (/proc/%d/%s)", views[i][1], (int)pid, views[i][0]);
+			checks_note(
+				"surroundings: the daemons and their processes have another %s than you (/proc/%d/%s)",
+				views[i][1], (int)pid, views[i][0]);
 }
 
 void checks_surroundings(const struct home *h)

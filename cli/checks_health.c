@@ -1,4 +1,5 @@
-/* cli/checks_health.c - what "tend doctor" says of health: files that the monitor can't use, the registry, the brake, alerts (cli/checks.h). */
+/* cli/checks_health.c - what "tend doctor" says of health: files that the monitor can't use, the
+ * registry, the brake, alerts (cli/checks.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,13 @@ static void check_file(const struct home *h)
 	if (r < 0)
 		checks_problem(HEALTH_FILE ": it can't be read: %s", strerror(-r));
 	else if (health_parse_all(text, len, &all, &f) < 0)
-		checks_problem(HEALTH_FILE ": %s; the monitor goes on with what was in force before", f.text);
+		checks_problem(HEALTH_FILE
+			": %s; the monitor goes on with what was in force before",
+			f.text);
 	else {
-		checks_fine(HEALTH_FILE ": %s", all.alert_argv || all.alert_url[0] ? "alerts are sent" : "no alerts are sent");
+		checks_fine(HEALTH_FILE ": %s",
+			all.alert_argv || all.alert_url[0] ? "alerts are sent"
+							   : "no alerts are sent");
 		health_all_done(&all);
 	}
 	free(text);
@@ -64,19 +69,24 @@ void checks_health(const struct home *h, const struct view *v)
 	if (agents && m->registry_state == PT_REGISTRY_UNREACHABLE)
 		checks_problem("%s", m->registry_error);
 	else if (agents && m->registry_state == PT_REGISTRY_REACHABLE)
-		checks_fine("registry: %s lists %u agent%s", m->registry_url, m->registry_agents, m->registry_agents == 1 ? "" : "s");
+		checks_fine("registry: %s lists %u agent%s", m->registry_url, m->registry_agents,
+			m->registry_agents == 1 ? "" : "s");
 	for (size_t i = 0; i < v->n; i++)
 		if (view_is_up(&v->row[i]) && story_seen(&v->row[i], seen)[0])
-			checks_note("%s: the registry has last seen it %s by its clock; if that is not so, its clock or this machine's is wrong",
+			checks_note(
+				"%s: the registry has last seen it %s by its clock; if that is not so, its clock or this machine's is wrong",
 				v->row[i].row.ident.name, seen);
 	if (m->brake_since_real_ns)
-		checks_problem("brake: restarts of unhealthy processes are held back: %s", m->brake_reason);
+		checks_problem("brake: restarts of unhealthy processes are held back: %s",
+			m->brake_reason);
 	if (m->stuck_commands)
-		checks_problem("monitor: %u command%s of probes or alerts can't be killed: it hangs in the kernel (is a "
-			       "mount dead?), or became another user",
+		checks_problem(
+			"monitor: %u command%s of probes or alerts can't be killed: it hangs in the kernel (is a "
+			"mount dead?), or became another user",
 			m->stuck_commands, m->stuck_commands == 1 ? "" : "s");
 	if (m->alerts_lost)
-		checks_note("alerts: %llu could not be delivered; \"tend events\" says when", (unsigned long long)m->alerts_lost);
+		checks_note("alerts: %llu could not be delivered; \"tend events\" says when",
+			(unsigned long long)m->alerts_lost);
 	if (m->alerts_queued)
 		checks_note("alerts: %u wait to be delivered", m->alerts_queued);
 }

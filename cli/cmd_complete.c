@@ -1,10 +1,13 @@
 /*
- * tend complete - what may stand at a place of a command line: for the completions of shells (share/completions), which call it at each Tab. No command of
- * its own for people, so it is not in the table of commands.
+ * tend complete - what may stand at a place of a command line: for the completions of shells
+ * (share/completions), which call it at each Tab. No command of its own for people, so it is not in
+ * the table of commands.
  *
- *   tend complete INDEX WORD...     WORD 0 is the program, WORD number INDEX is being typed (and may be missing)
+ *   tend complete INDEX WORD...     WORD 0 is the program, WORD number INDEX is being typed (and
+ *                                   may be missing)
  *
- * One candidate on each line, a tab and a description behind it. ":files" and ":dirs" ask the shell for its own.
+ * One candidate on each line, a tab and a description behind it. ":files" and ":dirs" ask the shell
+ * for its own.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -68,7 +71,8 @@ static void offer_stored(const struct place *p)
 	struct fault f;
 	size_t n = 0;
 
-	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && group_members(&h, NULL, &names, &n, &f) == 0)
+	if (home_open(NULL, HOME_READ, &h, NULL) == 0 &&
+		group_members(&h, NULL, &names, &n, &f) == 0)
 		for (size_t i = 0; i < n; i++)
 			offer(p, names[i], "started before");
 	group_free(names, n);
@@ -130,7 +134,11 @@ static void offer_options(const struct place *p, const struct option *options)
 	for (const struct option *o = options; o->name; o++) {
 		snprintf(text, sizeof(text), "--%s", o->name);
 		describe(p->c, o->name, about, sizeof(about));
-		offer(p, text, about[0] ? about : strcmp(o->name, "help") == 0 ? "explain the command" : strcmp(o->name, "quiet") == 0 ? "print errors only" : "");
+		offer(p, text,
+			about[0]				? about
+				: strcmp(o->name, "help") == 0	? "explain the command"
+				: strcmp(o->name, "quiet") == 0 ? "print errors only"
+								: "");
 	}
 }
 
@@ -147,12 +155,14 @@ static void offer_values(const struct place *p, const char *option)
 		{ " cwd ", { ":dirs" } },
 		{ " db-path output ", { ":files" } },
 	};
-	static const char *const config_formats[] = { "yaml", "json", NULL }, *const log_formats[] = { "text", "json", "csv", "raw", NULL };
+	static const char *const config_formats[] = { "yaml", "json", NULL },
+				 *const log_formats[] = { "text", "json", "csv", "raw", NULL };
 	char mark[80];
 
 	snprintf(mark, sizeof(mark), " %s ", option);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		for (size_t k = 0; strstr(known[i].options, mark) && k < WORDS_MAX && known[i].values[k]; k++)
+		for (size_t k = 0;
+			strstr(known[i].options, mark) && k < WORDS_MAX && known[i].values[k]; k++)
 			if (known[i].values[k][0] == ':')
 				puts(known[i].values[k]);
 			else
@@ -173,14 +183,16 @@ static void offer_config(const struct place *p)
 
 	if (p->operands == 0)
 		offer_words(p, actions);
-	for (unsigned k = 0; p->operands == 1 && strcmp(p->operand[0], "set") == 0 && k < CONF_KEYS; k++)
+	for (unsigned k = 0; p->operands == 1 && strcmp(p->operand[0], "set") == 0 && k < CONF_KEYS;
+		k++)
 		offer(p, cliconf_name((enum conf_key)k), "");
 }
 
 static void offer_operands(const struct place *p)
 {
 	static const char *const log_verbs[] = { "export", "size", "rotate", NULL };
-	static const char many[] = " stop restart status list remove logs wait why events ", one[] = " restart-agent signal ";
+	static const char many[] = " stop restart status list remove logs wait why events ",
+			  one[] = " restart-agent signal ";
 	const char *name = p->c->name;
 	char mark[40];
 
@@ -232,7 +244,8 @@ static void complete_word(struct place *p, char **word, size_t index)
 	if (!option && strncmp(p->typed, "--", 2) == 0 && equals) {
 		snprintf(p->prefix, sizeof(p->prefix), "%.*s", (int)(equals - p->typed), p->typed);
 		option = value_of(p->prefix, options);
-		snprintf(p->prefix, sizeof(p->prefix), "%.*s", (int)(equals - p->typed + 1), p->typed);
+		snprintf(p->prefix, sizeof(p->prefix), "%.*s", (int)(equals - p->typed + 1),
+			p->typed);
 		p->before = p->prefix;
 		p->typed = equals + 1;
 	}
@@ -280,4 +293,6 @@ static int run(const struct command *self, int argc, char **argv)
 	return EXIT_OK;
 }
 
-const struct command cmd_complete = { .name = "complete", .summary = "", .usage = "INDEX WORD...", .help = "", .run = run };
+const struct command cmd_complete = {
+	.name = "complete", .summary = "", .usage = "INDEX WORD...", .help = "", .run = run
+};

@@ -85,7 +85,8 @@ static bool load_changed(struct cliconf *ret, const struct wish *w)
 	return false;
 }
 
-/* Read, change and write, alone: of two that read the same file, the second to write would undo what the first one has written. */
+/* Read, change and write, alone: of two that read the same file, the second to write would undo
+ * what the first one has written. */
 static bool change_alone(const struct home *h, const struct wish *w, struct cliconf *ret)
 {
 	struct fault f = { "" };
@@ -135,7 +136,8 @@ static int set(const char *name, const char *text)
 		return EXIT_FAIL;
 	str_visible(visible, sizeof(visible), cliconf_show(&c, w.key, number));
 	if (c.value[w.key].from == CONF_FROM_ENV)
-		out_warn("%s is the default, and such a value counts as not set: $%s decides (%s)", text, cliconf_variable(w.key), visible);
+		out_warn("%s is the default, and such a value counts as not set: $%s decides (%s)",
+			text, cliconf_variable(w.key), visible);
 	else
 		printf("%s = %s\n", name, visible);
 	cliconf_done(&c);
@@ -159,7 +161,8 @@ static int reset(void)
 {
 	struct home h = HOME_INIT;
 	struct fault f = { "" };
-	int r = home_open(NULL, HOME_CREATE, &h, &f), turn = r < 0 ? r : turn_take(&h, TURN_CONFIG, &f);
+	int r = home_open(NULL, HOME_CREATE, &h, &f),
+	    turn = r < 0 ? r : turn_take(&h, TURN_CONFIG, &f);
 
 	r = turn < 0 ? turn : cliconf_reset(h.fd, &f);
 	io_close(&turn);
@@ -193,8 +196,9 @@ static int dispatch(int n, char **word, const char *format)
 		if (strcmp(word[0], actions[i].name) != 0)
 			continue;
 		if (n - 1 != actions[i].operands)
-			return n - 1 < actions[i].operands ? out_misuse("%s needs KEY and VALUE", word[0])
-							   : out_misuse("%s: too many operands", word[0]);
+			return n - 1 < actions[i].operands
+				? out_misuse("%s needs KEY and VALUE", word[0])
+				: out_misuse("%s: too many operands", word[0]);
 		if (format && i != 0)
 			return out_misuse("--format and --json belong to show");
 		switch (i) {
@@ -217,7 +221,8 @@ static int dispatch(int n, char **word, const char *format)
 
 static int read_words(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "format", required_argument, NULL, 'f' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	static const struct option options[] = { { "format", required_argument, NULL, 'f' },
+		{ "json", no_argument, NULL, 'j' }, { 0 } };
 	const char *format = NULL;
 	int opt;
 
@@ -233,7 +238,8 @@ static int read_words(const struct command *self, int argc, char **argv)
 	return dispatch(argc - optind, argv + optind, format);
 }
 
-/* A number below zero is a value like any other, if a bad one, and no option: "--" goes in front of it. */
+/* A number below zero is a value like any other, if a bad one, and no option: "--" goes in front of
+ * it. */
 static int run(const struct command *self, int argc, char **argv)
 {
 	static char end[] = "--";

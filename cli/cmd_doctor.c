@@ -1,6 +1,6 @@
 /*
- * tend doctor - is everything as it should be, and if not, what to do. Checks what no single daemon can see: whether
- * home, table, daemons and processes agree.
+ * tend doctor - is everything as it should be, and if not, what to do. Checks what no single daemon
+ * can see: whether home, table, daemons and processes agree.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +39,8 @@ static void keep(const char *level, const char *text)
 	findings.lost = findings.lost || !more || !copy;
 }
 
-static void tell(const char *mark, const char *level, const char *fmt, va_list args) __attribute__((format(printf, 3, 0)));
+static void tell(const char *mark, const char *level, const char *fmt, va_list args)
+	__attribute__((format(printf, 3, 0)));
 static void tell(const char *mark, const char *level, const char *fmt, va_list args)
 {
 	char text[2048];
@@ -147,7 +148,8 @@ static int diagnose(struct instance *in)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "segment", no_argument, NULL, 's' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	static const struct option options[] = { { "segment", no_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' }, { 0 } };
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
 	bool segment = false, json = false;

@@ -15,7 +15,8 @@
 #include "cli/story.h"
 #include "cli/term.h"
 
-#define SLICE_NS (1 * NS_PER_SEC) /* nobody announces that a table was left behind by guardians that are gone */
+/* nobody announces that a table was left behind by guardians that are gone */
+#define SLICE_NS (1 * NS_PER_SEC)
 
 struct show {
 	char *const *operand; /* names, patterns and groups; none: all */

@@ -1,4 +1,5 @@
-/* tend group - groups of processes: listing them, and putting processes into one or out of it, whether they run or not (cli/group.h). */
+/* tend group - groups of processes: listing them, and putting processes into one or out of it,
+ * whether they run or not (cli/group.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,8 @@
 #include "cli/printjson.h"
 #include "cli/table.h"
 
-static int members_of(const struct home *h, const char *group, char ***ret, size_t *ret_n, struct fault *f)
+static int members_of(
+	const struct home *h, const char *group, char ***ret, size_t *ret_n, struct fault *f)
 {
 	char operand[NAME_MAX_BYTES + 1];
 
@@ -36,7 +38,8 @@ static bool add_row(struct table *t, const struct home *h, const char *group)
 	for (size_t i = 0; text && i < n; i++)
 		at += sprintf(at, "%s%s", i ? ", " : "", names[i]);
 	snprintf(count, sizeof(count), "%zu", n);
-	ok = text && table_cell(t, group, false, TERM_PLAIN) && table_cell(t, count, true, TERM_PLAIN) && table_cell(t, text, false, TERM_PLAIN);
+	ok = text && table_cell(t, group, false, TERM_PLAIN) &&
+		table_cell(t, count, true, TERM_PLAIN) && table_cell(t, text, false, TERM_PLAIN);
 	free(text);
 	group_free(names, n);
 	return ok;
@@ -45,10 +48,14 @@ static bool add_row(struct table *t, const struct home *h, const char *group)
 static int print_text(const struct home *h, char *const *groups, size_t n)
 {
 	struct table *t = n ? table_new(3) : NULL;
-	bool ok = n == 0 || (t && table_cell(t, "GROUP", false, TERM_BOLD) && table_cell(t, "COUNT", true, TERM_BOLD) && table_cell(t, "NAMES", false, TERM_BOLD));
+	bool ok = n == 0 ||
+		(t && table_cell(t, "GROUP", false, TERM_BOLD) &&
+			table_cell(t, "COUNT", true, TERM_BOLD) &&
+			table_cell(t, "NAMES", false, TERM_BOLD));
 
 	if (n == 0)
-		printf("no process is in a group; \"%s group GROUP NAME\" puts one there\n", out_program());
+		printf("no process is in a group; \"%s group GROUP NAME\" puts one there\n",
+			out_program());
 	for (size_t i = 0; ok && i < n; i++)
 		ok = add_row(t, h, groups[i]);
 	if (ok && n)
@@ -94,7 +101,9 @@ static int list(const struct home *h, const char *only, bool json)
 		if (group_members(h, operand, &groups, &n, &f) < 0)
 			return out_fail("%s", f.text);
 		group_free(groups, n);
-		return n == 0 ? group_empty(operand) : json ? print_json(h, &one, 1) : print_text(h, &one, 1);
+		return n == 0  ? group_empty(operand)
+			: json ? print_json(h, &one, 1)
+			       : print_text(h, &one, 1);
 	}
 	if (group_all(h, &groups, &n, &f) < 0)
 		return out_fail("%s", f.text);
@@ -122,7 +131,8 @@ static bool change(const struct home *h, const char *name, const char *group)
 }
 
 /* Names of processes, as they are stored: they need not run, and neither need tend. */
-static int change_all(const struct home *h, const char *group, char *const *operand, size_t operands)
+static int change_all(
+	const struct home *h, const char *group, char *const *operand, size_t operands)
 {
 	char **names, *meant;
 	struct fault f = { "" };
@@ -148,7 +158,8 @@ static int change_all(const struct home *h, const char *group, char *const *oper
 			}
 		}
 		if (!found)
-			status = group_is(operand[i]) ? group_empty(operand[i]) : pick_unlike(operand[i], like.best);
+			status = group_is(operand[i]) ? group_empty(operand[i])
+						      : pick_unlike(operand[i], like.best);
 	}
 	for (size_t k = 0; k < n; k++)
 		if (meant[k] && !change(h, names[k], group))
@@ -167,14 +178,16 @@ static int carry_out(const char *group, bool json, char *const *operand, size_t 
 	if (r < 0 && r != -ENOENT)
 		status = out_fail("%s", f.text);
 	else
-		status = n ? change_all(&h, group, operand, n) : list(&h, group[0] ? group : NULL, json);
+		status = n ? change_all(&h, group, operand, n)
+			   : list(&h, group[0] ? group : NULL, json);
 	home_close(&h);
 	return status;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "none", no_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	static const struct option options[] = { { "none", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' }, { 0 } };
 	bool json = false, none = false;
 	const char *group = ""; /* none, or with no names all */
 	struct fault f = { "" };

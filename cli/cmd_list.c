@@ -1,4 +1,5 @@
-/* tend list - the reference's list: agents, and what the registry says of them; services where they are asked for. */
+/* tend list - the reference's list: agents, and what the registry says of them; services where they
+ * are asked for. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,9 @@
 #define WIDE_COLUMNS 110u /* a terminal with room for more than what only a list of agents tells */
 
 struct list {
-	bool agents, services; /* what is asked for; none of both: agents, or what was named */
-	const char *filter;    /* NULL: all */
-	regex_t regex;	       /* the same, compiled */
+	bool agents, services;	/* what is asked for; none of both: agents, or what was named */
+	const char *filter;	/* NULL: all */
+	regex_t regex;		/* the same, compiled */
 	struct view_row **rows; /* those that were named; NULL = all */
 	size_t n;
 };
@@ -53,7 +54,8 @@ static bool wants(const struct list *l, const struct view_row *r)
 {
 	if (!is_kind(l, is_agent(r)) || (l->rows && !is_picked(l, r)))
 		return false;
-	return !l->filter || matches(l, r->row.ident.name) || matches(l, listed_word(r)) || matches(l, view_word(r));
+	return !l->filter || matches(l, r->row.ident.name) || matches(l, listed_word(r)) ||
+		matches(l, view_word(r));
 }
 
 /* Names are of processes. */
@@ -61,7 +63,8 @@ static bool wants_other(const struct list *l, const struct listed_agent *a)
 {
 	if (a->ours || l->rows || !is_kind(l, true))
 		return false;
-	return !l->filter || matches(l, listed_text(a->entry, "name")) || matches(l, a->id) || matches(l, "registered");
+	return !l->filter || matches(l, listed_text(a->entry, "name")) || matches(l, a->id) ||
+		matches(l, "registered");
 }
 
 /* --- text --- */
@@ -76,12 +79,16 @@ struct text {
 
 static struct text text_new(void)
 {
-	unsigned width = term_width(), shown = COLUMN_AGENTS | (width == 0 || width >= WIDE_COLUMNS ? COLUMN_WIDE : 0);
+	unsigned width = term_width(),
+		 shown = COLUMN_AGENTS | (width == 0 || width >= WIDE_COLUMNS ? COLUMN_WIDE : 0);
 
-	return (struct text){ .columns = shown, .agents = columns_table(shown), .services = columns_table(COLUMN_LIST) };
+	return (struct text){ .columns = shown,
+		.agents = columns_table(shown),
+		.services = columns_table(COLUMN_LIST) };
 }
 
-static void add_text(struct text *t, const struct list *l, const struct view *v, const struct view_row *r)
+static void add_text(
+	struct text *t, const struct list *l, const struct view *v, const struct view_row *r)
 {
 	bool up = view_is_up(r), agent = is_agent(r);
 
@@ -118,18 +125,19 @@ static void add_foreign(struct text *t, const cJSON *entry)
 	table_cell(t->agents, "yes", false, TERM_GREEN);
 	table_cell(t->agents, listed_health(entry), false, TERM_PLAIN);
 	table_cell(t->agents, at, false, TERM_PLAIN);
-	table_cell(t->agents, listed_capabilities(entry, capabilities, sizeof(capabilities)), false, TERM_PLAIN);
+	table_cell(t->agents, listed_capabilities(entry, capabilities, sizeof(capabilities)), false,
+		TERM_PLAIN);
 }
 
 static void print_agents(const struct text *t, const struct list *l)
 {
 	if (t->agent + t->foreign == 0 && t->hidden && !l->filter) {
-		printf("no agents, but %zu service%s: \"tend status\" shows %s, and \"tend list --services\"\n", t->hidden,
-			t->hidden == 1 ? "" : "s", t->hidden == 1 ? "it" : "them");
+		printf("no agents, but %zu service%s: \"tend status\" shows %s, and \"tend list --services\"\n",
+			t->hidden, t->hidden == 1 ? "" : "s", t->hidden == 1 ? "it" : "them");
 		return;
 	}
-	printf("agents: %zu/%zu running, %zu/%zu registered, %zu/%zu healthy", t->agents_running, t->agent, t->registered, t->agent, t->healthy,
-		t->agent);
+	printf("agents: %zu/%zu running, %zu/%zu registered, %zu/%zu healthy", t->agents_running,
+		t->agent, t->registered, t->agent, t->healthy, t->agent);
 	if (t->foreign)
 		printf("; registered, but not run by tend: %zu", t->foreign);
 	putchar('\n');
@@ -170,7 +178,8 @@ static int print_view(const struct list *l, const struct view *v)
 	return print_text(&t, l);
 }
 
-/* All rows, straight from the table: a private copy of thousands of them would take as long as all the rest. */
+/* All rows, straight from the table: a private copy of thousands of them would take as long as all
+ * the rest. */
 static int print_rows(const struct list *l, const struct instance *in, struct view *v)
 {
 	struct text t = text_new();
@@ -213,7 +222,8 @@ static int print_json(const struct list *l, const struct view *v, const struct h
 
 /* --- which rows --- */
 
-static int list_picked(struct list *l, const struct view *v, const struct home *h, char *const *names, size_t n, bool json)
+static int list_picked(struct list *l, const struct view *v, const struct home *h,
+	char *const *names, size_t n, bool json)
 {
 	size_t unknown = 0;
 	int status;
@@ -258,7 +268,8 @@ static int list(struct list *l, char *const *names, size_t n, bool json)
 		view_begin(&in, &v);
 	if (r < 0 && r != -ENOENT)
 		status = out_fail("%s", f.text);
-	else if (r == 0 && !json && n == 0 && (v.monitor.registry_state != PT_REGISTRY_REACHABLE || !is_kind(l, true)))
+	else if (r == 0 && !json && n == 0 &&
+		(v.monitor.registry_state != PT_REGISTRY_REACHABLE || !is_kind(l, true)))
 		status = print_rows(l, &in, &v);
 	else
 		status = list_view(l, &in, names, n, json);

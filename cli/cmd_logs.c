@@ -1,4 +1,5 @@
-/* tend logs - what processes wrote, current and archived files as one. Subcommands: export, size, rotate; --verify. */
+/* tend logs - what processes wrote, current and archived files as one. Subcommands: export, size,
+ * rotate; --verify. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -26,13 +27,29 @@ struct args {
 	regex_t compiled;
 };
 
-enum { O_AGENT = 256, O_LEVEL, O_FILTER, O_REGEX, O_SINCE, O_UNTIL, O_PREVIOUS, O_VERIFY, O_OUTPUT, O_FORMAT };
+enum {
+	O_AGENT = 256,
+	O_LEVEL,
+	O_FILTER,
+	O_REGEX,
+	O_SINCE,
+	O_UNTIL,
+	O_PREVIOUS,
+	O_VERIFY,
+	O_OUTPUT,
+	O_FORMAT
+};
 
-static const struct option options[] = { { "agent", required_argument, NULL, O_AGENT }, { "follow", no_argument, NULL, 'f' },
-	{ "lines", required_argument, NULL, 'n' }, { "level", required_argument, NULL, O_LEVEL }, { "filter", required_argument, NULL, O_FILTER },
-	{ "regex", required_argument, NULL, O_REGEX }, { "since", required_argument, NULL, O_SINCE }, { "until", required_argument, NULL, O_UNTIL },
-	{ "json", no_argument, NULL, 'j' }, { "previous", no_argument, NULL, O_PREVIOUS }, { "verify", no_argument, NULL, O_VERIFY },
-	{ "output", required_argument, NULL, O_OUTPUT }, { "format", required_argument, NULL, O_FORMAT }, { 0 } };
+static const struct option options[] = { { "agent", required_argument, NULL, O_AGENT },
+	{ "follow", no_argument, NULL, 'f' }, { "lines", required_argument, NULL, 'n' },
+	{ "level", required_argument, NULL, O_LEVEL },
+	{ "filter", required_argument, NULL, O_FILTER },
+	{ "regex", required_argument, NULL, O_REGEX },
+	{ "since", required_argument, NULL, O_SINCE },
+	{ "until", required_argument, NULL, O_UNTIL }, { "json", no_argument, NULL, 'j' },
+	{ "previous", no_argument, NULL, O_PREVIOUS }, { "verify", no_argument, NULL, O_VERIFY },
+	{ "output", required_argument, NULL, O_OUTPUT },
+	{ "format", required_argument, NULL, O_FORMAT }, { 0 } };
 
 static bool compile(struct args *a, const char *text)
 {
@@ -55,22 +72,43 @@ static bool take(struct args *a, int opt)
 	struct log_query *q = &a->show.query;
 
 	switch (opt) {
-	case O_AGENT: a->agent = optarg; return true;
-	case 'f': a->show.follow = true; return true;
-	case 'n': a->lines_given = true; return logshow_lines(optarg, &a->show.lines);
-	case O_LEVEL: a->level_given = true; return logshow_level(optarg, &q->min_level);
+	case O_AGENT:
+		a->agent = optarg;
+		return true;
+	case 'f':
+		a->show.follow = true;
+		return true;
+	case 'n':
+		a->lines_given = true;
+		return logshow_lines(optarg, &a->show.lines);
+	case O_LEVEL:
+		a->level_given = true;
+		return logshow_level(optarg, &q->min_level);
 	case O_FILTER:
 		q->text = *optarg ? optarg : NULL;
 		q->text_len = strlen(optarg);
 		return true;
-	case O_REGEX: return compile(a, optarg);
-	case O_SINCE: return logshow_time("--since", optarg, &q->since_ns);
-	case O_UNTIL: return logshow_time("--until", optarg, &q->until_ns);
-	case 'j': a->json = true; return true;
-	case O_PREVIOUS: a->previous = true; return true;
-	case O_VERIFY: a->verify = true; return true;
-	case O_OUTPUT: a->output = optarg; return true;
-	default: a->format = optarg; return true;
+	case O_REGEX:
+		return compile(a, optarg);
+	case O_SINCE:
+		return logshow_time("--since", optarg, &q->since_ns);
+	case O_UNTIL:
+		return logshow_time("--until", optarg, &q->until_ns);
+	case 'j':
+		a->json = true;
+		return true;
+	case O_PREVIOUS:
+		a->previous = true;
+		return true;
+	case O_VERIFY:
+		a->verify = true;
+		return true;
+	case O_OUTPUT:
+		a->output = optarg;
+		return true;
+	default:
+		a->format = optarg;
+		return true;
 	}
 }
 
@@ -82,17 +120,21 @@ static bool find_previous(struct args *a, char *const *names, size_t n, int *sta
 	bool found;
 
 	if (n != 1 || a->show.follow) {
-		*status = out_misuse(n != 1 ? "--previous needs the name of one process" : "--previous and --follow contradict each other");
+		*status = out_misuse(n != 1 ? "--previous needs the name of one process"
+					    : "--previous and --follow contradict each other");
 		return false;
 	}
 	found = instance_open(&in, PT_READER, NULL) == 0 && pt_find(in.pt, names[0], &row) == 0;
 	instance_close(&in);
 	if (!found || row.life.life < 2) {
-		*status = found ? out_fail("%s has not been restarted: there is no run before this one", names[0]) :
-				  out_fail("no table knows the runs of %s", names[0]);
+		*status = found
+			? out_fail("%s has not been restarted: there is no run before this one",
+				  names[0])
+			: out_fail("no table knows the runs of %s", names[0]);
 		return false;
 	}
-	/* Runs are counted anew with each row: what lies in front of it is of others with the same number. */
+	/* Runs are counted anew with each row: what lies in front of it is of others with the same
+	 * number. */
 	if (a->show.query.since_ns < row.ident.created_real_ns)
 		a->show.query.since_ns = row.ident.created_real_ns;
 	a->show.query.life = row.life.life - 1;
@@ -129,10 +171,12 @@ static bool is_one_of_them(const struct logplaces *p, const char *path)
 	for (size_t i = 0; !ret && i < p->n; i++) {
 		struct segments s;
 
-		if (segments_open(p->list[i].dirfd, p->list[i].stem, 0, SEGMENTS_OPEN, NULL, &s, NULL) < 0)
+		if (segments_open(p->list[i].dirfd, p->list[i].stem, 0, SEGMENTS_OPEN, NULL, &s,
+			    NULL) < 0)
 			continue;
 		for (size_t k = 0; !ret && k < s.n; k++)
-			ret = fstat(s.list[k].fd, &in) == 0 && in.st_ino == out.st_ino && in.st_dev == out.st_dev;
+			ret = fstat(s.list[k].fd, &in) == 0 && in.st_ino == out.st_ino &&
+				in.st_dev == out.st_dev;
 		segments_close(&s);
 	}
 	return ret;
@@ -147,7 +191,9 @@ static bool resolve(const char *path, char buf[static PATH_MAX])
 
 	if (realpath(path, buf))
 		return true;
-	folder = slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	folder = slash == path ? strdup("/")
+		: slash	       ? strndup(path, (size_t)(slash - path))
+			       : strdup(".");
 	ret = folder && realpath(folder, buf) != NULL;
 	free(folder);
 	return ret;
@@ -202,9 +248,12 @@ static int show(struct args *a, struct logplaces *p, size_t names)
 	for (size_t i = 1; i < p->n; i++) {
 		char first[256], other[256];
 
-		others += strcmp(logprint_name(logplaces_label(&p->list[0]), first), logprint_name(logplaces_label(&p->list[i]), other)) != 0;
+		others += strcmp(logprint_name(logplaces_label(&p->list[0]), first),
+				  logprint_name(logplaces_label(&p->list[i]), other)) != 0;
 	}
-	a->show.form = a->json ? LOGPRINT_JSON : others || names == 0 ? LOGPRINT_NAMED : LOGPRINT_LINE;
+	a->show.form = a->json	       ? LOGPRINT_JSON
+		: others || names == 0 ? LOGPRINT_NAMED
+				       : LOGPRINT_LINE;
 	a->show.every = names == 0;
 	if (p->n == 0 && !a->show.follow && !a->json)
 		out_warn("no process has written anything so far");
@@ -249,7 +298,8 @@ static int run_options(struct args *a, const char *verb, int argc, char **argv)
 	if (!names)
 		return out_fail("out of memory");
 	/* With a range, or for an export, everything in it is wanted. */
-	if (!a->lines_given && (a->show.query.since_ns || a->show.query.until_ns || a->previous || verb))
+	if (!a->lines_given &&
+		(a->show.query.since_ns || a->show.query.until_ns || a->previous || verb))
 		a->show.lines = 0;
 	if (verb && !a->level_given)
 		a->show.query.min_level = LOG_LEVEL_DEBUG;
@@ -263,8 +313,11 @@ static int run_options(struct args *a, const char *verb, int argc, char **argv)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	struct args a = { .show = { .query = { .min_level = LOG_LEVEL_INFO }, .lines = LINES_DEFAULT } };
-	const char *verb = argc > 1 && (is_word(argv[1], "export") || is_word(argv[1], "size")) ? argv[1] : NULL;
+	struct args a = { .show = { .query = { .min_level = LOG_LEVEL_INFO },
+				  .lines = LINES_DEFAULT } };
+	const char *verb = argc > 1 && (is_word(argv[1], "export") || is_word(argv[1], "size"))
+		? argv[1]
+		: NULL;
 	int opt, status;
 
 	if (argc > 1 && is_word(argv[1], "rotate"))

@@ -30,7 +30,8 @@ static bool form_of(const char *text, enum logprint_form *ret)
 	return true;
 }
 
-static int count(const struct logplaces *p, const struct log_place *at, struct log_tally *t, struct fault *f)
+static int count(
+	const struct logplaces *p, const struct log_place *at, struct log_tally *t, struct fault *f)
 {
 	const struct log_query all = { .min_level = LOG_LEVEL_DEBUG };
 	struct stream *s = NULL;
@@ -47,7 +48,8 @@ static int count(const struct logplaces *p, const struct log_place *at, struct l
 
 		t->size += g->file_bytes;
 		if (fstat(g->fd, &st) == 0)
-			t->mtime_ns = (uint64_t)st.st_mtim.tv_sec * NS_PER_SEC + (uint64_t)st.st_mtim.tv_nsec;
+			t->mtime_ns = (uint64_t)st.st_mtim.tv_sec * NS_PER_SEC +
+				(uint64_t)st.st_mtim.tv_nsec;
 	}
 	while ((r = stream_read(s, &e, f)) == 1) {
 		t->lines++;
@@ -76,7 +78,8 @@ static void print_stats(const char *stem, const struct log_tally *t, enum logpri
 		putchar('\n');
 		return;
 	}
-	printf("%s:\n  path %s\n  size %" PRIu64 " bytes\n  modified %s\n  lines %" PRIu64 "\n ", stem, t->path, t->size, when, t->lines);
+	printf("%s:\n  path %s\n  size %" PRIu64 " bytes\n  modified %s\n  lines %" PRIu64 "\n ",
+		stem, t->path, t->size, when, t->lines);
 	for (int l = 0; l < LOG_LEVEL_NONE; l++)
 		printf(" %s %" PRIu64, parse_level_label((enum log_level)l), t->levels[l]);
 	putchar('\n');
@@ -99,10 +102,16 @@ static int stats(const struct logplaces *p, enum logprint_form form)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "follow", no_argument, NULL, 'f' }, { "filter", required_argument, NULL, 't' },
-		{ "level", required_argument, NULL, 'l' }, { "lines", required_argument, NULL, 'n' }, { "stats", no_argument, NULL, 's' },
-		{ "format", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' }, { 0 } };
-	struct logshow s = { .query = { .min_level = LOG_LEVEL_INFO }, .form = LOGPRINT_AGGREGATE, .lines = LINES_DEFAULT, .every = true };
+	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },
+		{ "filter", required_argument, NULL, 't' },
+		{ "level", required_argument, NULL, 'l' },
+		{ "lines", required_argument, NULL, 'n' }, { "stats", no_argument, NULL, 's' },
+		{ "format", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
+		{ 0 } };
+	struct logshow s = { .query = { .min_level = LOG_LEVEL_INFO },
+		.form = LOGPRINT_AGGREGATE,
+		.lines = LINES_DEFAULT,
+		.every = true };
 	struct logplaces p;
 	bool good = true, want_stats = false;
 	int opt, status;
@@ -119,7 +128,8 @@ static int run(const struct command *self, int argc, char **argv)
 		else if (opt == 'l')
 			good = logshow_level(optarg, &s.query.min_level);
 		else
-			good = opt == 'n' ? logshow_lines(optarg, &s.lines) : form_of(optarg, &s.form);
+			good = opt == 'n' ? logshow_lines(optarg, &s.lines)
+					  : form_of(optarg, &s.form);
 	}
 	if (!good)
 		return EXIT_MISUSE;
@@ -139,8 +149,9 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_logs_aggregator = {
 	.name = "logs-aggregator",
 	.summary = "the logs of all processes, merged by time",
-	.usage = "[--follow] [--filter KEYWORD] [--level LEVEL] [--lines N] [--format text|json|csv] [--json]\n"
-		 "--stats [--format text|json|csv] [--json]",
+	.usage =
+		"[--follow] [--filter KEYWORD] [--level LEVEL] [--lines N] [--format text|json|csv] [--json]\n"
+		"--stats [--format text|json|csv] [--json]",
 	.help = "Each line as \"[HH:MM:SS] LEVEL SOURCE: MESSAGE\". Also logs in ./logs and\n"
 		"/tmp/mcp_mesh_logs, where the home has none of that name, and those that agents write\n"
 		"themselves (see \"tend help logs\").\n"

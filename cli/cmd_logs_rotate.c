@@ -38,7 +38,9 @@ static int rotate_all(void)
 int cmd_logs_rotate(int argc, char **argv)
 {
 	static const struct option options[] = { { 0 } };
-	struct request q = { .like = { .kind = PT_COMMAND_ROTATE }, .doing = "rotating", .done = "rotated" };
+	struct request q = {
+		.like = { .kind = PT_COMMAND_ROTATE }, .doing = "rotating", .done = "rotated"
+	};
 	int opt;
 
 	optind = 0; /* the caller may have read options of its own */

@@ -1,7 +1,9 @@
 /*
- * tend metrics - the table in Prometheus's text format, for node_exporter's textfile collector or a script that serves it; or as OpenMetrics.
+ * tend metrics - the table in Prometheus's text format, for node_exporter's textfile collector or a
+ * script that serves it; or as OpenMetrics.
  *
- * No one text is both: there a counter's family is named without the _total of its sample, and Prometheus's own format knows it by the whole name.
+ * No one text is both: there a counter's family is named without the _total of its sample, and
+ * Prometheus's own format knows it by the whole name.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +17,8 @@
 
 #define SECONDS(ns) ((double)(ns) / 1e9)
 
-/* Metrics of one process: name, type, help, value, and whether there is one. Names of processes need no escapes: [A-Za-z0-9._-]. */
+/* Metrics of one process: name, type, help, value, and whether there is one. Names of processes
+ * need no escapes: [A-Za-z0-9._-]. */
 #define VALUE(name) static double name(const struct view *v, const struct view_row *r)
 #define UNUSED(v)   ((void)(v))
 
@@ -120,7 +123,8 @@ static bool if_started(const struct view_row *r)
 
 static bool if_sampled(const struct view_row *r)
 {
-	return view_is_up(r) && r->row.health.sampled_boot_ns != 0 && r->row.health.life == r->row.life.life;
+	return view_is_up(r) && r->row.health.sampled_boot_ns != 0 &&
+		r->row.health.life == r->row.life.life;
 }
 
 static bool if_listed(const struct view_row *r)
@@ -136,16 +140,22 @@ static const struct metric {
 	{ "up", "gauge", "Whether the process runs.", up, always },
 	{ "healthy", "gauge", "Whether the monitor finds it healthy.", healthy, if_judged },
 	{ "restarts_total", "counter", "Restarts since it was first started.", restarts, always },
-	{ "start_time_seconds", "gauge", "When its current or last run began, in seconds since 1970.", start_time, if_started },
+	{ "start_time_seconds", "gauge",
+		"When its current or last run began, in seconds since 1970.", start_time,
+		if_started },
 	{ "uptime_seconds", "gauge", "Length of the current run.", uptime, always },
-	{ "cpu_seconds_total", "counter", "CPU time used by the processes of its tree.", cpu, if_sampled },
+	{ "cpu_seconds_total", "counter", "CPU time used by the processes of its tree.", cpu,
+		if_sampled },
 	{ "resident_memory_bytes", "gauge", "Resident memory of its tree.", memory, if_sampled },
 	{ "open_fds", "gauge", "Open file descriptors of its tree.", files, if_sampled },
 	{ "threads", "gauge", "Threads of its tree.", threads, if_sampled },
 	{ "processes", "gauge", "Processes of its tree.", tree, if_sampled },
-	{ "read_bytes_total", "counter", "Bytes that its tree read from storage.", read_bytes, if_sampled },
-	{ "written_bytes_total", "counter", "Bytes that its tree wrote to storage.", written_bytes, if_sampled },
-	{ "output_bytes_total", "counter", "Bytes of its output that were captured.", output, always },
+	{ "read_bytes_total", "counter", "Bytes that its tree read from storage.", read_bytes,
+		if_sampled },
+	{ "written_bytes_total", "counter", "Bytes that its tree wrote to storage.", written_bytes,
+		if_sampled },
+	{ "output_bytes_total", "counter", "Bytes of its output that were captured.", output,
+		always },
 	{ "registered", "gauge", "Whether the registry lists it.", registered, if_listed },
 };
 
@@ -170,7 +180,8 @@ static void head(const char *name, const char *type, const char *help)
 		len = without(name, len, "_info");
 	else if (strcmp(type, "info") == 0)
 		type = "gauge";
-	printf("# HELP tend_%.*s %s\n# TYPE tend_%.*s %s\n", (int)len, name, help, (int)len, name, type);
+	printf("# HELP tend_%.*s %s\n# TYPE tend_%.*s %s\n", (int)len, name, help, (int)len, name,
+		type);
 	for (size_t i = 0; openmetrics && i < sizeof(units) / sizeof(units[0]); i++)
 		if (without(name, len, units[i]) < len)
 			printf("# UNIT tend_%.*s %s\n", (int)len, name, units[i]);
@@ -180,8 +191,9 @@ static void show_processes(const struct view *v)
 {
 	head("process_info", "info", "What a process is and how it is; always 1.");
 	for (size_t i = 0; i < v->n; i++)
-		printf("tend_process_info{name=\"%s\",type=\"%s\",state=\"%s\",health=\"%s\"} 1\n", v->row[i].row.ident.name,
-			pt_service_label(v->row[i].row.ident.service), view_state(&v->row[i]), pt_health_label(v->row[i].row.health.verdict));
+		printf("tend_process_info{name=\"%s\",type=\"%s\",state=\"%s\",health=\"%s\"} 1\n",
+			v->row[i].row.ident.name, pt_service_label(v->row[i].row.ident.service),
+			view_state(&v->row[i]), pt_health_label(v->row[i].row.health.verdict));
 	for (size_t k = 0; k < sizeof(metrics) / sizeof(metrics[0]); k++) {
 		const struct metric *m = &metrics[k];
 		char name[64];
@@ -194,7 +206,8 @@ static void show_processes(const struct view *v)
 			if (!any)
 				head(name, m->type, m->help);
 			any = true;
-			printf("tend_%s{name=\"%s\"} %.17g\n", name, v->row[i].row.ident.name, m->value(v, &v->row[i]));
+			printf("tend_%s{name=\"%s\"} %.17g\n", name, v->row[i].row.ident.name,
+				m->value(v, &v->row[i]));
 		}
 	}
 }
@@ -203,10 +216,12 @@ static void show_daemons(const struct view *v)
 {
 	head("daemon_up", "gauge", "Whether this daemon of tend runs.");
 	for (unsigned role = 0; role < ROLE_MAX; role++)
-		printf("tend_daemon_up{daemon=\"%s\"} %d\n", role_name(role), view_daemon_lives(&v->daemon[role]));
+		printf("tend_daemon_up{daemon=\"%s\"} %d\n", role_name(role),
+			view_daemon_lives(&v->daemon[role]));
 	head("daemon_restarts_total", "counter", "How often this daemon was started again.");
 	for (unsigned role = 0; role < ROLE_MAX; role++)
-		printf("tend_daemon_restarts_total{daemon=\"%s\"} %u\n", role_name(role), v->daemon[role].rec.restarts);
+		printf("tend_daemon_restarts_total{daemon=\"%s\"} %u\n", role_name(role),
+			v->daemon[role].rec.restarts);
 }
 
 static void show_monitor(const struct instance *in)
@@ -216,7 +231,8 @@ static void show_monitor(const struct instance *in)
 	if (!in->pt || pt_read_monitor(in->pt, &m) < 0)
 		return;
 	if (m.registry_state != PT_REGISTRY_UNKNOWN) {
-		head("registry_up", "gauge", "Whether the registry answered when it was last asked.");
+		head("registry_up", "gauge",
+			"Whether the registry answered when it was last asked.");
 		printf("tend_registry_up %d\n", m.registry_state == PT_REGISTRY_REACHABLE);
 	}
 	head("registry_requests_total", "counter", "Requests of the monitor to the registry.");
@@ -250,7 +266,8 @@ static int run(const struct command *self, int argc, char **argv)
 	if (view_load(&in, &v) < 0) {
 		status = out_fail("out of memory");
 	} else {
-		head("supervised", "gauge", "Whether the spawner runs, so that what is shown is the truth.");
+		head("supervised", "gauge",
+			"Whether the spawner runs, so that what is shown is the truth.");
 		printf("tend_supervised %d\n", v.supervised);
 		if (v.n)
 			show_processes(&v);

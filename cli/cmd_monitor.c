@@ -16,14 +16,14 @@
 #include "cli/term.h"
 #include "cli/view.h"
 
-#define INTERVAL_MS 5000u
+#define INTERVAL_MS	5000u
 #define INTERVAL_MIN_MS 50u /* more pictures than anyone sees would take a processor */
 #define INTERVAL_MAX_MS (24u * 3600 * 1000)
-#define RULE_WIDTH  80
-#define NAME_WIDTH  20
-#define NAME_LEAST  12 /* below that a column goes */
-#define WIDE_WIDTH  114u /* columns that the table takes with TYPE, CPU and MEM */
-#define REDRAW_NS   (40 * NS_PER_MS) /* however often something changes */
+#define RULE_WIDTH	80
+#define NAME_WIDTH	20
+#define NAME_LEAST	12		 /* below that a column goes */
+#define WIDE_WIDTH	114u		 /* columns that the table takes with TYPE, CPU and MEM */
+#define REDRAW_NS	(40 * NS_PER_MS) /* however often something changes */
 
 struct monitor {
 	bool json, continuous, verbose;
@@ -73,7 +73,8 @@ static int32_t pid_of(const struct view_row *r)
 
 static const int column_width[COLUMNS] = { 8, 10, 12, 10, 8 };
 
-/* What a terminal of that width (0: none) has room for: the name is cut first, then columns go, the state of things last. */
+/* What a terminal of that width (0: none) has room for: the name is cut first, then columns go, the
+ * state of things last. */
 static void fit(struct monitor *m, unsigned width)
 {
 	static const unsigned dispensable[] = { RESTARTS, UPTIME, PID, HEALTH };
@@ -85,12 +86,16 @@ static void fit(struct monitor *m, unsigned width)
 		total += column_width[i] + 1;
 	if (width == 0 || m->verbose)
 		return;
-	for (unsigned i = 0; (int)width < total - NAME_WIDTH + NAME_LEAST && i < sizeof(dispensable) / sizeof(dispensable[0]); i++) {
+	for (unsigned i = 0; (int)width < total - NAME_WIDTH + NAME_LEAST &&
+		i < sizeof(dispensable) / sizeof(dispensable[0]);
+		i++) {
 		m->hidden |= 1u << dispensable[i];
 		total -= column_width[dispensable[i]] + 1;
 	}
 	if ((int)width < total)
-		m->name_width = (int)width > total - NAME_WIDTH + NAME_LEAST / 2 ? (int)width - (total - NAME_WIDTH) : NAME_LEAST / 2;
+		m->name_width = (int)width > total - NAME_WIDTH + NAME_LEAST / 2
+			? (int)width - (total - NAME_WIDTH)
+			: NAME_LEAST / 2;
 }
 
 static void cell(const char *text, int width, enum term_colour colour)
@@ -100,7 +105,8 @@ static void cell(const char *text, int width, enum term_colour colour)
 	printf("%s%-*s%s ", on, width, text, on[0] ? term_colour(TERM_PLAIN) : "");
 }
 
-static void column(const struct monitor *m, unsigned which, const char *text, enum term_colour colour)
+static void column(
+	const struct monitor *m, unsigned which, const char *text, enum term_colour colour)
 {
 	if (!(m->hidden & 1u << which))
 		cell(text, column_width[which], colour);
@@ -108,12 +114,15 @@ static void column(const struct monitor *m, unsigned which, const char *text, en
 
 static enum term_colour state_colour(const struct view_row *r)
 {
-	return view_is_up(r) ? TERM_GREEN : r->row.life.state == PT_STATE_FAILED || r->gone ? TERM_RED : TERM_DIM;
+	return view_is_up(r)					  ? TERM_GREEN
+		: r->row.life.state == PT_STATE_FAILED || r->gone ? TERM_RED
+								  : TERM_DIM;
 }
 
 static enum term_colour health_colour(const struct view_row *r)
 {
-	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_RED };
+	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW,
+		TERM_RED, TERM_RED };
 
 	return r->row.health.verdict < PT_HEALTH_MAX ? colour[r->row.health.verdict] : TERM_PLAIN;
 }
@@ -133,7 +142,8 @@ static void uptime(const struct view *v, const struct view_row *r, char buf[stat
 		snprintf(buf, CLOCK_TEXT_MAX, "%llus", s);
 }
 
-static void show_row(const struct monitor *m, const struct view *v, const struct view_row *r, unsigned width)
+static void show_row(
+	const struct monitor *m, const struct view *v, const struct view_row *r, unsigned width)
 {
 	char text[CLOCK_TEXT_MAX], name[NAME_MAX_BYTES + 4];
 	bool cut;
@@ -153,7 +163,8 @@ static void show_row(const struct monitor *m, const struct view *v, const struct
 	if (m->wide) {
 		cell(text, 8, TERM_PLAIN);
 		cell(pt_service_label(r->row.ident.service), 9, TERM_PLAIN);
-		snprintf(text, sizeof(text), "%u.%u%%", r->row.health.cpu_permille / 10, r->row.health.cpu_permille % 10);
+		snprintf(text, sizeof(text), "%u.%u%%", r->row.health.cpu_permille / 10,
+			r->row.health.cpu_permille % 10);
 		cell(view_is_up(r) ? text : "-", 8, TERM_PLAIN);
 		printf("%s", view_is_up(r) ? story_bytes(r->row.health.memory_bytes, text) : "-");
 	} else if (!(m->hidden & 1u << RESTARTS)) {
@@ -192,7 +203,8 @@ static void show_totals(const struct monitor *m, const struct view *v)
 
 static void show_titles(const struct monitor *m)
 {
-	static const char *const title[COLUMNS] = { "PID", "STATUS", "HEALTH", "UPTIME", "RESTARTS" };
+	static const char *const title[COLUMNS] = { "PID", "STATUS", "HEALTH", "UPTIME",
+		"RESTARTS" };
 
 	cell("NAME", m->name_width, TERM_PLAIN);
 	for (unsigned i = 0; i < RESTARTS; i++)
@@ -255,7 +267,8 @@ static int show(struct monitor *m, bool tty)
 	struct view v = { 0 };
 	struct fault f = { "" };
 	char span[CLOCK_TEXT_MAX];
-	unsigned height = tty ? term_height() : 0, around = m->verbose ? 10 : 8; /* lines that are no rows */
+	/* lines that are no rows */
+	unsigned height = tty ? term_height() : 0, around = m->verbose ? 10 : 8;
 	int status = EXIT_OK;
 
 	if (view_take(&v, &f) < 0) {
@@ -271,7 +284,8 @@ static int show(struct monitor *m, bool tty)
 		show_table(m, &v, !tty ? 0 : height > around ? height - around : 1);
 		if (m->continuous) {
 			screen_line();
-			printf("Refreshing every %s. Press %sCtrl+C to exit.", clock_span(m->interval_ns, span), tty ? "q or " : "");
+			printf("Refreshing every %s. Press %sCtrl+C to exit.",
+				clock_span(m->interval_ns, span), tty ? "q or " : "");
 			screen_line();
 		}
 		screen_done();
@@ -312,8 +326,9 @@ static int go_on(struct monitor *m)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "interval", required_argument, NULL, 'i' }, { "json", no_argument, NULL, 'j' },
-		{ "continuous", no_argument, NULL, 'c' }, { "verbose", no_argument, NULL, 'v' }, { "filter", required_argument, NULL, 'f' },
+	static const struct option options[] = { { "interval", required_argument, NULL, 'i' },
+		{ "json", no_argument, NULL, 'j' }, { "continuous", no_argument, NULL, 'c' },
+		{ "verbose", no_argument, NULL, 'v' }, { "filter", required_argument, NULL, 'f' },
 		{ 0 } };
 	struct monitor m = { .interval_ns = INTERVAL_MS * NS_PER_MS };
 	uint64_t ms;
@@ -330,7 +345,8 @@ static int run(const struct command *self, int argc, char **argv)
 		if (!opts_duration("--interval", optarg, INTERVAL_MAX_MS, &ms))
 			return EXIT_MISUSE;
 		if (ms < INTERVAL_MIN_MS)
-			return out_misuse("--interval %s: at least %u ms are wanted", optarg, INTERVAL_MIN_MS);
+			return out_misuse("--interval %s: at least %u ms are wanted", optarg,
+				INTERVAL_MIN_MS);
 		m.interval_ns = ms * NS_PER_MS;
 	}
 	if (opt != OPT_END)

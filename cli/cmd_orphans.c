@@ -22,7 +22,8 @@ static int print_json(const struct orphan *list, size_t n)
 
 static void add_row(struct table *t, const struct orphan *o)
 {
-	char text[4 * (PROOF_TEXT_MAX + ORPHAN_HOME_MAX + PT_COMMAND_TEXT)], span[CLOCK_TEXT_MAX], why[PROOF_TEXT_MAX + 16];
+	char text[4 * (PROOF_TEXT_MAX + ORPHAN_HOME_MAX + PT_COMMAND_TEXT)], span[CLOCK_TEXT_MAX],
+		why[PROOF_TEXT_MAX + 16];
 
 	snprintf(text, sizeof(text), "%d", (int)o->pid);
 	table_cell(t, text, true, TERM_PLAIN);
@@ -42,7 +43,8 @@ static void add_row(struct table *t, const struct orphan *o)
 
 static int print_text(const struct orphan *o, size_t n)
 {
-	static const char *const titles[] = { "PID", "NAME", "AGE", "MEM", "WHY", "HOME", "COMMAND" };
+	static const char *const titles[] = { "PID", "NAME", "AGE", "MEM", "WHY", "HOME",
+		"COMMAND" };
 	const size_t columns = sizeof(titles) / sizeof(titles[0]);
 	struct table *t;
 	bool whole;
@@ -84,13 +86,17 @@ static int end_them(const struct orphan *o, size_t n, bool json)
 			return out_fail("%zu of %zu could not be ended", left, proved);
 	}
 	if (n && !json)
-		printf("%zu ended%s\n", proved, proved < n ? ", the others are left alone: that they are nobody's is not proved" : "");
+		printf("%zu ended%s\n", proved,
+			proved < n
+				? ", the others are left alone: that they are nobody's is not proved"
+				: "");
 	return EXIT_OK;
 }
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "kill", no_argument, NULL, 'k' }, { 0 } };
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "kill", no_argument, NULL, 'k' }, { 0 } };
 	struct orphan *o = NULL;
 	struct fault f = { "" };
 	bool json = false, end = false;

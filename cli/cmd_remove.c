@@ -7,7 +7,9 @@
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
-	struct request q = { .like = { .kind = PT_COMMAND_REMOVE }, .doing = "removing", .done = "removed" };
+	struct request q = {
+		.like = { .kind = PT_COMMAND_REMOVE }, .doing = "removing", .done = "removed"
+	};
 	bool json = false;
 	int opt;
 

@@ -15,11 +15,14 @@
 #include "cli/specedit.h"
 #include "cli/view.h"
 
-static int read_options(const struct command *self, int argc, char **argv, struct request *q, bool one, bool *reset, bool *json)
+static int read_options(const struct command *self, int argc, char **argv, struct request *q,
+	bool one, bool *reset, bool *json)
 {
-	static const struct option options[] = { { "timeout", required_argument, NULL, 't' }, { "reset-config", no_argument, NULL, 'r' },
-		{ "json", no_argument, NULL, 'j' }, { 0 } },
-		of_one[] = { { "timeout", required_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	static const struct option options[] = { { "timeout", required_argument, NULL, 't' },
+		{ "reset-config", no_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' },
+		{ 0 } },
+				   of_one[] = { { "timeout", required_argument, NULL, 't' },
+					   { "json", no_argument, NULL, 'j' }, { 0 } };
 	uint64_t ms;
 	int opt;
 
@@ -44,11 +47,13 @@ static int restart_registry(bool reset)
 	int status = EXIT_FAIL;
 
 	if (registry_is_off())
-		return out_fail("NAME missing: without names it is the registry, and TEND_REGISTRY=none says that there is none");
+		return out_fail(
+			"NAME missing: without names it is the registry, and TEND_REGISTRY=none says that there is none");
 	if (!conf_load(&c))
 		return EXIT_FAIL;
 	in.access = PT_CLIENT;
-	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || daemons_ensure(&in.home, NULL, &f) < 0 || instance_attach(&in, &f) < 0)
+	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 ||
+		daemons_ensure(&in.home, NULL, &f) < 0 || instance_attach(&in, &f) < 0)
 		out_fail("%s", f.text);
 	else
 		status = registry_restart(&in, &c, reset) ? EXIT_OK : EXIT_FAIL;
@@ -57,11 +62,14 @@ static int restart_registry(bool reset)
 	return status;
 }
 
-/* The three variables that say where the registry is, as far as they name one place: then tend has set them, not the caller's --env. */
+/* The three variables that say where the registry is, as far as they name one place: then tend has
+ * set them, not the caller's --env. */
 static int tell_place(struct spec *s, void *arg, struct fault *f)
 {
-	static const char *const names[] = { "MCP_MESH_REGISTRY_URL", "MCP_MESH_REGISTRY_HOST", "MCP_MESH_REGISTRY_PORT" };
-	const char *url = spec_variable(s->env, names[0]), *host = spec_variable(s->env, names[1]), *port = spec_variable(s->env, names[2]);
+	static const char *const names[] = { "MCP_MESH_REGISTRY_URL", "MCP_MESH_REGISTRY_HOST",
+		"MCP_MESH_REGISTRY_PORT" };
+	const char *url = spec_variable(s->env, names[0]), *host = spec_variable(s->env, names[1]),
+		   *port = spec_variable(s->env, names[2]);
 	char **variables = arg, own[400];
 
 	(void)f;
@@ -72,7 +80,8 @@ static int tell_place(struct spec *s, void *arg, struct fault *f)
 		return 0;
 	for (char **e = s->env; *e; e++)
 		for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-			if (strncmp(*e, names[i], strlen(names[i])) == 0 && (*e)[strlen(names[i])] == '=')
+			if (strncmp(*e, names[i], strlen(names[i])) == 0 &&
+				(*e)[strlen(names[i])] == '=')
 				*e = variables[i];
 	return 1;
 }
@@ -84,13 +93,16 @@ static void tell_current(const struct view *v, const struct view_row *r, const s
 
 	printf("%s: %s", r->row.ident.name, view_word(r));
 	if (view_is_up(r))
-		printf(" (pid %d, for %s)", r->row.life.pid, clock_span(view_uptime_ns(v, r), span));
+		printf(" (pid %d, for %s)", r->row.life.pid,
+			clock_span(view_uptime_ns(v, r), span));
 	printf(", %s\n", s->file);
 	out_flush();
 }
 
-/* An agent that knows of a registry: it is told where that is now, and waited for until it is registered again. */
-static int restart_agent(struct instance *in, const struct request *q, const struct view *v, const struct view_row *row, const struct spec *s)
+/* An agent that knows of a registry: it is told where that is now, and waited for until it is
+ * registered again. */
+static int restart_agent(struct instance *in, const struct request *q, const struct view *v,
+	const struct view_row *row, const struct spec *s)
 {
 	struct enroll_how how = { 0 };
 	struct registry last = { .port = 0 };
@@ -103,7 +115,8 @@ static int restart_agent(struct instance *in, const struct request *q, const str
 	if (!conf_load(&c))
 		return EXIT_FAIL;
 	tell_current(v, row, s);
-	if (registry_last(&in->home, &last) && specedit(&in->home, name, tell_place, registry_variables(&last, &c), &f) < 0)
+	if (registry_last(&in->home, &last) &&
+		specedit(&in->home, name, tell_place, registry_variables(&last, &c), &f) < 0)
 		out_warn("%s", f.text);
 	how.timeout_s = (unsigned)cliconf_number(&c, CONF_STARTUP_TIMEOUT);
 	how.url = last.url[0] ? last.url : spec_variable(s->env, "MCP_MESH_REGISTRY_URL");
@@ -126,11 +139,13 @@ static int restart_one(const struct request *q, char *name)
 	const struct view_row *row = NULL;
 	int status;
 
-	if (!registry_is_off() && name_check(name, NULL) == 0 && instance_open(&in, PT_CLIENT, NULL) == 0 && view_load(&in, &v) == 0)
+	if (!registry_is_off() && name_check(name, NULL) == 0 &&
+		instance_open(&in, PT_CLIENT, NULL) == 0 && view_load(&in, &v) == 0)
 		row = view_find(&v, name);
 	if (row && row->row.ident.service == PT_SERVICE_AGENT)
 		spec_file_name(name, file);
-	if (row && row->row.ident.service == PT_SERVICE_AGENT && spec_load(in.home.specs_fd, file, &s, NULL) == 0 && s.file &&
+	if (row && row->row.ident.service == PT_SERVICE_AGENT &&
+		spec_load(in.home.specs_fd, file, &s, NULL) == 0 && s.file &&
 		spec_variable(s.env, "MCP_MESH_REGISTRY_URL"))
 		status = restart_agent(&in, q, &v, row, &s);
 	else
@@ -143,7 +158,9 @@ static int restart_one(const struct request *q, char *name)
 
 static int restart(const struct command *self, int argc, char **argv, bool one)
 {
-	struct request q = { .like = { .kind = PT_COMMAND_RESTART }, .doing = "restarting", .done = "restarted" };
+	struct request q = {
+		.like = { .kind = PT_COMMAND_RESTART }, .doing = "restarting", .done = "restarted"
+	};
 	bool reset = false, json = false;
 	int opt = read_options(self, argc, argv, &q, one, &reset, &json);
 

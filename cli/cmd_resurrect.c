@@ -39,7 +39,8 @@ static bool planned(const struct ask *a, size_t n, const char *name)
 	return false;
 }
 
-/* The table knows what was answered a moment ago and is not on the disk yet. Returns how many asks there are now. */
+/* The table knows what was answered a moment ago and is not on the disk yet. Returns how many asks
+ * there are now. */
 static size_t plan_rows(const struct pt *pt, struct ask **a, size_t planned_n)
 {
 	uint32_t high = pt_high(pt);
@@ -48,7 +49,8 @@ static size_t plan_rows(const struct pt *pt, struct ask **a, size_t planned_n)
 	size_t n = 0;
 
 	for (size_t i = 0; i < planned_n; i++)
-		if (pt_find(pt, (*a)[i].req.name, &row) < 0 || row.life.desired) /* else it was stopped since */
+		/* else it was stopped since */
+		if (pt_find(pt, (*a)[i].req.name, &row) < 0 || row.life.desired)
 			(*a)[n++] = (*a)[i];
 	more = reallocarray(*a, n + high + 1, sizeof(*more));
 	if (!more)
@@ -56,7 +58,8 @@ static size_t plan_rows(const struct pt *pt, struct ask **a, size_t planned_n)
 	*a = more;
 	memset(more + n, 0, (high + 1) * sizeof(*more));
 	for (uint32_t i = 0; i < high; i++)
-		if (pt_read(pt, i, &row) == 0 && row.life.desired && !planned(more, n, row.ident.name))
+		if (pt_read(pt, i, &row) == 0 && row.life.desired &&
+			!planned(more, n, row.ident.name))
 			ask_fill(&more[n++], PT_COMMAND_START, row.ident.name, PT_FLAG_RESURRECT);
 	return n;
 }

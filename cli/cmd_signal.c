@@ -8,7 +8,9 @@
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
-	struct request q = { .like = { .kind = PT_COMMAND_SIGNAL }, .doing = "signalling", .result = "signalled" };
+	struct request q = {
+		.like = { .kind = PT_COMMAND_SIGNAL }, .doing = "signalling", .result = "signalled"
+	};
 	char name[24], done[40];
 	bool json = false;
 	int opt, signo;
@@ -20,7 +22,8 @@ static int run(const struct command *self, int argc, char **argv)
 	if (!opts_operands(argc, 2, argc - optind == 1 ? "SIGNAL" : "NAME and SIGNAL"))
 		return EXIT_MISUSE;
 	if (str_signal(argv[optind + 1], &signo) < 0 || signo < 1)
-		return out_misuse("%s: no such signal; write for example HUP, SIGUSR1 or 10", argv[optind + 1]);
+		return out_misuse("%s: no such signal; write for example HUP, SIGUSR1 or 10",
+			argv[optind + 1]);
 	q.like.signo = (uint8_t)signo;
 	snprintf(done, sizeof(done), "%s sent", str_signal_name(signo, name));
 	q.done = done;

@@ -50,9 +50,10 @@ static int print_text(const struct pt *pt)
 	uint32_t high = pt_high(pt);
 
 	pt_get_info(pt, &info);
-	printf("segment: abi=%u capacity=%u commands=%u uid=%u total_bytes=%" PRIu64 " created_real_ns=%" PRIu64
-	       " boot_id=%.40s\n",
-		info.abi, info.capacity, info.commands, info.uid, info.total_bytes, info.created_real_ns, info.boot_id);
+	printf("segment: abi=%u capacity=%u commands=%u uid=%u total_bytes=%" PRIu64
+	       " created_real_ns=%" PRIu64 " boot_id=%.40s\n",
+		info.abi, info.capacity, info.commands, info.uid, info.total_bytes,
+		info.created_real_ns, info.boot_id);
 	printf("rows: used=%u high=%u changes=%u\n", pt_used(pt), high, pt_changes(pt));
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		struct fields_daemon box;

@@ -1,4 +1,5 @@
-/* tend start - the command line: which of its forms it is, and what the configuration adds (the rest: cli/startplan.h, cli/startrun.h). */
+/* tend start - the command line: which of its forms it is, and what the configuration adds (the
+ * rest: cli/startplan.h, cli/startrun.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@
 #include "cli/story.h"
 #include "config/desired.h"
 
-static int start(struct startopts *o, const struct cliconf *c, int operands, char **operand, char **command)
+static int start(
+	struct startopts *o, const struct cliconf *c, int operands, char **operand, char **command)
 {
 	struct instance in = INSTANCE_NONE;
 	struct plan p = { 0 };
@@ -23,7 +25,8 @@ static int start(struct startopts *o, const struct cliconf *c, int operands, cha
 	in.access = PT_CLIENT;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0)
 		out_fail("%s", f.text);
-	else if (plan_make(&p, o, &in, operand, (size_t)operands, command) && (p.n || o->registry_only))
+	else if (plan_make(&p, o, &in, operand, (size_t)operands, command) &&
+		(p.n || o->registry_only))
 		status = startrun(&in, &p, o, c);
 	plan_done(&p);
 	instance_close(&in);
@@ -81,8 +84,9 @@ static void warn_of_limit(const char *what, uint64_t limit, uint64_t size)
 	char a[24], b[24];
 
 	if (limit && size && limit < size)
-		out_warn("%s %s is less than --log-size %s: an old log file goes at once, unless it is smaller than that when it is compressed",
-			 what, story_bytes(limit, a), story_bytes(size, b));
+		out_warn(
+			"%s %s is less than --log-size %s: an old log file goes at once, unless it is smaller than that when it is compressed",
+			what, story_bytes(limit, a), story_bytes(size, b));
 }
 
 /* The second one counts if this command starts the daemons. */
@@ -119,7 +123,8 @@ static int configured(struct startopts *o, int operands, char **operand, char **
 	again = again && (o->no_registry || knows_something());
 	if (o->json && !o->background && !again) {
 		cliconf_done(&c);
-		return out_misuse("--json needs --background: in the foreground, what the processes write is shown");
+		return out_misuse(
+			"--json needs --background: in the foreground, what the processes write is shown");
 	}
 	if (o->json)
 		acts_begin();

@@ -20,7 +20,9 @@ static uint64_t memory(int name)
 
 static void look_at_system(struct doc_load *ret)
 {
-	*ret = (struct doc_load){ .cpus = sysconf(_SC_NPROCESSORS_ONLN), .memory_bytes = memory(_SC_PHYS_PAGES), .free_bytes = memory(_SC_AVPHYS_PAGES) };
+	*ret = (struct doc_load){ .cpus = sysconf(_SC_NPROCESSORS_ONLN),
+		.memory_bytes = memory(_SC_PHYS_PAGES),
+		.free_bytes = memory(_SC_AVPHYS_PAGES) };
 	if (getloadavg(ret->load, 3) < 3)
 		memset(ret->load, 0, sizeof(ret->load));
 }
@@ -58,9 +60,11 @@ static int show_text(const struct doc_stats *s, bool system)
 	if (!system)
 		return EXIT_OK;
 	printf("memory of the processes: %s\n", story_bytes(s->memory_bytes, bytes));
-	printf("CPU of the processes: %llu.%llu%%\n", (unsigned long long)(s->cpu_permille / 10), (unsigned long long)(s->cpu_permille % 10));
+	printf("CPU of the processes: %llu.%llu%%\n", (unsigned long long)(s->cpu_permille / 10),
+		(unsigned long long)(s->cpu_permille % 10));
 	if (getloadavg(load, 3) == 3)
-		printf("system load: %.2f %.2f %.2f on %ld CPUs\n", load[0], load[1], load[2], sysconf(_SC_NPROCESSORS_ONLN));
+		printf("system load: %.2f %.2f %.2f on %ld CPUs\n", load[0], load[1], load[2],
+			sysconf(_SC_NPROCESSORS_ONLN));
 	printf("system memory: %s", story_bytes(memory(_SC_PHYS_PAGES), bytes));
 	printf(", free %s\n", story_bytes(memory(_SC_AVPHYS_PAGES), bytes));
 	return EXIT_OK;
@@ -68,7 +72,8 @@ static int show_text(const struct doc_stats *s, bool system)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { "system", no_argument, NULL, 's' }, { 0 } };
+	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+		{ "system", no_argument, NULL, 's' }, { 0 } };
 	bool json = false, system = false;
 	struct view v = { 0 };
 	struct fault f = { "" };

@@ -69,7 +69,8 @@ static int status_without_table(struct view *v, char **names, size_t n, bool jso
 		if (!detail_is_stored(names[i]))
 			return pick_unknown(v, names[i]);
 		if (!json && some_are_left())
-			printf("%s: nobody knows: tend does not run, though processes of it do; \"tend start\" takes them over\n", names[i]);
+			printf("%s: nobody knows: tend does not run, though processes of it do; \"tend start\" takes them over\n",
+				names[i]);
 		else if (!json)
 			printf("%s: not running, and neither is tend\n", names[i]);
 	}

@@ -1,7 +1,6 @@
 /*
- * tend stop - all requests are posted at once, so that ten processes that take thirty seconds each take thirty
- * seconds. Only a registry waits: the agents
- * that talk to it end first.
+ * tend stop - all requests are posted at once, so that ten processes that take thirty seconds each
+ * take thirty seconds. Only a registry waits: the agents that talk to it end first.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +31,8 @@ static int by_order(const void *a, const void *b)
 }
 
 /* Stop those of the rows that are (or are not) registries. */
-static int stop_part(struct instance *in, struct view_row *const *rows, size_t n, struct stop *s, bool registries)
+static int stop_part(struct instance *in, struct view_row *const *rows, size_t n, struct stop *s,
+	bool registries)
 {
 	struct ask_patience patience = { .doing = "stopping", .leaves = s->ends };
 	struct ask *a = calloc(n + 1, sizeof(*a));
@@ -51,11 +51,14 @@ static int stop_part(struct instance *in, struct view_row *const *rows, size_t n
 	if (k) {
 		int r = ask_all(in, a, k, &patience, &f);
 
-		/* -ENOENT: another command has ended the instance meanwhile, and with it all of these. */
+		/* -ENOENT: another command has ended the instance meanwhile, and with it all of
+		 * these. */
 		if (r == -EHOSTDOWN)
 			out_warn("the spawner stands still; the guardian goes on with another");
 		s->left |= r == -EDEADLK;
-		status = r == -ENOENT || r == -EHOSTDOWN ? EXIT_OK : r < 0 ? out_fail("%s", f.text) : report_stops(in, a, k);
+		status = r == -ENOENT || r == -EHOSTDOWN ? EXIT_OK
+			: r < 0				 ? out_fail("%s", f.text)
+							 : report_stops(in, a, k);
 	}
 	free(a);
 	out_flush();
@@ -72,7 +75,8 @@ static int stop_rows(struct instance *in, struct view_row **rows, size_t n, stru
 	return first == EXIT_OK ? second : first;
 }
 
-static int stop_named(struct instance *in, const struct view *v, char **names, size_t n, struct stop *s)
+static int stop_named(
+	struct instance *in, const struct view *v, char **names, size_t n, struct stop *s)
 {
 	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
 	size_t found = 0, unknown;
@@ -87,7 +91,8 @@ static int stop_named(struct instance *in, const struct view *v, char **names, s
 	return unknown ? EXIT_FAIL : status;
 }
 
-/* Up, waiting to be started again, or ended while no daemon lived: the spawner that ends it all would start that one first. */
+/* Up, waiting to be started again, or ended while no daemon lived: the spawner that ends it all
+ * would start that one first. */
 static bool has_something_to_stop(const struct view_row *r)
 {
 	return !(pt_state_traits(r->row.life.state) & PT_TRAIT_REST);
@@ -152,8 +157,9 @@ static int stop(char **names, size_t n, struct stop *s)
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "force", no_argument, NULL, 'f' },
-		{ "timeout", required_argument, NULL, 't' }, { "agent", required_argument, NULL, 'a' },
-		{ "json", no_argument, NULL, 'j' }, { 0 } };
+		{ "timeout", required_argument, NULL, 't' },
+		{ "agent", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },
+		{ 0 } };
 	char **names = calloc((size_t)argc + 1, sizeof(*names));
 	struct stop s = { 0 };
 	uint64_t ms = 0;

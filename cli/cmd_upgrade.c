@@ -1,7 +1,8 @@
 /*
- * tend upgrade - move a running instance to the daemons that belong to this program. The guardian goes on as the new guardian (execve: same pid, same
- * children) and replaces the other three one after the other; no process notices. This program only asks for it and watches, by the role locks: they
- * mean the same in every build, whatever its table looks like.
+ * tend upgrade - move a running instance to the daemons that belong to this program. The guardian
+ * goes on as the new guardian (execve: same pid, same children) and replaces the other three one
+ * after the other; no process notices. This program only asks for it and watches, by the role
+ * locks: they mean the same in every build, whatever its table looks like.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,8 @@
 #include "cli/turn.h"
 #include "cli/view.h"
 
-#define PATIENCE_NS  (30 * NS_PER_SEC) /* a daemon ends and starts in milliseconds, a logger in the middle of a large archive in seconds */
+/* a daemon ends and starts in milliseconds, a logger in the middle of a large archive in seconds */
+#define PATIENCE_NS   (30 * NS_PER_SEC)
 #define SUCCESSION_NS (3 * NS_PER_SEC)
 
 struct part {
@@ -45,7 +47,7 @@ struct upgrade {
 /* What a program says to --version, without its newline. */
 static int ask_version(const char *program, char *buf, size_t size, struct fault *f)
 {
-	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t)"--version", NULL };
+	char *argv[] = { (char *)(uintptr_t)program, (char *)(uintptr_t) "--version", NULL };
 	struct spawn s = SPAWN_INIT;
 	int ends[2], status = 0, r;
 	size_t len = 0;
@@ -93,7 +95,8 @@ static int find_programs(struct upgrade *u, struct fault *f)
 		if (r < 0)
 			return r;
 		if (strncmp(said, name, strlen(name)) != 0 || strcmp(said + strlen(name), own) != 0)
-			return fault_set(f, -EINVAL, "%s and this program are of different builds; install all programs of one build",
+			return fault_set(f, -EINVAL,
+				"%s and this program are of different builds; install all programs of one build",
 				u->part[role].program);
 	}
 	return 0;
@@ -129,10 +132,13 @@ static int obstacle(const struct upgrade *u, struct fault *f)
 		char state = p->pid ? pid_state(p->pid, p->start_ticks) : 0;
 
 		if (state == 'T' || state == 't')
-			return fault_set(f, -EBUSY, "the %s (process %d) is stopped; \"kill -CONT %d\" lets it go on", role_name(role), p->pid,
-				p->pid);
+			return fault_set(f, -EBUSY,
+				"the %s (process %d) is stopped; \"kill -CONT %d\" lets it go on",
+				role_name(role), p->pid, p->pid);
 		if (p->pid && kill(p->pid, 0) < 0)
-			return fault_errno(f, -errno, "the %s (process %d) can't be reached from here", role_name(role), p->pid);
+			return fault_errno(f, -errno,
+				"the %s (process %d) can't be reached from here", role_name(role),
+				p->pid);
 	}
 	return 0;
 }
@@ -147,9 +153,11 @@ static void tell_plan(const struct upgrade *u)
 		if (p->current)
 			printf("  %-9s process %d runs this build\n", role_name(role), p->pid);
 		else if (p->pid && role == ROLE_GUARDIAN)
-			printf("  %-9s process %d goes on as %s\n", role_name(role), p->pid, p->program);
+			printf("  %-9s process %d goes on as %s\n", role_name(role), p->pid,
+				p->program);
 		else if (p->pid)
-			printf("  %-9s process %d makes room for %s\n", role_name(role), p->pid, p->program);
+			printf("  %-9s process %d makes room for %s\n", role_name(role), p->pid,
+				p->program);
 		else
 			printf("  %-9s does not run; %s is started\n", role_name(role), p->program);
 	}
@@ -165,7 +173,8 @@ static void tell_plan(const struct upgrade *u)
 /* The new spawner removes what the old one left for it once all rows are in its table. */
 static bool is_taken_over(const struct upgrade *u)
 {
-	return faccessat(u->home.run_fd, HOME_HANDOVER_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+	return faccessat(u->home.run_fd, HOME_HANDOVER_FILE, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+		errno == ENOENT;
 }
 
 /* Until every role is held by its new program, and the processes are in its table. */
@@ -180,19 +189,26 @@ static int await(struct upgrade *u, pid_t guardian, struct fault *f)
 		if (u->part[ROLE_GUARDIAN].pid || u->part[ROLE_SPAWNER].pid)
 			guarded = now;
 		else if (now - guarded > SUCCESSION_NS) /* each of them brings the other back */
-			return fault_set(f, -EIO, "guardian and spawner died in the middle of it; processes run on, and \"tend upgrade\" once more takes them over");
-		/* An execve keeps the pid: another one means that the new guardian died and the old spawner took its place. */
+			return fault_set(f, -EIO,
+				"guardian and spawner died in the middle of it; processes run on, and \"tend upgrade\" once more takes them over");
+		/* An execve keeps the pid: another one means that the new guardian died and the old
+		 * spawner took its place. */
 		if (u->part[ROLE_GUARDIAN].pid && u->part[ROLE_GUARDIAN].pid != guardian)
-			return fault_set(f, -EIO, "the new guardian ended; another one has taken its place. %s/logs/tend.log tells why", u->home.path);
+			return fault_set(f, -EIO,
+				"the new guardian ended; another one has taken its place. %s/logs/tend.log tells why",
+				u->home.path);
 		if (now > until)
 			break;
 		instance_nap(10);
 	}
 	for (unsigned role = 0; role < ROLE_MAX; role++)
 		if (!u->part[role].current)
-			return fault_set(f, -ETIMEDOUT, "the %s (process %d) was not replaced in time; %s/logs/tend.log may tell why", role_name(role),
-				u->part[role].pid, u->home.path);
-	return fault_set(f, -ETIMEDOUT, "the table was not made again, or not filled, in time; %s/logs/tend.log may tell why", u->home.path);
+			return fault_set(f, -ETIMEDOUT,
+				"the %s (process %d) was not replaced in time; %s/logs/tend.log may tell why",
+				role_name(role), u->part[role].pid, u->home.path);
+	return fault_set(f, -ETIMEDOUT,
+		"the table was not made again, or not filled, in time; %s/logs/tend.log may tell why",
+		u->home.path);
 }
 
 static int ask_guardian(struct upgrade *u, struct fault *f)
@@ -244,7 +260,8 @@ static int check_or_upgrade(struct upgrade *u, bool only_check)
 	}
 	if (only_check) {
 		acts_daemons("outdated");
-		printf("tend upgrade would move the instance to version %s; processes run on\n", TEND_VERSION);
+		printf("tend upgrade would move the instance to version %s; processes run on\n",
+			TEND_VERSION);
 		tell_plan(u);
 		return EXIT_OK;
 	}
@@ -252,11 +269,13 @@ static int check_or_upgrade(struct upgrade *u, bool only_check)
 		return out_fail("%s", f.text);
 	up = count_up();
 	acts_daemons("upgraded");
-	printf("the daemons run version %s now; %zu process%s ran on\n", TEND_VERSION, up, up == 1 ? "" : "es");
+	printf("the daemons run version %s now; %zu process%s ran on\n", TEND_VERSION, up,
+		up == 1 ? "" : "es");
 	return EXIT_OK;
 }
 
-/* No guardian, and nobody has stopped the instance: it died, in the middle of an earlier upgrade perhaps. */
+/* No guardian, and nobody has stopped the instance: it died, in the middle of an earlier upgrade
+ * perhaps. */
 static bool is_orphaned(struct upgrade *u)
 {
 	look(u);
@@ -274,11 +293,13 @@ static int carry_out(struct upgrade *u, bool only_check)
 
 	if (home_open(NULL, HOME_READ, &u->home, &f) < 0 || find_programs(u, &f) < 0)
 		return out_fail("%s", f.text);
-	if (u->home.run_fd < 0 && instance_has_table(&u->home) && home_complete(&u->home, &f) < 0) /* removed under daemons that run */
+	/* removed under daemons that run */
+	if (u->home.run_fd < 0 && instance_has_table(&u->home) && home_complete(&u->home, &f) < 0)
 		return out_fail("%s", f.text);
 	guarded = u->home.run_fd >= 0 && daemons_guarded(&u->home);
 	if (!guarded && (u->home.run_fd < 0 || !is_orphaned(u))) {
-		out_fail("nothing is running; the next \"tend start\" uses version %s", TEND_VERSION);
+		out_fail("nothing is running; the next \"tend start\" uses version %s",
+			TEND_VERSION);
 		return EXIT_NOT_RUNNING;
 	}
 	if (!guarded && !only_check && daemons_ensure(&u->home, &u->started, &f) < 0)
@@ -294,7 +315,8 @@ static int carry_out(struct upgrade *u, bool only_check)
 
 static int run(const struct command *self, int argc, char **argv)
 {
-	static const struct option options[] = { { "check", no_argument, NULL, 'c' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	static const struct option options[] = { { "check", no_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' }, { 0 } };
 	struct upgrade *u;
 	bool only_check = false, json = false;
 	int opt, status;

@@ -10,7 +10,8 @@
 #include "cli/pick.h"
 #include "cli/view.h"
 
-#define SLICE_NS (1 * NS_PER_SEC) /* a process that ends while no spawner lives changes no counter */
+/* a process that ends while no spawner lives changes no counter */
+#define SLICE_NS (1 * NS_PER_SEC)
 
 enum goal { GOAL_RUNNING, GOAL_STOPPED, GOAL_HEALTHY, GOAL_NONE };
 
@@ -30,14 +31,16 @@ static bool is_reached(const struct view_row *r, enum goal goal)
 	case GOAL_RUNNING:
 		return !r->gone && r->row.life.state == PT_STATE_RUNNING;
 	case GOAL_HEALTHY:
-		return !r->gone && r->row.life.state == PT_STATE_RUNNING && r->row.health.life == r->row.life.life &&
+		return !r->gone && r->row.life.state == PT_STATE_RUNNING &&
+			r->row.health.life == r->row.life.life &&
 			r->row.health.verdict == PT_HEALTH_HEALTHY;
 	default:
 		return r->gone || (pt_state_traits(r->row.life.state) & PT_TRAIT_REST);
 	}
 }
 
-/* 1: reached. 0: not yet. Below: an exit status, negated. seen_before: the process was there at an earlier look. */
+/* 1: reached. 0: not yet. Below: an exit status, negated. seen_before: the process was there at an
+ * earlier look. */
 static int look(const struct instance *in, const char *name, enum goal goal, bool *seen_before)
 {
 	struct view v = { 0 };
@@ -60,7 +63,8 @@ static int look(const struct instance *in, const char *name, enum goal goal, boo
 	return result;
 }
 
-static int wait_for(struct instance *in, const char *name, enum goal goal, const char *word, uint64_t timeout_ns)
+static int wait_for(struct instance *in, const char *name, enum goal goal, const char *word,
+	uint64_t timeout_ns)
 {
 	uint64_t begin = clock_boot_ns();
 	bool seen_before = false;
@@ -78,7 +82,8 @@ static int wait_for(struct instance *in, const char *name, enum goal goal, const
 		if (r != 0)
 			return r > 0 ? EXIT_OK : -r;
 		if (passed >= timeout_ns)
-			return out_fail("%s is not %s after %s", name, word, clock_span(timeout_ns, span));
+			return out_fail(
+				"%s is not %s after %s", name, word, clock_span(timeout_ns, span));
 		if (timeout_ns - passed < SLICE_NS)
 			r = pt_wait_change(in->pt, seen, timeout_ns - passed);
 		else
@@ -89,8 +94,10 @@ static int wait_for(struct instance *in, const char *name, enum goal goal, const
 	}
 }
 
-/* One after the other, all within the same time: the last one is the slowest in any case. Patterns and groups mean what is there at the beginning. */
-static int wait_for_all(struct instance *in, char *const *names, size_t n, enum goal goal, const char *word, uint64_t timeout_ns)
+/* One after the other, all within the same time: the last one is the slowest in any case. Patterns
+ * and groups mean what is there at the beginning. */
+static int wait_for_all(struct instance *in, char *const *names, size_t n, enum goal goal,
+	const char *word, uint64_t timeout_ns)
 {
 	uint64_t begin = clock_boot_ns();
 	struct view_row **rows;
@@ -100,7 +107,8 @@ static int wait_for_all(struct instance *in, char *const *names, size_t n, enum 
 
 	if (n == 1 && !pick_is_pattern(names[0]))
 		return wait_for(in, names[0], goal, word, timeout_ns);
-	if (view_load(in, &v) < 0 || !(rows = calloc(pick_room(&v, n), sizeof(struct view_row *)))) {
+	if (view_load(in, &v) < 0 ||
+		!(rows = calloc(pick_room(&v, n), sizeof(struct view_row *)))) {
 		view_done(&v);
 		return out_fail("out of memory");
 	}
@@ -109,7 +117,10 @@ static int wait_for_all(struct instance *in, char *const *names, size_t n, enum 
 	for (size_t i = 0; status == EXIT_OK && i < found; i++) {
 		uint64_t passed = clock_boot_ns() - begin;
 
-		status = wait_for(in, rows[i]->row.ident.name, goal, word, timeout_ns == UINT64_MAX ? timeout_ns : passed < timeout_ns ? timeout_ns - passed : 0);
+		status = wait_for(in, rows[i]->row.ident.name, goal, word,
+			timeout_ns == UINT64_MAX      ? timeout_ns
+				: passed < timeout_ns ? timeout_ns - passed
+						      : 0);
 	}
 	free(rows);
 	view_done(&v);
@@ -145,7 +156,8 @@ static int run(const struct command *self, int argc, char **argv)
 	if (instance_open(&in, PT_READER, &f) < 0)
 		status = out_fail("%s", f.text);
 	else
-		status = wait_for_all(&in, argv + optind, (size_t)(argc - optind), goal, word, ms == UINT64_MAX ? ms : ms * NS_PER_MS);
+		status = wait_for_all(&in, argv + optind, (size_t)(argc - optind), goal, word,
+			ms == UINT64_MAX ? ms : ms * NS_PER_MS);
 	instance_close(&in);
 	return status;
 }

@@ -1,4 +1,5 @@
-/* tend why - the story of one process: its last transitions with their causes, and what comes next. */
+/* tend why - the story of one process: its last transitions with their causes, and what comes
+ * next. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static bool print_events(const struct pt *pt, const char *name, size_t *ret_n)
 		if (skip)
 			skip--;
 		else
-			printf("  %s %s\n", clock_rfc3339(ev[i].real_ns, when), story_event(&ev[i], text));
+			printf("  %s %s\n", clock_rfc3339(ev[i].real_ns, when),
+				story_event(&ev[i], text));
 	}
 	free(ev);
 	*ret_n = total;
@@ -64,13 +66,16 @@ static void tell_health(const struct view *v, const struct view_row *r)
 	char error[sizeof(h->error) * 4];
 
 	str_visible(error, sizeof(error), h->error);
-	printf("Health: %s%s%s%s\n", pt_health_label(h->verdict), error[0] ? " (" : "", error, error[0] ? ")" : "");
+	printf("Health: %s%s%s%s\n", pt_health_label(h->verdict), error[0] ? " (" : "", error,
+		error[0] ? ")" : "");
 	if (v->monitor.brake_since_real_ns)
-		printf("Brake: restarts of unhealthy processes are held back: %s\n", v->monitor.brake_reason);
+		printf("Brake: restarts of unhealthy processes are held back: %s\n",
+			v->monitor.brake_reason);
 }
 
 /* All events of it that are still there: *ret to be freed, of those in *ret_all. -ENOMEM. */
-static int events_of(const struct pt *pt, const char *name, struct pt_event **ret_all, const struct pt_event ***ret, size_t *ret_n)
+static int events_of(const struct pt *pt, const char *name, struct pt_event **ret_all,
+	const struct pt_event ***ret, size_t *ret_n)
 {
 	struct eventlog log;
 	size_t n = 0;
@@ -87,7 +92,8 @@ static int events_of(const struct pt *pt, const char *name, struct pt_event **re
 }
 
 /* False: nothing is known of it, which is said. */
-static bool write_one(struct json_out *o, const struct instance *in, const struct view *v, const char *name)
+static bool write_one(
+	struct json_out *o, const struct instance *in, const struct view *v, const char *name)
 {
 	const struct view_row *r = view_find(v, name);
 	const struct pt_event **events = NULL;
@@ -179,7 +185,8 @@ static void add_name(struct names *names, const char *name)
 	names->name[names->n++] = name;
 }
 
-/* Patterns and groups mean what is in the table; a name may also be one that only events remember. False: some are unknown (said), or no memory. */
+/* Patterns and groups mean what is in the table; a name may also be one that only events remember.
+ * False: some are unknown (said), or no memory. */
 static bool find_names(const struct view *v, char *const *operand, size_t n, struct names *ret)
 {
 	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
@@ -213,7 +220,9 @@ static int why(const struct instance *in, char *const *operand, size_t n, bool j
 	if (view_load(in, &v) < 0)
 		return out_fail("out of memory");
 	all = find_names(&v, operand, n, &names);
-	status = names.n == 0 ? EXIT_FAIL : json ? tell_json(in, &v, &names) : tell_all(in, &v, &names);
+	status = names.n == 0 ? EXIT_FAIL
+		: json	      ? tell_json(in, &v, &names)
+			      : tell_all(in, &v, &names);
 	free(names.name);
 	view_done(&v);
 	return all ? status : EXIT_FAIL;

@@ -11,12 +11,14 @@
 #include "cli/story.h"
 #include "cli/table.h"
 
-#define TEXT(name) static const char *text_##name(const struct view *v, const struct view_row *r, char *buf, size_t size)
-#define UNUSED(v)  ((void)(v))
-#define NO_BUFFER   ((void)buf, (void)size)
+#define TEXT(name) \
+	static const char *text_##name( \
+		const struct view *v, const struct view_row *r, char *buf, size_t size)
+#define UNUSED(v) ((void)(v))
+#define NO_BUFFER ((void)buf, (void)size)
 
-/* A number in decimal, with a unit behind it. snprintf() for three cells of each row would take as long as all the
- * rest of a status. */
+/* A number in decimal, with a unit behind it. snprintf() for three cells of each row would take as
+ * long as all the rest of a status. */
 static const char *put_number(char *buf, size_t size, uint64_t value, const char *unit)
 {
 	char digits[32], *at = story_digits(value, digits + sizeof(digits) - 8);
@@ -53,7 +55,9 @@ TEXT(group)
 TEXT(pid)
 {
 	UNUSED(v);
-	return view_is_up(r) && r->row.life.pid > 0 ? put_number(buf, size, (uint64_t)r->row.life.pid, "") : "-";
+	return view_is_up(r) && r->row.life.pid > 0
+		? put_number(buf, size, (uint64_t)r->row.life.pid, "")
+		: "-";
 }
 
 TEXT(word)
@@ -97,7 +101,8 @@ TEXT(health)
 
 static enum term_colour colour_health(const struct view_row *r)
 {
-	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW, TERM_RED, TERM_RED };
+	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW,
+		TERM_RED, TERM_RED };
 
 	return r->row.health.verdict < PT_HEALTH_MAX ? colour[r->row.health.verdict] : TERM_PLAIN;
 }
@@ -105,7 +110,8 @@ static enum term_colour colour_health(const struct view_row *r)
 /* Unknown it is for the registry's sake: that is said where no column of its own says it. */
 static bool is_only_unregistered(const struct view_row *r)
 {
-	return r->row.health.verdict == PT_HEALTH_UNKNOWN && r->row.health.listing == PT_LISTING_MISSING && story_is_unregistered(r);
+	return r->row.health.verdict == PT_HEALTH_UNKNOWN &&
+		r->row.health.listing == PT_LISTING_MISSING && story_is_unregistered(r);
 }
 
 TEXT(standing)
@@ -129,7 +135,8 @@ TEXT(command)
 	return buf;
 }
 
-/* Most processes of an instance have been up for the same number of seconds: what was written last is written again. */
+/* Most processes of an instance have been up for the same number of seconds: what was written last
+ * is written again. */
 TEXT(uptime)
 {
 	static char span[CLOCK_TEXT_MAX];
@@ -185,7 +192,8 @@ const struct column columns[] = {
 	{ "MEM", COLUMN_STATUS, true, text_memory, NULL },
 	{ "ENDPOINT", COLUMN_AGENTS, false, meshcolumns_endpoint, NULL },
 	{ "CAPABILITIES", COLUMN_AGENTS, false, meshcolumns_capabilities, NULL },
-	{ "COMMAND", COLUMN_STATUS | COLUMN_LIST, false, text_command, NULL }, /* last: the one that is cut */
+	/* last: the one that is cut */
+	{ "COMMAND", COLUMN_STATUS | COLUMN_LIST, false, text_command, NULL },
 	{ 0 },
 };
 
@@ -210,6 +218,7 @@ void columns_add(struct table *t, const struct view *v, const struct view_row *r
 	for (const struct column *c = columns; c->title; c++) {
 		if (!(c->sets & sets))
 			continue;
-		table_cell(t, c->text(v, r, text, sizeof(text)), c->right, c->colour ? c->colour(r) : TERM_PLAIN);
+		table_cell(t, c->text(v, r, text, sizeof(text)), c->right,
+			c->colour ? c->colour(r) : TERM_PLAIN);
 	}
 }

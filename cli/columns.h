@@ -1,5 +1,6 @@
 /*
- * cli/columns.h - the facts about a process that the tables of status and list show. (As JSON: cli/doc.h.)
+ * cli/columns.h - the facts about a process that the tables of status and list show. (As JSON:
+ * cli/doc.h.)
  */
 #ifndef CLI_COLUMNS_H
 #define CLI_COLUMNS_H
@@ -11,12 +12,13 @@
 #include "cli/view.h"
 
 #define COLUMN_TEXT_MAX \
-	(4 * PT_COMMAND_TEXT + 1) /* the longest cell: a command line whose every byte had to be made visible */
+	(4 * PT_COMMAND_TEXT + \
+		1) /* the longest cell: a command line whose every byte had to be made visible */
 
 /* May be combined. */
 enum column_set {
 	COLUMN_STATUS = 1,
-	COLUMN_LIST = 2,   /* of services */
+	COLUMN_LIST = 2, /* of services */
 	COLUMN_GROUP = 4,
 	COLUMN_AGENTS = 8, /* a list of agents */
 	COLUMN_WIDE = 16,  /* what it adds where there is room */
@@ -24,8 +26,8 @@ enum column_set {
 
 struct column {
 	const char *title;
-	unsigned sets;	   /* text tables that show it */
-	bool right;	   /* numbers line up on the right */
+	unsigned sets; /* text tables that show it */
+	bool right;    /* numbers line up on the right */
 	/* The cell: its own text, or put into buf. */
 	const char *(*text)(const struct view *v, const struct view_row *r, char *buf, size_t size);
 	enum term_colour (*colour)(const struct view_row *r); /* NULL: plain */
@@ -33,8 +35,8 @@ struct column {
 
 extern const struct column columns[]; /* ends with an all-zero one */
 
-/* A table (cli/table.h) with the titles of a set, and a row added to it. columns_table() returns NULL when out of
- * memory. */
+/* A table (cli/table.h) with the titles of a set, and a row added to it. columns_table() returns
+ * NULL when out of memory. */
 struct table *columns_table(unsigned sets);
 void columns_add(struct table *t, const struct view *v, const struct view_row *r, unsigned sets);
 

@@ -1,4 +1,5 @@
-/* cli/commands.c - the table of commands, and from an argument vector to one of them (cli/cmd.h). */
+/* cli/commands.c - the table of commands, and from an argument vector to one of them
+ * (cli/cmd.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +61,8 @@ void command_usage(const struct command *c, FILE *to)
 	while (form) {
 		size_t len = strcspn(form, "\n");
 
-		fprintf(to, "%s %s %s%s%.*s\n", intro, out_program(), c->name, len ? " " : "", (int)len, form);
+		fprintf(to, "%s %s %s%s%.*s\n", intro, out_program(), c->name, len ? " " : "",
+			(int)len, form);
 		intro = "      ";
 		form = form[len] ? form + len + 1 : NULL;
 	}
@@ -100,7 +102,8 @@ void command_overview(void)
 	out_text(stdout, "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
 	for (const struct command *const *c = commands; *c; c++)
 		printf("  %-16s %s\n", (*c)->name, (*c)->summary);
-	out_text(stdout, "\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
+	out_text(stdout,
+		"\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
 }
 
 static int unknown(const char *name)
@@ -132,7 +135,9 @@ int command_run(int argc, char **argv)
 		command_overview();
 		return EXIT_OK;
 	}
-	c = is_option(argv[1], "--version") ? &cmd_version : strcmp(argv[1], cmd_complete.name) == 0 ? &cmd_complete : command_find(argv[1]);
+	c = is_option(argv[1], "--version")		  ? &cmd_version
+		: strcmp(argv[1], cmd_complete.name) == 0 ? &cmd_complete
+							  : command_find(argv[1]);
 	if (!c)
 		return unknown(argv[1]);
 	out_command(c);

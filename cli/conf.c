@@ -41,6 +41,7 @@ bool conf_load(struct cliconf *ret)
 	r = cliconf_load(r == 0 ? h.fd : -1, path, ret, &e);
 	home_close(&h);
 	if (r < 0)
-		out_fail("Configuration error: %s%s", e.text, strstr(e.text, path) ? "; \"tend config reset\" makes a new file" : "");
+		out_fail("Configuration error: %s%s", e.text,
+			strstr(e.text, path) ? "; \"tend config reset\" makes a new file" : "");
 	return r == 0;
 }

@@ -6,7 +6,8 @@
 
 #include "config/cliconf.h"
 
-/* Load cli_config.json of the home and the environment. A home that does not exist has no file. False: said. Release with cliconf_done(). */
+/* Load cli_config.json of the home and the environment. A home that does not exist has no file.
+ * False: said. Release with cliconf_done(). */
 bool conf_load(struct cliconf *ret);
 /* Path of the file. False: said. */
 bool conf_path(char *buf, size_t size);

@@ -19,16 +19,19 @@
 #include "cli/out.h"
 #include "cli/turn.h"
 
-#define READY_FD	  3
-#define ROLES_WAIT_NS	  (1 * NS_PER_SEC) /* three daemons are there within milliseconds, or something is wrong that status shows */
-#define TABLE_WAIT_NS	  (5 * NS_PER_SEC) /* a guardian makes it, or removes it and ends, within milliseconds */
+#define READY_FD 3
+/* three daemons are there within milliseconds, or something is wrong that status shows */
+#define ROLES_WAIT_NS (1 * NS_PER_SEC)
+/* a guardian makes it, or removes it and ends, within milliseconds */
+#define TABLE_WAIT_NS	  (5 * NS_PER_SEC)
 #define PROMOTION_WAIT_NS (1 * NS_PER_SEC) /* an execve and an attach take some milliseconds */
 
-/* In the grandchild, which nobody waits for: become the guardian. What fails here is told through the pipe, as the
- * guardian would. */
+/* In the grandchild, which nobody waits for: become the guardian. What fails here is told through
+ * the pipe, as the guardian would. */
 static _Noreturn void become_guardian(const struct home *h, const char *program, int ready, int log)
 {
-	char home[PATH_MAX], fd_text[8], name[] = "tend-guardian", opt_home[] = "--home", opt_ready[] = "--ready-fd";
+	char home[PATH_MAX], fd_text[8], name[] = "tend-guardian", opt_home[] = "--home",
+					 opt_ready[] = "--ready-fd";
 	char *argv[] = { name, opt_home, home, opt_ready, fd_text, NULL };
 	sigset_t none;
 	int null = open("/dev/null", O_RDWR);
@@ -45,8 +48,8 @@ static _Noreturn void become_guardian(const struct home *h, const char *program,
 	null = fcntl(null, F_DUPFD, 10);
 	log = fcntl(log, F_DUPFD, 10);
 	ready = fcntl(ready, F_DUPFD, 10);
-	if (null >= 0 && log >= 0 && ready >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 &&
-		dup2(ready, READY_FD) == READY_FD && chdir("/") == 0) {
+	if (null >= 0 && log >= 0 && ready >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 &&
+		dup2(log, 2) == 2 && dup2(ready, READY_FD) == READY_FD && chdir("/") == 0) {
 		syscall(SYS_close_range, READY_FD + 1, ~0u, 0);
 		execv(program, argv);
 		ready = READY_FD;
@@ -55,8 +58,8 @@ static _Noreturn void become_guardian(const struct home *h, const char *program,
 	_exit(127);
 }
 
-/* Fork twice, so that the guardian is nobody's child but init's; setsid() between, so that it can never get a
- * controlling terminal. */
+/* Fork twice, so that the guardian is nobody's child but init's; setsid() between, so that it can
+ * never get a controlling terminal. */
 static int launch(const struct home *h, const char *program, int ready, int log, struct fault *f)
 {
 	pid_t child = fork();
@@ -136,7 +139,9 @@ static int start_guardian(const struct home *h, struct fault *f)
 	else if (verdict[0])
 		fault_set(f, r, "%s", verdict);
 	else
-		fault_set(f, r, "the guardian ended before it was ready; %s/logs/tend.log may tell why", h->path);
+		fault_set(f, r,
+			"the guardian ended before it was ready; %s/logs/tend.log may tell why",
+			h->path);
 out:
 	io_close(&ready[0]);
 	io_close(&ready[1]);
@@ -162,7 +167,8 @@ bool daemons_guarded(const struct home *h)
 	return instance_role_held(h, ROLE_GUARDIAN) || promoted(h);
 }
 
-/* Not that anybody needs them to be there; but a status that is asked for right after a start should not find half of them. */
+/* Not that anybody needs them to be there; but a status that is asked for right after a start
+ * should not find half of them. */
 static void await_roles(const struct home *h)
 {
 	uint64_t until = clock_boot_ns() + ROLES_WAIT_NS;
@@ -193,14 +199,16 @@ static int ensure_guardian(const struct home *h, bool *ret_started, struct fault
 	return r;
 }
 
-/* A guardian without a table is one that begins, and may die before it has made it, or one that ends. */
+/* A guardian without a table is one that begins, and may die before it has made it, or one that
+ * ends. */
 int daemons_ensure(struct home *h, bool *ret_started, struct fault *f)
 {
 	uint64_t until = clock_boot_ns() + TABLE_WAIT_NS;
 	bool started = false;
 	int r = h->run_fd < 0 ? home_complete(h, f) : 0; /* somebody has removed it */
 
-	while (r == 0 && (r = ensure_guardian(h, &started, f)) == 0 && !instance_has_table(h) && clock_boot_ns() < until)
+	while (r == 0 && (r = ensure_guardian(h, &started, f)) == 0 && !instance_has_table(h) &&
+		clock_boot_ns() < until)
 		instance_nap(10);
 	if (r == 0 && ret_started)
 		*ret_started = started;

@@ -29,13 +29,17 @@ static bool load(void)
 {
 	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
-	return library && library_find(library, "sqlite3_open_v2", &db.open_v2) && library_find(library, "sqlite3_close", &db.close) &&
-	       library_find(library, "sqlite3_prepare_v2", &db.prepare_v2) && library_find(library, "sqlite3_step", &db.step) &&
-	       library_find(library, "sqlite3_column_int64", &db.column_int64) && library_find(library, "sqlite3_finalize", &db.finalize) &&
-	       library_find(library, "sqlite3_errmsg", &db.errmsg);
+	return library && library_find(library, "sqlite3_open_v2", &db.open_v2) &&
+		library_find(library, "sqlite3_close", &db.close) &&
+		library_find(library, "sqlite3_prepare_v2", &db.prepare_v2) &&
+		library_find(library, "sqlite3_step", &db.step) &&
+		library_find(library, "sqlite3_column_int64", &db.column_int64) &&
+		library_find(library, "sqlite3_finalize", &db.finalize) &&
+		library_find(library, "sqlite3_errmsg", &db.errmsg);
 }
 
-/* Where there is no write-ahead log, SQLite would make one, for as little as a look: the file is then called immutable. */
+/* Where there is no write-ahead log, SQLite would make one, for as little as a look: the file is
+ * then called immutable. */
 static const char *uri(const char *path, char buf[static URI_MAX])
 {
 	char wal[PATH_MAX], *to = buf + sprintf(buf, "file:");
@@ -50,7 +54,8 @@ static const char *uri(const char *path, char buf[static URI_MAX])
 static int count_tables(sqlite3 *handle, int64_t *ret)
 {
 	sqlite3_stmt *statement;
-	int r = db.prepare_v2(handle, "SELECT count(*) FROM sqlite_master WHERE type = 'table'", -1, &statement, NULL);
+	int r = db.prepare_v2(handle, "SELECT count(*) FROM sqlite_master WHERE type = 'table'", -1,
+		&statement, NULL);
 
 	if (r != SQLITE_OK)
 		return r;
@@ -74,7 +79,9 @@ static void look_inside(const char *path, struct dbfile *ret)
 	r = db.open_v2(uri(path, name), &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 	if (r == SQLITE_OK)
 		r = count_tables(handle, &ret->tables);
-	ret->status = r == SQLITE_OK ? "healthy" : r == SQLITE_CANTOPEN || r == SQLITE_PERM ? "inaccessible" : "error";
+	ret->status = r == SQLITE_OK			   ? "healthy"
+		: r == SQLITE_CANTOPEN || r == SQLITE_PERM ? "inaccessible"
+							   : "error";
 	if (r == SQLITE_OK)
 		snprintf(ret->message, sizeof(ret->message), "Database is accessible");
 	else
@@ -86,7 +93,10 @@ void dbfile_look(const char *path, struct dbfile *ret)
 {
 	struct stat sb;
 
-	*ret = (struct dbfile){ .status = "unknown", .message = "Database is not known", .size_bytes = -1, .tables = -1 };
+	*ret = (struct dbfile){ .status = "unknown",
+		.message = "Database is not known",
+		.size_bytes = -1,
+		.tables = -1 };
 	if (!path)
 		return;
 	if (stat(path, &sb) < 0) {

@@ -1,5 +1,6 @@
 /*
- * cli/dbfile.h - a look at the registry's database, by SQLite, which is loaded for that alone. Nothing is written, not even beside the file.
+ * cli/dbfile.h - a look at the registry's database, by SQLite, which is loaded for that alone.
+ * Nothing is written, not even beside the file.
  */
 #ifndef CLI_DBFILE_H
 #define CLI_DBFILE_H
@@ -7,7 +8,8 @@
 #include <stdint.h>
 
 struct dbfile {
-	const char *status; /* the reference's words: "healthy", "missing", "inaccessible", "error"; or "unknown" */
+	/* the reference's words: "healthy", "missing", "inaccessible", "error"; or "unknown" */
+	const char *status;
 	char message[160];  /* for people */
 	int64_t size_bytes; /* -1: not known */
 	int64_t tables;	    /* -1: not known */

@@ -46,11 +46,15 @@ static void print_run(const struct view *v, const struct view_row *r)
 	char span[CLOCK_TEXT_MAX], when[CLOCK_TEXT_MAX], how[STORY_MAX];
 
 	if (view_is_up(r) && l->pid > 0)
-		printf(KEY "%d%s\n", "pid", l->pid, is_suspended(l) ? ", suspended (SIGSTOP or a debugger): it does nothing until SIGCONT" : "");
+		printf(KEY "%d%s\n", "pid", l->pid,
+			is_suspended(l)
+				? ", suspended (SIGSTOP or a debugger): it does nothing until SIGCONT"
+				: "");
 	if (view_uptime_ns(v, r))
 		printf(KEY "%s\n", "uptime", clock_span(view_uptime_ns(v, r), span));
 	if (l->start_real_ns)
-		printf(KEY "%s (run %u)\n", "started", clock_rfc3339(l->start_real_ns, when), l->life);
+		printf(KEY "%s (run %u)\n", "started", clock_rfc3339(l->start_real_ns, when),
+			l->life);
 	if (l->exit_kind != PT_EXIT_NONE)
 		printf(KEY "%s, at %s\n", "last end", story_exit(l->exit_kind, l->wait_status, how),
 			clock_rfc3339(l->exit_real_ns, when));
@@ -62,11 +66,13 @@ static void print_policy(const struct pt_ident *id)
 	char a[CLOCK_TEXT_MAX], b[CLOCK_TEXT_MAX], name[24];
 
 	printf(KEY "%s, delay %s to %s", "policy", pt_policy_label(id->policy),
-		clock_span(id->restart_delay_ms * NS_PER_MS, a), clock_span(id->restart_max_delay_ms * NS_PER_MS, b));
+		clock_span(id->restart_delay_ms * NS_PER_MS, a),
+		clock_span(id->restart_max_delay_ms * NS_PER_MS, b));
 	if (id->restart_limit)
 		printf(", at most %u restarts in %s", id->restart_limit,
 			clock_span(id->restart_window_ms * NS_PER_MS, a));
-	printf("\n" KEY "%s, then SIGKILL after %s\n", "stop", str_signal_name(id->stop_signal, name),
+	printf("\n" KEY "%s, then SIGKILL after %s\n", "stop",
+		str_signal_name(id->stop_signal, name),
 		clock_span(id->stop_timeout_ms * NS_PER_MS, a));
 }
 
@@ -74,7 +80,8 @@ static void print_policy(const struct pt_ident *id)
 static void print_registry(const struct view *v, const struct view_row *r)
 {
 	const struct pt_health *h = &r->row.health;
-	char when[CLOCK_TEXT_MAX], seen[STORY_MAX], text[COLUMN_TEXT_MAX], id[sizeof(h->registry_id) * 6], status[sizeof(h->registry_status) * 6];
+	char when[CLOCK_TEXT_MAX], seen[STORY_MAX], text[COLUMN_TEXT_MAX],
+		id[sizeof(h->registry_id) * 6], status[sizeof(h->registry_status) * 6];
 
 	if (r->row.ident.service != PT_SERVICE_AGENT || !view_is_up(r))
 		return;
@@ -87,7 +94,9 @@ static void print_registry(const struct view *v, const struct view_row *r)
 			printf(", last seen at %s", clock_rfc3339(h->registry_seen_real_ns, when));
 		if (story_seen(r, seen)[0])
 			printf(", %s by its clock", seen);
-		printf("; %u capabilit%s, %u of %u dependencies resolved", h->capabilities, h->capabilities == 1 ? "y" : "ies", h->dependencies_resolved, h->dependencies);
+		printf("; %u capabilit%s, %u of %u dependencies resolved", h->capabilities,
+			h->capabilities == 1 ? "y" : "ies", h->dependencies_resolved,
+			h->dependencies);
 	}
 	putchar('\n');
 	if (!listed_has(r))
@@ -107,22 +116,29 @@ static void print_health(const struct view *v, const struct view_row *r)
 		printf(" (%s)", error);
 	putchar('\n');
 	if (h->startup || h->readiness || h->liveness)
-		printf(KEY "startup %s, readiness %s, liveness %s\n", "probes", pt_probe_label(h->startup),
-			pt_probe_label(h->readiness), pt_probe_label(h->liveness));
+		printf(KEY "startup %s, readiness %s, liveness %s\n", "probes",
+			pt_probe_label(h->startup), pt_probe_label(h->readiness),
+			pt_probe_label(h->liveness));
 	if (h->health_restarts)
-		printf(KEY "%u%s\n", "for health", h->health_restarts, h->gave_up ? "; no further restart, the attempts are used up" : "");
+		printf(KEY "%u%s\n", "for health", h->health_restarts,
+			h->gave_up ? "; no further restart, the attempts are used up" : "");
 	if (h->misconfigured)
-		printf(KEY "what its specification says of its health can't be used; \"tend doctor\" says why\n", "not probed");
+		printf(KEY
+			"what its specification says of its health can't be used; \"tend doctor\" says why\n",
+			"not probed");
 	if (v->monitor.brake_since_real_ns)
-		printf(KEY "restarts for health are held back: %s\n", "brake", v->monitor.brake_reason);
+		printf(KEY "restarts for health are held back: %s\n", "brake",
+			v->monitor.brake_reason);
 	print_registry(v, r);
 	if (!view_is_up(r) || !h->sampled_boot_ns || h->life != r->row.life.life)
 		return;
-	printf(KEY "%.1f%% CPU, %s memory, %u process%s, %u thread%s", "uses", h->cpu_permille / 10.0,
-		story_bytes(h->memory_bytes, bytes), h->processes, h->processes == 1 ? "" : "es", h->threads,
-		h->threads == 1 ? "" : "s");
+	printf(KEY "%.1f%% CPU, %s memory, %u process%s, %u thread%s", "uses",
+		h->cpu_permille / 10.0, story_bytes(h->memory_bytes, bytes), h->processes,
+		h->processes == 1 ? "" : "es", h->threads, h->threads == 1 ? "" : "s");
 	printf(" (%s ago)\n",
-		clock_span(v->now_boot_ns > h->sampled_boot_ns ? v->now_boot_ns - h->sampled_boot_ns : 0, span));
+		clock_span(v->now_boot_ns > h->sampled_boot_ns ? v->now_boot_ns - h->sampled_boot_ns
+							       : 0,
+			span));
 }
 
 static void print_log(const struct view *v, const struct pt_row *row)
@@ -145,7 +161,8 @@ static void print_stored(const char *name)
 	struct spec s = { 0 };
 
 	spec_file_name(name, file);
-	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && h.specs_fd >= 0 && spec_load(h.specs_fd, file, &s, NULL) == 0) {
+	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && h.specs_fd >= 0 &&
+		spec_load(h.specs_fd, file, &s, NULL) == 0) {
 		if (s.group[0])
 			printf(KEY "%s\n", "group", s.group);
 		str_visible(folder, sizeof(folder), s.cwd);
@@ -158,11 +175,13 @@ static void print_stored(const char *name)
 void detail_print(const struct view *v, const struct view_row *r)
 {
 	const struct pt_row *row = &r->row;
-	char command[4 * PT_COMMAND_TEXT + 1], note[STORY_MAX], when[CLOCK_TEXT_MAX], next[STORY_MAX];
+	char command[4 * PT_COMMAND_TEXT + 1], note[STORY_MAX], when[CLOCK_TEXT_MAX],
+		next[STORY_MAX];
 
 	str_visible(command, sizeof(command), row->ident.command);
 	printf(KEY "%s\n", "name", row->ident.name);
-	printf(KEY "%s, since %s", "state", view_state(r), clock_rfc3339(row->life.since_real_ns, when));
+	printf(KEY "%s, since %s", "state", view_state(r),
+		clock_rfc3339(row->life.since_real_ns, when));
 	printf(" (%s)\n", pt_reason_sentence(row->life.reason));
 	if (story_note(v, r, note)[0])
 		printf(KEY "%s\n", "why", note);

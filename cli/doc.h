@@ -1,8 +1,10 @@
 /*
- * cli/doc.h - the documents of --json: one function for each definition of docs/tend.schema.json, of the same name.
+ * cli/doc.h - the documents of --json: one function for each definition of docs/tend.schema.json,
+ * of the same name.
  *
- * Facts come as arguments; a value is appended to what the caller writes, and nothing is printed. Whether all of it
- * was written json_end() tells. What comes from outside is untrusted text: the writer sees to that (json/write.h).
+ * Facts come as arguments; a value is appended to what the caller writes, and nothing is printed.
+ * Whether all of it was written json_end() tells. What comes from outside is untrusted text: the
+ * writer sees to that (json/write.h).
  */
 #ifndef CLI_DOC_H
 #define CLI_DOC_H
@@ -42,7 +44,8 @@ struct doc_status {
 
 void doc_status(struct json_out *o, const struct doc_status *s);
 
-/* By name. others: entries of the registry's list that are not tend's. home: where the specifications are. */
+/* By name. others: entries of the registry's list that are not tend's. home: where the
+ * specifications are. */
 struct doc_list {
 	const struct view *v;
 	struct view_row *const *rows;
@@ -54,12 +57,14 @@ struct doc_list {
 
 void doc_list(struct json_out *o, const struct doc_list *l);
 
-/* By name. home NULL: without the further keys of --verbose, for which the specifications are read. */
-void doc_monitor(struct json_out *o, const struct view *v, struct view_row *const *rows, size_t n, const struct home *home);
+/* By name. home NULL: without the further keys of --verbose, for which the specifications are
+ * read. */
+void doc_monitor(struct json_out *o, const struct view *v, struct view_row *const *rows, size_t n,
+	const struct home *home);
 
 /* r NULL: no longer in the table. */
-void doc_why(struct json_out *o, const char *name, const struct view *v, const struct view_row *r, const struct pt_event *const *events,
-	size_t n);
+void doc_why(struct json_out *o, const char *name, const struct view *v, const struct view_row *r,
+	const struct pt_event *const *events, size_t n);
 void doc_event(struct json_out *o, const struct pt_event *e);
 
 /* ---- the instance (doc_stats.c, doc_instance.c, doc_snapshot.c) */

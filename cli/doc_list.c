@@ -1,10 +1,11 @@
-/* cli/doc_list.c - the document of "tend list --json" (cli/doc.h): keys as in the reference. What only a registry could
- * tell is empty where none told it. */
+/* cli/doc_list.c - the document of "tend list --json" (cli/doc.h): keys as in the reference. What
+ * only a registry could tell is empty where none told it. */
 #include "cli/doc.h"
 #include "cli/doc_member.h"
 #include "cli/listed.h"
 
-/* An agent that only the registry knows: as in the reference by its id, and without file and folder. */
+/* An agent that only the registry knows: as in the reference by its id, and without file and
+ * folder. */
 static void write_other(struct json_out *o, const cJSON *entry)
 {
 	const struct doc_subject s = { .entry = entry };
@@ -46,7 +47,9 @@ static void write_row(struct json_out *o, const struct doc_list *l, const struct
 		{ 0 },
 	};
 	struct spec spec;
-	const struct doc_subject s = { .v = l->v, .r = r, .entry = listed_entry(l->v->listed, r),
+	const struct doc_subject s = { .v = l->v,
+		.r = r,
+		.entry = listed_entry(l->v->listed, r),
 		.spec = doc_spec(l->home, r->row.ident.name, &spec) };
 
 	json_open(o, r->row.ident.name, '{');

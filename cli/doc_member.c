@@ -11,7 +11,8 @@
 
 #define MASKED_MAX 1024u
 
-#define MEMBER(name) void member_##name(struct json_out *o, const char *key, const struct doc_subject *s)
+#define MEMBER(name) \
+	void member_##name(struct json_out *o, const char *key, const struct doc_subject *s)
 
 void doc_members(struct json_out *o, const struct doc_member *m, const struct doc_subject *s)
 {
@@ -125,7 +126,8 @@ MEMBER(next_at)
 	if (!next || s->r->gone)
 		json_null(o, key);
 	else
-		json_time(o, key, s->v->now_real_ns + (next - s->v->now_boot_ns)); /* modulo 2^64: it may lie behind us */
+		/* modulo 2^64: it may lie behind us */
+		json_time(o, key, s->v->now_real_ns + (next - s->v->now_boot_ns));
 }
 
 MEMBER(uptime_s)
@@ -184,21 +186,29 @@ MEMBER(exit_code)
 {
 	int status = s->r->row.life.wait_status;
 
-	doc_int_or_null(o, key, s->r->row.life.exit_kind == PT_EXIT_KNOWN && WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
+	doc_int_or_null(o, key,
+		s->r->row.life.exit_kind == PT_EXIT_KNOWN && WIFEXITED(status) ? WEXITSTATUS(status)
+									       : -1,
+		0);
 }
 
 MEMBER(exit_signal)
 {
 	int status = s->r->row.life.wait_status;
 
-	doc_int_or_null(o, key, s->r->row.life.exit_kind == PT_EXIT_KNOWN && WIFSIGNALED(status) ? WTERMSIG(status) : -1, 0);
+	doc_int_or_null(o, key,
+		s->r->row.life.exit_kind == PT_EXIT_KNOWN && WIFSIGNALED(status) ? WTERMSIG(status)
+										 : -1,
+		0);
 }
 
 MEMBER(core_dumped)
 {
 	int status = s->r->row.life.wait_status;
 
-	json_bool(o, key, s->r->row.life.exit_kind == PT_EXIT_KNOWN && WIFSIGNALED(status) && WCOREDUMP(status));
+	json_bool(o, key,
+		s->r->row.life.exit_kind == PT_EXIT_KNOWN && WIFSIGNALED(status) &&
+			WCOREDUMP(status));
 }
 
 MEMBER(reason)

@@ -29,7 +29,8 @@ static void write_more(struct json_out *o, struct doc_subject *s, const struct h
 		spec_done(&spec);
 }
 
-void doc_monitor(struct json_out *o, const struct view *v, struct view_row *const *rows, size_t n, const struct home *home)
+void doc_monitor(struct json_out *o, const struct view *v, struct view_row *const *rows, size_t n,
+	const struct home *home)
 {
 	static const struct doc_member members[] = {
 		{ "pid", member_pid_or_zero },
@@ -56,8 +57,8 @@ void doc_monitor(struct json_out *o, const struct view *v, struct view_row *cons
 	json_close(o);
 }
 
-void doc_why(struct json_out *o, const char *name, const struct view *v, const struct view_row *r, const struct pt_event *const *events,
-	size_t n)
+void doc_why(struct json_out *o, const char *name, const struct view *v, const struct view_row *r,
+	const struct pt_event *const *events, size_t n)
 {
 	static const struct doc_member members[] = {
 		{ "state", member_state },

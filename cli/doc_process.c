@@ -58,7 +58,8 @@ static void write_exit(struct json_out *o, const struct pt_event *e)
 	bool known = e->exit_kind == PT_EXIT_KNOWN;
 	bool killed = known && WIFSIGNALED(e->wait_status);
 
-	doc_int_or_null(o, "exit_code", known && WIFEXITED(e->wait_status) ? WEXITSTATUS(e->wait_status) : -1, 0);
+	doc_int_or_null(o, "exit_code",
+		known && WIFEXITED(e->wait_status) ? WEXITSTATUS(e->wait_status) : -1, 0);
 	doc_int_or_null(o, "exit_signal", killed ? WTERMSIG(e->wait_status) : -1, 0);
 	json_bool(o, "core_dumped", killed && WCOREDUMP(e->wait_status));
 }

@@ -1,5 +1,5 @@
-/* cli/doc_status.c - the document of "tend status --json" (cli/doc.h): registry, agents and system as the reference
- * has them, and beside them every process and daemon. */
+/* cli/doc_status.c - the document of "tend status --json" (cli/doc.h): registry, agents and system
+ * as the reference has them, and beside them every process and daemon. */
 #include "cli/dbfile.h"
 #include "cli/doc.h"
 #include "cli/doc_member.h"
@@ -18,7 +18,8 @@ static void write_database(struct json_out *o, const char *path)
 	json_close(o);
 }
 
-static void write_own_registry(struct json_out *o, const struct doc_status *s, const struct view_row *r)
+static void write_own_registry(
+	struct json_out *o, const struct doc_status *s, const struct view_row *r)
 {
 	bool up = view_is_up(r);
 
@@ -74,7 +75,9 @@ static void write_agent(struct json_out *o, const struct doc_status *s, const st
 		{ 0 },
 	};
 	struct spec spec;
-	const struct doc_subject subject = { .v = s->v, .r = r, .spec = doc_spec(s->home, r->row.ident.name, &spec) };
+	const struct doc_subject subject = {
+		.v = s->v, .r = r, .spec = doc_spec(s->home, r->row.ident.name, &spec)
+	};
 
 	json_open(o, r->row.ident.name, '{');
 	doc_members(o, members, &subject);
@@ -159,7 +162,9 @@ static void write_foreign(struct json_out *o, const struct foreign *f)
 		json_open(o, NULL, '{');
 		json_text(o, "name", entry->string);
 		json_int(o, "pid", foreign_pid(entry));
-		json_text(o, "service_type", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "service_type")));
+		json_text(o, "service_type",
+			cJSON_GetStringValue(
+				cJSON_GetObjectItemCaseSensitive(entry, "service_type")));
 		json_text(o, "file", foreign_file(entry));
 		json_close(o);
 	}

@@ -15,7 +15,7 @@
 #include "cli/story.h"
 #include "cli/term.h"
 
-#define SLICE_NS   (1 * NS_PER_SEC)
+#define SLICE_NS       (1 * NS_PER_SEC)
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
 
 enum fate { WAITING, REGISTERED, ENDED };
@@ -27,15 +27,18 @@ struct entrant {
 };
 
 /* Long enough for the logger to move what an agent said last. */
-static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row, const struct enroll_how *how)
+static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row,
+	const struct enroll_how *how)
 {
 	char end[STORY_MAX];
 
 	instance_nap(20);
 	if (row->life.launch_errno)
-		out_fail("%s could not be started again: %s", e->name, strerror(row->life.launch_errno));
+		out_fail("%s could not be started again: %s", e->name,
+			strerror(row->life.launch_errno));
 	else
-		out_fail("%s %s before it was registered", e->name, story_exit(row->life.exit_kind, row->life.wait_status, end));
+		out_fail("%s %s before it was registered", e->name,
+			story_exit(row->life.exit_kind, row->life.wait_status, end));
 	if (!how->shown)
 		(void)lastwords_tell(in->home.logs_fd, e->name, how->began_real_ns);
 }
@@ -45,11 +48,13 @@ static bool is_on_this_machine(const char *url)
 	const char *host = url ? strstr(url, "://") : NULL;
 
 	host = host ? host + 3 : "";
-	return strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0;
+	return strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 ||
+		strncmp(host, "[::1]", 5) == 0;
 }
 
-/* Or may it be an older answer, or what the run before left in the registry? That shows by the time at which it was last seen, where the registry goes by our
- * clock; one without fractions is the beginning of its second. */
+/* Or may it be an older answer, or what the run before left in the registry? That shows by the time
+ * at which it was last seen, where the registry goes by our clock; one without fractions is the
+ * beginning of its second. */
 static bool is_of_this_run(const struct pt_row *row, const char *url)
 {
 	uint64_t seen = row->health.registry_seen_real_ns, began = row->life.start_real_ns;
@@ -73,10 +78,11 @@ static enum fate look(const struct instance *in, struct entrant *e, const struct
 		tell_end(in, e, &row, how);
 		return ENDED;
 	}
-	return row.health.gen == row.gen && row.health.life == row.life.life && row.health.listing == PT_LISTING_LISTED &&
-			       row.health.registry_alive && is_of_this_run(&row, how->url)
-		       ? REGISTERED
-		       : WAITING;
+	return row.health.gen == row.gen && row.health.life == row.life.life &&
+			row.health.listing == PT_LISTING_LISTED && row.health.registry_alive &&
+			is_of_this_run(&row, how->url)
+		? REGISTERED
+		: WAITING;
 }
 
 static size_t count(const struct entrant *e, size_t n, enum fate fate)
@@ -103,7 +109,8 @@ static void tell_progress(const struct entrant *e, size_t n, uint64_t began)
 
 static void wait_all(struct instance *in, struct entrant *e, size_t n, const struct enroll_how *how)
 {
-	uint64_t began = clock_boot_ns(), now, timeout_ns = how->timeout_s * NS_PER_SEC, slice = FIRST_SLICE_NS;
+	uint64_t began = clock_boot_ns(), now, timeout_ns = how->timeout_s * NS_PER_SEC,
+		 slice = FIRST_SLICE_NS;
 	struct fault f;
 
 	while ((now = clock_boot_ns()) - began < timeout_ns && term_caught() == 0) {
@@ -119,24 +126,31 @@ static void wait_all(struct instance *in, struct entrant *e, size_t n, const str
 		tell_progress(e, n, began);
 		r = pt_wait_change(in->pt, seen, left < slice ? left : slice);
 		slice = SLICE_NS;
-		if (r == -ETIMEDOUT && (daemons_ensure(&in->home, NULL, &f) < 0 || (!instance_current(in) && instance_attach(in, &f) < 0)))
+		if (r == -ETIMEDOUT &&
+			(daemons_ensure(&in->home, NULL, &f) < 0 ||
+				(!instance_current(in) && instance_attach(in, &f) < 0)))
 			break;
 	}
 	out_progress(NULL);
 }
 
 /* They are about to be ended, and with them goes what there is to see of why. */
-static void tell_each(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+static void tell_each(
+	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
 {
 	for (size_t i = 0; i < n; i++) {
-		out_fail("%s %s; its last output:", e[i].name, e[i].fate == ENDED ? "ended before it was registered" : "has not registered");
+		out_fail("%s %s; its last output:", e[i].name,
+			e[i].fate == ENDED ? "ended before it was registered"
+					   : "has not registered");
 		if (lastwords_tell(in->home.logs_fd, e[i].name, how->began_real_ns) == 0)
 			fputs("  (it has written nothing)\n", stderr);
 	}
 }
 
-/* Those run on, and one of the reasons is a registry that refuses them: only they know what it said. */
-static void tell_waiting(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+/* Those run on, and one of the reasons is a registry that refuses them: only they know what it
+ * said. */
+static void tell_waiting(
+	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
 {
 	for (size_t i = 0; i < n && !how->shown; i++)
 		if (e[i].fate == WAITING) {
@@ -146,22 +160,27 @@ static void tell_waiting(const struct instance *in, const struct entrant *e, siz
 		}
 }
 
-static int tell_none(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+static int tell_none(
+	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
 {
 	size_t waiting = count(e, n, WAITING);
-	const char *then = how->ends ? "what this command has started is ended" : waiting == 1 ? "it runs on" : "they run on";
+	const char *then = how->ends ? "what this command has started is ended"
+		: waiting == 1	     ? "it runs on"
+				     : "they run on";
 
 	if (how->ends)
 		tell_each(in, e, n, how);
 	else
 		tell_waiting(in, e, n, how);
 	if (waiting)
-		out_fail("no agent registered at %s within %u s; %s. What is no mesh agent is started with --no-registry", how->url,
-			how->timeout_s, then);
+		out_fail(
+			"no agent registered at %s within %u s; %s. What is no mesh agent is started with --no-registry",
+			how->url, how->timeout_s, then);
 	return EXIT_FAIL;
 }
 
-static int tell_result(const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+static int tell_result(
+	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
 {
 	size_t registered = count(e, n, REGISTERED);
 

@@ -1,5 +1,6 @@
 /*
- * cli/enroll.h - waiting until the agents that were started are registered: all at once, by the table's change counter, up to the startup timeout.
+ * cli/enroll.h - waiting until the agents that were started are registered: all at once, by the
+ * table's change counter, up to the startup timeout.
  */
 #ifndef CLI_ENROLL_H
 #define CLI_ENROLL_H
@@ -10,12 +11,16 @@ struct enroll_how {
 	unsigned timeout_s;
 	const char *url; /* of the registry */
 	bool shown;	 /* what the agents write is on the screen already */
-	uint64_t began_real_ns; /* what agents wrote before is not their last output; 0 = not known */
-	bool ends;	 /* if none registers the caller ends them: each is then named with its last output */
+	/* what agents wrote before is not their last output; 0 = not known */
+	uint64_t began_real_ns;
+	/* if none registers the caller ends them: each is then named with its last output */
+	bool ends;
 };
 
-/* a: answered START requests of agents (those whose answer is a failure are left out). An agent that ends meanwhile is said at once, with its last
- * output where that is not shown anyway. EXIT_OK: at least one is registered (a warning says how many, if not all); EXIT_FAIL: none (said, with what to do). Who runs, runs on. */
+/* a: answered START requests of agents (those whose answer is a failure are left out). An agent
+ * that ends meanwhile is said at once, with its last output where that is not shown anyway.
+ * EXIT_OK: at least one is registered (a warning says how many, if not all); EXIT_FAIL: none (said,
+ * with what to do). Who runs, runs on. */
 int enroll_wait(struct instance *in, const struct ask *a, size_t n, const struct enroll_how *how);
 
 #endif

@@ -3,15 +3,18 @@
 
 #define NUMBER(type, block, key) \
 	{ \
-#block, #key, offsetof(struct type, block.key), sizeof(((struct type *)0)->block.key), false, false \
+#block, #key, offsetof(struct type, block.key), \
+			sizeof(((struct type *)0)->block.key), false, false \
 	}
 #define SIGNED(type, block, key) \
 	{ \
-#block, #key, offsetof(struct type, block.key), sizeof(((struct type *)0)->block.key), false, true \
+#block, #key, offsetof(struct type, block.key), \
+			sizeof(((struct type *)0)->block.key), false, true \
 	}
 #define TEXT(type, block, key) \
 	{ \
-#block, #key, offsetof(struct type, block.key), sizeof(((struct type *)0)->block.key), true, false \
+#block, #key, offsetof(struct type, block.key), \
+			sizeof(((struct type *)0)->block.key), true, false \
 	}
 
 const struct field fields_row[] = {

@@ -1,5 +1,6 @@
 /*
- * cli/fields.h - every field of the table under the name that shm/table.h gives it: one list, for text and for JSON.
+ * cli/fields.h - every field of the table under the name that shm/table.h gives it: one list, for
+ * text and for JSON.
  */
 #ifndef CLI_FIELDS_H
 #define CLI_FIELDS_H

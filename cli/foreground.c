@@ -14,7 +14,8 @@
 #include "cli/story.h"
 #include "cli/term.h"
 
-#define SLICE_NS (1 * NS_PER_SEC) /* nobody announces that the guardian died and the table with it */
+/* nobody announces that the guardian died and the table with it */
+#define SLICE_NS (1 * NS_PER_SEC)
 
 static bool is_ours(const struct foreground *fg, const char *name)
 {
@@ -29,7 +30,8 @@ static bool is_news(const struct pt_event *e)
 {
 	return !(e->kind == PT_EVENT_ADDED ||
 		(e->kind == PT_EVENT_STATE &&
-			(e->to == PT_STATE_STARTING || (e->to == PT_STATE_RUNNING && e->by_pid > 0))));
+			(e->to == PT_STATE_STARTING ||
+				(e->to == PT_STATE_RUNNING && e->by_pid > 0))));
 }
 
 static void tell_news(struct instance *in, struct foreground *fg)
@@ -41,8 +43,10 @@ static void tell_news(struct instance *in, struct foreground *fg)
 	if (eventlog_read(&fg->from, in->pt, &ev, &n) < 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (memchr(ev[i].name, 0, sizeof(ev[i].name)) && is_ours(fg, ev[i].name) && is_news(&ev[i]))
-			printf("%s %s\n", clock_rfc3339(ev[i].real_ns, when), story_event(&ev[i], text));
+		if (memchr(ev[i].name, 0, sizeof(ev[i].name)) && is_ours(fg, ev[i].name) &&
+			is_news(&ev[i]))
+			printf("%s %s\n", clock_rfc3339(ev[i].real_ns, when),
+				story_event(&ev[i], text));
 	free(ev);
 	out_flush();
 }
@@ -76,7 +80,9 @@ static int end_daemons(struct instance *in, const struct foreground *fg)
 /* Ctrl-C once more: what has not answered yet is killed. */
 static int kill_rest(struct instance *in, struct ask *a, size_t n, struct fault *f)
 {
-	const struct ask_patience patience = { .doing = "killing", .interruptible = true, .dealt_with = 2 };
+	const struct ask_patience patience = {
+		.doing = "killing", .interruptible = true, .dealt_with = 2
+	};
 	struct ask *rest = calloc(n + 1, sizeof(*rest));
 	size_t k = 0;
 	int r;
@@ -99,7 +105,9 @@ static int kill_rest(struct instance *in, struct ask *a, size_t n, struct fault 
 /* The last that was started is asked first. */
 static int stop_part(struct instance *in, struct foreground *fg, size_t from, size_t to)
 {
-	const struct ask_patience patience = { .doing = "stopping", .interruptible = true, .dealt_with = 1 };
+	const struct ask_patience patience = {
+		.doing = "stopping", .interruptible = true, .dealt_with = 1
+	};
 	struct ask *a = calloc(to - from + 1, sizeof(*a));
 	size_t n = to - from;
 	struct fault f = { "" };
@@ -112,7 +120,10 @@ static int stop_part(struct instance *in, struct foreground *fg, size_t from, si
 	r = n ? ask_all(in, a, n, &patience, &f) : 0;
 	if (r == -EINTR)
 		r = kill_rest(in, a, n, &f);
-	status = r < 0 ? out_fail("%s", r == -EINTR ? "interrupted; the daemons go on stopping them" : f.text) : report_stops(in, a, n);
+	status = r < 0
+		? out_fail("%s",
+			  r == -EINTR ? "interrupted; the daemons go on stopping them" : f.text)
+		: report_stops(in, a, n);
 	free(a);
 	return status;
 }
@@ -139,7 +150,8 @@ static int end_by_signal(struct instance *in, struct foreground *fg)
 	return status;
 }
 
-/* A slice passed without a change: is the table still the right one, and is there someone to change it? */
+/* A slice passed without a change: is the table still the right one, and is there someone to change
+ * it? */
 static int look_around(struct instance *in, struct fault *f)
 {
 	int r = daemons_ensure(&in->home, NULL, f);
@@ -159,7 +171,8 @@ int foreground_run(struct instance *in, struct foreground *fg)
 
 		tell_news(in, fg);
 		if (all_rest(in, fg, &failed)) {
-			int status = fg->agents < fg->n ? stop_part(in, fg, fg->agents, fg->n) : EXIT_OK;
+			int status = fg->agents < fg->n ? stop_part(in, fg, fg->agents, fg->n)
+							: EXIT_OK;
 
 			if (status == EXIT_OK)
 				status = end_daemons(in, fg);

@@ -19,7 +19,8 @@
 #define TAIL_BYTES    8192u /* what is not tend's stands at the end of the file */
 #define LATER_SECONDS 10    /* between the start of a process and the note of it */
 
-static const char mark[] = "\"last_health_check\""; /* a key that the reference writes into each entry, and tend never */
+/* a key that the reference writes into each entry, and tend never */
+static const char mark[] = "\"last_health_check\"";
 
 static bool looks_foreign(const struct home *h)
 {
@@ -31,7 +32,8 @@ static bool looks_foreign(const struct home *h)
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		n = pread(fd, tail, sizeof(tail), st.st_size > (off_t)sizeof(tail) ? st.st_size - (off_t)sizeof(tail) : 0);
+		n = pread(fd, tail, sizeof(tail),
+			st.st_size > (off_t)sizeof(tail) ? st.st_size - (off_t)sizeof(tail) : 0);
 	io_close(&fd);
 	return n > 0 && memmem(tail, (size_t)n, mark, sizeof(mark) - 1) != NULL;
 }
@@ -45,7 +47,9 @@ int foreign_pid(const cJSON *entry)
 {
 	const cJSON *pid = cJSON_GetObjectItemCaseSensitive(entry, "pid");
 
-	return cJSON_IsNumber(pid) && pid->valuedouble >= 1 && pid->valuedouble < 1 << 30 ? pid->valueint : 0;
+	return cJSON_IsNumber(pid) && pid->valuedouble >= 1 && pid->valuedouble < 1 << 30
+		? pid->valueint
+		: 0;
 }
 
 const char *foreign_file(const cJSON *entry)
@@ -63,7 +67,8 @@ static bool runs_command(int pid, const cJSON *command)
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
 	r = io_read_small(AT_FDCWD, path, args, sizeof(args));
 	n = r > 0 ? (size_t)r : 0;
-	cJSON_ArrayForEach(word, command) {
+	cJSON_ArrayForEach(word, command)
+	{
 		if (!cJSON_IsString(word) || at >= n || strcmp(args + at, word->valuestring) != 0)
 			return false;
 		at += strlen(args + at) + 1;
@@ -74,14 +79,17 @@ static bool runs_command(int pid, const cJSON *command)
 /* The reference writes local time without a zone. */
 static bool began_by(const struct procfs_stat *st, const char *started_at)
 {
-	uint64_t boot_ns = st->start_ticks * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK)), ago_ns = clock_boot_ns() - boot_ns;
+	uint64_t boot_ns = st->start_ticks * (NS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK)),
+		 ago_ns = clock_boot_ns() - boot_ns;
 	struct tm tm = { .tm_isdst = -1 };
 	time_t noted;
 
 	if (!started_at || !strptime(started_at, "%Y-%m-%dT%H:%M:%S", &tm))
 		return false;
 	noted = mktime(&tm);
-	return noted != (time_t)-1 && (int64_t)((clock_real_ns() - ago_ns) / NS_PER_SEC) <= (int64_t)noted + LATER_SECONDS;
+	return noted != (time_t)-1 &&
+		(int64_t)((clock_real_ns() - ago_ns) / NS_PER_SEC) <=
+		(int64_t)noted + LATER_SECONDS;
 }
 
 static bool lives(const cJSON *entry)
@@ -89,8 +97,9 @@ static bool lives(const cJSON *entry)
 	struct procfs_stat st;
 	int pid = foreign_pid(entry);
 
-	return pid && name_check(entry->string, NULL) == 0 && procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st) &&
-	       began_by(&st, text_of(entry, "started_at")) && runs_command(pid, cJSON_GetObjectItemCaseSensitive(entry, "command"));
+	return pid && name_check(entry->string, NULL) == 0 && procfs_stat(pid, &st) == 0 &&
+		procfs_stat_alive(&st) && began_by(&st, text_of(entry, "started_at")) &&
+		runs_command(pid, cJSON_GetObjectItemCaseSensitive(entry, "command"));
 }
 
 void foreign_load(const struct home *h, struct foreign *ret)
@@ -107,9 +116,8 @@ void foreign_load(const struct home *h, struct foreign *ret)
 	free(text);
 	desired_done(&d);
 	ret->entry = calloc((size_t)cJSON_GetArraySize(ret->doc) + 1, sizeof(*ret->entry));
-	cJSON_ArrayForEach(entry, ret->doc)
-		if (ret->entry && lives(entry))
-			ret->entry[ret->n++] = entry;
+	cJSON_ArrayForEach(entry, ret->doc) if (ret->entry && lives(entry))
+		ret->entry[ret->n++] = entry;
 }
 
 void foreign_done(struct foreign *f)
@@ -122,7 +130,8 @@ void foreign_done(struct foreign *f)
 void foreign_print(const struct foreign *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		printf("%s: runs as process %d, not supervised: mcp_mesh_dev has started it\n", f->entry[i]->string, foreign_pid(f->entry[i]));
+		printf("%s: runs as process %d, not supervised: mcp_mesh_dev has started it\n",
+			f->entry[i]->string, foreign_pid(f->entry[i]));
 }
 
 bool foreign_complain(const struct home *h, const char *name)
@@ -137,9 +146,13 @@ bool foreign_complain(const struct home *h, const char *name)
 
 		found = strcmp(f.entry[i]->string, name) == 0;
 		if (found && file)
-			out_fail("%s runs as process %d, started by mcp_mesh_dev: end it (kill %d), then \"tend start %s\" supervises it", name, pid, pid, file);
+			out_fail(
+				"%s runs as process %d, started by mcp_mesh_dev: end it (kill %d), then \"tend start %s\" supervises it",
+				name, pid, pid, file);
 		else if (found)
-			out_fail("%s runs as process %d, started by mcp_mesh_dev: end it (kill %d) first", name, pid, pid);
+			out_fail(
+				"%s runs as process %d, started by mcp_mesh_dev: end it (kill %d) first",
+				name, pid, pid);
 	}
 	foreign_done(&f);
 	return found;

@@ -1,7 +1,9 @@
 /*
- * cli/foreign.h - what the reference's CLI has started and written into processes.json: it is shown, not supervised, and its entries are left alone.
+ * cli/foreign.h - what the reference's CLI has started and written into processes.json: it is
+ * shown, not supervised, and its entries are left alone.
  *
- * An entry counts while a process with that pid runs with that very command and did not begin later than written down: a pid alone proves nothing.
+ * An entry counts while a process with that pid runs with that very command and did not begin later
+ * than written down: a pid alone proves nothing.
  */
 #ifndef CLI_FOREIGN_H
 #define CLI_FOREIGN_H
@@ -14,12 +16,13 @@
 #include "base/home.h"
 
 struct foreign {
-	cJSON *doc;		/* private */
-	const cJSON **entry;	/* those that live; the name is ->string */
+	cJSON *doc;	     /* private */
+	const cJSON **entry; /* those that live; the name is ->string */
 	size_t n;
 };
 
-/* Usually one look at the file's end: nothing there. What can't be read is nothing. Free it with foreign_done(). */
+/* Usually one look at the file's end: nothing there. What can't be read is nothing. Free it with
+ * foreign_done(). */
 void foreign_load(const struct home *h, struct foreign *ret);
 void foreign_done(struct foreign *f);
 

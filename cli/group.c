@@ -73,7 +73,8 @@ static bool list_has(const struct list *l, const char *text)
 
 enum wanted { MEMBERS, ALL_NAMES, ALL_GROUPS };
 
-static int collect(DIR *dir, const struct home *h, enum wanted wanted, const char *operand, struct list *l)
+static int collect(
+	DIR *dir, const struct home *h, enum wanted wanted, const char *operand, struct list *l)
 {
 	char name[NAME_MAX_BYTES], group[NAME_MAX_BYTES];
 	const struct dirent *e;
@@ -90,7 +91,8 @@ static int collect(DIR *dir, const struct home *h, enum wanted wanted, const cha
 	return r;
 }
 
-static int read_specs(const struct home *h, enum wanted wanted, const char *operand, struct list *ret, struct fault *f)
+static int read_specs(const struct home *h, enum wanted wanted, const char *operand,
+	struct list *ret, struct fault *f)
 {
 	int fd, r;
 	DIR *dir;
@@ -118,7 +120,8 @@ static int read_specs(const struct home *h, enum wanted wanted, const char *oper
 	return 0;
 }
 
-int group_members(const struct home *h, const char *operand, char ***ret, size_t *ret_n, struct fault *f)
+int group_members(
+	const struct home *h, const char *operand, char ***ret, size_t *ret_n, struct fault *f)
 {
 	struct list l;
 	int r = read_specs(h, operand ? MEMBERS : ALL_NAMES, operand, &l, f);

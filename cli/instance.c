@@ -16,7 +16,8 @@
 #include "shm/owner.h"
 #include "shm/wake.h"
 
-#define REMAKE_WAIT_NS (1 * NS_PER_SEC) /* the guardian makes a table in milliseconds; a busy machine may take longer */
+/* the guardian makes a table in milliseconds; a busy machine may take longer */
+#define REMAKE_WAIT_NS (1 * NS_PER_SEC)
 #define NAP_MS	       10
 
 void instance_nap(unsigned ms)
@@ -48,7 +49,8 @@ static bool will_be_remade(const struct home *h)
 	return instance_role_held(h, ROLE_GUARDIAN) || instance_role_held(h, ROLE_SPAWNER);
 }
 
-/* Do those who hold the locks in this folder know it by another path? Then they never make a table for this one. */
+/* Do those who hold the locks in this folder know it by another path? Then they never make a table
+ * for this one. */
 static int known_elsewhere(const struct home *h, struct fault *f)
 {
 	static const enum role roles[] = { ROLE_GUARDIAN, ROLE_SPAWNER };
@@ -57,14 +59,18 @@ static int known_elsewhere(const struct home *h, struct fault *f)
 	pid_t pid;
 
 	for (unsigned i = 0; i < 2; i++)
-		if (h->run_fd >= 0 && role_holder(h->run_fd, roles[i], &pid, &start) == 0 && pid_alive(pid, start) &&
-		    role_home(pid, path) == 0 && strcmp(path, h->path) != 0)
-			return fault_set(f, -ESTALE, "the home was renamed under its daemons (%s is process %d), or lies at two paths: rename it back to stop "
-					 "them, or set TEND_HOME to the path that they know, %s", role_name(roles[i]), (int)pid, path);
+		if (h->run_fd >= 0 && role_holder(h->run_fd, roles[i], &pid, &start) == 0 &&
+			pid_alive(pid, start) && role_home(pid, path) == 0 &&
+			strcmp(path, h->path) != 0)
+			return fault_set(f, -ESTALE,
+				"the home was renamed under its daemons (%s is process %d), or lies at two paths: rename it back to stop "
+				"them, or set TEND_HOME to the path that they know, %s",
+				role_name(roles[i]), (int)pid, path);
 	return 0;
 }
 
-/* Nobody holds the locks here, and the table's daemons live: do they see another folder at our path? Then the table is theirs alone. */
+/* Nobody holds the locks here, and the table's daemons live: do they see another folder at our
+ * path? Then the table is theirs alone. */
 static int runs_elsewhere(const struct instance *in, const struct pt *pt, struct fault *f)
 {
 	struct pt_daemon d;
@@ -72,9 +78,12 @@ static int runs_elsewhere(const struct instance *in, const struct pt *pt, struct
 	if (in->access != PT_CLIENT || will_be_remade(&in->home))
 		return 0;
 	for (unsigned i = ROLE_GUARDIAN; i <= ROLE_SPAWNER; i++)
-		if (pt_read_daemon(pt, i, &d) == 0 && d.pid && pid_alive(d.pid, d.start_ticks) && whose_home_differs(&in->home, d.pid))
-			return fault_set(f, -EBUSY, "the instance of this path runs for another folder, which lies there in other mounts (its %s is process %d); "
-					 "set TEND_HOME to another path than %s", role_name(i), d.pid, in->home.path);
+		if (pt_read_daemon(pt, i, &d) == 0 && d.pid && pid_alive(d.pid, d.start_ticks) &&
+			whose_home_differs(&in->home, d.pid))
+			return fault_set(f, -EBUSY,
+				"the instance of this path runs for another folder, which lies there in other mounts (its %s is process %d); "
+				"set TEND_HOME to another path than %s",
+				role_name(i), d.pid, in->home.path);
 	return 0;
 }
 
@@ -86,8 +95,10 @@ static int way_out(int r, struct fault *f)
 		return r;
 	memcpy(text, f->text, sizeof(text));
 	if (r == -EPROTO)
-		return fault_set(f, r, "%s; \"tend upgrade\" moves the instance to this build", text);
-	return fault_set(f, r, "%s; \"tend doctor --segment\" shows it, \"tend start\" makes a new one", text);
+		return fault_set(
+			f, r, "%s; \"tend upgrade\" moves the instance to this build", text);
+	return fault_set(f, r,
+		"%s; \"tend doctor --segment\" shows it, \"tend start\" makes a new one", text);
 }
 
 int instance_attach(struct instance *in, struct fault *f)
@@ -154,7 +165,8 @@ static int count_left(void *arg, int proc_fd, pid_t pid, const struct marks *m)
 	char name[NAME_MAX_BYTES];
 	struct procfs_stat st;
 
-	l->n += whose_process(l->home, proc_fd, m, name) == WHOSE_OURS && procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st) && st.session == pid;
+	l->n += whose_process(l->home, proc_fd, m, name) == WHOSE_OURS &&
+		procfs_stat(pid, &st) == 0 && procfs_stat_alive(&st) && st.session == pid;
 	return 0;
 }
 

@@ -28,7 +28,8 @@ static unsigned tell_log(int logs_fd, const char *stem, uint64_t since_real_ns)
 
 	if (stream_open(logs_fd, stem, 0, STREAM_BACKWARD, &all, &quiet, &s, NULL) < 0)
 		return 0;
-	while (n < LINES && stream_read(s, &e, NULL) == 1 && !(e.arrival_ns && e.arrival_ns < since_real_ns)) {
+	while (n < LINES && stream_read(s, &e, NULL) == 1 &&
+		!(e.arrival_ns && e.arrival_ns < since_real_ns)) {
 		size_t len = e.len < LINE_BYTES ? e.len : LINE_BYTES;
 
 		memcpy(line[n], e.text, len);

@@ -8,7 +8,8 @@
 
 #define MAX_DISTANCE 2u
 
-/* Of two that are equally far, the one of the same length wins: swapped letters are the commonest slip. */
+/* Of two that are equally far, the one of the same length wins: swapped letters are the commonest
+ * slip. */
 void like_try(struct like *l, const char *candidate)
 {
 	size_t a = strlen(l->typed), b = strlen(candidate);

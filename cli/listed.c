@@ -48,14 +48,17 @@ void listed_load(const struct home *h, const struct view *v, struct listed *ret)
 	ret->agent = calloc((size_t)cJSON_GetArraySize(ret->agents) + 1, sizeof(*ret->agent));
 	if (!ret->agent)
 		return;
-	cJSON_ArrayForEach(entry, ret->agents)
-		if (listed_text(entry, "id")[0])
-			ret->agent[ret->n++] = (struct listed_agent){ .entry = entry, .id = listed_text(entry, "id") };
-	for (size_t i = 0; i < ret->n; i++) /* of its last run, or under a name that can't stand in a document twice */
+	cJSON_ArrayForEach(entry, ret->agents) if (listed_text(entry, "id")[0])
+		ret->agent[ret->n++] = (struct listed_agent){ .entry = entry,
+		.id = listed_text(entry, "id") };
+	/* of its last run, or under a name that can't stand in a document twice */
+	for (size_t i = 0; i < ret->n; i++)
 		ret->agent[i].ours = view_find(v, ret->agent[i].id) != NULL;
 	qsort(ret->agent, ret->n, sizeof(*ret->agent), by_id);
 	for (size_t i = 0; i < v->n; i++) {
-		struct listed_agent *a = listed_has(&v->row[i]) ? find(ret, v->row[i].row.health.registry_id) : NULL;
+		struct listed_agent *a = listed_has(&v->row[i])
+			? find(ret, v->row[i].row.health.registry_id)
+			: NULL;
 
 		if (a)
 			a->ours = true;
@@ -90,7 +93,8 @@ const char *listed_word(const struct view_row *r)
 
 const cJSON *listed_entry(const struct listed *l, const struct view_row *r)
 {
-	const struct listed_agent *a = l && listed_has(r) ? find(l, r->row.health.registry_id) : NULL;
+	const struct listed_agent *a = l && listed_has(r) ? find(l, r->row.health.registry_id)
+							  : NULL;
 
 	return a ? a->entry : NULL;
 }
@@ -99,13 +103,15 @@ const char *listed_health(const cJSON *entry)
 {
 	if (strcmp(listed_text(entry, "status"), "degraded") == 0)
 		return "degraded";
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "alive")) ? "healthy" : "unhealthy";
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "alive")) ? "healthy"
+									      : "unhealthy";
 }
 
 /* As registered: a name, or an object that has one. */
 static const char *name_of(const cJSON *capability)
 {
-	const char *name = cJSON_IsString(capability) ? capability->valuestring : listed_text(capability, "name");
+	const char *name = cJSON_IsString(capability) ? capability->valuestring
+						      : listed_text(capability, "name");
 
 	return name[0] ? name : listed_text(capability, "capability");
 }
@@ -115,7 +121,8 @@ const char *listed_capabilities(const cJSON *entry, char *buf, size_t size)
 	const cJSON *item;
 	size_t len = 0;
 
-	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(entry, "capabilities")) {
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(entry, "capabilities"))
+	{
 		char shown[256];
 		size_t bytes = str_visible(shown, sizeof(shown), name_of(item));
 

@@ -1,5 +1,6 @@
 /*
- * cli/listed.h - what the registry listed last, as the monitor wrote it down (HOME/run/agents.json): what is not in the table.
+ * cli/listed.h - what the registry listed last, as the monitor wrote it down
+ * (HOME/run/agents.json): what is not in the table.
  */
 #ifndef CLI_LISTED_H
 #define CLI_LISTED_H
@@ -23,7 +24,8 @@ struct listed {
 	size_t n;
 };
 
-/* Nothing where the registry does not answer, or nothing can be read. Free it with listed_done(). */
+/* Nothing where the registry does not answer, or nothing can be read. Free it with
+ * listed_done(). */
 void listed_load(const struct home *h, const struct view *v, struct listed *ret);
 void listed_done(struct listed *l);
 
@@ -38,7 +40,8 @@ const cJSON *listed_entry(const struct listed *l, const struct view_row *r);
 const char *listed_text(const cJSON *entry, const char *key);
 /* healthy, degraded or unhealthy. */
 const char *listed_health(const cJSON *entry);
-/* The names of its capabilities as one text, cut with an ellipsis where buf is too small; "-" where there are none. Returns buf. */
+/* The names of its capabilities as one text, cut with an ellipsis where buf is too small; "-" where
+ * there are none. Returns buf. */
 const char *listed_capabilities(const cJSON *entry, char *buf, size_t size);
 
 #endif

@@ -20,8 +20,10 @@
 #include "logread/follow.h"
 #include "logread/unpack.h"
 
-#define WIDTH_MAX	30
-#define LAST_WORDS_MS 50 /* the logger moves what a process wrote last as soon as it is woken; longer than that it rarely takes */
+#define WIDTH_MAX 30
+/* the logger moves what a process wrote last as soon as it is woken; longer than that it rarely
+ * takes */
+#define LAST_WORDS_MS 50
 
 struct livelog {
 	struct log_query query;
@@ -63,7 +65,8 @@ static void release(struct livelog *l)
 	free(l);
 }
 
-int livelog_open(int logs_fd, const char *const *names, size_t n, struct livelog **ret, struct fault *f)
+int livelog_open(
+	int logs_fd, const char *const *names, size_t n, struct livelog **ret, struct fault *f)
 {
 	struct livelog *l = calloc(1, sizeof(*l));
 	char stem[NAME_MAX_BYTES + sizeof(LOG_ERR_MARK)];
@@ -73,7 +76,8 @@ int livelog_open(int logs_fd, const char *const *names, size_t n, struct livelog
 		return fault_set(f, -ENOMEM, "out of memory");
 	l->query.min_level = LOG_LEVEL_DEBUG;
 	l->end = eventfd(0, EFD_CLOEXEC);
-	r = l->end < 0 ? fault_errno(f, -errno, "following") : follow_open(&l->query, &logshow_complain, show, l, &l->follow, f);
+	r = l->end < 0 ? fault_errno(f, -errno, "following")
+		       : follow_open(&l->query, &logshow_complain, show, l, &l->follow, f);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		int width = (int)strlen(names[i]);
 
@@ -94,7 +98,8 @@ int livelog_open(int logs_fd, const char *const *names, size_t n, struct livelog
 static void *run(void *arg)
 {
 	struct livelog *l = arg;
-	struct pollfd p[2] = { { .fd = follow_fd(l->follow), .events = POLLIN }, { .fd = l->end, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = follow_fd(l->follow), .events = POLLIN },
+		{ .fd = l->end, .events = POLLIN } };
 	bool names, ends = false;
 
 	while (follow_drain(l->follow) == 0 && out_flush() && !ends) {

@@ -12,7 +12,8 @@
 
 struct log_sizes {
 	uint64_t current, rotated, archived, archive_files; /* bytes; archived before compression */
-	uint64_t lines[6];				    /* by level, continued lines in the last; only where asked for */
+	/* by level, continued lines in the last; only where asked for */
+	uint64_t lines[6];
 	unsigned files;
 	bool counted_bad; /* something could not be read */
 };
@@ -32,7 +33,8 @@ struct log_verdict {
 
 static inline bool log_verdict_good(const struct log_verdict *v)
 {
-	return v->lost == 0 && !v->cut && v->gone == 0 && !v->waits && (!v->accounted || v->expected == v->found);
+	return v->lost == 0 && !v->cut && v->gone == 0 && !v->waits &&
+		(!v->accounted || v->expected == v->found);
 }
 
 /* The lines of a log. */

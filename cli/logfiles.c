@@ -50,8 +50,10 @@ bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
 	return true;
 }
 
-/* The sizes of a process: of its log, and of standard error's where that is separate. *i moves on. */
-static void measure_process(const struct logplaces *p, size_t *i, char name[static 256], struct log_sizes *z)
+/* The sizes of a process: of its log, and of standard error's where that is separate. *i moves
+ * on. */
+static void measure_process(
+	const struct logplaces *p, size_t *i, char name[static 256], struct log_sizes *z)
 {
 	*z = (struct log_sizes){ 0 };
 	(void)logprint_name(p->list[*i].stem, name);
@@ -75,7 +77,8 @@ static void json_sizes(const char *name, const struct log_sizes *z)
 
 static void row(struct table *t, const char *name, const struct log_sizes *z)
 {
-	const uint64_t bytes[] = { z->current, z->rotated, z->archived, z->archive_files, log_sizes_on_disk(z) };
+	const uint64_t bytes[] = { z->current, z->rotated, z->archived, z->archive_files,
+		log_sizes_on_disk(z) };
 	char text[24];
 
 	table_cell(t, name, false, TERM_BOLD);
@@ -87,7 +90,8 @@ static void row(struct table *t, const char *name, const struct log_sizes *z)
 
 static struct table *size_table(void)
 {
-	static const char *const titles[] = { "NAME", "CURRENT", "ROTATED", "ARCHIVED", "PACKED", "ON DISK", "FILES" };
+	static const char *const titles[] = { "NAME", "CURRENT", "ROTATED", "ARCHIVED", "PACKED",
+		"ON DISK", "FILES" };
 	struct table *t = table_new(sizeof(titles) / sizeof(titles[0]));
 
 	for (unsigned i = 0; t && i < sizeof(titles) / sizeof(titles[0]); i++)
@@ -129,7 +133,8 @@ int logfiles_size(struct logplaces *p, bool json)
 	return bad ? EXIT_FAIL : EXIT_OK;
 }
 
-/* Is the index there? Without it, an archive is what its frames still give; what it held its head says, if that is whole. */
+/* Is the index there? Without it, an archive is what its frames still give; what it held its head
+ * says, if that is whole. */
 static void check_whole(struct segment *g, struct log_verdict *v)
 {
 	struct archive_index x;
@@ -197,28 +202,41 @@ static bool say_verdict(const char *name, const struct log_verdict *v, bool json
 		return good;
 	}
 	if (!v->accounted)
-		printf("%s: %" PRIu64 " bytes are there%s; %s\n", name, v->found, v->lost || v->cut ? ", partly damaged" : ", all of them readable",
-			strcmp(name, "tend") == 0 ? "what tend says itself is not counted" : "no process of that name is known, so how many there should be is not");
+		printf("%s: %" PRIu64 " bytes are there%s; %s\n", name, v->found,
+			v->lost || v->cut ? ", partly damaged" : ", all of them readable",
+			strcmp(name, "tend") == 0
+				? "what tend says itself is not counted"
+				: "no process of that name is known, so how many there should be is not");
 	else if (v->expected > v->found)
-		printf("%s: %" PRIu64 " bytes are MISSING: %" PRIu64 " expected, %" PRIu64 " there\n", name, v->expected - v->found, v->expected, v->found);
+		printf("%s: %" PRIu64 " bytes are MISSING: %" PRIu64 " expected, %" PRIu64
+		       " there\n",
+			name, v->expected - v->found, v->expected, v->found);
 	else if (v->expected < v->found)
-		printf("%s: %" PRIu64 " bytes more than were captured: %" PRIu64 " expected, %" PRIu64 " there\n", name, v->found - v->expected,
-			v->expected, v->found);
+		printf("%s: %" PRIu64 " bytes more than were captured: %" PRIu64
+		       " expected, %" PRIu64 " there\n",
+			name, v->found - v->expected, v->expected, v->found);
 	else if (!v->waits)
-		printf("%s: complete, %" PRIu64 " bytes%s\n", name, v->found, v->deleted ? " (older ones were deleted by retention)" : "");
+		printf("%s: complete, %" PRIu64 " bytes%s\n", name, v->found,
+			v->deleted ? " (older ones were deleted by retention)" : "");
 	if (v->lost)
-		printf("%s: %" PRIu64 " bytes can't be read: their archive is damaged\n", name, v->lost);
+		printf("%s: %" PRIu64 " bytes can't be read: their archive is damaged\n", name,
+			v->lost);
 	else if (v->cut)
-		printf("%s: an archive is damaged; how much of it can't be read is not known\n", name);
+		printf("%s: an archive is damaged; how much of it can't be read is not known\n",
+			name);
 	if (v->waits)
-		printf("%s: not complete: what it writes is not captured, and waits in its pipe: %s\n", name, story_log_error(v->waits));
+		printf("%s: not complete: what it writes is not captured, and waits in its pipe: %s\n",
+			name, story_log_error(v->waits));
 	if (v->gone)
-		printf("%s: %" PRIu64 " bytes were taken away by someone else than tend\n", name, v->gone);
+		printf("%s: %" PRIu64 " bytes were taken away by someone else than tend\n", name,
+			v->gone);
 	return good;
 }
 
-/* The logger publishes a moment behind what it moves, so a difference is looked at again, for a process that writes. */
-static void look(const struct instance *in, const struct logplaces *p, size_t *i, char name[static 256], struct log_verdict *v)
+/* The logger publishes a moment behind what it moves, so a difference is looked at again, for a
+ * process that writes. */
+static void look(const struct instance *in, const struct logplaces *p, size_t *i,
+	char name[static 256], struct log_verdict *v)
 {
 	size_t from = *i;
 
@@ -235,7 +253,8 @@ static void look(const struct instance *in, const struct logplaces *p, size_t *i
 		judge(known ? &row : NULL, &z, v);
 		if (!v->accounted || v->expected == v->found)
 			break;
-		if (tries > 5 && pt_find(in->pt, name, &after) == 0 && after.log.captured_bytes == row.log.captured_bytes)
+		if (tries > 5 && pt_find(in->pt, name, &after) == 0 &&
+			after.log.captured_bytes == row.log.captured_bytes)
 			break; /* it is quiet, and still they differ */
 		instance_nap(50);
 	}

@@ -1,5 +1,6 @@
 /*
- * cli/logfiles.h - logs as files: what they take (size), and whether all that was captured is there (verify).
+ * cli/logfiles.h - logs as files: what they take (size), and whether all that was captured is there
+ * (verify).
  */
 #ifndef CLI_LOGFILES_H
 #define CLI_LOGFILES_H

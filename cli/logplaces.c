@@ -50,7 +50,9 @@ static void add(struct logplaces *p, int dirfd, const char *stem, const char *la
 	if (!more)
 		return;
 	p->list = more;
-	more[p->n] = (struct log_place){ .dirfd = dirfd, .stem = strdup(stem), .label = label ? strdup(label) : NULL };
+	more[p->n] = (struct log_place){
+		.dirfd = dirfd, .stem = strdup(stem), .label = label ? strdup(label) : NULL
+	};
 	if (more[p->n].stem && (more[p->n].label || !label)) {
 		p->n++;
 	} else {
@@ -172,23 +174,29 @@ static void say_unknown(const struct logplaces *all, const char *name)
 		if (strcmp(process, all->list[i].stem) == 0)
 			like_try(&like, all->list[i].stem);
 		else if (strcmp(name, all->list[i].stem) == 0) {
-			out_fail("there is no log of %s: what %s wrote to standard error is shown with the rest of its log", name, process);
+			out_fail(
+				"there is no log of %s: what %s wrote to standard error is shown with the rest of its log",
+				name, process);
 			return;
 		}
-		if (!strchr(all->list[i].stem, '@') && len + 70 < sizeof(list) && strlen(all->list[i].stem) < 64)
-			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", all->list[i].stem);
+		if (!strchr(all->list[i].stem, '@') && len + 70 < sizeof(list) &&
+			strlen(all->list[i].stem) < 64)
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+				len ? ", " : "", all->list[i].stem);
 	}
 	if (all->n == 0)
 		out_fail("there is no log of %s, nor any other", name);
 	else if (pick_is_pattern(name))
 		out_fail("no log's name matches %s; there are: %s", name, list);
 	else if (like.best)
-		out_fail("there is no log of %s; did you mean %s? There are: %s", name, like.best, list);
+		out_fail("there is no log of %s; did you mean %s? There are: %s", name, like.best,
+			list);
 	else
 		out_fail("there is no log of %s; there are: %s", name, list);
 }
 
-bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status)
+bool logplaces_find(
+	char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status)
 {
 	struct logplaces all = { .n = 0 };
 	struct fault f = { "" };
@@ -235,7 +243,9 @@ void logplaces_expect_errors(struct logplaces *p)
 	for (size_t i = 0; i < n; i++) {
 		char stem[256];
 
-		if (p->list[i].label || strchr(p->list[i].stem, LOG_ERR_MARK[0]) || (size_t)snprintf(stem, sizeof(stem), "%s" LOG_ERR_MARK, p->list[i].stem) >= sizeof(stem))
+		if (p->list[i].label || strchr(p->list[i].stem, LOG_ERR_MARK[0]) ||
+			(size_t)snprintf(stem, sizeof(stem), "%s" LOG_ERR_MARK, p->list[i].stem) >=
+				sizeof(stem))
 			continue;
 		if (!known(p, stem))
 			add(p, p->list[i].dirfd, stem, NULL);
@@ -262,13 +272,16 @@ static int own_folder(struct logplaces *p, const char *path)
 	for (size_t i = 0; i < p->own_n; i++)
 		if (strcmp(p->own[i].path, path) == 0)
 			return p->own[i].fd;
-	if ((size_t)snprintf(at, sizeof(at), "%s/.", path) >= sizeof(at)) /* the folder may be reached through a link */
+	/* the folder may be reached through a link */
+	if ((size_t)snprintf(at, sizeof(at), "%s/.", path) >= sizeof(at))
 		return -1;
 	more = realloc(p->own, (p->own_n + 1) * sizeof(*more));
 	if (!more)
 		return -1;
 	p->own = more;
-	more[p->own_n] = (struct log_folder){ .fd = io_open(AT_FDCWD, at, O_RDONLY | O_DIRECTORY, 0), .path = strdup(path) };
+	more[p->own_n] = (struct log_folder){
+		.fd = io_open(AT_FDCWD, at, O_RDONLY | O_DIRECTORY, 0), .path = strdup(path)
+	};
 	if (more[p->own_n].fd < 0 || !more[p->own_n].path) {
 		io_close(&more[p->own_n].fd);
 		free(more[p->own_n].path);
@@ -285,7 +298,8 @@ static bool is_shown(const struct logplaces *p, int fd, const char *stem)
 	if (fstat(fd, &st) < 0)
 		return false;
 	for (size_t i = 0; i < p->n; i++)
-		if (!p->list[i].label && strcmp(p->list[i].stem, stem) == 0 && fstat(p->list[i].dirfd, &other) == 0 && st.st_ino == other.st_ino &&
+		if (!p->list[i].label && strcmp(p->list[i].stem, stem) == 0 &&
+			fstat(p->list[i].dirfd, &other) == 0 && st.st_ino == other.st_ino &&
 			st.st_dev == other.st_dev)
 			return true;
 	return false;

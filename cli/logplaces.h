@@ -1,6 +1,6 @@
 /*
- * cli/logplaces.h - which logs a command is about: those in the home, and in the folders that the reference looks into (./logs,
- * /tmp/mcp_mesh_logs), where the home has none of that name.
+ * cli/logplaces.h - which logs a command is about: those in the home, and in the folders that the
+ * reference looks into (./logs, /tmp/mcp_mesh_logs), where the home has none of that name.
  */
 #ifndef CLI_LOGPLACES_H
 #define CLI_LOGPLACES_H
@@ -23,15 +23,17 @@ struct logplaces {
 	char *path[LOGPLACES_FOLDERS];
 	struct log_folder *own; /* of logs that agents write themselves (cli/ownlogs.h) */
 	size_t own_n;
-	struct log_place *list; /* sorted by name; NAME@err behind NAME, what agents write themselves behind all */
+	/* sorted by name; NAME@err behind NAME, what agents write themselves behind all */
+	struct log_place *list;
 	size_t n;
 	bool elsewhere;
 	bool incomplete; /* there was no memory for some */
 };
 
-/* names: n of them, or 0: all. foreign: with 0 names, the folders outside the home, too. A name that has no log is said; *ret_status is then what to
- * exit with. False: leave with *ret_status. */
-bool logplaces_find(char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status);
+/* names: n of them, or 0: all. foreign: with 0 names, the folders outside the home, too. A name
+ * that has no log is said; *ret_status is then what to exit with. False: leave with *ret_status. */
+bool logplaces_find(
+	char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status);
 void logplaces_done(struct logplaces *p);
 /* The path of the folder of a place. */
 const char *logplaces_path(const struct logplaces *p, const struct log_place *at);
@@ -39,8 +41,10 @@ const char *logplaces_path(const struct logplaces *p, const struct log_place *at
 void logplaces_refresh(struct logplaces *p);
 /* Standard error's own logs are added behind the others, for processes that may write there yet. */
 void logplaces_expect_errors(struct logplaces *p);
-/* A log anywhere else, whose entries bear the label. Nothing happens where it is shown already as one of a folder of p. */
-void logplaces_add_own(struct logplaces *p, const char *folder, const char *stem, const char *label);
+/* A log anywhere else, whose entries bear the label. Nothing happens where it is shown already as
+ * one of a folder of p. */
+void logplaces_add_own(
+	struct logplaces *p, const char *folder, const char *stem, const char *label);
 /* What the entries of a place bear as their stem. */
 const char *logplaces_label(const struct log_place *at);
 

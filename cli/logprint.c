@@ -26,7 +26,8 @@ const char *logprint_name(const char *stem, char buf[static 256])
 	return buf;
 }
 
-#define SHOWN_MAX (64u << 10) /* of a line on a terminal: more than anybody reads there, and less than keeps it busy */
+/* of a line on a terminal: more than anybody reads there, and less than keeps it busy */
+#define SHOWN_MAX (64u << 10)
 
 /* Bytes with NUL among them; tabs stay. Pieces of plain ASCII go out as they are. */
 static void put_safe(const char *p, size_t len)
@@ -71,13 +72,18 @@ static void put_line(const char *p, size_t len)
 
 static enum term_colour colour_of(enum log_level level)
 {
-	return level >= LOG_LEVEL_ERROR ? TERM_RED : level == LOG_LEVEL_WARNING ? TERM_YELLOW : level == LOG_LEVEL_DEBUG ? TERM_DIM : TERM_PLAIN;
+	return level >= LOG_LEVEL_ERROR	     ? TERM_RED
+		: level == LOG_LEVEL_WARNING ? TERM_YELLOW
+		: level == LOG_LEVEL_DEBUG   ? TERM_DIM
+					     : TERM_PLAIN;
 }
 
-/* Names take the colours in turn, as they appear; when there are very many, whichever comes. Not red: that is for errors. */
+/* Names take the colours in turn, as they appear; when there are very many, whichever comes. Not
+ * red: that is for errors. */
 static enum term_colour colour_of_name(const char *name)
 {
-	static const enum term_colour colours[] = { TERM_CYAN, TERM_YELLOW, TERM_GREEN, TERM_MAGENTA, TERM_BLUE };
+	static const enum term_colour colours[] = { TERM_CYAN, TERM_YELLOW, TERM_GREEN,
+		TERM_MAGENTA, TERM_BLUE };
 	static uint64_t seen[256];
 	static size_t n;
 	uint64_t hash = str_hash(STR_HASH_SEED, name, strlen(name));
@@ -138,7 +144,8 @@ static void csv_entry(const struct log_entry *e)
 	if (e->time_ns)
 		(void)clock_rfc3339(e->time_ns, when);
 	printf("%s,%s,%s,", when, parse_level_label(e->level), name);
-	csv_field(e->parsed.source ? e->parsed.source : name, e->parsed.source ? e->parsed.source_len : strlen(name), false);
+	csv_field(e->parsed.source ? e->parsed.source : name,
+		e->parsed.source ? e->parsed.source_len : strlen(name), false);
 	csv_field(e->parsed.message, e->parsed.message_len, true);
 }
 
@@ -177,7 +184,8 @@ void logprint(enum logprint_form form, const struct log_entry *e, int width)
 		return;
 	}
 	if (form == LOGPRINT_NAMED)
-		printf("%s%-*s |%s ", term_colour(colour_of_name(logprint_name(e->stem, name))), width, name, term_colour(TERM_PLAIN));
+		printf("%s%-*s |%s ", term_colour(colour_of_name(logprint_name(e->stem, name))),
+			width, name, term_colour(TERM_PLAIN));
 	if (colour != TERM_PLAIN)
 		fputs(term_colour(colour), stdout);
 	if (form == LOGPRINT_AGGREGATE)

@@ -8,7 +8,8 @@
 
 #include "logread/stream.h"
 
-#define LOGPRINT_FILE_MARK "@file" /* behind the name of an agent: the label of the log that it writes itself */
+/* behind the name of an agent: the label of the log that it writes itself */
+#define LOGPRINT_FILE_MARK "@file"
 
 enum logprint_form {
 	LOGPRINT_LINE,	    /* the line itself */
@@ -16,11 +17,11 @@ enum logprint_form {
 	LOGPRINT_AGGREGATE, /* [HH:MM:SS] LEVEL SOURCE: MESSAGE */
 	LOGPRINT_JSON,
 	LOGPRINT_CSV,
-	LOGPRINT_RAW,	    /* exactly the bytes */
+	LOGPRINT_RAW, /* exactly the bytes */
 };
 
-/* Control characters and what is no UTF-8 are made visible, but for LOGPRINT_RAW that does not go to a terminal; there, a very long line is cut, which is said.
- * width: of the widest name. */
+/* Control characters and what is no UTF-8 are made visible, but for LOGPRINT_RAW that does not go
+ * to a terminal; there, a very long line is cut, which is said. width: of the widest name. */
 void logprint(enum logprint_form form, const struct log_entry *e, int width);
 /* What stands above all lines: the titles of CSV. */
 void logprint_head(enum logprint_form form);

@@ -37,7 +37,8 @@ bool logshow_level(const char *text, enum log_level *ret)
 	*ret = parse_level_word(text, strlen(text));
 	if (*ret != LOG_LEVEL_NONE)
 		return true;
-	out_misuse("--level %s: not a level; there are DEBUG, INFO, WARNING, ERROR and CRITICAL", text);
+	out_misuse("--level %s: not a level; there are DEBUG, INFO, WARNING, ERROR and CRITICAL",
+		text);
 	return false;
 }
 
@@ -57,7 +58,9 @@ bool logshow_time(const char *what, const char *text, uint64_t *ret_ns)
 {
 	if (logtime_parse(text, clock_real_ns(), ret_ns) == 0)
 		return true;
-	out_misuse("%s %s: not a time; write for example 10m, 2h, today, yesterday, 2026-11-24 10:00 or 2026-11-24T10:00:00Z", what, text);
+	out_misuse(
+		"%s %s: not a time; write for example 10m, 2h, today, yesterday, 2026-11-24 10:00 or 2026-11-24T10:00:00Z",
+		what, text);
 	return false;
 }
 
@@ -112,12 +115,14 @@ static bool later(const struct logshow *s, const struct log_entry *e)
 static void say_nothing(const struct logshow *s)
 {
 	if (s->query.min_level > LOG_LEVEL_DEBUG)
-		out_warn("nothing to show of %s and above; --level DEBUG shows all", parse_level_label(s->query.min_level));
+		out_warn("nothing to show of %s and above; --level DEBUG shows all",
+			parse_level_label(s->query.min_level));
 	else
 		out_warn("nothing to show");
 }
 
-static int show_newest(const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
+static int show_newest(
+	const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
 {
 	struct kept *kept = NULL;
 	struct log_entry e;
@@ -152,7 +157,8 @@ static int show_newest(const struct logshow *s, struct merge *m, int width, uint
 	return r < 0 ? r : 0;
 }
 
-static int show_all(const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
+static int show_all(
+	const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
 {
 	struct log_entry e;
 	int r = 0;
@@ -191,7 +197,8 @@ static int add_new(struct follow *w, struct logplaces *p, struct fault *f)
 	return r;
 }
 
-static int follow_on(const struct logshow *s, struct logplaces *p, struct merge *m, int width, struct fault *f)
+static int follow_on(
+	const struct logshow *s, struct logplaces *p, struct merge *m, int width, struct fault *f)
 {
 	struct following g = { .s = s, .width = width };
 	struct follow *w = NULL;
@@ -239,7 +246,8 @@ int logshow(const struct logshow *s, struct logplaces *p)
 	logprint_head(s->form);
 	r = merge_open(p->list, p->n, way, &s->query, &logshow_complain, &m, &f);
 	if (r == 0)
-		r = s->lines ? show_newest(s, m, width, &shown, &f) : show_all(s, m, width, &shown, &f);
+		r = s->lines ? show_newest(s, m, width, &shown, &f)
+			     : show_all(s, m, width, &shown, &f);
 	if (r == 0 && shown == 0 && p->n > 0 && !s->follow && term_is_tty(STDOUT_FILENO))
 		say_nothing(s);
 	if (r == 0 && s->follow && out_flush())

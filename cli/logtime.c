@@ -35,7 +35,8 @@ static int dated(const char *text, uint64_t now, uint64_t *ret_ns)
 	struct tm tm;
 	int64_t at;
 
-	if (moment_scan(text, end, MOMENT_SHORT, &m) != end || (m.dated && (m.year > 2500 || !moment_exists(&m))))
+	if (moment_scan(text, end, MOMENT_SHORT, &m) != end ||
+		(m.dated && (m.year > 2500 || !moment_exists(&m))))
 		return -EINVAL;
 	if (!m.dated) {
 		if (!(m.zoned ? gmtime_r(&now_s, &tm) : localtime_r(&now_s, &tm)))

@@ -1,6 +1,6 @@
 /*
- * tend - the command line. It keeps no state: a command reads the process table or posts a request into it, prints,
- * and ends.
+ * tend - the command line. It keeps no state: a command reads the process table or posts a request
+ * into it, prints, and ends.
  */
 #include "base/inherited.h"
 #include "cli/cmd.h"

@@ -11,7 +11,8 @@ static enum pt_listing listing_of(const struct view_row *r)
 	return (enum pt_listing)r->row.health.listing;
 }
 
-const char *meshcolumns_registered(const struct view *v, const struct view_row *r, char *buf, size_t size)
+const char *meshcolumns_registered(
+	const struct view *v, const struct view_row *r, char *buf, size_t size)
 {
 	(void)v, (void)buf, (void)size;
 	switch (listing_of(r)) {
@@ -38,7 +39,8 @@ enum term_colour meshcolumns_colour(const struct view_row *r)
 	}
 }
 
-const char *meshcolumns_endpoint(const struct view *v, const struct view_row *r, char *buf, size_t size)
+const char *meshcolumns_endpoint(
+	const struct view *v, const struct view_row *r, char *buf, size_t size)
 {
 	(void)v;
 	if (!listed_has(r) || !str_visible(buf, size, r->row.health.registry_endpoint))
@@ -46,7 +48,8 @@ const char *meshcolumns_endpoint(const struct view *v, const struct view_row *r,
 	return buf;
 }
 
-const char *meshcolumns_capabilities(const struct view *v, const struct view_row *r, char *buf, size_t size)
+const char *meshcolumns_capabilities(
+	const struct view *v, const struct view_row *r, char *buf, size_t size)
 {
 	return listed_capabilities(listed_entry(v->listed, r), buf, size);
 }

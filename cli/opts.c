@@ -48,12 +48,13 @@ static void explain_ambiguous(const char *name, size_t len, const struct option 
 
 	for (const struct option *o = options; o->name && used < sizeof(all); o++)
 		if (strncmp(o->name, name, len) == 0)
-			used += (size_t)snprintf(all + used, sizeof(all) - used, "%s--%s", used ? ", " : "", o->name);
+			used += (size_t)snprintf(all + used, sizeof(all) - used, "%s--%s",
+				used ? ", " : "", o->name);
 	out_misuse("option --%.*s is ambiguous: %s", (int)len, name, all);
 }
 
-/* optopt is 0 for an unknown or ambiguous long option, else the val of a long one that takes no value, or the unknown
- * letter. */
+/* optopt is 0 for an unknown or ambiguous long option, else the val of a long one that takes no
+ * value, or the unknown letter. */
 static void explain_bad(const char *arg, const struct option *options)
 {
 	const char *name = arg + 2, *like;
@@ -76,7 +77,8 @@ int opts_next(const struct command *c, int argc, char **argv, const struct optio
 	return opts_next_short(c, argc, argv, options, ":hq");
 }
 
-int opts_next_short(const struct command *c, int argc, char **argv, const struct option *options, const char *letters)
+int opts_next_short(const struct command *c, int argc, char **argv, const struct option *options,
+	const char *letters)
 {
 	struct option all[MAX_OPTIONS + 3] = { 0 };
 	static bool quiet;
@@ -144,11 +146,14 @@ bool opts_duration(const char *what, const char *text, uint64_t max_ms, uint64_t
 		return false;
 	}
 	if (str_duration_ms(text, &ms) < 0) {
-		out_misuse("%s %s: not a duration; write seconds, or for example 500ms, 30s, 5m, 1h30m", what, text);
+		out_misuse(
+			"%s %s: not a duration; write seconds, or for example 500ms, 30s, 5m, 1h30m",
+			what, text);
 		return false;
 	}
 	if (ms > max_ms) {
-		out_misuse("%s %s: longer than %llu s", what, text, (unsigned long long)(max_ms / 1000));
+		out_misuse("%s %s: longer than %llu s", what, text,
+			(unsigned long long)(max_ms / 1000));
 		return false;
 	}
 	*ret_ms = ms;
@@ -176,6 +181,8 @@ bool opts_bytes(const char *what, const char *text, uint64_t *ret_bytes)
 
 	if (r < 0)
 		out_misuse("%s %s: %s", what, text,
-			r == -ERANGE ? "too large" : "not a size; write bytes, or for example 512KiB, 64MiB, 2GiB");
+			r == -ERANGE
+				? "too large"
+				: "not a size; write bytes, or for example 512KiB, 64MiB, 2GiB");
 	return r == 0;
 }

@@ -66,7 +66,8 @@ static struct orphan *next(struct search *s)
 	return &s->found[s->n];
 }
 
-static void describe(const struct search *s, struct orphan *o, int proc_fd, const struct procfs_stat *st, const struct marks *m)
+static void describe(const struct search *s, struct orphan *o, int proc_fd,
+	const struct procfs_stat *st, const struct marks *m)
 {
 	uint64_t began_ns = st->start_ticks * s->tick_ns;
 
@@ -93,7 +94,8 @@ static int look_at(void *arg, int fd, pid_t pid, const struct marks *m)
 		return -ENOMEM;
 	*o = (struct orphan){ .pid = 0 };
 	word = proof_of(s->proof, fd, &st, m, o->why);
-	if (word == PROOF_SUPERVISED || faccessat(fd, "stat", F_OK, 0) < 0) /* through the folder that was opened: still the same process */
+	/* through the folder that was opened: still the same process */
+	if (word == PROOF_SUPERVISED || faccessat(fd, "stat", F_OK, 0) < 0)
 		return 0;
 	o->proved = word == PROOF_ORPHAN;
 	describe(s, o, fd, &st, m);

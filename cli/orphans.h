@@ -1,7 +1,8 @@
 /*
- * cli/orphans.h - processes that carry tend's mark in their environment and belong to no live record, as far as can be seen: what a crash of everything, a home
- * that was deleted, or an agent that hid its children has left behind. Those that are proved to be nobody's (cli/proof.h) are orphans; of the others it is told
- * why that is not known.
+ * cli/orphans.h - processes that carry tend's mark in their environment and belong to no live
+ * record, as far as can be seen: what a crash of everything, a home that was deleted, or an agent
+ * that hid its children has left behind. Those that are proved to be nobody's (cli/proof.h) are
+ * orphans; of the others it is told why that is not known.
  */
 #ifndef CLI_ORPHANS_H
 #define CLI_ORPHANS_H
@@ -22,17 +23,21 @@ struct orphan {
 	uint64_t start_ticks;
 	uint64_t age_ns;
 	uint64_t memory_bytes;
-	char name[PT_NAME_MAX];	 /* the process that it was, or was part of; may be cut or odd: it is what its environment says */
+	/* the process that it was, or was part of; may be cut or odd: it is what its environment
+	 * says */
+	char name[PT_NAME_MAX];
 	char home[ORPHAN_HOME_MAX];
 	char command[PT_COMMAND_TEXT];
-	bool proved;		 /* nobody's */
+	bool proved;		  /* nobody's */
 	char why[PROOF_TEXT_MAX]; /* a sentence: why it is an orphan, or why that can't be told */
 };
 
-/* Look through /proc; what the caller may not read is left out. *ret is malloc'ed, sorted by age, the oldest first. */
+/* Look through /proc; what the caller may not read is left out. *ret is malloc'ed, sorted by age,
+ * the oldest first. */
 int orphans_find(struct orphan **ret, size_t *ret_n, struct fault *f);
 
-/* Ask those that are proved to end, wait up to timeout_ms, kill the rest; each is identified by pid and start time all along. Returns how many of them are left. */
+/* Ask those that are proved to end, wait up to timeout_ms, kill the rest; each is identified by pid
+ * and start time all along. Returns how many of them are left. */
 size_t orphans_end(const struct orphan *o, size_t n, unsigned timeout_ms);
 
 #endif

@@ -14,8 +14,8 @@
 #include "cli/term.h"
 #include "cli/utf8.h"
 
-#define STDOUT_BUFFER (64u * 1024)
-#define TEXT_MAX      4096u
+#define STDOUT_BUFFER	  (64u * 1024)
+#define TEXT_MAX	  4096u
 #define PROGRESS_AFTER_NS (NS_PER_SEC / 2) /* what is done sooner needs no explanation */
 
 static const struct command *current;
@@ -23,14 +23,15 @@ static char progress[256]; /* the line of progress, "" = none */
 static pthread_mutex_t speaking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static bool is_quiet;
 static void (*listener)(const char *text); /* hears every complaint; NULL = none */
-static int diverted = -1; /* the real stdout, while it is not descriptor 1 */
-static int lost; /* errno of the first output that could not be written */
+static int diverted = -1;		   /* the real stdout, while it is not descriptor 1 */
+static int lost;			   /* errno of the first output that could not be written */
 
 void out_init(void)
 {
 	static char buffer[STDOUT_BUFFER];
 
-	/* Opened for reading on purpose: printing to a stdout that was closed stays the error that it is. */
+	/* Opened for reading on purpose: printing to a stdout that was closed stays the error that
+	 * it is. */
 	while (true) {
 		int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -42,7 +43,8 @@ void out_init(void)
 		(void)fcntl(fd, F_SETFD, 0);
 	}
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
-	setvbuf(stderr, NULL, _IOLBF, TEXT_MAX); /* a line in one write, so that those of several commands don't mix */
+	/* a line in one write, so that those of several commands don't mix */
+	setvbuf(stderr, NULL, _IOLBF, TEXT_MAX);
 }
 
 static void print_nowhere(void)
@@ -97,7 +99,9 @@ const char *out_program(void)
 static const char *next_command(const char *text)
 {
 	for (const char *p = text; (p = strstr(p, "tend ")) != NULL; p += 5)
-		if (p - text >= 1 && (p[-1] == '"' || (p[-1] == ' ' && p - text >= 2 && (p[-2] == ' ' || p[-2] == ':'))))
+		if (p - text >= 1 &&
+			(p[-1] == '"' ||
+				(p[-1] == ' ' && p - text >= 2 && (p[-2] == ' ' || p[-2] == ':'))))
 			return p;
 	return NULL;
 }
@@ -118,7 +122,8 @@ void out_paragraph(const char *text, unsigned indent)
 	size_t width = term_width(), used = indent;
 
 	while (*text) {
-		size_t len = strcspn(text, " "); /* our own sentences are ASCII; what is not is taken for wider */
+		/* our own sentences are ASCII; what is not is taken for wider */
+		size_t len = strcspn(text, " ");
 
 		if (width && used > indent && used + 1 + len > width) {
 			printf("\n%*s", (int)indent, "");
@@ -146,7 +151,8 @@ static void complain(const char *fmt, va_list args)
 	out_hold();
 	progress[0] = 0;
 	(void)out_flush(); /* so that on a terminal both streams keep their order */
-	fprintf(stderr, "%s%s%s: ", out_program(), current ? " " : "", current ? current->name : "");
+	fprintf(stderr, "%s%s%s: ", out_program(), current ? " " : "",
+		current ? current->name : "");
 	out_text(stderr, shown);
 	fputc('\n', stderr);
 	out_release();
@@ -181,12 +187,13 @@ int out_misuse(const char *fmt, ...)
 	if (current)
 		command_usage(current, stderr);
 	else
-		out_text(stderr, "usage: tend COMMAND [OPTION...]; \"tend help\" lists the commands\n");
+		out_text(stderr,
+			"usage: tend COMMAND [OPTION...]; \"tend help\" lists the commands\n");
 	return EXIT_MISUSE;
 }
 
-/* stdio drops what it could not write, and unless we were flushing it keeps the reason to itself. What was printed is not whole any more, so that one
- * more character does no harm. */
+/* stdio drops what it could not write, and unless we were flushing it keeps the reason to itself.
+ * What was printed is not whole any more, so that one more character does no harm. */
 static int reason_of_loss(void)
 {
 	struct pollfd p = { .fd = STDOUT_FILENO };
@@ -212,7 +219,8 @@ bool out_flush(void)
 /* A line that wraps could not be taken away again. */
 static void draw(const char *text)
 {
-	fprintf(stderr, "\r\033[K%.*s", (int)utf8_bytes(text, term_columns(STDERR_FILENO) - 1), text);
+	fprintf(stderr, "\r\033[K%.*s", (int)utf8_bytes(text, term_columns(STDERR_FILENO) - 1),
+		text);
 	fflush(stderr);
 }
 

@@ -1,9 +1,9 @@
 /*
- * cli/out.h - what the program says. stdout carries what a command was asked to show, and nothing else; every
- * complaint is one line on stderr.
+ * cli/out.h - what the program says. stdout carries what a command was asked to show, and nothing
+ * else; every complaint is one line on stderr.
  *
- * stdout is buffered in large pieces: a table of a thousand rows is a handful of system calls. Whoever prints and
- * then waits calls out_flush().
+ * stdout is buffered in large pieces: a table of a thousand rows is a handful of system calls.
+ * Whoever prints and then waits calls out_flush().
  */
 #ifndef CLI_OUT_H
 #define CLI_OUT_H
@@ -13,15 +13,19 @@
 
 #include "cli/cmd.h"
 
-/* The name under which we were called: "tend", or "mcp_mesh_dev" where it is installed under the reference's name. */
+/* The name under which we were called: "tend", or "mcp_mesh_dev" where it is installed under the
+ * reference's name. */
 const char *out_program(void);
-/* Print a text of our own in which commands are quoted or stand as examples ("tend status"), under the name of the program. */
+/* Print a text of our own in which commands are quoted or stand as examples ("tend status"), under
+ * the name of the program. */
 void out_text(FILE *to, const char *text);
 
-/* Print the rest of a paragraph on stdout, behind as many columns as indent, which the lines that follow keep free: on a terminal it is broken at blanks. */
+/* Print the rest of a paragraph on stdout, behind as many columns as indent, which the lines that
+ * follow keep free: on a terminal it is broken at blanks. */
 void out_paragraph(const char *text, unsigned indent);
 
-/* Make sure that descriptors 0 to 2 exist, so that no file of ours becomes "stdout"; set the buffer. */
+/* Make sure that descriptors 0 to 2 exist, so that no file of ours becomes "stdout"; set the
+ * buffer. */
 void out_init(void);
 /* The command whose name stands in front of complaints; NULL for none. */
 void out_command(const struct command *c);
@@ -33,27 +37,33 @@ void out_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same with the usage behind it. Returns EXIT_MISUSE. */
 int out_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* From here on nothing but complaints is said: stdout goes nowhere, and there is no line of progress. */
+/* From here on nothing but complaints is said: stdout goes nowhere, and there is no line of
+ * progress. */
 void out_quiet(void);
 
-/* Until out_divert_end() nothing that is printed is shown; complaints are, and their text goes to listener besides. */
+/* Until out_divert_end() nothing that is printed is shown; complaints are, and their text goes to
+ * listener besides. */
 void out_divert(void (*listener)(const char *text));
 void out_divert_end(void);
 
-/* Hand what was printed to the kernel. False: no one can read it any more (the reader left, or the disk is full), so
- * go home. */
+/* Hand what was printed to the kernel. False: no one can read it any more (the reader left, or the
+ * disk is full), so go home. */
 bool out_flush(void);
-/* The last flush. Turns status into what the program exits with: a reader that left is fine, a write error is
- * EXIT_FAIL and said. */
+/* The last flush. Turns status into what the program exits with: a reader that left is fine, a
+ * write error is EXIT_FAIL and said. */
 int out_finish(int status);
 
-/* For who prints from a thread of its own: nothing else is said between these two, and a line of progress makes room. */
+/* For who prints from a thread of its own: nothing else is said between these two, and a line of
+ * progress makes room. */
 void out_hold(void);
 void out_release(void);
 
-/* A line on the terminal that the next one replaces; nothing where stderr is no terminal. NULL takes it away. */
+/* A line on the terminal that the next one replaces; nothing where stderr is no terminal. NULL
+ * takes it away. */
 void out_progress(const char *text);
-/* The same for what takes time: once half a second has passed since then (clock_boot_ns()), what is awaited and how long so far. */
-void out_waiting(uint64_t since_boot_ns, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what takes time: once half a second has passed since then (clock_boot_ns()), what is
+ * awaited and how long so far. */
+void out_waiting(uint64_t since_boot_ns, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

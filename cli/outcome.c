@@ -20,9 +20,11 @@ const char *outcome_word(enum outcome_kind kind)
 	return kind < OUTCOME_MAX ? word[kind] : "unknown";
 }
 
-void outcome_add(struct outcomes *oc, const char *name, enum outcome_kind kind, int32_t pid, const char *why)
+void outcome_add(
+	struct outcomes *oc, const char *name, enum outcome_kind kind, int32_t pid, const char *why)
 {
-	struct outcome *more = reallocarray(oc->list, oc->n + 1, sizeof(*more)), new = { .kind = kind, .pid = pid };
+	struct outcome *more = reallocarray(oc->list, oc->n + 1, sizeof(*more)),
+		       new = { .kind = kind, .pid = pid };
 
 	if (more)
 		oc->list = more;

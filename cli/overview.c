@@ -62,9 +62,11 @@ static bool note_clock(const struct view_row *r, char note[static STORY_MAX])
 {
 	char seen[STORY_MAX];
 
-	if (!view_is_up(r) || r->row.health.registry_seen_real_ns <= r->row.health.listed_real_ns || !story_seen(r, seen)[0])
+	if (!view_is_up(r) || r->row.health.registry_seen_real_ns <= r->row.health.listed_real_ns ||
+		!story_seen(r, seen)[0])
 		return false;
-	(void)snprintf(note, STORY_MAX, "a clock is wrong: the registry has it last seen %.40s by its clock", seen);
+	(void)snprintf(note, STORY_MAX,
+		"a clock is wrong: the registry has it last seen %.40s by its clock", seen);
 	return true;
 }
 
@@ -98,12 +100,13 @@ static int by_text(const void *a, const void *b)
 
 static void print_headline(const struct overview *o, const struct view *v)
 {
-	bool healthy = o->failed == 0 && o->on_the_way == 0 && o->unhealthy == 0 && o->unregistered == 0 && o->uncaptured == 0;
+	bool healthy = o->failed == 0 && o->on_the_way == 0 && o->unhealthy == 0 &&
+		o->unregistered == 0 && o->uncaptured == 0;
 	const char *word = !v->supervised ? "UNSUPERVISED" : healthy ? "HEALTHY" : "DEGRADED";
 	enum term_colour colour = !v->supervised ? TERM_RED : healthy ? TERM_GREEN : TERM_YELLOW;
 
-	printf("%s%s%s: %zu process%s, %zu running", term_colour(colour), word, term_colour(TERM_PLAIN), o->n,
-		o->n == 1 ? "" : "es", o->running);
+	printf("%s%s%s: %zu process%s, %zu running", term_colour(colour), word,
+		term_colour(TERM_PLAIN), o->n, o->n == 1 ? "" : "es", o->running);
 	if (o->unhealthy)
 		printf(" (%zu unhealthy)", o->unhealthy);
 	if (o->unregistered)
@@ -125,8 +128,9 @@ static void print_headline(const struct overview *o, const struct view *v)
 static void print_agents(const struct overview *o, const struct view *v)
 {
 	if (o->agents && v->monitor.registry_url[0])
-		printf("agents: %zu/%zu running, %zu/%zu registered, %zu/%zu healthy\n", o->agents_running, o->agents, o->registered,
-			o->agents, o->healthy, o->agents);
+		printf("agents: %zu/%zu running, %zu/%zu registered, %zu/%zu healthy\n",
+			o->agents_running, o->agents, o->registered, o->agents, o->healthy,
+			o->agents);
 }
 
 static bool all_daemons_run(const struct view *v)
@@ -165,20 +169,25 @@ void overview_trust(const struct view *v, bool verbose)
 	}
 	if (!v->supervised && v->written_real_ns)
 		printf("no spawner is at work: the table was last written %s ago, at %s; pids were verified just now\n",
-			clock_span(v->now_real_ns > v->written_real_ns ? v->now_real_ns - v->written_real_ns : 0, span),
+			clock_span(v->now_real_ns > v->written_real_ns
+					? v->now_real_ns - v->written_real_ns
+					: 0,
+				span),
 			clock_rfc3339(v->written_real_ns, when));
 	if (!v->same_boot)
 		printf("the table is from before the last boot\n");
 	if (v->monitor.brake_since_real_ns)
-		printf("restarts of unhealthy processes are held back: %s\n", v->monitor.brake_reason);
+		printf("restarts of unhealthy processes are held back: %s\n",
+			v->monitor.brake_reason);
 	if (v->monitor.stuck_commands)
-		printf("%u command%s of probes or alerts can't be killed; \"tend doctor\" tells more\n", v->monitor.stuck_commands,
-			v->monitor.stuck_commands == 1 ? "" : "s");
+		printf("%u command%s of probes or alerts can't be killed; \"tend doctor\" tells more\n",
+			v->monitor.stuck_commands, v->monitor.stuck_commands == 1 ? "" : "s");
 	if (v->monitor.conf_error[0] && str_visible(error, sizeof(error), v->monitor.conf_error))
 		printf("%s\n", error);
 }
 
-/* Groups are in the specifications, thousands of small files: only who wants to know more pays for them. */
+/* Groups are in the specifications, thousands of small files: only who wants to know more pays for
+ * them. */
 static unsigned columns_for(const struct instance *in, struct view *v, bool verbose)
 {
 	char **groups = NULL;
@@ -221,9 +230,10 @@ static void print_performance(const struct overview *o)
 
 	char bytes[24];
 
-	printf("performance: %zu active, %s memory, %llu.%llu%% CPU, %llu.%llu%% each\n", o->running, story_bytes(o->memory_bytes, bytes),
-		(unsigned long long)o->cpu_permille / 10, (unsigned long long)o->cpu_permille % 10, (unsigned long long)each / 10,
-		(unsigned long long)each % 10);
+	printf("performance: %zu active, %s memory, %llu.%llu%% CPU, %llu.%llu%% each\n",
+		o->running, story_bytes(o->memory_bytes, bytes),
+		(unsigned long long)o->cpu_permille / 10, (unsigned long long)o->cpu_permille % 10,
+		(unsigned long long)each / 10, (unsigned long long)each % 10);
 }
 
 /* The one that agents are looked up at. */
@@ -238,7 +248,8 @@ static void print_registry(const struct view *v)
 	str_visible(error, sizeof(error), m->registry_error);
 	printf("registry: %s %s", url, pt_registry_label(m->registry_state));
 	if (m->registry_state == PT_REGISTRY_REACHABLE)
-		printf(", %u agent%s listed\n", m->registry_agents, m->registry_agents == 1 ? "" : "s");
+		printf(", %u agent%s listed\n", m->registry_agents,
+			m->registry_agents == 1 ? "" : "s");
 	else
 		printf("%s%s\n", error[0] ? ": " : "", error);
 }
@@ -281,7 +292,8 @@ static bool tell_tableless(const struct home *h)
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		if (h->run_fd < 0 || role_holder(h->run_fd, role, &pid, &start) < 0)
 			continue;
-		(void)out_fail("the daemons of %s run (the %s is process %d) and look after its processes, but have no process table; %s/logs/tend.log tells why",
+		(void)out_fail(
+			"the daemons of %s run (the %s is process %d) and look after its processes, but have no process table; %s/logs/tend.log tells why",
 			h->path, role_name(role), (int)pid, h->path);
 		return true;
 	}
@@ -302,8 +314,8 @@ int overview_print(bool verbose)
 		size_t left = instance_left(&in.home);
 
 		if (left)
-			printf("not running, but %zu of its processes %s: \"tend start\" takes %s over\n", left, left == 1 ? "is" : "are",
-			       left == 1 ? "it" : "them");
+			printf("not running, but %zu of its processes %s: \"tend start\" takes %s over\n",
+				left, left == 1 ? "is" : "are", left == 1 ? "it" : "them");
 		else
 			printf("not running\n");
 		print_foreign(&in.home);

@@ -24,7 +24,8 @@ struct candidate {
 	char stem[NAME_MAX_BYTES + 16];
 };
 
-/* Why a file is not to be read; NULL: it may. Another name of it can be anything of ours, put there by who can write to the folder. */
+/* Why a file is not to be read; NULL: it may. Another name of it can be anything of ours, put there
+ * by who can write to the folder. */
 static const char *objection(const struct stat *folder, const struct stat *st)
 {
 	bool shared = folder->st_uid != geteuid() || (folder->st_mode & (S_IWGRP | S_IWOTH));
@@ -35,7 +36,9 @@ static const char *objection(const struct stat *folder, const struct stat *st)
 		return "it is no regular file";
 	if (st->st_uid != geteuid())
 		return "it belongs to another user";
-	return shared && st->st_nlink > 1 ? "it has another name, too, and others can write to its folder" : NULL;
+	return shared && st->st_nlink > 1
+		? "it has another name, too, and others can write to its folder"
+		: NULL;
 }
 
 /* Is there one that may be read? */
@@ -51,7 +54,8 @@ static bool is_there(const struct candidate *c)
 	if ((size_t)snprintf(folder, sizeof(folder), "%s/.", c->folder) >= sizeof(folder))
 		return false;
 	fd = io_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
-	found = fd >= 0 && fstat(fd, &of_folder) == 0 && fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	found = fd >= 0 && fstat(fd, &of_folder) == 0 &&
+		fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	io_close(&fd);
 	if (!found)
 		return false;
@@ -61,17 +65,21 @@ static bool is_there(const struct candidate *c)
 	return !why;
 }
 
-static bool put(struct candidate *c, const char *stem_prefix, const char *name, const char *folder, size_t len, const char *behind)
+static bool put(struct candidate *c, const char *stem_prefix, const char *name, const char *folder,
+	size_t len, const char *behind)
 {
 	snprintf(c->stem, sizeof(c->stem), "%s%s", stem_prefix, name);
-	return folder[0] == '/' && (size_t)snprintf(c->folder, sizeof(c->folder), "%.*s%s", (int)len, folder, behind) < sizeof(c->folder);
+	return folder[0] == '/' &&
+		(size_t)snprintf(c->folder, sizeof(c->folder), "%.*s%s", (int)len, folder, behind) <
+		sizeof(c->folder);
 }
 
 /* In the order of the reference. Returns how many. */
 static size_t candidates(const struct spec *s, const char *name, struct candidate c[static 3])
 {
 	static const char scheme[] = "sqlite:///";
-	const char *tmp = spec_variable(s->env, "TMPDIR"), *db = spec_variable(s->env, "MCP_MESH_DATABASE_URL"), *slash;
+	const char *tmp = spec_variable(s->env, "TMPDIR"),
+		   *db = spec_variable(s->env, "MCP_MESH_DATABASE_URL"), *slash;
 	size_t n = 0;
 
 	tmp = tmp ? tmp : "/tmp";

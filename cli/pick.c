@@ -28,7 +28,8 @@ bool pick_matches(const struct home *h, const char *operand, const char *name)
 {
 	if (group_is(operand))
 		return group_holds(h, operand, name);
-	return pick_is_pattern(operand) ? fnmatch(operand, name, 0) == 0 : strcmp(operand, name) == 0;
+	return pick_is_pattern(operand) ? fnmatch(operand, name, 0) == 0
+					: strcmp(operand, name) == 0;
 }
 
 static bool is_foreign(const char *name)
@@ -79,7 +80,8 @@ size_t pick_room(const struct view *v, size_t n)
 }
 
 /* pattern: as the shell's, or "@GROUP". */
-static size_t add_matching(const struct view *v, const char *pattern, struct view_row **ret, size_t *found)
+static size_t add_matching(
+	const struct view *v, const char *pattern, struct view_row **ret, size_t *found)
 {
 	struct home h = HOME_INIT;
 	size_t matches = 0;
@@ -99,7 +101,8 @@ static size_t add_matching(const struct view *v, const char *pattern, struct vie
 	return matches;
 }
 
-size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view_row **ret, size_t *ret_n)
+size_t pick_rows(
+	const struct view *v, char *const *names, size_t n, struct view_row **ret, size_t *ret_n)
 {
 	size_t unknown = 0, found = 0;
 

@@ -6,10 +6,12 @@
 
 #include "cli/view.h"
 
-/* Look up n names, or patterns as the shell's ("api*", "[ab]?"), or groups ("@web"); the rows (pointers into v) go to ret in the order given, each once: ret has room for
- * pick_room(v, n). An unknown name is said, with what was perhaps meant, and so is a pattern that nothing matches; returns how many of these there were.
- * *ret_n counts what was found. */
-size_t pick_rows(const struct view *v, char *const *names, size_t n, struct view_row **ret, size_t *ret_n);
+/* Look up n names, or patterns as the shell's ("api*", "[ab]?"), or groups ("@web"); the rows
+ * (pointers into v) go to ret in the order given, each once: ret has room for pick_room(v, n). An
+ * unknown name is said, with what was perhaps meant, and so is a pattern that nothing matches;
+ * returns how many of these there were. *ret_n counts what was found. */
+size_t pick_rows(
+	const struct view *v, char *const *names, size_t n, struct view_row **ret, size_t *ret_n);
 size_t pick_room(const struct view *v, size_t n);
 /* Does it stand for any number of processes: a pattern or a group? No name looks so. */
 bool pick_is_pattern(const char *name);

@@ -20,7 +20,8 @@ static const char *next_component(const char *path, size_t *ret_len)
 
 static bool is_dots(const char *component, size_t len)
 {
-	return (len == 1 && component[0] == '.') || (len == 2 && component[0] == '.' && component[1] == '.');
+	return (len == 1 && component[0] == '.') ||
+		(len == 2 && component[0] == '.' && component[1] == '.');
 }
 
 /* As a shell writes it: from the root, without "." and "..". */

@@ -15,5 +15,7 @@ int printjson(struct json_out *o)
 		putchar('\n');
 	}
 	json_free(o);
-	return r == 0 ? EXIT_OK : r == -ENOMEM ? out_fail("out of memory") : out_fail("cannot write JSON: %s", strerror(-r));
+	return r == 0	       ? EXIT_OK
+		: r == -ENOMEM ? out_fail("out of memory")
+			       : out_fail("cannot write JSON: %s", strerror(-r));
 }

@@ -6,7 +6,8 @@
 
 #include "json/write.h"
 
-/* Print it with a newline behind it, and free it: all of it, or that there was no memory. Returns an exit status. */
+/* Print it with a newline behind it, and free it: all of it, or that there was no memory. Returns
+ * an exit status. */
 int printjson(struct json_out *o);
 
 #endif

@@ -49,7 +49,8 @@ static int connect_to(const struct addr *at, uint64_t until, int *ret_fd)
 static int ask(int fd, const char *host, unsigned port, uint64_t until)
 {
 	char text[512];
-	int n = snprintf(text, sizeof(text), "GET /health HTTP/1.1\r\nHost: %.200s:%u\r\nConnection: close\r\n\r\n", host, port);
+	int n = snprintf(text, sizeof(text),
+		"GET /health HTTP/1.1\r\nHost: %.200s:%u\r\nConnection: close\r\n\r\n", host, port);
 	size_t have = 0;
 	int64_t status;
 
@@ -63,7 +64,9 @@ static int ask(int fd, const char *host, unsigned port, uint64_t until)
 		have += (size_t)got;
 	}
 	text[have < 12 ? 0 : 12] = 0;
-	return strncmp(text, "HTTP/1.", 7) == 0 && str_int(text + 9, 100, 599, &status) == 0 ? (int)status : 0;
+	return strncmp(text, "HTTP/1.", 7) == 0 && str_int(text + 9, 100, 599, &status) == 0
+		? (int)status
+		: 0;
 }
 
 int probe_health(const char *host, unsigned port, unsigned timeout_ms)

@@ -47,7 +47,8 @@ struct proof {
 	struct stat pid_ns, mnt_ns, root;
 };
 
-__attribute__((format(printf, 2, 3))) static enum proof_word cant_tell(char why[static PROOF_TEXT_MAX], const char *format, ...)
+__attribute__((format(printf, 2, 3))) static enum proof_word cant_tell(
+	char why[static PROOF_TEXT_MAX], const char *format, ...)
 {
 	va_list args;
 
@@ -95,7 +96,8 @@ static bool named_fifo(int proc_fd, char path[static PATH_MAX])
 	snprintf(link, sizeof(link), "fd/%d", HOME_KEEPER_FD);
 	n = readlinkat(proc_fd, link, path, PATH_MAX - 1);
 	path[n > 0 ? n : 0] = 0;
-	return n > 0 && fstatat(proc_fd, link, &st, 0) == 0 && S_ISFIFO(st.st_mode) && st.st_nlink > 0;
+	return n > 0 && fstatat(proc_fd, link, &st, 0) == 0 && S_ISFIFO(st.st_mode) &&
+		st.st_nlink > 0;
 }
 
 static int look_at(void *arg, int proc_fd, pid_t pid, const struct marks *m)
@@ -119,7 +121,9 @@ int proof_begin(struct proof **ret, struct fault *f)
 	struct proof *p = calloc(1, sizeof(*p));
 	int r = p ? 0 : -ENOMEM;
 
-	if (r == 0 && (stat("/proc/self/ns/pid", &p->pid_ns) < 0 || stat("/proc/self/ns/mnt", &p->mnt_ns) < 0 || stat("/", &p->root) < 0))
+	if (r == 0 &&
+		(stat("/proc/self/ns/pid", &p->pid_ns) < 0 ||
+			stat("/proc/self/ns/mnt", &p->mnt_ns) < 0 || stat("/", &p->root) < 0))
 		r = -errno;
 	if (r == 0)
 		r = marks_each(look_at, p);
@@ -145,7 +149,8 @@ void proof_done(struct proof *p)
 	free(p);
 }
 
-/* Is a daemon of this home among its ancestors? Else *other tells of one of another home, or of an ancestor that can't be seen. */
+/* Is a daemon of this home among its ancestors? Else *other tells of one of another home, or of an
+ * ancestor that can't be seen. */
 static bool has_daemon_above(const struct procfs_stat *st, const char *home, const char **other)
 {
 	struct procfs_stat up = *st;
@@ -161,7 +166,8 @@ static bool has_daemon_above(const struct procfs_stat *st, const char *home, con
 			continue;
 		if (home && role_home(up.pid, path) == 0 && strcmp(path, home) == 0)
 			return true;
-		*other = "a daemon of tend is among its ancestors, for another home as far as can be seen";
+		*other =
+			"a daemon of tend is among its ancestors, for another home as far as can be seen";
 	}
 	if (up.pid != 1)
 		*other = "one of its ancestors is in another pid namespace";
@@ -172,7 +178,8 @@ static bool is_same(int proc_fd, const char *name, const struct stat *ours)
 {
 	struct stat st;
 
-	return fstatat(proc_fd, name, &st, 0) == 0 && st.st_dev == ours->st_dev && st.st_ino == ours->st_ino;
+	return fstatat(proc_fd, name, &st, 0) == 0 && st.st_dev == ours->st_dev &&
+		st.st_ino == ours->st_ino;
 }
 
 /* Why can't we look at the world as the process does? NULL: we can. */
@@ -217,7 +224,8 @@ static void open_table(struct home_seen *s, const char *instance)
 		s->pt = NULL;
 		(void)cant_tell(s->why, "another home lies where its own was");
 	} else if (r == -ENOENT) {
-		(void)cant_tell(s->why, "its instance has no table; \"tend start\" there takes over what runs");
+		(void)cant_tell(s->why,
+			"its instance has no table; \"tend start\" there takes over what runs");
 	} else if (r < 0) {
 		(void)cant_tell(s->why, "its table can't be read: %s", f.text);
 	}
@@ -246,7 +254,8 @@ static const struct home_seen *look_at_home(struct proof *p, const struct marks 
 }
 
 /* Its home is there: what does its record say? */
-static enum proof_word ask_record(struct proof *p, const struct marks *m, char why[static PROOF_TEXT_MAX])
+static enum proof_word ask_record(
+	struct proof *p, const struct marks *m, char why[static PROOF_TEXT_MAX])
 {
 	const struct home_seen *s = look_at_home(p, m);
 	struct pt_row row;
@@ -259,27 +268,31 @@ static enum proof_word ask_record(struct proof *p, const struct marks *m, char w
 		return cant_tell(why, "its instance does not know it any more");
 	if (row.life.pid == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_REST))
 		return cant_tell(why, "its record says that it does not run");
-	if (row.life.pid != 0 && !pid_alive(row.life.pid, row.life.start_ticks) && row.life.state != PT_STATE_STOPPING)
+	if (row.life.pid != 0 && !pid_alive(row.life.pid, row.life.start_ticks) &&
+		row.life.state != PT_STATE_STOPPING)
 		return cant_tell(why, "the process that it was part of is gone");
 	return PROOF_SUPERVISED;
 }
 
 /* There is nothing at the path of its home. */
-static enum proof_word judge_homeless(const struct proof *p, const struct marks *m, const char *other, char why[static PROOF_TEXT_MAX])
+static enum proof_word judge_homeless(const struct proof *p, const struct marks *m,
+	const char *other, char why[static PROOF_TEXT_MAX])
 {
 	const struct pair *known;
 
 	if (other)
 		return cant_tell(why, "%s", other);
 	if ((known = find(&p->daemons, m->home)))
-		return cant_tell(why, "its home is gone, but a daemon of it lives (process %d)", (int)known->pid);
+		return cant_tell(why, "its home is gone, but a daemon of it lives (process %d)",
+			(int)known->pid);
 	if ((known = find(&p->fifos, m->instance)))
 		return cant_tell(why, "its home was moved: its output FIFO is %s", known->value);
 	(void)str_copy(why, PROOF_TEXT_MAX, "its home is gone");
 	return PROOF_ORPHAN;
 }
 
-enum proof_word proof_of(struct proof *p, int proc_fd, const struct procfs_stat *st, const struct marks *m, char why[static PROOF_TEXT_MAX])
+enum proof_word proof_of(struct proof *p, int proc_fd, const struct procfs_stat *st,
+	const struct marks *m, char why[static PROOF_TEXT_MAX])
 {
 	const char *other = NULL, *reason;
 	struct stat seen;

@@ -24,9 +24,11 @@
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u
 #define READY_NAP_MS 20u
-#define STRANGER_NS  (3 * NS_PER_SEC) /* what answers "not found" for so long is no registry that is coming up */
-#define OWNER_MAX    80u
-#define TAKEN_ADVICE ", where the registry ought to be; \"tend restart --reset-config\" gives it another one"
+/* what answers "not found" for so long is no registry that is coming up */
+#define STRANGER_NS (3 * NS_PER_SEC)
+#define OWNER_MAX   80u
+#define TAKEN_ADVICE \
+	", where the registry ought to be; \"tend restart --reset-config\" gives it another one"
 
 bool registry_is_off(void)
 {
@@ -39,16 +41,19 @@ static void set_url(struct registry *r)
 {
 	bool bare_v6 = strchr(r->host, ':') && r->host[0] != '[';
 
-	snprintf(r->url, sizeof(r->url), bare_v6 ? "http://[%s]:%u" : "http://%s:%u", r->host, r->port);
+	snprintf(r->url, sizeof(r->url), bare_v6 ? "http://[%s]:%u" : "http://%s:%u", r->host,
+		r->port);
 }
 
 static bool write_url(const struct instance *in, const struct registry *r)
 {
 	char text[sizeof(r->url) + 1];
-	int n = snprintf(text, sizeof(text), "%s\n", r->url), e = io_replace(in->home.run_fd, REGISTRY_URL_FILE, text, (size_t)n, IO_NO_SYNC);
+	int n = snprintf(text, sizeof(text), "%s\n", r->url),
+	    e = io_replace(in->home.run_fd, REGISTRY_URL_FILE, text, (size_t)n, IO_NO_SYNC);
 
 	if (e < 0)
-		out_fail("cannot write %s/run/" REGISTRY_URL_FILE ": %s", in->home.path, strerror(-e));
+		out_fail("cannot write %s/run/" REGISTRY_URL_FILE ": %s", in->home.path,
+			strerror(-e));
 	return e == 0;
 }
 
@@ -57,7 +62,8 @@ bool registry_last(const struct home *h, struct registry *r)
 	char text[sizeof(r->url) + 1], *colon, *host = text + 7;
 	int64_t port;
 
-	if (h->run_fd < 0 || io_read_small(h->run_fd, REGISTRY_URL_FILE, text, sizeof(text)) <= 0 || strncmp(text, "http://", 7) != 0)
+	if (h->run_fd < 0 || io_read_small(h->run_fd, REGISTRY_URL_FILE, text, sizeof(text)) <= 0 ||
+		strncmp(text, "http://", 7) != 0)
 		return false;
 	text[strcspn(text, "\r\n")] = 0;
 	colon = strrchr(host, ':');
@@ -79,11 +85,15 @@ static bool take_db(const struct cliconf *c, struct registry *r)
 	while (strncmp(path, "./", 2) == 0)
 		path += 2;
 	if (path[0] == '/' ? str_copy(r->db, sizeof(r->db), path)
-			   : getcwd(here, sizeof(here)) != NULL && snprintf(r->db, sizeof(r->db), "%s/%s", here, path) < (int)sizeof(r->db)) {
+			   : getcwd(here, sizeof(here)) != NULL &&
+				snprintf(r->db, sizeof(r->db), "%s/%s", here, path) <
+					(int)sizeof(r->db)) {
 		for (char *p = strchr(r->db + 1, '/'); p; p = strchr(p + 1, '/')) {
 			*p = 0;
 			if (mkdir(r->db, 0777) < 0 && errno != EEXIST) {
-				out_fail("cannot make the folder %s for the registry's database: %s", r->db, strerror(errno));
+				out_fail(
+					"cannot make the folder %s for the registry's database: %s",
+					r->db, strerror(errno));
 				return false;
 			}
 			*p = '/';
@@ -94,7 +104,8 @@ static bool take_db(const struct cliconf *c, struct registry *r)
 	return false;
 }
 
-/* The first port from r->port on that is not taken, up to last. What else hinders, the registry itself will tell. */
+/* The first port from r->port on that is not taken, up to last. What else hinders, the registry
+ * itself will tell. */
 static bool find_port(struct registry *r, unsigned first, unsigned last)
 {
 	struct addr at[ADDR_MAX];
@@ -111,7 +122,8 @@ static bool find_port(struct registry *r, unsigned first, unsigned last)
 		set_url(r);
 		return true;
 	}
-	out_fail("ports %u to %u of %s are all in use; choose another with --registry-port", first, last, r->host);
+	out_fail("ports %u to %u of %s are all in use; choose another with --registry-port", first,
+		last, r->host);
 	return false;
 }
 
@@ -125,11 +137,15 @@ static enum ready tell_end(struct instance *in, const struct registry *r, const 
 	if (!row->life.launch_errno && portowner_try(r->host, r->port) == -EADDRINUSE)
 		return TAKEN;
 	out_fail("the registry %s; \"tend why registry\" and %s/logs/registry.log tell more",
-		row->life.launch_errno ? "could not be started" : story_exit(row->life.exit_kind, row->life.wait_status, how), in->home.path);
+		row->life.launch_errno
+			? "could not be started"
+			: story_exit(row->life.exit_kind, row->life.wait_status, how),
+		in->home.path);
 	return FAILED;
 }
 
-/* What answers there: 200 is not the registry's if it is another user's, and neither is a page that is not found. */
+/* What answers there: 200 is not the registry's if it is another user's, and neither is a page that
+ * is not found. */
 static enum ready judge(const struct registry *r, int answer, uint64_t began)
 {
 	uid_t other;
@@ -140,10 +156,12 @@ static enum ready judge(const struct registry *r, int answer, uint64_t began)
 		return TAKEN;
 	if (answer == 200)
 		return READY;
-	return answer >= 400 && answer < 500 && clock_boot_ns() - began > STRANGER_NS ? TAKEN : FAILED;
+	return answer >= 400 && answer < 500 && clock_boot_ns() - began > STRANGER_NS ? TAKEN
+										      : FAILED;
 }
 
-/* Nothing announces that a socket listens: it is tried, in short steps, until it does, the process ends, or time is up. */
+/* Nothing announces that a socket listens: it is tried, in short steps, until it does, the process
+ * ends, or time is up. */
 static enum ready wait_ready(struct instance *in, const struct registry *r, unsigned timeout_s)
 {
 	uint64_t began = clock_boot_ns(), until = began + timeout_s * NS_PER_SEC;
@@ -160,7 +178,8 @@ static enum ready wait_ready(struct instance *in, const struct registry *r, unsi
 		if (pt_find(in->pt, REGISTRY_NAME, &row) == 0) {
 			if (life == 0)
 				life = row.life.life;
-			if (row.life.life != life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP))
+			if (row.life.life != life ||
+				!(pt_state_traits(row.life.state) & PT_TRAIT_UP))
 				return tell_end(in, r, &row);
 		}
 		out_waiting(began, "waiting for the registry at %s", r->url);
@@ -168,7 +187,8 @@ static enum ready wait_ready(struct instance *in, const struct registry *r, unsi
 	}
 	out_progress(NULL);
 	if (!term_caught())
-		out_fail("the registry does not answer at %s within %u s; see %s/logs/registry.log", r->url, timeout_s, in->home.path);
+		out_fail("the registry does not answer at %s within %u s; see %s/logs/registry.log",
+			r->url, timeout_s, in->home.path);
 	return FAILED;
 }
 
@@ -179,7 +199,8 @@ static void tell_taken(const struct registry *r, const char *then)
 	uid_t other;
 
 	if (portowner_foreign(r->host, r->port, &other))
-		out_warn("port %u of %s is held by a program of user %s%s", r->port, r->host, portowner_name(other, name, sizeof(name)), then);
+		out_warn("port %u of %s is held by a program of user %s%s", r->port, r->host,
+			portowner_name(other, name, sizeof(name)), then);
 	else
 		out_warn("port %u of %s is held by another program%s", r->port, r->host, then);
 }
@@ -217,18 +238,22 @@ static enum ready launch(struct instance *in, const struct cliconf *c, struct re
 		return FAILED;
 	}
 	r->started = a.answer.code == 0;
-	ready = write_url(in, r) ? wait_ready(in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)) : FAILED;
+	ready = write_url(in, r)
+		? wait_ready(in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT))
+		: FAILED;
 	if (ready != READY)
 		return ready;
 	hand_out_bound(r);
 	if (!write_url(in, r))
 		return FAILED;
-	printf("registry: %s at %s (pid %d)\n", r->started ? "started" : "already running", r->url, a.answer.pid);
+	printf("registry: %s at %s (pid %d)\n", r->started ? "started" : "already running", r->url,
+		a.answer.pid);
 	acts_note(REGISTRY_NAME, r->started ? "started" : "already_running", a.answer.pid, NULL);
 	return READY;
 }
 
-static bool send_one(struct instance *in, enum pt_command_kind kind, const char *doing, int32_t *ret_pid)
+static bool send_one(
+	struct instance *in, enum pt_command_kind kind, const char *doing, int32_t *ret_pid)
 {
 	struct ask_patience patience = { .doing = doing };
 	struct fault f = { "" };
@@ -255,7 +280,8 @@ static bool make_way(struct instance *in, const struct registry *r, const char *
 	return send_one(in, PT_COMMAND_STOP, "stopping", &pid);
 }
 
-/* On the configured port, or on one of the ten behind it. One may be taken after it was found free: then the next one's. */
+/* On the configured port, or on one of the ten behind it. One may be taken after it was found free:
+ * then the next one's. */
 static bool launch_somewhere(struct instance *in, const struct cliconf *c, struct registry *r)
 {
 	unsigned first = r->port, last = first + PORTS < 65535 ? first + PORTS : 65535;
@@ -281,8 +307,9 @@ static bool use(struct instance *in, const struct registry *r)
 	uid_t other;
 
 	if (portowner_foreign(r->host, r->port, &other))
-		out_warn("the registry at %s is run by user %s: what it says of agents is that user's word", r->url,
-			 portowner_name(other, name, sizeof(name)));
+		out_warn(
+			"the registry at %s is run by user %s: what it says of agents is that user's word",
+			r->url, portowner_name(other, name, sizeof(name)));
 	printf("registry: using the one at %s\n", r->url);
 	return write_url(in, r);
 }
@@ -297,7 +324,8 @@ static bool tell_running(const struct pt_row *row, const struct registry *r, str
 
 bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret)
 {
-	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) }, last = { 0 };
+	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) },
+			last = { 0 };
 	enum ready ready;
 	struct pt_row row;
 	bool ok;
@@ -306,15 +334,19 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 	set_url(&r);
 	if (!take_db(c, &r))
 		return false;
-	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP) && registry_last(&in->home, &last)) {
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 &&
+		(pt_state_traits(row.life.state) & PT_TRAIT_UP) &&
+		registry_last(&in->home, &last)) {
 		str_copy(last.db, sizeof(last.db), r.db);
-		ready = wait_ready(in, &last, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT)); /* it may have come up with the daemons, just now */
+		/* it may have come up with the daemons, just now */
+		ready = wait_ready(in, &last, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT));
 		if (ready == READY)
 			return tell_running(&row, &last, ret);
 		if (ready == FAILED || !make_way(in, &last, "; the registry moves"))
 			return false;
 	}
-	ok = probe_health(r.host, r.port, PROBE_MS) == 200 ? use(in, &r) : launch_somewhere(in, c, &r);
+	ok = probe_health(r.host, r.port, PROBE_MS) == 200 ? use(in, &r)
+							   : launch_somewhere(in, c, &r);
 	out_flush();
 	if (ok)
 		*ret = r;
@@ -326,11 +358,13 @@ bool registry_named(const struct instance *in, const char *url)
 	struct registry r = { 0 };
 	struct pt_row row;
 
-	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP))
+	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 &&
+		(pt_state_traits(row.life.state) & PT_TRAIT_UP))
 		return true;
 	if (str_copy(r.url, sizeof(r.url), url))
 		return write_url(in, &r);
-	out_warn("MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it", sizeof(r.url) - 1);
+	out_warn("MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it",
+		sizeof(r.url) - 1);
 	return true;
 }
 
@@ -338,7 +372,8 @@ bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
 {
 	struct registry r = { 0 };
 	struct pt_row row;
-	bool up = pt_find(in->pt, REGISTRY_NAME, &row) == 0 && (pt_state_traits(row.life.state) & PT_TRAIT_UP);
+	bool up = pt_find(in->pt, REGISTRY_NAME, &row) == 0 &&
+		(pt_state_traits(row.life.state) & PT_TRAIT_UP);
 	enum ready ready;
 	int32_t pid = 0;
 
@@ -372,7 +407,8 @@ char **registry_variables(const struct registry *r, const struct cliconf *c)
 	snprintf(text[2], sizeof(text[2]), "MCP_MESH_REGISTRY_PORT=%u", r->port);
 	snprintf(text[3], sizeof(text[3]), "MCP_MESH_DATABASE_URL=sqlite:///%s", r->db);
 	snprintf(text[4], sizeof(text[4]), "MCP_MESH_DEBUG=%d", cliconf_bool(c, CONF_DEBUG_MODE));
-	snprintf(text[5], sizeof(text[5]), "MCP_MESH_LOG_LEVEL=%.100s", cliconf_text(c, CONF_LOG_LEVEL));
+	snprintf(text[5], sizeof(text[5]), "MCP_MESH_LOG_LEVEL=%.100s",
+		cliconf_text(c, CONF_LOG_LEVEL));
 	for (size_t i = 0; i < 6; i++)
 		list[i] = text[i];
 	return list;

@@ -1,7 +1,9 @@
 /*
- * cli/registry.h - a registry for agents: one that answers already is used, else one is started and supervised as the process "registry".
+ * cli/registry.h - a registry for agents: one that answers already is used, else one is started and
+ * supervised as the process "registry".
  *
- * Its address stands in HOME/run/registry.url, where the monitor finds it. The CLI speaks no HTTP but one GET /health with a deadline.
+ * Its address stands in HOME/run/registry.url, where the monitor finds it. The CLI speaks no HTTP
+ * but one GET /health with a deadline.
  */
 #ifndef CLI_REGISTRY_H
 #define CLI_REGISTRY_H
@@ -27,17 +29,19 @@ bool registry_is_off(void);
 /* Find or start one; daemons run, in is attached. Tells what it does on stdout. False: said. */
 bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret);
 
-/* Agents are started that tend finds no registry for, but whose environment names one: it is the one that the monitor asks, unless tend runs one
- * itself. False: said. */
+/* Agents are started that tend finds no registry for, but whose environment names one: it is the
+ * one that the monitor asks, unless tend runs one itself. False: said. */
 bool registry_named(const struct instance *in, const char *url);
 
-/* Stop and start it again as it was; reset: as the configuration says now. One that does not run is started. False: said. */
+/* Stop and start it again as it was; reset: as the configuration says now. One that does not run is
+ * started. False: said. */
 bool registry_restart(struct instance *in, const struct cliconf *c, bool reset);
 
 /* The registry that was used last: its address alone. False: none is known. */
 bool registry_last(const struct home *h, struct registry *ret);
 
-/* What an agent is told of it: "MCP_MESH_REGISTRY_URL=..." and the others, NULL behind the last; points into static memory. */
+/* What an agent is told of it: "MCP_MESH_REGISTRY_URL=..." and the others, NULL behind the last;
+ * points into static memory. */
 char **registry_variables(const struct registry *r, const struct cliconf *c);
 
 #endif

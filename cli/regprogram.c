@@ -20,7 +20,8 @@
 #include "config/spec.h"
 
 #define WORDS_MAX 60
-#define PYTHON_MS 5000 /* python3 that can't say within this time whether it has the module is taken not to have it */
+/* python3 that can't say within this time whether it has the module is taken not to have it */
+#define PYTHON_MS 5000
 
 struct program {
 	char exe[PATH_MAX];
@@ -28,8 +29,11 @@ struct program {
 	char *argv[WORDS_MAX + 10];
 };
 
-static char word_host[] = "--host", word_port[] = "--port", word_db[] = "--db", word_public[] = "--public", word_isolated[] = "-I", word_unbuffered[] = "-u",
-	    word_module[] = "-m", word_reference[] = "mcp_mesh_runtime.server", word_mesh[] = "mcp-mesh-registry", word_ours[] = "tend-registry", word_python[] = "python3";
+static char word_host[] = "--host", word_port[] = "--port", word_db[] = "--db",
+	    word_public[] = "--public", word_isolated[] = "-I", word_unbuffered[] = "-u",
+	    word_module[] = "-m", word_reference[] = "mcp_mesh_runtime.server",
+	    word_mesh[] = "mcp-mesh-registry", word_ours[] = "tend-registry",
+	    word_python[] = "python3";
 
 /* The configured command: words parted by blanks. */
 static int take_configured(struct program *p, const char *command, struct fault *f)
@@ -40,7 +44,8 @@ static int take_configured(struct program *p, const char *command, struct fault 
 	str_copy(p->words, sizeof(p->words), command);
 	for (char *w = strtok_r(p->words, " \t", &save); w; w = strtok_r(NULL, " \t", &save)) {
 		if (n == WORDS_MAX)
-			return fault_set(f, -E2BIG, "registry_command has more than %d words", WORDS_MAX);
+			return fault_set(
+				f, -E2BIG, "registry_command has more than %d words", WORDS_MAX);
 		p->argv[n++] = w;
 	}
 	if (n == 0)
@@ -48,14 +53,20 @@ static int take_configured(struct program *p, const char *command, struct fault 
 	return agentfile_program(p->argv[0], p->exe, f);
 }
 
-/* Runs "python3 -I -c ..." with a deadline, in a folder where only root can put anything: Python, and what stands in its place (a version manager), would look for
- * modules and settings in the current one, which may be another user's. */
+/* Runs "python3 -I -c ..." with a deadline, in a folder where only root can put anything: Python,
+ * and what stands in its place (a version manager), would look for modules and settings in the
+ * current one, which may be another user's. */
 static bool has_module(const char *python)
 {
-	char code[] = "import importlib.util as u, sys; sys.exit(u.find_spec('mcp_mesh_runtime') is None or "
-		      "u.find_spec('mcp_mesh_runtime.server') is None)";
-	char *path = strdup(python), option[] = "-c", *argv[] = { path, word_isolated, option, code, NULL };
-	struct spawn s = { .program = path, .argv = argv, .folder = "/", .fd = { SPAWN_NULL, SPAWN_NULL, SPAWN_NULL, SPAWN_LEAVE } };
+	char code[] =
+		"import importlib.util as u, sys; sys.exit(u.find_spec('mcp_mesh_runtime') is None or "
+		"u.find_spec('mcp_mesh_runtime.server') is None)";
+	char *path = strdup(python), option[] = "-c",
+	     *argv[] = { path, word_isolated, option, code, NULL };
+	struct spawn s = { .program = path,
+		.argv = argv,
+		.folder = "/",
+		.fd = { SPAWN_NULL, SPAWN_NULL, SPAWN_NULL, SPAWN_LEAVE } };
 	struct pollfd p = { .fd = -1, .events = POLLIN };
 	bool found = false;
 	int status = 1;
@@ -100,7 +111,8 @@ static int choose(struct program *p, const struct cliconf *c, struct registry *r
 	if (agentfile_program(word_python, p->exe, f) == 0 && has_module(p->exe)) {
 		p->argv[0] = word_python;
 		p->argv[1] = word_isolated;
-		p->argv[2] = word_unbuffered; /* the variable of that meaning is not heard by an isolated one */
+		/* the variable of that meaning is not heard by an isolated one */
+		p->argv[2] = word_unbuffered;
 		p->argv[3] = word_module;
 		p->argv[4] = word_reference;
 		add_address(p, 5, r);
@@ -116,7 +128,8 @@ static int choose(struct program *p, const struct cliconf *c, struct registry *r
 	return e;
 }
 
-/* DATABASE_URL is where today's registry has its database; one that the user has set stays, unless another database was asked for. */
+/* DATABASE_URL is where today's registry has its database; one that the user has set stays, unless
+ * another database was asked for. */
 static bool keeps_database(const struct cliconf *c)
 {
 	const char *own = getenv("DATABASE_URL");
@@ -132,8 +145,9 @@ static bool begins(const char *text, const char *with)
 /* Not from the caller: what is told below, and what belongs to another process. */
 static bool is_ours_to_say(const char *variable, const struct cliconf *c)
 {
-	static const char *const names[] = { "TEND_NAME=", "TEND_INSTANCE=", "MCP_MESH_REGISTRY_", "MCP_MESH_DATABASE_URL=", "MCP_MESH_DEBUG=",
-					     "MCP_MESH_LOG_LEVEL=", "HOST=", "PORT=", "PWD=" };
+	static const char *const names[] = { "TEND_NAME=", "TEND_INSTANCE=", "MCP_MESH_REGISTRY_",
+		"MCP_MESH_DATABASE_URL=", "MCP_MESH_DEBUG=", "MCP_MESH_LOG_LEVEL=", "HOST=",
+		"PORT=", "PWD=" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (begins(variable, names[i]))
@@ -141,7 +155,8 @@ static bool is_ours_to_say(const char *variable, const struct cliconf *c)
 	return begins(variable, "DATABASE_URL=") && !keeps_database(c);
 }
 
-/* What a registry is told by variables: the same names as agents are told, and those that registries read. */
+/* What a registry is told by variables: the same names as agents are told, and those that
+ * registries read. */
 static char **make_env(const struct registry *r, const struct cliconf *c, const char *cwd)
 {
 	static char host[300], port[16], pwd[PATH_MAX + 8], db[PATH_MAX + 16];
@@ -171,7 +186,8 @@ static char **make_env(const struct registry *r, const struct cliconf *c, const 
 	return env;
 }
 
-char *regprogram_spec(const struct instance *in, const struct cliconf *c, const struct registry *r, struct fault *f)
+char *regprogram_spec(const struct instance *in, const struct cliconf *c, const struct registry *r,
+	struct fault *f)
 {
 	struct registry own = *r;
 	struct program *p = calloc(1, sizeof(*p));
@@ -195,7 +211,8 @@ char *regprogram_spec(const struct instance *in, const struct cliconf *c, const 
 		s.cwd = here;
 		text = utf8_is_valid(here) && utf8_is_valid(own.db) ? spec_print(&s) : NULL;
 		if (!text)
-			fault_set(f, -EILSEQ, "cannot write the registry's specification: no memory, or a path that is not valid UTF-8");
+			fault_set(f, -EILSEQ,
+				"cannot write the registry's specification: no memory, or a path that is not valid UTF-8");
 	}
 out:
 	free(s.env);

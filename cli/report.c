@@ -16,7 +16,8 @@ static void complain(const struct ask *a)
 	size_t len = strlen(a->req.name);
 
 	if (!text[0])
-		text = strerror(a->answer.code < 0 && a->answer.code > -4096 ? -a->answer.code : EIO);
+		text = strerror(
+			a->answer.code < 0 && a->answer.code > -4096 ? -a->answer.code : EIO);
 	acts_note(a->req.name, "failed", a->answer.pid, text);
 	if (strncmp(text, a->req.name, len) == 0 &&
 		(text[len] == ':' || text[len] == ' ')) /* it begins with the name already */
@@ -42,8 +43,9 @@ static void print_with_pid(const struct ask *a, const char *what)
 static void warn_refused(const struct ask *a)
 {
 	if (a->answer.code == 0 && a->answer.text[0])
-		out_warn("%s: the kernel does not let the daemons give it all that you have here: %s; \"tend doctor\" shows what they have", a->req.name,
-			a->answer.text);
+		out_warn(
+			"%s: the kernel does not let the daemons give it all that you have here: %s; \"tend doctor\" shows what they have",
+			a->req.name, a->answer.text);
 }
 
 size_t report_starts(const struct ask *a, size_t n)
@@ -59,7 +61,8 @@ size_t report_starts(const struct ask *a, size_t n)
 
 			print_with_pid(&a[i], before ? "already running" : "started");
 			warn_refused(&a[i]);
-			acts_note(a[i].req.name, before ? "already_running" : "started", a[i].answer.pid, NULL);
+			acts_note(a[i].req.name, before ? "already_running" : "started",
+				a[i].answer.pid, NULL);
 		}
 	}
 	return bad;
@@ -78,7 +81,8 @@ static void print_killed(const struct instance *in, const struct ask *a)
 	if ((a->req.flags & PT_FLAG_FORCE) || ms == 0)
 		printf("%s: killed\n", a->req.name);
 	else
-		printf("%s: killed (did not end within %s)\n", a->req.name, clock_span(ms * NS_PER_MS, span));
+		printf("%s: killed (did not end within %s)\n", a->req.name,
+			clock_span(ms * NS_PER_MS, span));
 }
 
 int report_stops(const struct instance *in, const struct ask *a, size_t n)

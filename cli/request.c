@@ -12,7 +12,8 @@
 #include "cli/report.h"
 #include "cli/shutdown.h"
 
-static int send_all(struct instance *in, const struct request *q, const char *const *names, size_t n)
+static int send_all(
+	struct instance *in, const struct request *q, const char *const *names, size_t n)
 {
 	struct ask_patience patience = { .doing = q->doing };
 	struct ask *a = calloc(n + 1, sizeof(*a));
@@ -25,12 +26,15 @@ static int send_all(struct instance *in, const struct request *q, const char *co
 		a[i].req = q->like;
 		str_copy(a[i].req.name, sizeof(a[i].req.name), names[i]);
 	}
-	status = ask_all(in, a, n, &patience, &f) < 0 ? out_fail("%s", f.text) : report_done(a, n, q->done, q->result ? q->result : q->done);
+	status = ask_all(in, a, n, &patience, &f) < 0
+		? out_fail("%s", f.text)
+		: report_done(a, n, q->done, q->result ? q->result : q->done);
 	free(a);
 	return status;
 }
 
-static int send_picked(struct instance *in, const struct request *q, const struct view *v, char **names, size_t n)
+static int send_picked(
+	struct instance *in, const struct request *q, const struct view *v, char **names, size_t n)
 {
 	size_t most = pick_room(v, n);
 	struct view_row **rows = calloc(most, sizeof(*rows));
@@ -59,7 +63,8 @@ static int send_picked(struct instance *in, const struct request *q, const struc
 	return unknown ? EXIT_FAIL : status;
 }
 
-/* No instance runs, but these processes are known from before: start the daemons for them, and end those again that nothing needs. */
+/* No instance runs, but these processes are known from before: start the daemons for them, and end
+ * those again that nothing needs. */
 static int send_stored(const struct request *q, char **names, size_t n)
 {
 	struct instance in = INSTANCE_NONE;

@@ -1,6 +1,6 @@
 /*
- * cli/request.h - what restart, signal and remove have in common: look up names, send each the same request, tell
- * what became of it.
+ * cli/request.h - what restart, signal and remove have in common: look up names, send each the same
+ * request, tell what became of it.
  */
 #ifndef CLI_REQUEST_H
 #define CLI_REQUEST_H

@@ -17,7 +17,8 @@
 #include "cli/term.h"
 #include "shm/table.h"
 
-/* What is wider than the terminal is cut, not wrapped: a picture has as many lines as it was made of. */
+/* What is wider than the terminal is cut, not wrapped: a picture has as many lines as it was made
+ * of. */
 #define ENTER "\033[?1049h\033[?7l\033[?25l"
 #define LEAVE "\033[?7h\033[?25h\033[?1049l"
 
@@ -28,8 +29,9 @@ static struct {
 	uint64_t interval_ns;
 } screen = { .signals = -1, .changes = -1 };
 
-/* The change counter is a futex, which poll() can't wait for: a thread with an attachment of its own turns it into an eventfd. It ends with the
- * program. A table that was made again is found at the next tick. */
+/* The change counter is a futex, which poll() can't wait for: a thread with an attachment of its
+ * own turns it into an eventfd. It ends with the program. A table that was made again is found at
+ * the next tick. */
 static void *watch_table(void *arg)
 {
 	struct pt *pt = NULL;
@@ -37,7 +39,8 @@ static void *watch_table(void *arg)
 
 	(void)arg;
 	for (;;) {
-		struct timespec nap = { .tv_sec = (time_t)(screen.interval_ns / NS_PER_SEC), .tv_nsec = (long)(screen.interval_ns % NS_PER_SEC) };
+		struct timespec nap = { .tv_sec = (time_t)(screen.interval_ns / NS_PER_SEC),
+			.tv_nsec = (long)(screen.interval_ns % NS_PER_SEC) };
 		uint32_t seen;
 
 		if (!pt && pt_attach(NULL, &pt, NULL) < 0) {
@@ -72,7 +75,8 @@ static bool take_signals(void)
 	return screen.signals >= 0;
 }
 
-/* No line, no echo; Ctrl-C stays a signal, Ctrl-Z is none here: it would leave the terminal to the shell as it is now. */
+/* No line, no echo; Ctrl-C stays a signal, Ctrl-Z is none here: it would leave the terminal to the
+ * shell as it is now. */
 static void take_keys(void)
 {
 	struct termios raw;
@@ -98,7 +102,8 @@ bool screen_begin(bool tty, bool watch, uint64_t interval_ns)
 	}
 	if (watch) {
 		screen.changes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (screen.changes < 0 || (errno = pthread_create(&thread, NULL, watch_table, NULL)) != 0) {
+		if (screen.changes < 0 ||
+			(errno = pthread_create(&thread, NULL, watch_table, NULL)) != 0) {
 			out_fail("cannot watch the table: %s", strerror(errno));
 			return false;
 		}
@@ -129,8 +134,8 @@ void screen_home(void)
 		fputs("\033[H\033[K", stdout);
 }
 
-/* What is left of the picture before is erased in front of a line, not behind it: behind a line that is as wide as the terminal the cursor still
- * stands on its last character. */
+/* What is left of the picture before is erased in front of a line, not behind it: behind a line
+ * that is as wide as the terminal the cursor still stands on its last character. */
 void screen_line(void)
 {
 	fputs(screen.tty ? "\n\033[K" : "\n", stdout);
@@ -154,7 +159,8 @@ static bool key_quits(void)
 			tcsetattr(STDIN_FILENO, TCSADRAIN, &screen.before);
 		return n == 0;
 	}
-	return memchr(keys, 'q', (size_t)n) || memchr(keys, 'Q', (size_t)n) || memchr(keys, 4, (size_t)n);
+	return memchr(keys, 'q', (size_t)n) || memchr(keys, 'Q', (size_t)n) ||
+		memchr(keys, 4, (size_t)n);
 }
 
 static enum screen_event read_signal(void)
@@ -170,18 +176,23 @@ static enum screen_event read_signal(void)
 
 enum screen_event screen_wait(uint64_t until_boot_ns)
 {
-	struct pollfd p[3] = { { .fd = screen.signals, .events = POLLIN }, { .fd = screen.changes, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+	struct pollfd p[3] = { { .fd = screen.signals, .events = POLLIN },
+		{ .fd = screen.changes, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 	uint64_t now, value;
 
 	while ((now = clock_boot_ns()) < until_boot_ns) {
 		p[2].fd = screen.keys ? STDIN_FILENO : -1;
-		if (poll(p, 3, (int)((until_boot_ns - now) / NS_PER_MS > 3600000 ? 3600000 : (until_boot_ns - now) / NS_PER_MS + 1)) <= 0)
+		if (poll(p, 3,
+			    (int)((until_boot_ns - now) / NS_PER_MS > 3600000
+					    ? 3600000
+					    : (until_boot_ns - now) / NS_PER_MS + 1)) <= 0)
 			continue;
 		if (p[0].revents)
 			return read_signal();
 		if (p[2].revents && key_quits())
 			return SCREEN_QUIT;
-		if (p[1].revents && read(screen.changes, &value, sizeof(value)) == (ssize_t)sizeof(value))
+		if (p[1].revents &&
+			read(screen.changes, &value, sizeof(value)) == (ssize_t)sizeof(value))
 			return SCREEN_CHANGE;
 	}
 	return SCREEN_TICK;

@@ -12,7 +12,8 @@
 #include "cli/term.h"
 #include "shm/wake.h"
 
-#define STILL_NS  (30 * NS_PER_SEC) /* so long a guardian may be stopped or hang before it is given up */
+/* so long a guardian may be stopped or hang before it is given up */
+#define STILL_NS  (30 * NS_PER_SEC)
 #define END_TRIES 3u /* guardians that die while they end */
 
 /* Wait for the end of the process behind a pidfd. -ETIMEDOUT, -EINTR. */
@@ -48,8 +49,10 @@ static int check_guardian(const struct pidref *g, uint64_t *moved, struct fault 
 	if (clock_boot_ns() - *moved < STILL_NS)
 		return 0;
 	if (state == 'D')
-		return fault_set(f, -ETIMEDOUT, "the guardian (process %d) hangs in the kernel", (int)g->pid);
-	return fault_set(f, -ETIMEDOUT, "the guardian (process %d) is stopped; \"kill -CONT %d\" lets it go on",
+		return fault_set(f, -ETIMEDOUT, "the guardian (process %d) hangs in the kernel",
+			(int)g->pid);
+	return fault_set(f, -ETIMEDOUT,
+		"the guardian (process %d) is stopped; \"kill -CONT %d\" lets it go on",
 		(int)g->pid, (int)g->pid);
 }
 
@@ -70,7 +73,8 @@ static int end_guardians(struct instance *in, struct fault *f)
 		}
 		ask.state = ASK_NEW;
 		r = ask_post_once(in, &ask, f);
-		if (r == -ENOENT) { /* somebody else has asked: it has removed the table already, and ends */
+		/* somebody else has asked: it has removed the table already, and ends */
+		if (r == -ENOENT) {
 			(void)wait_end(guardian.fd, 1000);
 			pidref_done(&guardian);
 			r = 0;
@@ -78,7 +82,8 @@ static int end_guardians(struct instance *in, struct fault *f)
 		}
 		while (r == 0 && (r = wait_end(guardian.fd, 500)) == -ETIMEDOUT) {
 			out_waiting(began, "waiting for the daemons to end");
-			(void)bell_ring(&in->home, ROLE_GUARDIAN); /* the first time there may have been no descriptor for it */
+			/* the first time there may have been no descriptor for it */
+			(void)bell_ring(&in->home, ROLE_GUARDIAN);
 			r = check_guardian(&guardian, &moved, f);
 		}
 		out_progress(NULL);
@@ -97,9 +102,11 @@ int shutdown_all(struct instance *in, struct fault *f)
 {
 	int r = end_guardians(in, f);
 
-	/* Removing the table is the last thing that a guardian does. One that died before that, with no spawner left to take its place, left other daemons,
-	 * or what lies in the pipes: another guardian ends it all in order. */
-	for (unsigned tries = 0; r == 0 && tries < END_TRIES && instance_has_table(&in->home); tries++) {
+	/* Removing the table is the last thing that a guardian does. One that died before that,
+	 * with no spawner left to take its place, left other daemons, or what lies in the pipes:
+	 * another guardian ends it all in order. */
+	for (unsigned tries = 0; r == 0 && tries < END_TRIES && instance_has_table(&in->home);
+		tries++) {
 		r = daemons_ensure(&in->home, NULL, f);
 		if (r == 0)
 			r = end_guardians(in, f);
@@ -121,7 +128,8 @@ static bool anything_up(const struct instance *in)
 	uint32_t high = pt_high(in->pt);
 
 	for (uint32_t slot = 0; slot < high; slot++)
-		if (pt_read_life(in->pt, slot, &life) == 0 && !(pt_state_traits(life.state) & PT_TRAIT_REST))
+		if (pt_read_life(in->pt, slot, &life) == 0 &&
+			!(pt_state_traits(life.state) & PT_TRAIT_REST))
 			return true;
 	return false;
 }

@@ -1,21 +1,22 @@
 /*
- * cli/shutdown.h - ending an instance: for "tend stop" without names, and for a foreground start that had started the
- * daemons.
+ * cli/shutdown.h - ending an instance: for "tend stop" without names, and for a foreground start
+ * that had started the daemons.
  */
 #ifndef CLI_SHUTDOWN_H
 #define CLI_SHUTDOWN_H
 
 #include "cli/instance.h"
 
-/* Ask the guardian to end the instance, and wait until it has: every process stopped, every daemon gone. in: attached
- * as PT_CLIENT.
- * -EINTR: term_caught() rose meanwhile; the shutdown goes on without us. */
+/* Ask the guardian to end the instance, and wait until it has: every process stopped, every daemon
+ * gone. in: attached as PT_CLIENT. -EINTR: term_caught() rose meanwhile; the shutdown goes on
+ * without us. */
 int shutdown_all(struct instance *in, struct fault *f);
 
 /* Ask for it alone: it comes to its end when it can. */
 void shutdown_ask(struct instance *in);
 
-/* The same, but only if no process is up: for daemons that a command started for itself and nobody else uses by now. */
+/* The same, but only if no process is up: for daemons that a command started for itself and nobody
+ * else uses by now. */
 int shutdown_idle(struct instance *in, struct fault *f);
 
 #endif

@@ -14,7 +14,8 @@
 #define TRIES 10u
 
 /* A start by someone else replaces the file, a removal takes it away: neither waits for us. */
-static int write_back(const struct home *h, const char *file, const struct stat *before, const struct spec *s)
+static int write_back(
+	const struct home *h, const char *file, const struct stat *before, const struct spec *s)
 {
 	char *text = spec_print(s);
 	int r;
@@ -26,7 +27,8 @@ static int write_back(const struct home *h, const char *file, const struct stat 
 	return r;
 }
 
-static int edit_opened(const struct home *h, const char *name, int fd, specedit_change *change, void *arg, struct fault *f)
+static int edit_opened(const struct home *h, const char *name, int fd, specedit_change *change,
+	void *arg, struct fault *f)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct stat before;
@@ -46,13 +48,15 @@ static int edit_opened(const struct home *h, const char *name, int fd, specedit_
 	return r;
 }
 
-static int edit_once(const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
+static int edit_once(
+	const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
 {
 	char file[NAME_MAX_BYTES + 8];
 	int fd, r;
 
 	spec_file_name(name, file);
-	fd = h->specs_fd < 0 ? -ENOENT : io_open(h->specs_fd, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	fd = h->specs_fd < 0 ? -ENOENT
+			     : io_open(h->specs_fd, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fault_errno(f, fd, "cannot read the specification of %s", name);
 	r = edit_opened(h, name, fd, change, arg, f);
@@ -60,9 +64,11 @@ static int edit_once(const struct home *h, const char *name, specedit_change *ch
 	return r;
 }
 
-int specedit(const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
+int specedit(
+	const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
 {
-	int turn = turn_take(h, TURN_SPECS, f), r = turn < 0 ? turn : -EAGAIN; /* of two that change it, the second would undo what the first has done */
+	/* of two that change it, the second would undo what the first has done */
+	int turn = turn_take(h, TURN_SPECS, f), r = turn < 0 ? turn : -EAGAIN;
 
 	for (unsigned tries = 0; r == -EAGAIN && tries < TRIES; tries++)
 		r = edit_once(h, name, change, arg, f);
@@ -87,18 +93,22 @@ static int set_health(struct spec *s, void *arg, struct fault *f)
 		return changed;
 	copy = strdup(e->health);
 	if (!copy)
-		return fault_errno(f, -ENOMEM, "cannot change how the health of %s is found out", s->name);
+		return fault_errno(
+			f, -ENOMEM, "cannot change how the health of %s is found out", s->name);
 	cJSON_free(s->health);
 	s->health = copy; /* spec_done() frees it */
 	return 1;
 }
 
-int specedit_health(const struct home *h, const char *name, const char *health, uint32_t interval_s, struct fault *f)
+int specedit_health(const struct home *h, const char *name, const char *health, uint32_t interval_s,
+	struct fault *f)
 {
 	cJSON *doc = health ? cJSON_Parse(health) : NULL;
 	char *plain = doc ? cJSON_PrintUnformatted(doc) : NULL;
 	struct health_edit e = { .health = plain, .interval_s = interval_s };
-	int r = health && !plain ? fault_errno(f, -ENOMEM, "cannot change how the health of %s is found out", name) : specedit(h, name, set_health, &e, f);
+	int r = health && !plain
+		? fault_errno(f, -ENOMEM, "cannot change how the health of %s is found out", name)
+		: specedit(h, name, set_health, &e, f);
 
 	cJSON_free(plain);
 	cJSON_Delete(doc);

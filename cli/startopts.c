@@ -33,8 +33,8 @@ static bool has_key(char *const *env, size_t n, const char *key)
 	return false;
 }
 
-/* Our own environment, without what is set for each process, and with --env in its place. JSON holds UTF-8
- * only. */
+/* Our own environment, without what is set for each process, and with --env in its place. JSON
+ * holds UTF-8 only. */
 static bool build_env(struct startopts *o)
 {
 	static const char *const ours[] = { "TEND_NAME", "TEND_INSTANCE", "PWD" };
@@ -48,8 +48,8 @@ static bool build_env(struct startopts *o)
 		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (same_key(environ[i], ours[0]) || same_key(environ[i], ours[1]) || same_key(environ[i], ours[2]) ||
-			has_key(o->add, o->adds, environ[i]))
+		if (same_key(environ[i], ours[0]) || same_key(environ[i], ours[1]) ||
+			same_key(environ[i], ours[2]) || has_key(o->add, o->adds, environ[i]))
 			continue;
 		if (utf8_is_valid(environ[i]))
 			o->env[o->envs++] = environ[i];
@@ -88,10 +88,13 @@ static bool read_limit(struct startopts *o, const char *text)
 	int64_t n;
 	uint64_t ms = SPEC_RESTART_WINDOW_MS;
 
-	snprintf(number, sizeof(number), "%.*s", slash ? (int)(slash - text) : (int)strlen(text), text);
+	snprintf(number, sizeof(number), "%.*s", slash ? (int)(slash - text) : (int)strlen(text),
+		text);
 	if ((slash ? (size_t)(slash - text) : strlen(text)) >= sizeof(number) ||
 		str_int(number, 0, UINT16_MAX, &n) < 0) {
-		out_misuse("--restart-limit %s: N/DURATION is wanted, for example 10/5m; 0 is no limit", text);
+		out_misuse(
+			"--restart-limit %s: N/DURATION is wanted, for example 10/5m; 0 is no limit",
+			text);
 		return false;
 	}
 	if (slash && !opts_duration("--restart-limit", slash + 1, UINT32_MAX, &ms))
@@ -174,9 +177,31 @@ static bool read_cwd(struct startopts *o, const char *text)
 }
 
 
-enum { BACKGROUND = 256, JSON, NAME, RESTART, ENV, CWD, STOP_SIGNAL, STOP_TIMEOUT, DELAY, MAX_DELAY, LIMIT, STABLE, SEPARATE_STDERR, LOG_SIZE, LOG_AGE,
-	LOG_KEEP, LOG_KEEP_AGE, LOG_KEEP_BYTES, HEALTH, GROUP,
-	REGISTRY_ONLY, NO_REGISTRY, CONFIG /* + enum conf_key; the last */ };
+enum {
+	BACKGROUND = 256,
+	JSON,
+	NAME,
+	RESTART,
+	ENV,
+	CWD,
+	STOP_SIGNAL,
+	STOP_TIMEOUT,
+	DELAY,
+	MAX_DELAY,
+	LIMIT,
+	STABLE,
+	SEPARATE_STDERR,
+	LOG_SIZE,
+	LOG_AGE,
+	LOG_KEEP,
+	LOG_KEEP_AGE,
+	LOG_KEEP_BYTES,
+	HEALTH,
+	GROUP,
+	REGISTRY_ONLY,
+	NO_REGISTRY,
+	CONFIG /* + enum conf_key; the last */
+};
 
 static bool read_seconds(const char *what, const char *text, uint32_t *ret)
 {
@@ -202,7 +227,8 @@ static bool take_log(struct startopts *o, int opt, const char *value)
 		return read_seconds("--log-age", value, &o->base.log_rotate_age_s);
 	case LOG_KEEP:
 		if (str_int(value, 0, UINT32_MAX, &n) < 0) {
-			out_misuse("--log-keep %s: a number of files is wanted; 0 is no limit", value);
+			out_misuse(
+				"--log-keep %s: a number of files is wanted; 0 is no limit", value);
 			return false;
 		}
 		o->base.log_keep_files = (uint32_t)n;
@@ -232,7 +258,9 @@ static bool read_health(struct startopts *o, const char *text)
 	}
 	r = io_read_file(AT_FDCWD, text, HEALTH_BYTES_MAX, &o->base.health, &len);
 	if (r < 0) {
-		out_misuse("--health %s: %s; a file or mesh, mesh:PORT, http:URL, tcp:PORT, exec:COMMAND, mcp:URL is wanted", text, strerror(-r));
+		out_misuse(
+			"--health %s: %s; a file or mesh, mesh:PORT, http:URL, tcp:PORT, exec:COMMAND, mcp:URL is wanted",
+			text, strerror(-r));
 		return false;
 	}
 	if (strlen(o->base.health) != len || health_parse(o->base.health, len, &c, &f) < 0) {
@@ -249,7 +277,9 @@ static bool take(struct startopts *o, int opt, char *value)
 		o->conf[opt - CONFIG] = value ? value : "true";
 		return true;
 	}
-	o->shaped = o->shaped || (opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY && opt != JSON && opt != GROUP);
+	o->shaped = o->shaped ||
+		(opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY && opt != JSON &&
+			opt != GROUP);
 	o->policy_given = o->policy_given || opt == RESTART;
 	switch (opt) {
 	case REGISTRY_ONLY:
@@ -327,7 +357,8 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 		{ "registry-host", required_argument, NULL, CONFIG + CONF_REGISTRY_HOST },
 		{ "db-path", required_argument, NULL, CONFIG + CONF_DB_PATH },
 		{ "log-level", required_argument, NULL, CONFIG + CONF_LOG_LEVEL },
-		{ "health-check-interval", required_argument, NULL, CONFIG + CONF_HEALTH_CHECK_INTERVAL },
+		{ "health-check-interval", required_argument, NULL,
+			CONFIG + CONF_HEALTH_CHECK_INTERVAL },
 		{ "startup-timeout", required_argument, NULL, CONFIG + CONF_STARTUP_TIMEOUT },
 		{ "debug", no_argument, NULL, CONFIG + CONF_DEBUG_MODE },
 		{ 0 },
@@ -351,7 +382,8 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	return build_env(ret) ? OPT_END : OPT_FAILED;
 }
 
-/* What can't be read is misuse; what can, and must not be, fails as it does where it stands in the configuration. */
+/* What can't be read is misuse; what can, and must not be, fails as it does where it stands in the
+ * configuration. */
 static int complain(enum conf_key key, int r, const struct fault *f)
 {
 	char option[40];
@@ -359,7 +391,8 @@ static int complain(enum conf_key key, int r, const struct fault *f)
 	str_copy(option, sizeof(option), cliconf_name(key));
 	for (char *c = option; *c; c++)
 		*c = *c == '_' ? '-' : *c;
-	return r == -EINVAL ? out_misuse("--%s: %s", option, f->text) : out_fail("Configuration error: --%s: %s", option, f->text);
+	return r == -EINVAL ? out_misuse("--%s: %s", option, f->text)
+			    : out_fail("Configuration error: --%s: %s", option, f->text);
 }
 
 int startopts_configure(struct startopts *o, struct cliconf *c)
@@ -373,7 +406,8 @@ int startopts_configure(struct startopts *o, struct cliconf *c)
 			return complain((enum conf_key)k, r, &f);
 	}
 	if (o->conf[CONF_HEALTH_CHECK_INTERVAL])
-		o->base.health_check_interval_s = (uint32_t)cliconf_number(c, CONF_HEALTH_CHECK_INTERVAL);
+		o->base.health_check_interval_s = (uint32_t)cliconf_number(
+			c, CONF_HEALTH_CHECK_INTERVAL);
 	return EXIT_OK;
 }
 
@@ -418,7 +452,8 @@ static char *print(const struct spec *s, struct fault *f)
 		fault_set(f, -EILSEQ, "%s: the argument \"%s\" is not valid UTF-8", s->name, *a);
 		return NULL;
 	}
-	if (!utf8_is_valid(s->cwd) || !utf8_is_valid(s->exe) || (s->file && !utf8_is_valid(s->file))) {
+	if (!utf8_is_valid(s->cwd) || !utf8_is_valid(s->exe) ||
+		(s->file && !utf8_is_valid(s->file))) {
 		fault_set(f, -EILSEQ, "%s: a path is not valid UTF-8", s->name);
 		return NULL;
 	}
@@ -427,7 +462,8 @@ static char *print(const struct spec *s, struct fault *f)
 		fault_set(f, -ENOMEM, "out of memory");
 	else if (strlen(text) > SPEC_BYTES_MAX) {
 		free(text);
-		fault_set(f, -E2BIG, "%s: command and environment are larger than the kernel accepts", s->name);
+		fault_set(f, -E2BIG,
+			"%s: command and environment are larger than the kernel accepts", s->name);
 		return NULL;
 	}
 	return text;
@@ -438,7 +474,8 @@ const char *startopts_registry(const struct startopts *o)
 	return spec_variable(o->env, "MCP_MESH_REGISTRY_URL");
 }
 
-/* PWD is the folder by the name that the process was given it by, as a shell would have it after cd. */
+/* PWD is the folder by the name that the process was given it by, as a shell would have it after
+ * cd. */
 static void finish_env(struct startopts *o, const char *cwd, bool python)
 {
 	static char unbuffered[] = "PYTHONUNBUFFERED=1", pwd[PATH_MAX + 8];

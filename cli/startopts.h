@@ -1,6 +1,6 @@
 /*
- * cli/startopts.h - the options of "tend start", and the specification that they, a file or command, and the caller's
- * surroundings amount to.
+ * cli/startopts.h - the options of "tend start", and the specification that they, a file or
+ * command, and the caller's surroundings amount to.
  */
 #ifndef CLI_STARTOPTS_H
 #define CLI_STARTOPTS_H
@@ -16,7 +16,7 @@ struct startopts {
 	bool background;
 	bool json; /* tell what was done by a document (cli/acts.h) */
 	bool registry_only;
-	bool no_registry; /* by --no-registry or $TEND_REGISTRY */
+	bool no_registry;	     /* by --no-registry or $TEND_REGISTRY */
 	const char *conf[CONF_KEYS]; /* the configuration's options, as typed; NULL = not given */
 	bool policy_given;
 	bool shaped; /* an option was given that changes how the process runs; its group does not */
@@ -29,13 +29,15 @@ struct startopts {
 	size_t envs;
 };
 
-/* Read the options; operands begin at optind. argc ends before a "--". OPT_END on success, else as opts_next(). Free
- * with startopts_done(). */
+/* Read the options; operands begin at optind. argc ends before a "--". OPT_END on success, else as
+ * opts_next(). Free with startopts_done(). */
 int startopts_read(const struct command *c, int argc, char **argv, struct startopts *ret);
 void startopts_done(struct startopts *o);
-/* Put the options over the configuration; one that is about the processes of this call goes into their specifications. An exit status: said if not EXIT_OK. */
+/* Put the options over the configuration; one that is about the processes of this call goes into
+ * their specifications. An exit status: said if not EXIT_OK. */
 int startopts_configure(struct startopts *o, struct cliconf *c);
-/* Variables that agents are given in the place of the caller's own; what --env says is stronger. They stay the caller's. False: said. */
+/* Variables that agents are given in the place of the caller's own; what --env says is stronger.
+ * They stay the caller's. False: said. */
 bool startopts_variables(struct startopts *o, char **variables);
 
 /* The texts of specifications, malloc'ed. NULL: f says why. */

@@ -56,10 +56,12 @@ static void plan_add(struct plan *p, const char *name, char *text, const char *f
 static bool check_clash(const struct plan *p, const struct agent *a)
 {
 	for (size_t i = 0; i < p->n; i++) {
-		if (strcmp(p->ask[i].req.name, a->name) != 0 || !p->file[i] || place_same(p->file[i], a->file))
+		if (strcmp(p->ask[i].req.name, a->name) != 0 || !p->file[i] ||
+			place_same(p->file[i], a->file))
 			continue;
-		out_fail("%s and %s would both be called %s; start one of them by itself with --name", p->file[i],
-			a->file, a->name);
+		out_fail(
+			"%s and %s would both be called %s; start one of them by itself with --name",
+			p->file[i], a->file, a->name);
 		return false;
 	}
 	return true;
@@ -78,8 +80,9 @@ static bool is_own_file(const struct instance *in, const char *stored, const cha
 	return own;
 }
 
-/* Does this operand mean a process that was started before? Then not a file that happens to lie in the current folder under its name, and may be another user's; but
- * its own file does, for which options may be given. */
+/* Does this operand mean a process that was started before? Then not a file that happens to lie in
+ * the current folder under its name, and may be another user's; but its own file does, for which
+ * options may be given. */
 static bool is_stored(const struct instance *in, const char *operand)
 {
 	char file[NAME_MAX_BYTES + 8];
@@ -88,7 +91,8 @@ static bool is_stored(const struct instance *in, const char *operand)
 	if (strchr(operand, '/') || name_check(operand, NULL) < 0 || in->home.specs_fd < 0)
 		return false;
 	spec_file_name(operand, file);
-	return fstatat(in->home.specs_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_own_file(in, file, operand);
+	return fstatat(in->home.specs_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		!is_own_file(in, file, operand);
 }
 
 /* It can't be started, for this reason, which names a FILE itself but no COMMAND. */
@@ -101,8 +105,10 @@ static void leave_out(const char *what, const char *why, bool named)
 		out_fail("cannot start %s: %s", what, why);
 }
 
-/* One operand. False: the whole command is wrong (said); an operand that alone is wrong is said and left out. */
-static bool plan_operand(struct plan *p, struct startopts *o, const struct instance *in, const char *operand)
+/* One operand. False: the whole command is wrong (said); an operand that alone is wrong is said and
+ * left out. */
+static bool plan_operand(
+	struct plan *p, struct startopts *o, const struct instance *in, const char *operand)
 {
 	struct fault f = { "" };
 	struct agent a;
@@ -128,8 +134,9 @@ static bool plan_operand(struct plan *p, struct startopts *o, const struct insta
 		}
 		text = startopts_agent(o, &a, &f);
 		if (text && a.passed_over[0])
-			out_warn("%s is run by %s, as its suffix says; its #! line names %s (\"tend start --name %s -- %s\" runs it by that)", operand, a.exe,
-				a.passed_over, a.name, a.file);
+			out_warn(
+				"%s is run by %s, as its suffix says; its #! line names %s (\"tend start --name %s -- %s\" runs it by that)",
+				operand, a.exe, a.passed_over, a.name, a.file);
 	}
 	if (text)
 		plan_add(p, a.name, text, a.file);
@@ -139,7 +146,8 @@ static bool plan_operand(struct plan *p, struct startopts *o, const struct insta
 }
 
 /* All that is known of a group, as each was started before. left: operands from here on. */
-static bool plan_group(struct plan *p, const struct startopts *o, const struct instance *in, const char *operand, size_t left)
+static bool plan_group(struct plan *p, const struct startopts *o, const struct instance *in,
+	const char *operand, size_t left)
 {
 	struct fault f = { "" };
 	char **names = NULL;
@@ -149,7 +157,9 @@ static bool plan_group(struct plan *p, const struct startopts *o, const struct i
 	if (r == 0 && n == 0)
 		r = group_empty(operand);
 	else if (r == 0 && o->shaped)
-		r = out_fail("%s are started as they were before; options that change how need the FILE or COMMAND again", operand);
+		r = out_fail(
+			"%s are started as they were before; options that change how need the FILE or COMMAND again",
+			operand);
 	else if (r < 0)
 		out_fail("%s", f.text);
 	else if (!plan_grow(p, n + left))
@@ -174,17 +184,20 @@ static bool plan_command(struct plan *p, struct startopts *o, char **command)
 	return text != NULL;
 }
 
-bool plan_make(struct plan *p, struct startopts *o, const struct instance *in, char **operand, size_t n, char **command)
+bool plan_make(struct plan *p, struct startopts *o, const struct instance *in, char **operand,
+	size_t n, char **command)
 {
 	bool ok = true;
 
-	*p = (struct plan){ .ask = calloc(n + 1, sizeof(*p->ask)), .file = calloc(n + 1, sizeof(*p->file)) };
+	*p = (struct plan){ .ask = calloc(n + 1, sizeof(*p->ask)),
+		.file = calloc(n + 1, sizeof(*p->file)) };
 	if (!p->ask || !p->file) {
 		out_fail("out of memory");
 		return false;
 	}
 	for (size_t i = 0; ok && i < n; i++)
-		ok = group_is(operand[i]) ? plan_group(p, o, in, operand[i], n - i) : plan_operand(p, o, in, operand[i]);
+		ok = group_is(operand[i]) ? plan_group(p, o, in, operand[i], n - i)
+					  : plan_operand(p, o, in, operand[i]);
 	return command ? plan_command(p, o, command) : ok;
 }
 

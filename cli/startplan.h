@@ -1,6 +1,6 @@
 /*
- * cli/startplan.h - from the operands of "tend start" to the requests that it will post: everything that can be found out without a daemon is found out
- * here, so that a misspelt path starts none.
+ * cli/startplan.h - from the operands of "tend start" to the requests that it will post: everything
+ * that can be found out without a daemon is found out here, so that a misspelt path starts none.
  */
 #ifndef CLI_STARTPLAN_H
 #define CLI_STARTPLAN_H
@@ -9,18 +9,21 @@
 #include "cli/startopts.h"
 
 struct plan {
-	struct ask *ask; /* what will be asked */
-	char **file;	 /* for each, the agent's file; NULL for a command or a stored name */
+	struct ask *ask;  /* what will be asked */
+	char **file;	  /* for each, the agent's file; NULL for a command or a stored name */
 	size_t n, wanted; /* what is there; what was asked for */
 };
 
-/* Make the plan: n operands (FILEs, stored names, @GROUPs), or a command. False: the whole command is wrong (said). An operand that alone is wrong is said
- * and left out. Free it with plan_done() in any case. */
-bool plan_make(struct plan *p, struct startopts *o, const struct instance *in, char **operand, size_t n, char **command);
+/* Make the plan: n operands (FILEs, stored names, @GROUPs), or a command. False: the whole command
+ * is wrong (said). An operand that alone is wrong is said and left out. Free it with plan_done() in
+ * any case. */
+bool plan_make(struct plan *p, struct startopts *o, const struct instance *in, char **operand,
+	size_t n, char **command);
 void plan_done(struct plan *p);
 
 bool plan_has_agents(const struct plan *p);
-/* The agents' specifications again, with what they are told of the registry ("NAME=VALUE", NULL behind the last). False: said. */
+/* The agents' specifications again, with what they are told of the registry ("NAME=VALUE", NULL
+ * behind the last). False: said. */
 bool plan_tell(struct plan *p, struct startopts *o, char **variables);
 
 #endif

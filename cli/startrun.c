@@ -33,7 +33,8 @@ static bool list_started(const struct plan *p, struct foreground *fg, const stru
 }
 
 /* What came to nothing is ended instead of stayed with. */
-static int stay(struct instance *in, const struct plan *p, struct foreground *fg, const struct registry *reg, bool good)
+static int stay(struct instance *in, const struct plan *p, struct foreground *fg,
+	const struct registry *reg, bool good)
 {
 	int status = EXIT_OK;
 
@@ -65,11 +66,13 @@ static int abandon(struct instance *in, const struct foreground *fg)
 }
 
 /* The registry, where one is wanted; ret_url stays empty without. False: said. */
-static bool prepare_registry(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c, struct registry *ret)
+static bool prepare_registry(struct instance *in, struct plan *p, struct startopts *o,
+	const struct cliconf *c, struct registry *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	if (!o->registry_only && (!plan_has_agents(p) || o->no_registry))
-		return !plan_has_agents(p) || !startopts_registry(o) || registry_named(in, startopts_registry(o));
+		return !plan_has_agents(p) || !startopts_registry(o) ||
+			registry_named(in, startopts_registry(o));
 	if (!registry_ensure(in, c, ret))
 		return false;
 	return !plan_has_agents(p) || plan_tell(p, o, registry_variables(ret, c));
@@ -92,7 +95,8 @@ static int enroll(struct instance *in, const struct plan *p, const struct enroll
 	return status;
 }
 
-/* What they write is followed from before they are started. A registry alone is shown, beside agents it is not. */
+/* What they write is followed from before they are started. A registry alone is shown, beside
+ * agents it is not. */
 static struct livelog *watch_output(const struct instance *in, const struct plan *p)
 {
 	const char **names = calloc(p->n + 1, sizeof(*names));
@@ -124,7 +128,8 @@ static void count_as_started(struct plan *p)
 		p->ask[i].answer.code = 0;
 }
 
-/* Was its specification not made by this command? So it is of stored names, and of what runs already. */
+/* Was its specification not made by this command? So it is of stored names, and of what runs
+ * already. */
 static bool is_kept(const struct ask *a)
 {
 	return a->answer.code == -EALREADY || (a->answer.code == 0 && !a->spec_text);
@@ -152,7 +157,9 @@ static void change_health(const struct home *h, const struct plan *p, const stru
 
 	for (size_t i = 0; (said->health || said->health_check_interval_s) && i < p->n; i++) {
 		const char *name = p->ask[i].req.name;
-		int r = is_kept(&p->ask[i]) ? specedit_health(h, name, said->health, said->health_check_interval_s, &f) : 0;
+		int r = is_kept(&p->ask[i])
+			? specedit_health(h, name, said->health, said->health_check_interval_s, &f)
+			: 0;
 
 		if (r < 0)
 			out_warn("%s", f.text);
@@ -162,12 +169,16 @@ static void change_health(const struct home *h, const struct plan *p, const stru
 }
 
 /* live: NULL for who does not stay. */
-static int ask_and_stay(struct instance *in, struct plan *p, const struct startopts *o, const struct cliconf *c, const struct registry *reg,
-	struct foreground *fg, struct livelog *live)
+static int ask_and_stay(struct instance *in, struct plan *p, const struct startopts *o,
+	const struct cliconf *c, const struct registry *reg, struct foreground *fg,
+	struct livelog *live)
 {
 	struct ask_patience patience = { .doing = "starting", .interruptible = true };
-	struct enroll_how how = { .timeout_s = (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT), .url = reg->url, .shown = live != NULL,
-		.began_real_ns = clock_real_ns(), .ends = fg->stays };
+	struct enroll_how how = { .timeout_s = (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT),
+		.url = reg->url,
+		.shown = live != NULL,
+		.began_real_ns = clock_real_ns(),
+		.ends = fg->stays };
 	int enrolled = EXIT_OK, r;
 	struct fault f = { "" };
 	size_t bad = 0;
@@ -214,7 +225,8 @@ int startrun(struct instance *in, struct plan *p, struct startopts *o, const str
 		term_catch();
 		live = watch_output(in, p);
 	}
-	status = prepare_registry(in, p, o, c, &reg) ? ask_and_stay(in, p, o, c, &reg, &fg, live) : abandon(in, &fg);
+	status = prepare_registry(in, p, o, c, &reg) ? ask_and_stay(in, p, o, c, &reg, &fg, live)
+						     : abandon(in, &fg);
 	livelog_end(live);
 	return status;
 }

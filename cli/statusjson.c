@@ -1,5 +1,5 @@
-/* cli/statusjson.c - status as JSON (cli/statusjson.h). Everything is written before anything is printed, so that no
- * error leaves half a document. */
+/* cli/statusjson.c - status as JSON (cli/statusjson.h). Everything is written before anything is
+ * printed, so that no error leaves half a document. */
 #include "cli/statusjson.h"
 
 #include <errno.h>
@@ -28,7 +28,8 @@ static struct doc_registry registry_of(const struct home *h)
 		a.url[0] = 0;
 	a.url[strcspn(a.url, "\r\n")] = 0;
 	colon = strrchr(a.url, ':');
-	if (colon && strncmp(a.url, "http://", 7) == 0 && colon > a.url + 6 && str_int(colon + 1, 1, 65535, &a.port) == 0)
+	if (colon && strncmp(a.url, "http://", 7) == 0 && colon > a.url + 6 &&
+		str_int(colon + 1, 1, 65535, &a.port) == 0)
 		snprintf(a.host, sizeof(a.host), "%.*s", (int)(colon - a.url - 7), a.url + 7);
 	if (db && strncmp(db, scheme, sizeof(scheme) - 1) == 0)
 		a.db = strdup(db + sizeof(scheme) - 1);
@@ -42,7 +43,11 @@ int statusjson_print(const struct view *v, struct view_row *const *rows, size_t 
 	struct view_row **all = rows ? NULL : calloc(v->n + 1, sizeof(*all));
 	struct home h = HOME_INIT;
 	struct foreign foreign;
-	struct doc_status s = { .v = v, .rows = rows ? rows : all, .n = rows ? n : v->n, .home = &h, .foreign = &foreign };
+	struct doc_status s = { .v = v,
+		.rows = rows ? rows : all,
+		.n = rows ? n : v->n,
+		.home = &h,
+		.foreign = &foreign };
 	struct json_out o = { 0 };
 
 	(void)home_open(NULL, HOME_READ, &h, NULL);

@@ -1,7 +1,6 @@
 /*
- * cli/statusjson.h - the document that "tend status --json" prints: registry, agents and system as the reference has
- * them, and beside them every process
- * and daemon.
+ * cli/statusjson.h - the document that "tend status --json" prints: registry, agents and system as
+ * the reference has them, and beside them every process and daemon.
  */
 #ifndef CLI_STATUSJSON_H
 #define CLI_STATUSJSON_H

@@ -12,7 +12,8 @@
 
 #define SEEN_NS (120 * NS_PER_SEC)
 
-static void append(char buf[static STORY_MAX], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void append(char buf[static STORY_MAX], const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 static void append(char buf[static STORY_MAX], const char *fmt, ...)
 {
 	size_t len = strlen(buf);
@@ -29,7 +30,8 @@ static const char *span_ms(uint64_t ms, char buf[static CLOCK_TEXT_MAX])
 	size_t len;
 
 	clock_span(ms * NS_PER_MS, buf);
-	for (len = strlen(buf); len > 3 && buf[len - 2] == '0' && (buf[len - 3] == 'm' || buf[len - 3] == 'h');
+	for (len = strlen(buf);
+		len > 3 && buf[len - 2] == '0' && (buf[len - 3] == 'm' || buf[len - 3] == 'h');
 		len -= 2)
 		buf[len - 2] = 0;
 	return buf;
@@ -75,7 +77,8 @@ const char *story_exit(unsigned exit_kind, int wait_status, char buf[static STOR
 	else if (WIFEXITED(wait_status))
 		snprintf(buf, STORY_MAX, "exited with status %d", WEXITSTATUS(wait_status));
 	else if (WIFSIGNALED(wait_status))
-		snprintf(buf, STORY_MAX, "was killed by %s%s", str_signal_name(WTERMSIG(wait_status), name),
+		snprintf(buf, STORY_MAX, "was killed by %s%s",
+			str_signal_name(WTERMSIG(wait_status), name),
 			WCOREDUMP(wait_status) ? " (core dumped)" : "");
 	else
 		snprintf(buf, STORY_MAX, "ended with wait status %#x", (unsigned)wait_status);
@@ -86,7 +89,8 @@ const char *story_exit(unsigned exit_kind, int wait_status, char buf[static STOR
 static void how_it_ended(const struct pt_life *l, char buf[static STORY_MAX])
 {
 	if (l->launch_errno > 0)
-		snprintf(buf, STORY_MAX, "%s failed: %s", pt_stage_label(l->launch_stage), strerror(l->launch_errno));
+		snprintf(buf, STORY_MAX, "%s failed: %s", pt_stage_label(l->launch_stage),
+			strerror(l->launch_errno));
 	else
 		story_exit(l->exit_kind, l->wait_status, buf);
 }
@@ -99,7 +103,8 @@ static uint64_t until(const struct view *v, uint64_t at_boot_ns)
 bool story_is_unhealthy(const struct view_row *r)
 {
 	return !r->gone && r->row.life.state == PT_STATE_RUNNING &&
-		(r->row.health.verdict == PT_HEALTH_UNHEALTHY || r->row.health.verdict == PT_HEALTH_DEGRADED);
+		(r->row.health.verdict == PT_HEALTH_UNHEALTHY ||
+			r->row.health.verdict == PT_HEALTH_DEGRADED);
 }
 
 bool story_is_unregistered(const struct view_row *r)
@@ -107,13 +112,15 @@ bool story_is_unregistered(const struct view_row *r)
 	const struct pt_health *h = &r->row.health;
 	bool looked_at = h->gen == r->row.gen && h->life == r->row.life.life;
 
-	return !r->gone && r->row.life.state == PT_STATE_RUNNING && r->row.ident.service == PT_SERVICE_AGENT && looked_at &&
+	return !r->gone && r->row.life.state == PT_STATE_RUNNING &&
+		r->row.ident.service == PT_SERVICE_AGENT && looked_at &&
 		(h->listing == PT_LISTING_MISSING || h->listing == PT_LISTING_UNKNOWN);
 }
 
 const char *story_log_error(int error)
 {
-	return error == EMFILE ? "the logger may have no more open files (ulimit -n)" : strerror(error);
+	return error == EMFILE ? "the logger may have no more open files (ulimit -n)"
+			       : strerror(error);
 }
 
 const char *story_seen(const struct view_row *r, char buf[static STORY_MAX])
@@ -124,8 +131,10 @@ const char *story_seen(const struct view_row *r, char buf[static STORY_MAX])
 	char span[CLOCK_TEXT_MAX];
 
 	buf[0] = 0;
-	if (h->listing == PT_LISTING_LISTED && seen && now && (ahead ? seen - now : now - seen) >= SEEN_NS)
-		(void)snprintf(buf, STORY_MAX, "%s %s", clock_rough(ahead ? seen - now : now - seen, span),
+	if (h->listing == PT_LISTING_LISTED && seen && now &&
+		(ahead ? seen - now : now - seen) >= SEEN_NS)
+		(void)snprintf(buf, STORY_MAX, "%s %s",
+			clock_rough(ahead ? seen - now : now - seen, span),
 			ahead ? "from now" : "ago");
 	return buf;
 }
@@ -138,27 +147,34 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 
 	buf[0] = 0;
 	if (story_is_unhealthy(r)) {
-		(void)str_copy(buf, STORY_MAX, r->row.health.error[0] ? r->row.health.error : pt_health_label(r->row.health.verdict));
+		(void)str_copy(buf, STORY_MAX,
+			r->row.health.error[0] ? r->row.health.error
+					       : pt_health_label(r->row.health.verdict));
 		return buf;
 	}
 	if (r->log_blocked) {
-		snprintf(buf, STORY_MAX, "log_blocked: its output pipe is full, and it waits when it writes, for %s",
+		snprintf(buf, STORY_MAX,
+			"log_blocked: its output pipe is full, and it waits when it writes, for %s",
 			r->log_error ? story_log_error(r->log_error) : "the logger does not run");
 		return buf;
 	}
 	if (r->log_error) {
-		snprintf(buf, STORY_MAX, "not captured: what it writes waits in its pipe: %s", story_log_error(r->log_error));
+		snprintf(buf, STORY_MAX, "not captured: what it writes waits in its pipe: %s",
+			story_log_error(r->log_error));
 		return buf;
 	}
 	if (story_is_unregistered(r)) {
-		(void)str_copy(buf, STORY_MAX, r->row.health.error[0] ? r->row.health.error : "not registered");
+		(void)str_copy(buf, STORY_MAX,
+			r->row.health.error[0] ? r->row.health.error : "not registered");
 		return buf;
 	}
-	if (!r->gone && l->state != PT_STATE_FAILED && l->state != PT_STATE_BACKOFF && l->state != PT_STATE_STOPPING)
+	if (!r->gone && l->state != PT_STATE_FAILED && l->state != PT_STATE_BACKOFF &&
+		l->state != PT_STATE_STOPPING)
 		return buf;
 	how_it_ended(l, how);
 	if (r->gone) {
-		snprintf(buf, STORY_MAX, "process %d is gone; no daemon has seen its end yet", l->pid);
+		snprintf(buf, STORY_MAX, "process %d is gone; no daemon has seen its end yet",
+			l->pid);
 	} else if (l->state == PT_STATE_FAILED) {
 		snprintf(buf, STORY_MAX, "%.300s", how);
 		if (l->reason == PT_REASON_BUDGET)
@@ -167,7 +183,8 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 		else if (id->policy == PT_POLICY_NO)
 			append(buf, ", its policy is not to restart");
 	} else if (l->state == PT_STATE_BACKOFF) {
-		snprintf(buf, STORY_MAX, "restarts in %s (%.300s)", clock_span(until(v, l->next_boot_ns), span), how);
+		snprintf(buf, STORY_MAX, "restarts in %s (%.300s)",
+			clock_span(until(v, l->next_boot_ns), span), how);
 	} else if (l->state == PT_STATE_STOPPING) {
 		snprintf(buf, STORY_MAX, "stopping%s", l->next_boot_ns ? "" : ", killed already");
 		if (l->next_boot_ns)
@@ -196,7 +213,8 @@ static void cause(const struct pt_event *e, char buf[static STORY_MAX])
 	char span[CLOCK_TEXT_MAX], how[STORY_MAX];
 
 	if (e->stage != PT_STAGE_NONE) {
-		snprintf(buf, STORY_MAX, "%s failed: %s", pt_stage_label(e->stage), strerror(e->wait_status & 0xffff));
+		snprintf(buf, STORY_MAX, "%s failed: %s", pt_stage_label(e->stage),
+			strerror(e->wait_status & 0xffff));
 		return;
 	}
 	switch (e->reason) {
@@ -228,7 +246,8 @@ static void tell_transition(const struct pt_event *e, const char *name, char buf
 	char why[STORY_MAX] = "";
 
 	cause(e, why);
-	snprintf(buf, STORY_MAX, "%s: %s -> %s", name, pt_state_label(e->from), pt_state_label(e->to));
+	snprintf(buf, STORY_MAX, "%s: %s -> %s", name, pt_state_label(e->from),
+		pt_state_label(e->to));
 	if (e->to == PT_STATE_RUNNING && e->pid > 0)
 		append(buf, ", pid %d", e->pid);
 	append(buf, " (%.380s)", why);
@@ -263,35 +282,44 @@ const char *story_event(const struct pt_event *e, char buf[static STORY_MAX])
 		asked_by(e, buf);
 		break;
 	case PT_EVENT_SIGNAL:
-		snprintf(buf, STORY_MAX, "%s: %s sent", name, str_signal_name((int)(e->value & 0xff), signal_name));
+		snprintf(buf, STORY_MAX, "%s: %s sent", name,
+			str_signal_name((int)(e->value & 0xff), signal_name));
 		asked_by(e, buf);
 		break;
 	case PT_EVENT_DAEMON:
 		tell_daemon(e, name, buf);
 		break;
 	case PT_EVENT_HEALTH:
-		snprintf(buf, STORY_MAX, "%s: health %s -> %s", name, pt_health_label(e->from), pt_health_label(e->to));
+		snprintf(buf, STORY_MAX, "%s: health %s -> %s", name, pt_health_label(e->from),
+			pt_health_label(e->to));
 		break;
 	case PT_EVENT_LOG:
-		if (e->from == PT_LOG_BLOCKED && e->to == PT_LOG_BLOCKED && (e->value & 0xffff) == EAGAIN) { /* the logger's word for a full pipe */
-			snprintf(buf, STORY_MAX, "%s: its output pipe is full, and it waits when it writes", name);
+		/* the logger's word for a full pipe */
+		if (e->from == PT_LOG_BLOCKED && e->to == PT_LOG_BLOCKED &&
+			(e->value & 0xffff) == EAGAIN) {
+			snprintf(buf, STORY_MAX,
+				"%s: its output pipe is full, and it waits when it writes", name);
 			break;
 		}
-		snprintf(buf, STORY_MAX, "%s: log %s -> %s%s%s", name, pt_log_label(e->from), pt_log_label(e->to),
-			e->value ? ": " : "", e->value ? strerror((int)(e->value & 0xffff)) : "");
+		snprintf(buf, STORY_MAX, "%s: log %s -> %s%s%s", name, pt_log_label(e->from),
+			pt_log_label(e->to), e->value ? ": " : "",
+			e->value ? strerror((int)(e->value & 0xffff)) : "");
 		break;
 	case PT_EVENT_REGISTRY:
-		snprintf(buf, STORY_MAX, "registry: %s -> %s", pt_registry_label(e->from), pt_registry_label(e->to));
+		snprintf(buf, STORY_MAX, "registry: %s -> %s", pt_registry_label(e->from),
+			pt_registry_label(e->to));
 		break;
 	case PT_EVENT_BRAKE:
 		snprintf(buf, STORY_MAX, "tend: restarts of unhealthy processes %s",
 			e->to ? "are held back: many turned unhealthy at once" : "go on");
 		break;
 	case PT_EVENT_ALERT:
-		snprintf(buf, STORY_MAX, "%s: an alert could not be delivered: %s", name, strerror((int)(e->value & 0xffff)));
+		snprintf(buf, STORY_MAX, "%s: an alert could not be delivered: %s", name,
+			strerror((int)(e->value & 0xffff)));
 		break;
 	case PT_EVENT_ROTATE:
-		snprintf(buf, STORY_MAX, "%s: log file %llu rotated", name, (unsigned long long)e->value);
+		snprintf(buf, STORY_MAX, "%s: log file %llu rotated", name,
+			(unsigned long long)e->value);
 		break;
 	case PT_EVENT_SEGMENT:
 		snprintf(buf, STORY_MAX, "tend: the process table was made again");
@@ -307,18 +335,23 @@ static void if_it_ends(const struct view *v, const struct view_row *r, char buf[
 {
 	const struct pt_ident *id = &r->row.ident;
 	const struct pt_life *l = &r->row.life;
-	bool window_open = l->window_boot_ns && v->now_boot_ns < l->window_boot_ns + id->restart_window_ms * NS_PER_MS;
+	bool window_open = l->window_boot_ns &&
+		v->now_boot_ns < l->window_boot_ns + id->restart_window_ms * NS_PER_MS;
 	char window[CLOCK_TEXT_MAX];
 
 	if (id->policy == PT_POLICY_NO) {
-		snprintf(buf, STORY_MAX, "It runs until it ends or is stopped; its policy is not to restart it.");
+		snprintf(buf, STORY_MAX,
+			"It runs until it ends or is stopped; its policy is not to restart it.");
 		return;
 	}
-	snprintf(buf, STORY_MAX, "It runs until it ends or is stopped. %s it is started again (policy %s)",
-		id->policy == PT_POLICY_ALWAYS ? "When it ends" : "If it fails", pt_policy_label(id->policy));
+	snprintf(buf, STORY_MAX,
+		"It runs until it ends or is stopped. %s it is started again (policy %s)",
+		id->policy == PT_POLICY_ALWAYS ? "When it ends" : "If it fails",
+		pt_policy_label(id->policy));
 	if (id->restart_limit)
-		append(buf, ", unless that has happened %u times within %s; so far %u", id->restart_limit,
-			span_ms(id->restart_window_ms, window), window_open ? l->window_count : 0);
+		append(buf, ", unless that has happened %u times within %s; so far %u",
+			id->restart_limit, span_ms(id->restart_window_ms, window),
+			window_open ? l->window_count : 0);
 	append(buf, ".");
 }
 
@@ -343,13 +376,15 @@ const char *story_next(const struct view *v, const struct view_row *r, char buf[
 		break;
 	case PT_STATE_STOPPING:
 		snprintf(buf, STORY_MAX,
-			l->again ? "It starts again as soon as it is gone." : "It rests once it is gone.");
+			l->again ? "It starts again as soon as it is gone."
+				 : "It rests once it is gone.");
 		if (l->next_boot_ns)
-			append(buf, " If it has not ended in %s, at %s, it gets SIGKILL.", clock_span(wait, span),
-				clock_rfc3339(v->now_real_ns + wait, when));
+			append(buf, " If it has not ended in %s, at %s, it gets SIGKILL.",
+				clock_span(wait, span), clock_rfc3339(v->now_real_ns + wait, when));
 		break;
 	case PT_STATE_BACKOFF:
-		snprintf(buf, STORY_MAX, "It is started again in %s, at %s. \"tend restart %s\" does it now.",
+		snprintf(buf, STORY_MAX,
+			"It is started again in %s, at %s. \"tend restart %s\" does it now.",
 			clock_span(wait, span), clock_rfc3339(v->now_real_ns + wait, when), name);
 		break;
 	default:

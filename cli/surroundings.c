@@ -24,7 +24,8 @@ static struct {
 void surroundings_note(void)
 {
 	noted.umask = umask(0);
-	umask(noted.umask & 077); /* 0700 of what we make would be taken from ourselves, and nothing could be put into it */
+	/* 0700 of what we make would be taken from ourselves, and nothing could be put into it */
+	umask(noted.umask & 077);
 	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
 		if (getrlimit(i, &noted.limit[i]) == 0)
 			noted.given |= 1u << i;

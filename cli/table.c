@@ -1,5 +1,6 @@
-/* cli/table.c - printing a table (cli/table.h). The cells' texts lie one behind the other in a single growing buffer.
- * */
+/* cli/table.c - printing a table (cli/table.h). The cells' texts lie one behind the other in a
+ * single growing buffer.
+ */
 #include "cli/table.h"
 
 #include <stdint.h>
@@ -9,10 +10,10 @@
 
 #include "cli/utf8.h"
 
-#define GAP	   2u
-#define FIRST_SIZE 65536u
-#define LAST_MIN   8u /* a last column cut to less is left out */
-#define FIRST_MIN  20u /* and the first one is cut to this before that */
+#define GAP	       2u
+#define FIRST_SIZE     65536u
+#define LAST_MIN       8u  /* a last column cut to less is left out */
+#define FIRST_MIN      20u /* and the first one is cut to this before that */
 #define LEAST_OF_FIRST 4u
 
 /* In front of each cell's text. */
@@ -85,7 +86,8 @@ bool table_cell(struct table *t, const char *text, bool right, enum term_colour 
 	size_t *width = &t->width[t->n % t->per_row];
 	struct cell c = { (uint16_t)bytes, (uint16_t)columns, right, (uint8_t)colour };
 
-	if (t->failed || !grow(t, sizeof(c) + bytes + 1) || (t->n % t->per_row == 0 && !note_row(t))) {
+	if (t->failed || !grow(t, sizeof(c) + bytes + 1) ||
+		(t->n % t->per_row == 0 && !note_row(t))) {
 		t->failed = true;
 		return false;
 	}
@@ -108,7 +110,8 @@ static int by_first_cell(const void *a, const void *b, void *text)
 {
 	const uint32_t *x = a, *y = b;
 
-	return strcmp((const char *)text + *x + sizeof(struct cell), (const char *)text + *y + sizeof(struct cell));
+	return strcmp((const char *)text + *x + sizeof(struct cell),
+		(const char *)text + *y + sizeof(struct cell));
 }
 
 void table_sort(struct table *t)
@@ -117,8 +120,8 @@ void table_sort(struct table *t)
 		qsort_r(t->row + 1, t->rows - 1, sizeof(*t->row), by_first_cell, t->text);
 }
 
-/* One line, put together here and written at once: ten calls of stdio for each line would cost more than everything
- * else. */
+/* One line, put together here and written at once: ten calls of stdio for each line would cost more
+ * than everything else. */
 struct line {
 	char buf[8192];
 	size_t len;
@@ -157,7 +160,7 @@ static void put_cut(struct line *l, const char *text, const struct cell *c, size
 
 /* What of a table is shown on a line, and how wide. */
 struct layout {
-	size_t shown;			 /* columns; the others are left out */
+	size_t shown;			/* columns; the others are left out */
 	size_t room[TABLE_COLUMNS_MAX]; /* of each */
 };
 
@@ -170,11 +173,12 @@ static size_t total_width(const struct layout *y, size_t columns)
 	return sum;
 }
 
-/* Both the first and the last column may be cut, the last one further; where that is not enough, columns are left out from the right, but for the first
- * two. */
+/* Both the first and the last column may be cut, the last one further; where that is not enough,
+ * columns are left out from the right, but for the first two. */
 static void lay_out(const struct table *t, unsigned width, struct layout *ret)
 {
-	size_t last = t->per_row - 1, others, first = t->width[0] < FIRST_MIN ? t->width[0] : FIRST_MIN, least;
+	size_t last = t->per_row - 1, others,
+	       first = t->width[0] < FIRST_MIN ? t->width[0] : FIRST_MIN, least;
 
 	ret->shown = t->per_row;
 	memcpy(ret->room, t->width, sizeof(ret->room));
@@ -194,9 +198,11 @@ static void lay_out(const struct table *t, unsigned width, struct layout *ret)
 		ret->room[last] += width - others - ret->room[0];
 }
 
-static void put_cell(struct line *l, const struct layout *y, const struct cell *c, const char *text, size_t column)
+static void put_cell(struct line *l, const struct layout *y, const struct cell *c, const char *text,
+	size_t column)
 {
-	size_t room = y->room[column], columns = c->columns < room ? c->columns : room, fill = room - columns;
+	size_t room = y->room[column], columns = c->columns < room ? c->columns : room,
+	       fill = room - columns;
 	const char *on = c->colour != TERM_PLAIN ? term_colour((enum term_colour)c->colour) : "";
 	bool last = column + 1 == y->shown;
 

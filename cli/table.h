@@ -25,8 +25,8 @@ bool table_whole(const struct table *t);
 /* Put the rows, but for the titles, in the order of their first cells. */
 void table_sort(struct table *t);
 
-/* Print it. width > 0: no line is wider: the last column is cut, with an ellipsis; where that is not enough
- * columns are left out, from the right, and at last the first one is cut. */
+/* Print it. width > 0: no line is wider: the last column is cut, with an ellipsis; where that is
+ * not enough columns are left out, from the right, and at last the first one is cut. */
 void table_print(const struct table *t, unsigned width);
 
 #endif

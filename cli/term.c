@@ -15,7 +15,8 @@
 #define MIN_COLUMNS 20
 
 static volatile sig_atomic_t caught;
-static const int ours[] = { SIGINT, SIGTERM, SIGHUP }; /* the first two are never meant for someone else where a command stays with what it started */
+/* the first two are never meant for someone else where a command stays with what it started */
+static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
 
 bool term_is_tty(int fd)
 {
@@ -44,7 +45,9 @@ unsigned term_height(void)
 {
 	struct winsize size;
 
-	return term_is_tty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+	return term_is_tty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0
+		? size.ws_row
+		: 0;
 }
 
 static bool wants_colour(void)
@@ -54,7 +57,8 @@ static bool wants_colour(void)
 	if (known < 0) {
 		const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-		known = term_is_tty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+		known = term_is_tty(STDOUT_FILENO) && !(no_color && *no_color) &&
+			!(term && strcmp(term, "dumb") == 0);
 	}
 	return known;
 }
@@ -91,15 +95,18 @@ static void count(int signo)
 
 void term_signals(void)
 {
-	struct sigaction now, ignore = { .sa_handler = SIG_IGN }, end = { .sa_handler = leave }, dfl = { .sa_handler = SIG_DFL };
+	struct sigaction now, ignore = { .sa_handler = SIG_IGN }, end = { .sa_handler = leave },
+			      dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL); /* a limit on the size of files: the write says so */
-	sigaction(SIGCHLD, &dfl, NULL); /* ignored, it would take the status of each child from us */
+	/* ignored, it would take the status of each child from us */
+	sigaction(SIGCHLD, &dfl, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Started in the background by a shell without job control, SIGINT is ignored and means someone else. */
+	/* Started in the background by a shell without job control, SIGINT is ignored and means
+	 * someone else. */
 	if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
 		sigaction(SIGINT, &end, NULL);
 }

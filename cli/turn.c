@@ -28,25 +28,30 @@ static int explain(int fd, const struct home *h, const char *file, struct fault 
 	if (pread(fd, text, sizeof(text) - 1, 0) <= 0 || sscanf(text, "%d", &pid) != 1 || pid <= 0)
 		return fault_set(f, -EBUSY, "another command holds %s/run/%s", h->path, file);
 	if (procfs_stat(pid, &st) == 0 && (st.state == 'T' || st.state == 't'))
-		return fault_set(f, -EBUSY, "process %d, which is stopped, holds %s/run/%s; \"kill -CONT %d\" lets it go on", pid, h->path, file, pid);
+		return fault_set(f, -EBUSY,
+			"process %d, which is stopped, holds %s/run/%s; \"kill -CONT %d\" lets it go on",
+			pid, h->path, file, pid);
 	return fault_set(f, -EBUSY, "process %d holds %s/run/%s", pid, h->path, file);
 }
 
 int turn_take(const struct home *h, const char *file, struct fault *f)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	uint64_t began = clock_boot_ns(), until = began + (strcmp(file, TURN_START) == 0 ? START_WAIT_NS : EDIT_WAIT_NS);
+	uint64_t began = clock_boot_ns(),
+		 until = began + (strcmp(file, TURN_START) == 0 ? START_WAIT_NS : EDIT_WAIT_NS);
 	char path[64];
 	int fd, r;
 
-	(void)mkdirat(h->fd, "run", 0700); /* someone may have removed it, with no daemon left to miss it */
+	/* someone may have removed it, with no daemon left to miss it */
+	(void)mkdirat(h->fd, "run", 0700);
 	snprintf(path, sizeof(path), "run/%s", file);
 	if (h->run_fd >= 0)
 		io_make_way(h->run_fd, file, S_IFREG);
 	fd = io_open(h->fd, path, O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0600);
 	if (fd < 0)
 		return fault_errno(f, fd, "cannot open %s/%s", h->path, path);
-	while ((r = fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0) == -EAGAIN || r == -EACCES || r == -EINTR) {
+	while ((r = fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0) == -EAGAIN || r == -EACCES ||
+		r == -EINTR) {
 		if (clock_boot_ns() >= until) {
 			r = explain(fd, h, file, f);
 			break;

@@ -1,5 +1,6 @@
 /*
- * cli/turn.h - one command after the other, where two at once would undo each other's work: starting daemons, and changing a file that is read, changed and written.
+ * cli/turn.h - one command after the other, where two at once would undo each other's work:
+ * starting daemons, and changing a file that is read, changed and written.
  */
 #ifndef CLI_TURN_H
 #define CLI_TURN_H
@@ -11,8 +12,9 @@
 #define TURN_CONFIG "config.lock" /* cli_config.json */
 #define TURN_SPECS  "specs.lock"  /* a stored specification */
 
-/* Wait for our turn: whoever has it holds the lock of run/FILE. A descriptor to be closed at the end (the kernel does so for who is killed), or -errno: within
- * seconds (a minute where daemons are started) it could not be had, and f names the holder. */
+/* Wait for our turn: whoever has it holds the lock of run/FILE. A descriptor to be closed at the
+ * end (the kernel does so for who is killed), or -errno: within seconds (a minute where daemons are
+ * started) it could not be had, and f names the holder. */
 int turn_take(const struct home *h, const char *file, struct fault *f);
 
 #endif

@@ -6,8 +6,9 @@
 
 #include <stddef.h>
 
-/* Columns of so many bytes on a terminal: two for wide characters (East Asian, emoji), none for combining ones. Our own tables rather than wcwidth(3): a locale takes as long
- * to load as a whole status takes. */
+/* Columns of so many bytes on a terminal: two for wide characters (East Asian, emoji), none for
+ * combining ones. Our own tables rather than wcwidth(3): a locale takes as long to load as a whole
+ * status takes. */
 size_t utf8_columns(const char *s, size_t bytes);
 /* Bytes of as many characters as fit into that many columns. */
 size_t utf8_bytes(const char *s, size_t columns);

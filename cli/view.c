@@ -35,7 +35,8 @@ static void ask_lock(const struct home *h, unsigned role, struct view_daemon *d)
 	uint64_t start_ticks = 0;
 	pid_t pid = 0;
 
-	if (h->run_fd < 0 || role_holder(h->run_fd, (enum role)role, &pid, &start_ticks) < 0 || pid <= 0)
+	if (h->run_fd < 0 || role_holder(h->run_fd, (enum role)role, &pid, &start_ticks) < 0 ||
+		pid <= 0)
 		return;
 	d->rec.pid = pid;
 	d->rec.start_ticks = start_ticks;
@@ -69,14 +70,20 @@ static bool is_full(const struct home *h, const char *name, const char *mark)
 	return full;
 }
 
-/* The logger tells of pipes that it can't empty. While it doesn't run itself, nobody empties any. */
-static bool is_log_blocked(const struct instance *in, const struct view *v, const struct view_row *r)
+/* The logger tells of pipes that it can't empty. While it doesn't run itself, nobody empties
+ * any. */
+static bool is_log_blocked(
+	const struct instance *in, const struct view *v, const struct view_row *r)
 {
 	const struct pt_ident *id = &r->row.ident;
 
 	if (!view_is_up(r))
 		return false;
-	return r->row.log.full || (!v->captures && (is_full(&in->home, id->name, "") || (id->separate_stderr && is_full(&in->home, id->name, LOG_ERR_MARK))));
+	return r->row.log.full ||
+		(!v->captures &&
+			(is_full(&in->home, id->name, "") ||
+				(id->separate_stderr &&
+					is_full(&in->home, id->name, LOG_ERR_MARK))));
 }
 
 /* Whatever runs is sampled once an interval. A monitor that has sampled nothing for long hangs. */
@@ -85,13 +92,15 @@ static void look_for_stuck(struct view *v)
 	uint64_t patience = STUCK_NS + 3 * v->monitor.interval_ms * NS_PER_MS;
 	uint64_t last = later(v->looked_boot_ns, v->daemon[ROLE_MONITOR].rec.since_boot_ns);
 
-	v->daemon[ROLE_MONITOR].stuck = v->same_boot && v->looked_boot_ns && v->now_boot_ns > last && v->now_boot_ns - last > patience;
+	v->daemon[ROLE_MONITOR].stuck = v->same_boot && v->looked_boot_ns &&
+		v->now_boot_ns > last && v->now_boot_ns - last > patience;
 }
 
 static void note_look(struct view *v, const struct view_row *r)
 {
 	if (r->row.life.state == PT_STATE_RUNNING && !r->gone)
-		v->looked_boot_ns = later(v->looked_boot_ns, later(r->row.life.start_boot_ns, r->row.health.sampled_boot_ns));
+		v->looked_boot_ns = later(v->looked_boot_ns,
+			later(r->row.life.start_boot_ns, r->row.health.sampled_boot_ns));
 	look_for_stuck(v);
 }
 
@@ -104,11 +113,13 @@ int view_read(const struct instance *in, struct view *v, uint32_t slot, struct v
 		v->unreadable++;
 	if (r < 0)
 		return r;
-	ret->gone = !v->supervised && l->pid > 0 && !(v->same_boot && pid_alive(l->pid, l->start_ticks));
+	ret->gone = !v->supervised && l->pid > 0 &&
+		!(v->same_boot && pid_alive(l->pid, l->start_ticks));
 	ret->log_error = ret->row.log.gen == ret->row.gen ? ret->row.log.error : 0;
 	ret->log_blocked = is_log_blocked(in, v, ret);
 	note_look(v, ret);
-	v->written_real_ns = later(v->written_real_ns, later(l->since_real_ns, ret->row.health.sampled_real_ns));
+	v->written_real_ns = later(
+		v->written_real_ns, later(l->since_real_ns, ret->row.health.sampled_real_ns));
 	return 0;
 }
 
@@ -116,7 +127,8 @@ int view_read(const struct instance *in, struct view *v, uint32_t slot, struct v
 static struct view_row *rows_new(uint32_t n, size_t *ret_bytes)
 {
 	size_t bytes = (n + 1) * sizeof(struct view_row);
-	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	*ret_bytes = bytes;
 	return at == MAP_FAILED ? NULL : at;
@@ -230,14 +242,16 @@ uint64_t view_uptime_ns(const struct view *v, const struct view_row *r)
 {
 	const struct pt_life *l = &r->row.life;
 
-	if (!view_is_up(r) || l->pid <= 0 || l->start_boot_ns == 0 || v->now_boot_ns < l->start_boot_ns)
+	if (!view_is_up(r) || l->pid <= 0 || l->start_boot_ns == 0 ||
+		v->now_boot_ns < l->start_boot_ns)
 		return 0;
 	return v->now_boot_ns - l->start_boot_ns;
 }
 
 bool view_is_sampled(const struct view_row *r)
 {
-	return view_is_up(r) && r->row.health.sampled_boot_ns && r->row.health.life == r->row.life.life;
+	return view_is_up(r) && r->row.health.sampled_boot_ns &&
+		r->row.health.life == r->row.life.life;
 }
 
 const struct view_row *view_registry(const struct view *v)

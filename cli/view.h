@@ -1,10 +1,10 @@
 /*
- * cli/view.h - what a reading command shows: a private copy of the table, sorted by name, with the facts that decide
- * how far it can be trusted.
+ * cli/view.h - what a reading command shows: a private copy of the table, sorted by name, with the
+ * facts that decide how far it can be trusted.
  *
- * While the spawner lives the table is the truth and nothing else is looked at, but for the four daemons themselves.
- * When it doesn't (dead, or stopped
- * by someone), each pid is verified against /proc: a process may have ended, and no one has written that down yet.
+ * While the spawner lives the table is the truth and nothing else is looked at, but for the four
+ * daemons themselves. When it doesn't (dead, or stopped by someone), each pid is verified against
+ * /proc: a process may have ended, and no one has written that down yet.
  */
 #ifndef CLI_VIEW_H
 #define CLI_VIEW_H
@@ -19,9 +19,12 @@
 
 struct view_row {
 	struct pt_row row; /* without its exit block, which is the daemons' own */
-	bool gone; /* the table says that it has a process, but there is none */
-	int log_error; /* a positive errno: what it writes is not captured for this reason, and waits in its pipe; 0 = it is */
-	bool log_blocked; /* it runs, its output pipe is full, and nobody empties it: it waits when it writes */
+	bool gone;	   /* the table says that it has a process, but there is none */
+	/* a positive errno: what it writes is not captured for this reason, and waits in its pipe;
+	 * 0 = it is */
+	int log_error;
+	/* it runs, its output pipe is full, and nobody empties it: it waits when it writes */
+	bool log_blocked;
 };
 
 struct listed;
@@ -33,9 +36,9 @@ struct view_daemon {
 };
 
 struct view {
-	const struct home *home; /* where the specifications are, for who set it; NULL */
+	const struct home *home;     /* where the specifications are, for who set it; NULL */
 	const struct listed *listed; /* what the registry listed last, for who loaded it; NULL */
-	bool present; /* false: there is no table; everything else is empty */
+	bool present;		     /* false: there is no table; everything else is empty */
 	bool same_boot;
 	bool supervised; /* the spawner lives and runs */
 	bool captures;	 /* the logger lives and runs */
@@ -47,7 +50,9 @@ struct view {
 	size_t row_bytes;  /* private */
 	size_t unreadable; /* rows whose content is damaged */
 	uint64_t now_boot_ns, now_real_ns;
-	uint64_t looked_boot_ns;  /* when the monitor last sampled a process that runs, of the rows that were read; 0 = none runs */
+	/* when the monitor last sampled a process that runs, of the rows that were read; 0 = none
+	 * runs */
+	uint64_t looked_boot_ns;
 	uint64_t written_real_ns; /* newest time that is found in the table */
 };
 
@@ -55,9 +60,8 @@ struct view {
 int view_load(const struct instance *in, struct view *ret);
 void view_done(struct view *v);
 
-/* The same in parts, for those who look at each row once and in no order: everything but the rows, then the row of
- * each slot below pt_high(). view_read()
- * returns 0, or an error as pt_read(). */
+/* The same in parts, for those who look at each row once and in no order: everything but the rows,
+ * then the row of each slot below pt_high(). view_read() returns 0, or an error as pt_read(). */
 void view_begin(const struct instance *in, struct view *ret);
 int view_read(const struct instance *in, struct view *v, uint32_t slot, struct view_row *ret);
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Run a command whenever a process has failed for good or turned unhealthy; the event's sentence is its standard input.
+"""Run a command whenever a process has failed for good or turned unhealthy; the event's sentence is
+its standard input.
 
     tend events --follow --json | examples/on_failure.py mail -s 'tend: trouble' ann@example.org
 """

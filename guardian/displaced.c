@@ -1,6 +1,8 @@
 /*
- * guardian/displaced.c - daemons whose lock is worth nothing any more, since somebody has removed or replaced HOME/run under them. They would go on beside
- * the new ones, on the same table and the same processes; so who becomes the guardian ends them first. Processes outlive that, as they outlive any death.
+ * guardian/displaced.c - daemons whose lock is worth nothing any more, since somebody has removed
+ * or replaced HOME/run under them. They would go on beside the new ones, on the same table and the
+ * same processes; so who becomes the guardian ends them first. Processes outlive that, as they
+ * outlive any death.
  */
 #define _GNU_SOURCE 1
 #include <dirent.h>
@@ -20,7 +22,8 @@
 #include "base/whose.h"
 #include "guardian/guardian.h"
 
-#define END_MS 1000 /* SIGKILL takes longer only on a machine that stands still, or where the disk does */
+/* SIGKILL takes longer only on a machine that stands still, or where the disk does */
+#define END_MS 1000
 
 /* A descriptor of the process: a lock file of this name that is not the one in run/? */
 static bool is_lost_lock(int fds, const char *fd, const char *name, const struct stat *ours)
@@ -63,7 +66,8 @@ static bool is_displaced(const struct guardian *g, unsigned role, struct pidref 
 {
 	const struct pt_daemon *d = &g->record[role];
 
-	if (d->pid <= 0 || d->pid == getpid() || d->start_ticks == 0 || pidref_open(d->pid, d->start_ticks, ret) < 0)
+	if (d->pid <= 0 || d->pid == getpid() || d->start_ticks == 0 ||
+		pidref_open(d->pid, d->start_ticks, ret) < 0)
 		return false;
 	if (holds_lost_lock(g->start.home.run_fd, role, d->pid))
 		return true;
@@ -71,7 +75,8 @@ static bool is_displaced(const struct guardian *g, unsigned role, struct pidref 
 	return false;
 }
 
-/* All are found before any is killed, and killed before the end of any is waited for: a guardian would start others, a spawner would become the guardian. */
+/* All are found before any is killed, and killed before the end of any is waited for: a guardian
+ * would start others, a spawner would become the guardian. */
 int displaced_end(struct guardian *g, struct fault *f)
 {
 	struct pidref ref[ROLE_MAX];
@@ -81,8 +86,10 @@ int displaced_end(struct guardian *g, struct fault *f)
 	for (unsigned i = 0; i < ROLE_MAX; i++) {
 		ref[i] = (struct pidref)PIDREF_NONE;
 		if (is_displaced(g, i, &ref[i]) && whose_home_differs(&g->start.home, ref[i].pid))
-			r = fault_set(f, -EBUSY, "the %s (process %d) of the same path runs for another folder, which lies there in its own mounts; "
-				      "set TEND_HOME to another path than %s", role_name(i), (int)ref[i].pid, g->start.home.path);
+			r = fault_set(f, -EBUSY,
+				"the %s (process %d) of the same path runs for another folder, which lies there in its own mounts; "
+				"set TEND_HOME to another path than %s",
+				role_name(i), (int)ref[i].pid, g->start.home.path);
 	}
 	for (unsigned i = 0; i < ROLE_MAX && r == 0; i++) {
 		if (ref[i].pid == 0)
@@ -91,11 +98,13 @@ int displaced_end(struct guardian *g, struct fault *f)
 	}
 	for (unsigned i = 0; i < ROLE_MAX; i++) {
 		if (r == 0 && ref[i].pid)
-			say(SAY_WARNING, "the %s (pid %d) had lost its lock, for run/ was removed or replaced; it was ended, to start another",
-			    role_name(i), (int)ref[i].pid);
+			say(SAY_WARNING,
+				"the %s (pid %d) had lost its lock, for run/ was removed or replaced; it was ended, to start another",
+				role_name(i), (int)ref[i].pid);
 		end = (struct pollfd){ .fd = ref[i].fd, .events = POLLIN };
 		if (r == 0 && ref[i].pid && poll(&end, 1, END_MS) <= 0)
-			say(SAY_WARNING, "the %s (pid %d) does not end, ignoring", role_name(i), (int)ref[i].pid);
+			say(SAY_WARNING, "the %s (pid %d) does not end, ignoring", role_name(i),
+				(int)ref[i].pid);
 		pidref_done(&ref[i]);
 	}
 	return r;

@@ -1,6 +1,6 @@
 /*
- * guardian/fifos.c - what the guardian does for each row beside keeping its FIFOs open: it says that it holds them, and tells how a process ended that is not
- * its child (follower/ends.h).
+ * guardian/fifos.c - what the guardian does for each row beside keeping its FIFOs open: it says
+ * that it holds them, and tells how a process ended that is not its child (follower/ends.h).
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -25,10 +25,12 @@ int fifos_begin(struct guardian *g)
 	return 0;
 }
 
-/* What our own spawner launches becomes our child when that dies. What ran before it, or is a spawner's that we did not start, may become init's. */
+/* What our own spawner launches becomes our child when that dies. What ran before it, or is a
+ * spawner's that we did not start, may become init's. */
 static bool becomes_ours(const struct guardian *g, const struct pt_life *life)
 {
-	return g->role[ROLE_SPAWNER].child && life->start_boot_ns >= g->record[ROLE_SPAWNER].since_boot_ns;
+	return g->role[ROLE_SPAWNER].child &&
+		life->start_boot_ns >= g->record[ROLE_SPAWNER].since_boot_ns;
 }
 
 static void changed(void *arg, const struct pt_row *row, bool fresh)
@@ -45,11 +47,13 @@ static void changed(void *arg, const struct pt_row *row, bool fresh)
 		return;
 	box.gen = box.held = row->gen;
 	pt_put_exit(g->pt, row->slot, &box);
-	guardian_ring_spawner(g); /* for a fresh one no more than to have its bell open, should the home be removed */
+	/* for a fresh one no more than to have its bell open, should the home be removed */
+	guardian_ring_spawner(g);
 }
 
 void fifos_hold(struct guardian *g)
 {
 	if (fifos_look(&g->fifos, g->pt, changed, g) < 0)
-		say(SAY_ERROR, "no memory to hold the output of %u processes, ignoring", pt_high(g->pt));
+		say(SAY_ERROR, "no memory to hold the output of %u processes, ignoring",
+			pt_high(g->pt));
 }

@@ -42,7 +42,7 @@ static void usage(FILE *out)
 	      "The root of an instance of tend: keeps its daemons alive. It stays in the foreground; tend(1) starts it in the background.\n"
 	      "As PID 1 of a container, or under systemd, use --resurrect: what was desired up is started.\n"
 	      "SIGTERM or SIGINT stops every process, then the daemons.\n",
-	      out);
+		out);
 }
 
 /* One line for whoever started us: "ok", or what is wrong. */
@@ -64,7 +64,8 @@ static int number(const char *text, int64_t min, int64_t max, const char *option
 	if (str_int(text, min, max, &value) < 0) {
 		struct fault f = { "" };
 
-		fault_set(&f, -EINVAL, "%s: '%s' is no number from %lld to %lld", option, text, (long long)min, (long long)max);
+		fault_set(&f, -EINVAL, "%s: '%s' is no number from %lld to %lld", option, text,
+			(long long)min, (long long)max);
 		fprintf(stderr, "tend-guardian: %s\n", f.text);
 		report(f.text);
 		exit(2);
@@ -75,29 +76,57 @@ static int number(const char *text, int64_t min, int64_t max, const char *option
 static void parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "home", required_argument, NULL, 'h' },	{ "ready-fd", required_argument, NULL, 'r' },
-		{ "capacity", required_argument, NULL, 'c' },	{ "resurrect", no_argument, NULL, 'u' },
-		{ "lock-fd", required_argument, NULL, 'l' },	{ "segment-fd", required_argument, NULL, 's' },
-		{ "upgrade", no_argument, NULL, 'U' },		{ "resume", no_argument, NULL, 'R' },
+		{ "home", required_argument, NULL, 'h' },
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "capacity", required_argument, NULL, 'c' },
+		{ "resurrect", no_argument, NULL, 'u' },
+		{ "lock-fd", required_argument, NULL, 'l' },
+		{ "segment-fd", required_argument, NULL, 's' },
+		{ "upgrade", no_argument, NULL, 'U' },
+		{ "resume", no_argument, NULL, 'R' },
 		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, '?' + 256 },	{ NULL, 0, NULL, 0 },
+		{ "help", no_argument, NULL, '?' + 256 },
+		{ NULL, 0, NULL, 0 },
 	};
 	const char *capacity = getenv("TEND_CAPACITY");
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 'h': options.home = optarg; break;
-		case 'r': options.ready_fd = number(optarg, 0, INT32_MAX, "--ready-fd"); break;
-		case 'l': options.lock_fd = number(optarg, 0, INT32_MAX, "--lock-fd"); break;
-		case 's': options.segment_fd = number(optarg, 0, INT32_MAX, "--segment-fd"); break;
-		case 'c': options.capacity = (uint32_t)number(optarg, 1, PT_CAPACITY_MAX, "--capacity"); break;
-		case 'u': options.resurrect = 1; break;
-		case 'U': options.upgrade = true; break;
-		case 'R': options.resume = true; break;
-		case 'v': pt_print_version("tend-guardian", stdout); exit(0);
-		case '?' + 256: usage(stdout); exit(0);
-		default: usage(stderr); exit(2);
+		case 'h':
+			options.home = optarg;
+			break;
+		case 'r':
+			options.ready_fd = number(optarg, 0, INT32_MAX, "--ready-fd");
+			break;
+		case 'l':
+			options.lock_fd = number(optarg, 0, INT32_MAX, "--lock-fd");
+			break;
+		case 's':
+			options.segment_fd = number(optarg, 0, INT32_MAX, "--segment-fd");
+			break;
+		case 'c':
+			options.capacity = (uint32_t)number(
+				optarg, 1, PT_CAPACITY_MAX, "--capacity");
+			break;
+		case 'u':
+			options.resurrect = 1;
+			break;
+		case 'U':
+			options.upgrade = true;
+			break;
+		case 'R':
+			options.resume = true;
+			break;
+		case 'v':
+			pt_print_version("tend-guardian", stdout);
+			exit(0);
+		case '?' + 256:
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(2);
 		}
 	}
 	/* After the options: one of them says whom to tell. */
@@ -118,8 +147,9 @@ static bool too_few_files(struct fault *f)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_max > HOME_KEEPER_ERR_FD)
 		return false;
-	fault_set(f, -EMFILE, "the limit of open files is %llu (ulimit -Hn), and tend needs %d at least", (unsigned long long)files.rlim_max,
-		  HOME_KEEPER_ERR_FD + 1);
+	fault_set(f, -EMFILE,
+		"the limit of open files is %llu (ulimit -Hn), and tend needs %d at least",
+		(unsigned long long)files.rlim_max, HOME_KEEPER_ERR_FD + 1);
 	return true;
 }
 
@@ -127,7 +157,8 @@ static int begin(struct guardian *g, struct fault *f)
 {
 	int r;
 
-	if (options.lock_fd >= 0) { /* a spawner or an older guardian became us by execve and hands its lock over */
+	/* a spawner or an older guardian became us by execve and hands its lock over */
+	if (options.lock_fd >= 0) {
 		say_init("guardian");
 		r = home_open(options.home, HOME_CREATE, &g->start.home, f);
 		if (r < 0)
@@ -186,20 +217,23 @@ static bool everything_rests(const struct guardian *g)
 	if (g->unfilled)
 		return false;
 	for (uint32_t i = 0; i < high; i++)
-		if (pt_read_life(g->pt, i, &life) == 0 && !(pt_state_traits(life.state) & PT_TRAIT_REST))
+		if (pt_read_life(g->pt, i, &life) == 0 &&
+			!(pt_state_traits(life.state) & PT_TRAIT_REST))
 			return false;
 	return true;
 }
 
-/* The spawner ends in order once everything has stopped, is saved and tidied up. Before that its end is a crash, and it is started again; one that crashes
- * again and again, or can't be started, doesn't keep the instance from ending once everything rests. */
+/* The spawner ends in order once everything has stopped, is saved and tidied up. Before that its
+ * end is a crash, and it is started again; one that crashes again and again, or can't be started,
+ * doesn't keep the instance from ending once everything rests. */
 static bool spawner_is_done(const struct guardian *g)
 {
 	const struct guarded_role *r = &g->role[ROLE_SPAWNER];
 	const struct pt_daemon *d = &g->record[ROLE_SPAWNER];
 	bool in_order = d->exit_kind == PT_EXIT_KNOWN && d->wait_status == 0;
 
-	return r->child == 0 && r->other.pid == 0 && (in_order || r->failed || r->quick >= SPAWNER_TRIES) && everything_rests(g);
+	return r->child == 0 && r->other.pid == 0 &&
+		(in_order || r->failed || r->quick >= SPAWNER_TRIES) && everything_rests(g);
 }
 
 void guardian_step_down(struct guardian *g)
@@ -259,7 +293,8 @@ static void on_signal(void *arg, uint32_t events)
 		upgrade_asked(g);
 }
 
-/* Started by a command that ran inside one of our own processes, we would be in that process's cgroup, and be killed with it. */
+/* Started by a command that ran inside one of our own processes, we would be in that process's
+ * cgroup, and be killed with it. */
 static void leave_process(const struct guardian *g)
 {
 	char own[PATH_MAX], mark[32], *nested;
@@ -269,7 +304,8 @@ static void leave_process(const struct guardian *g)
 		return;
 	*nested = 0;
 	if (cgroupfs_join(own) < 0)
-		say(SAY_WARNING, "cannot leave the cgroup of the process that started this instance, ignoring");
+		say(SAY_WARNING,
+			"cannot leave the cgroup of the process that started this instance, ignoring");
 }
 
 static int watch_all(struct guardian *g)
@@ -290,8 +326,9 @@ static int watch_all(struct guardian *g)
 	return loop_watch(g->loop, g->bell, EPOLLIN, on_bell, g, &w);
 }
 
-/* Everything has stopped: leave nothing of the instance but what is on disk. The FIFOs stay with their specs until tend remove. The table goes last: while
- * it is there, tend stop waits, and sees that we have died if we do. */
+/* Everything has stopped: leave nothing of the instance but what is on disk. The FIFOs stay with
+ * their specs until tend remove. The table goes last: while it is there, tend stop waits, and sees
+ * that we have died if we do. */
 static void clean_up(struct guardian *g)
 {
 	char name[32];
@@ -307,7 +344,9 @@ static void clean_up(struct guardian *g)
 
 static int guard(int argc, char **argv)
 {
-	static struct guardian g = { .bell = -1, .signals = -1, .inotify = -1, .spawner_bell = -1, .ready_fd = -1 };
+	static struct guardian g = {
+		.bell = -1, .signals = -1, .inotify = -1, .spawner_bell = -1, .ready_fd = -1
+	};
 	struct fault f = { "" };
 	int r;
 
@@ -333,7 +372,8 @@ static int guard(int argc, char **argv)
 		fault_errno(&f, r, "cannot start the guardian");
 	if (r < 0) {
 		say(SAY_ERROR, "%s", f.text);
-		io_close(&g.start.lock_fd); /* before the report: whoever reads it may look at once who is the guardian */
+		/* before the report: whoever reads it may look at once who is the guardian */
+		io_close(&g.start.lock_fd);
 		report(f.text);
 		return 1;
 	}

@@ -1,6 +1,7 @@
 /*
- * guardian/orphans.c - the guardian is a subreaper: processes whose spawner died become its children. It reads how each of them ended, writes that
- * into the row's exit block, and only then reaps, so that a guardian killed in between leaves a zombie for the next parent to read.
+ * guardian/orphans.c - the guardian is a subreaper: processes whose spawner died become its
+ * children. It reads how each of them ended, writes that into the row's exit block, and only then
+ * reaps, so that a guardian killed in between leaves a zombie for the next parent to read.
  */
 #define _GNU_SOURCE 1
 #include <signal.h>
@@ -24,12 +25,12 @@ static void record(struct guardian *g, pid_t pid, int wait_status)
 			continue;
 		procfs_stat(pid, &st); /* still a zombie, so its start time can be read */
 		struct pt_exit box = { .start_ticks = st.start_ticks,
-				       .real_ns = clock_real_ns(),
-				       .boot_ns = clock_boot_ns(),
-				       .gen = gen,
-				       .held = i < g->fifos.slots && g->fifos.row[i].gen == gen ? gen : 0,
-				       .pid = pid,
-				       .wait_status = wait_status };
+			.real_ns = clock_real_ns(),
+			.boot_ns = clock_boot_ns(),
+			.gen = gen,
+			.held = i < g->fifos.slots && g->fifos.row[i].gen == gen ? gen : 0,
+			.pid = pid,
+			.wait_status = wait_status };
 
 		pt_put_exit(g->pt, i, &box);
 		guardian_ring_spawner(g);
@@ -45,7 +46,8 @@ static void reap_daemons(struct guardian *g)
 	for (unsigned i = ROLE_SPAWNER; i < ROLE_MAX; i++) {
 		pid_t pid = g->role[i].child;
 
-		if (pid == 0 || waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG) < 0 || si.si_pid != pid)
+		if (pid == 0 || waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG) < 0 ||
+			si.si_pid != pid)
 			continue;
 		role_reaped(g, pid, pid_wait_status(&si));
 		si.si_pid = 0;

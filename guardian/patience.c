@@ -54,7 +54,8 @@ static void look_at(struct guarded_role *r, uint64_t now)
 		r->seen_boot_ns = now;
 		r->killed = false;
 	} else if (!r->killed && now - r->seen_boot_ns >= STILL_NS) {
-		say(SAY_WARNING, "the %s (process %d) keeps the instance from ending (state %c); killing it",
+		say(SAY_WARNING,
+			"the %s (process %d) keeps the instance from ending (state %c); killing it",
 			role_name(r->role), (int)pid, st.state);
 		if (r->child)
 			(void)kill(r->child, SIGKILL); /* not reaped: the pid can't be another's */
@@ -62,8 +63,8 @@ static void look_at(struct guarded_role *r, uint64_t now)
 			(void)pidref_signal(&r->other, SIGKILL);
 		r->killed = true;
 	} else if (r->killed && !r->abandoned && now - r->seen_boot_ns >= STILL_NS + KILLED_NS) {
-		say(SAY_ERROR, "the %s (process %d) hangs in the kernel; it is left behind", role_name(r->role),
-			(int)pid);
+		say(SAY_ERROR, "the %s (process %d) hangs in the kernel; it is left behind",
+			role_name(r->role), (int)pid);
 		r->abandoned = true;
 	}
 }

@@ -1,8 +1,9 @@
 /*
  * guardian/roles.c - the three daemons: started, watched, started again.
  *
- * A daemon that ends soon after its start is started again after a delay that doubles (100 ms to 5 s), so that a broken build doesn't eat a
- * processor; one that had run for a while is started again at once.
+ * A daemon that ends soon after its start is started again after a delay that doubles (100 ms to 5
+ * s), so that a broken build doesn't eat a processor; one that had run for a while is started again
+ * at once.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -23,11 +24,11 @@
 #include "guardian/guardian.h"
 #include "shm/events.h"
 
-#define ROLE_STABLE_NS (1 * NS_PER_SEC)
-#define ROLE_RETRY_NS (100 * NS_PER_MS)
+#define ROLE_STABLE_NS	     (1 * NS_PER_SEC)
+#define ROLE_RETRY_NS	     (100 * NS_PER_MS)
 #define ROLE_RETRY_DOUBLINGS 6u /* 100 ms << 6 = 6.4 s, cut to 5 s */
-#define ROLE_RETRY_MAX_NS (5 * NS_PER_SEC)
-#define ROLE_LAST_TRIES 3u /* of a logger that drains at the end of the instance */
+#define ROLE_RETRY_MAX_NS    (5 * NS_PER_SEC)
+#define ROLE_LAST_TRIES	     3u /* of a logger that drains at the end of the instance */
 
 static void note_start(struct guarded_role *r, pid_t pid, uint64_t start_ticks, bool restarted)
 {
@@ -60,7 +61,8 @@ static int spawn(struct guarded_role *r, int ready, pid_t *ret)
 	if (ready >= 0)
 		s.fd[READY_FD] = ready;
 	if (r->g->shutting > 1)
-		s.blocked = SIGTERM; /* it is sent at once, and waits until the daemon can end in order */
+		/* it is sent at once, and waits until the daemon can end in order */
+		s.blocked = SIGTERM;
 	return spawn_begin(&s, ret);
 }
 
@@ -114,10 +116,10 @@ static void fill_argv(struct guarded_role *r, int ready)
 	size_t n = 3;
 
 	if (r->role == ROLE_SPAWNER && r->g->resurrect)
-		r->argv[n++] = (char *)(uintptr_t)"--resurrect";
+		r->argv[n++] = (char *)(uintptr_t) "--resurrect";
 	if (ready >= 0) {
-		r->argv[n++] = (char *)(uintptr_t)"--ready-fd";
-		r->argv[n++] = (char *)(uintptr_t)"3";
+		r->argv[n++] = (char *)(uintptr_t) "--ready-fd";
+		r->argv[n++] = (char *)(uintptr_t) "3";
 	}
 	r->argv[n] = NULL;
 }
@@ -148,7 +150,8 @@ static void start(struct guarded_role *r, bool again)
 	io_close(&ready);
 	if (e < 0) {
 		if (!r->failed)
-			say(SAY_ERROR, "%s; trying again every %d s", f.text, (int)(ROLE_RETRY_MAX_NS / NS_PER_SEC));
+			say(SAY_ERROR, "%s; trying again every %d s", f.text,
+				(int)(ROLE_RETRY_MAX_NS / NS_PER_SEC));
 		r->failed = true;
 		retry_later(r, ROLE_RETRY_MAX_NS);
 		guardian_step_down(r->g);
@@ -177,14 +180,16 @@ static void start_last(struct guarded_role *r)
 		kill(r->child, SIGTERM);
 }
 
-/* While the instance ends: who is started again? The spawner until it has ended in order (guardian_step_down() knows), the logger until all is drained. */
+/* While the instance ends: who is started again? The spawner until it has ended in order
+ * (guardian_step_down() knows), the logger until all is drained. */
 static bool is_needed(struct guarded_role *r)
 {
 	struct guardian *g = r->g;
 
 	if (!g->shutting)
 		return true;
-	if (g->shutting > 1 && r->role == ROLE_LOGGER && !ended_in_order(r) && r->quick < ROLE_LAST_TRIES) {
+	if (g->shutting > 1 && r->role == ROLE_LOGGER && !ended_in_order(r) &&
+		r->quick < ROLE_LAST_TRIES) {
 		say(SAY_WARNING, "the logger ended before all was drained; starting another");
 		start_last(r);
 		return false;
@@ -204,8 +209,10 @@ static void ended(struct guarded_role *r, int exit_kind, int wait_status)
 	table_record(r->g, r->role);
 	if (r->role == ROLE_SPAWNER) {
 		if (r->g->ready_fd >= 0)
-			on_ready(r->g, 0); /* it may have said so and ended, and we heard of the end first */
-		fifos_hold(r->g); /* what it launched and had not announced yet has nobody else to hold its output */
+			/* it may have said so and ended, and we heard of the end first */
+			on_ready(r->g, 0);
+		/* what it launched and had not announced yet has nobody else to hold its output */
+		fifos_hold(r->g);
 	}
 	if (r->outdated && !r->g->shutting) {
 		r->outdated = false;
@@ -223,8 +230,11 @@ static void ended(struct guarded_role *r, int exit_kind, int wait_status)
 		start(r, true);
 		return;
 	}
-	delay = ROLE_RETRY_NS << (r->quick < ROLE_RETRY_DOUBLINGS ? r->quick : ROLE_RETRY_DOUBLINGS);
-	say(SAY_WARNING, "the %s ended %u times in a row soon after its start; waiting before the next", role_name(r->role), r->quick);
+	delay = ROLE_RETRY_NS << (r->quick < ROLE_RETRY_DOUBLINGS ? r->quick
+								  : ROLE_RETRY_DOUBLINGS);
+	say(SAY_WARNING,
+		"the %s ended %u times in a row soon after its start; waiting before the next",
+		role_name(r->role), r->quick);
 	retry_later(r, delay < ROLE_RETRY_MAX_NS ? delay : ROLE_RETRY_MAX_NS);
 }
 
@@ -239,7 +249,8 @@ static void on_other_ended(void *arg, uint32_t events)
 	ended(r, PT_EXIT_LOST, 0);
 }
 
-/* Someone holds the role's lock already: an earlier guardian's daemon. Watch it instead of starting one. */
+/* Someone holds the role's lock already: an earlier guardian's daemon. Watch it instead of starting
+ * one. */
 static bool watch_holder(struct guarded_role *r)
 {
 	struct guardian *g = r->g;
@@ -248,7 +259,8 @@ static bool watch_holder(struct guarded_role *r)
 
 	if (role_holder(g->start.home.run_fd, r->role, &pid, &start_ticks) < 0)
 		return false;
-	/* Our own pid: we were the spawner, and a child that it forked shares the lock until it ends. There is no spawner. */
+	/* Our own pid: we were the spawner, and a child that it forked shares the lock until it
+	 * ends. There is no spawner. */
 	if (pid == 0 || pid == getpid() || pidref_open(pid, start_ticks, &r->other) < 0)
 		return false;
 	if (loop_watch(g->loop, r->other.fd, EPOLLIN, on_other_ended, r, &r->watch) < 0) {
@@ -278,13 +290,15 @@ bool role_reaped(struct guardian *g, pid_t pid, int wait_status)
 		if (r->child != pid)
 			continue;
 		r->child = 0;
-		if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == DAEMON_EXIT_TAKEN && !g->shutting) {
+		if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == DAEMON_EXIT_TAKEN &&
+			!g->shutting) {
 			say(SAY_WARNING, "another %s holds its lock", role_name(r->role));
 			if (!watch_holder(r))
 				retry_later(r, ROLE_RETRY_NS);
 			return true;
 		}
-		if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == DAEMON_EXIT_LAYOUT && !g->shutting)
+		if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == DAEMON_EXIT_LAYOUT &&
+			!g->shutting)
 			(void)upgrade_to_installed(g);
 		ended(r, PT_EXIT_KNOWN, wait_status);
 		return true;
@@ -303,12 +317,13 @@ void roles_begin(struct guardian *g)
 		*r = (struct guarded_role){ .g = g, .role = i, .other = PIDREF_NONE };
 		loop_timer_init(&r->retry, on_retry, r);
 		r->argv[0] = r->program;
-		r->argv[1] = (char *)(uintptr_t)"--home";
+		r->argv[1] = (char *)(uintptr_t) "--home";
 		r->argv[2] = g->start.home.path;
 		if (!watch_holder(r))
 			start(r, g->record[i].pid != 0);
 		else if (g->upgrading)
-			r->outdated = home_program(own_name(r, name), r->program, &f) == 0 && !procfs_runs(r->other.pid, r->program);
+			r->outdated = home_program(own_name(r, name), r->program, &f) == 0 &&
+				!procfs_runs(r->other.pid, r->program);
 	}
 	if (g->role[ROLE_SPAWNER].other.pid && !g->role[ROLE_SPAWNER].outdated)
 		g->unfilled = false; /* it notices the new table and fills it */
@@ -316,8 +331,9 @@ void roles_begin(struct guardian *g)
 }
 
 /*
- * One after the other: the spawner first, since it knows what the table must say; the logger only once we hold every output FIFO again.
- * A daemon ends in order at SIGTERM, and is started anew when it has ended.
+ * One after the other: the spawner first, since it knows what the table must say; the logger only
+ * once we hold every output FIFO again. A daemon ends in order at SIGTERM, and is started anew when
+ * it has ended.
  */
 void roles_upgrade(struct guardian *g)
 {
@@ -347,14 +363,16 @@ static bool gone(const struct guarded_role *r)
 
 bool roles_gone(const struct guardian *g)
 {
-	return gone(&g->role[ROLE_SPAWNER]) && gone(&g->role[ROLE_MONITOR]) && gone(&g->role[ROLE_LOGGER]);
+	return gone(&g->role[ROLE_SPAWNER]) && gone(&g->role[ROLE_MONITOR]) &&
+		gone(&g->role[ROLE_LOGGER]);
 }
 
 void roles_end(struct guardian *g)
 {
 	for (unsigned i = ROLE_SPAWNER; i < ROLE_MAX; i++) {
 		if (g->role[i].child)
-			kill(g->role[i].child, SIGTERM); /* our own unreaped child: the pid can't be another's */
+			/* our own unreaped child: the pid can't be another's */
+			kill(g->role[i].child, SIGTERM);
 		else if (g->role[i].other.pid)
 			pidref_signal(&g->role[i].other, SIGTERM);
 		else if (i == ROLE_LOGGER)

@@ -1,6 +1,7 @@
 /*
- * guardian/table.c - the guardian's care for the segment: taken over from a dead guardian, made new, or made again when its name
- * or its contents are lost under the daemons (logind's RemoveIPC removes a user's segments at the last logout).
+ * guardian/table.c - the guardian's care for the segment: taken over from a dead guardian, made
+ * new, or made again when its name or its contents are lost under the daemons (logind's RemoveIPC
+ * removes a user's segments at the last logout).
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -36,11 +37,11 @@ void tell_daemon(struct guardian *g, enum role role)
 {
 	const struct pt_daemon *d = &g->record[role];
 	struct pt_event ev = { .kind = PT_EVENT_DAEMON,
-			       .pid = d->pid,
-			       .wait_status = d->wait_status,
-			       .exit_kind = d->exit_kind,
-			       .reason = PT_REASON_DAEMON,
-			       .value = d->restarts };
+		.pid = d->pid,
+		.wait_status = d->wait_status,
+		.exit_kind = d->exit_kind,
+		.reason = PT_REASON_DAEMON,
+		.value = d->restarts };
 
 	strcpy(ev.name, role_name(role));
 	pt_event_add(g->pt, &ev);
@@ -55,7 +56,8 @@ static bool of_this_boot(const struct pt *pt)
 	return procfs_boot_id(boot) < 0 || strcmp(boot, info.boot_id) == 0;
 }
 
-/* Take over what lies there, unless it can't be used: then say why and make a new one; processes that still run are found again through processes.json. */
+/* Take over what lies there, unless it can't be used: then say why and make a new one; processes
+ * that still run are found again through processes.json. */
 static int attach_or_create(struct guardian *g, struct fault *f)
 {
 	int r = pt_attach_as(&g->start.home, PT_GUARDIAN, &g->pt, f);
@@ -93,7 +95,8 @@ int table_begin(struct guardian *g, int segment_fd, struct fault *f)
 	if ((r = displaced_end(g, f)) < 0)
 		return r;
 	if (own->pid != 0 && !g->upgrading)
-		own->restarts++; /* whoever it was, it did not end in order: that removes the segment */
+		/* whoever it was, it did not end in order: that removes the segment */
+		own->restarts++;
 	own->pid = (int32_t)getpid();
 	own->start_ticks = procfs_own_start();
 	own->since_real_ns = clock_real_ns();
@@ -127,15 +130,19 @@ void table_watch(struct guardian *g)
 
 	if (g->inotify < 0) {
 		g->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-		if (g->inotify < 0 || loop_watch(g->loop, g->inotify, EPOLLIN, on_inotify, g, &g->inotify_watch) < 0) {
-			say(SAY_WARNING, "cannot watch the segment's name: %s, ignoring", strerror(errno));
+		if (g->inotify < 0 ||
+			loop_watch(g->loop, g->inotify, EPOLLIN, on_inotify, g, &g->inotify_watch) <
+				0) {
+			say(SAY_WARNING, "cannot watch the segment's name: %s, ignoring",
+				strerror(errno));
 			return;
 		}
 	}
 	pt_path(&g->start.home, path);
-	/* unlink() of a file that is still open changes its link count: IN_ATTRIB. Our own writes go through the mapping: IN_MODIFY is somebody's
-	 * write() or truncate(). */
-	if (inotify_add_watch(g->inotify, path, IN_ATTRIB | IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF) < 0)
+	/* unlink() of a file that is still open changes its link count: IN_ATTRIB. Our own writes
+	 * go through the mapping: IN_MODIFY is somebody's write() or truncate(). */
+	if (inotify_add_watch(
+		    g->inotify, path, IN_ATTRIB | IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF) < 0)
 		say(SAY_WARNING, "cannot watch %s: %s, ignoring", path, strerror(errno));
 }
 

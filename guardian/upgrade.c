@@ -1,10 +1,12 @@
 /*
- * guardian/upgrade.c - the guardian goes on as another build of itself, by execve: same pid, so its children stay its children, and the role's lock, the
- * table and the held FIFOs are handed over as descriptors. The new one then replaces the other three daemons one after the other.
+ * guardian/upgrade.c - the guardian goes on as another build of itself, by execve: same pid, so its
+ * children stay its children, and the role's lock, the table and the held FIFOs are handed over as
+ * descriptors. The new one then replaces the other three daemons one after the other.
  *
- * tend upgrade writes the path of the new program into run/upgrade and sends SIGHUP. Where the new build has another layout it makes a new table, and the
- * old spawner's last act (spawner/handover.c) tells the new one what to fill it with. Until that has happened nobody is reaped: an end that can't be
- * recorded yet stays a zombie, which keeps its status.
+ * tend upgrade writes the path of the new program into run/upgrade and sends SIGHUP. Where the new
+ * build has another layout it makes a new table, and the old spawner's last act
+ * (spawner/handover.c) tells the new one what to fill it with. Until that has happened nobody is
+ * reaped: an end that can't be recorded yet stays a zombie, which keeps its status.
  */
 #define _GNU_SOURCE 1
 #include <dirent.h>
@@ -42,9 +44,10 @@ static void keep_all(const struct guardian *g, bool keep)
 static void become(struct guardian *g, char *program)
 {
 	char lock[16], segment[16], capacity[16];
-	char *argv[] = { program, (char *)(uintptr_t)"--home", g->start.home.path, (char *)(uintptr_t)"--lock-fd", lock,
-			 (char *)(uintptr_t)"--segment-fd", segment, (char *)(uintptr_t)"--capacity", capacity, (char *)(uintptr_t)"--upgrade",
-			 g->resurrect ? (char *)(uintptr_t)"--resurrect" : NULL, NULL };
+	char *argv[] = { program, (char *)(uintptr_t) "--home", g->start.home.path,
+		(char *)(uintptr_t) "--lock-fd", lock, (char *)(uintptr_t) "--segment-fd", segment,
+		(char *)(uintptr_t) "--capacity", capacity, (char *)(uintptr_t) "--upgrade",
+		g->resurrect ? (char *)(uintptr_t) "--resurrect" : NULL, NULL };
 	struct pt_info info;
 
 	pt_get_info(g->pt, &info);
@@ -85,14 +88,16 @@ bool upgrade_to_installed(struct guardian *g)
 	return false;
 }
 
-/* Is this one of the FIFOs that our earlier self left open for us? Everything of our own is close-on-exec. */
+/* Is this one of the FIFOs that our earlier self left open for us? Everything of our own is
+ * close-on-exec. */
 static bool is_handed_over(int fd)
 {
 	struct stat st;
 	int flags;
 
-	return fd > STDERR_FILENO && fcntl(fd, F_GETFD) == 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && (flags = fcntl(fd, F_GETFL)) >= 0 &&
-	       (flags & O_ACCMODE) == O_RDONLY;
+	return fd > STDERR_FILENO && fcntl(fd, F_GETFD) == 0 && fstat(fd, &st) == 0 &&
+		S_ISFIFO(st.st_mode) && (flags = fcntl(fd, F_GETFL)) >= 0 &&
+		(flags & O_ACCMODE) == O_RDONLY;
 }
 
 void upgrade_inherit(struct guardian *g)

@@ -20,7 +20,8 @@
 
 #define BATCH 32
 
-/* Signals were lost, or there was no memory for a timer: then the stream is armed and has bytes, or it has neither signal nor timer to wait for. */
+/* Signals were lost, or there was no memory for a timer: then the stream is armed and has bytes, or
+ * it has neither signal nor timer to wait for. */
 static bool is_left_alone(const struct stream *st)
 {
 	if (st->timer.at_boot_ns || st->lent)
@@ -57,7 +58,8 @@ static void on_signals(void *arg, uint32_t events)
 		look_at_all(lg);
 }
 
-/* Without it, a logger that doesn't get a processor for a moment would let a busy writer queue thousands, at the cost of this user's other programs. */
+/* Without it, a logger that doesn't get a processor for a moment would let a busy writer queue
+ * thousands, at the cost of this user's other programs. */
 static void limit_queue(void)
 {
 	struct rlimit limit;
@@ -75,7 +77,9 @@ int arrival_begin(struct logger *lg)
 
 	limit_queue();
 	a->signal_fd = loop_signalfd(signals, sizeof(signals) / sizeof(signals[0]));
-	return a->signal_fd < 0 ? a->signal_fd : loop_watch(lg->loop, a->signal_fd, EPOLLIN, on_signals, lg, &a->watch);
+	return a->signal_fd < 0
+		? a->signal_fd
+		: loop_watch(lg->loop, a->signal_fd, EPOLLIN, on_signals, lg, &a->watch);
 }
 
 void arrival_end(struct logger *lg)
@@ -92,7 +96,8 @@ void arrival_end(struct logger *lg)
 
 int arrival_prepare(int fifo)
 {
-	return fcntl(fifo, F_SETOWN, getpid()) < 0 || fcntl(fifo, F_SETSIG, SIGRTMIN) < 0 ? -errno : 0;
+	return fcntl(fifo, F_SETOWN, getpid()) < 0 || fcntl(fifo, F_SETSIG, SIGRTMIN) < 0 ? -errno
+											  : 0;
 }
 
 static int need_place(struct arrivals *a, size_t fd)

@@ -1,12 +1,16 @@
 /*
  * logger/arrival.h - word of the first byte that comes into a quiet pipe, by a signal.
  *
- * WHY     A pipe that poll(2) or epoll(7) has once looked at wakes its readers at each write from then on, for as long as it lives, whether anyone waits or not
- *         (fs/pipe.c, poll_usage). Writers of lines lost an eighth of their speed to that. A signal (fcntl(2): O_ASYNC, F_SETSIG) leaves no such mark.
- * HOW     Each armed FIFO sends a real-time signal with its descriptor's number at each write. The signals are blocked and read from a signalfd by the loop, which
- *         drains, and drains begin with disarming or end with arming anew. Few are queued: from ARRIVAL_QUEUED_MAX on the kernel sends a plain SIGIO in their place, which
- *         means: look at all pipes.
- * EDGES   A signal tells of a write, not of bytes that lie there. So whoever arms looks into the pipe afterwards (stream_arm()).
+ * WHY     A pipe that poll(2) or epoll(7) has once looked at wakes its readers at each write from
+ *         then on, for as long as it lives, whether anyone waits or not (fs/pipe.c, poll_usage).
+ *         Writers of lines lost an eighth of their speed to that. A signal (fcntl(2): O_ASYNC,
+ *         F_SETSIG) leaves no such mark.
+ * HOW     Each armed FIFO sends a real-time signal with its descriptor's number at each write. The
+ *         signals are blocked and read from a signalfd by the loop, which drains, and drains begin
+ *         with disarming or end with arming anew. Few are queued: from ARRIVAL_QUEUED_MAX on the
+ *         kernel sends a plain SIGIO in their place, which means: look at all pipes.
+ * EDGES   A signal tells of a write, not of bytes that lie there. So whoever arms looks into the
+ *         pipe afterwards (stream_arm()).
  */
 #ifndef LOGGER_ARRIVAL_H
 #define LOGGER_ARRIVAL_H
@@ -35,7 +39,8 @@ void arrival_end(struct logger *lg);
 /* Once for each FIFO that was opened: whom it shall tell. 0 or -errno. */
 int arrival_prepare(int fifo);
 
-/* Its FIFO is open. From now on each write to it has drain_now() called, until it is disarmed. -ENOMEM: it could not be armed. */
+/* Its FIFO is open. From now on each write to it has drain_now() called, until it is disarmed.
+ * -ENOMEM: it could not be armed. */
 int arrival_arm(struct stream *st);
 void arrival_disarm(struct stream *st); /* one that is armed */
 

@@ -33,7 +33,8 @@ struct copy {
 	struct journal *j;
 };
 
-static const uint8_t sentinel[SENTINEL_BYTES] = { 0xff, 0xc0, 0xfe, 0xc1, 0xff, 0xf5, 0xfe, 0xf8, 0xff, 0xc0, 0xfd, 0xc1, 0xff, 0xf7, 0xfe, 0xf9 };
+static const uint8_t sentinel[SENTINEL_BYTES] = { 0xff, 0xc0, 0xfe, 0xc1, 0xff, 0xf5, 0xfe, 0xf8,
+	0xff, 0xc0, 0xfd, 0xc1, 0xff, 0xf7, 0xfe, 0xf9 };
 
 static uint32_t sentinel_bytes(uint32_t bytes)
 {
@@ -53,17 +54,22 @@ static int map(int fd, struct copy **ret)
 
 	if (!c)
 		return -ENOMEM;
-	/* The room must be there before bytes are read into it: a hole that can't be filled would be SIGBUS. */
-	int r = fstat(fd, &sb) < 0 ? -errno : !S_ISREG(sb.st_mode) ? -EINVAL : -posix_fallocate(fd, 0, sizeof(struct journal));
+	/* The room must be there before bytes are read into it: a hole that can't be filled would
+	 * be SIGBUS. */
+	int r = fstat(fd, &sb) < 0     ? -errno
+		: !S_ISREG(sb.st_mode) ? -EINVAL
+				       : -posix_fallocate(fd, 0, sizeof(struct journal));
 	if (!r) {
-		c->j = mmap(NULL, sizeof(struct journal), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		c->j = mmap(
+			NULL, sizeof(struct journal), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		r = c->j == MAP_FAILED ? -errno : 0;
 	}
 	if (r) {
 		free(c);
 		return r;
 	}
-	if (c->j->magic != JOURNAL_MAGIC || c->j->bytes > COPY_BATCH_BYTES || atomic_load(&c->j->state) > HAVE) {
+	if (c->j->magic != JOURNAL_MAGIC || c->j->bytes > COPY_BATCH_BYTES ||
+		atomic_load(&c->j->state) > HAVE) {
 		atomic_store(&c->j->state, CLEAR);
 		c->j->bytes = 0;
 		c->j->magic = JOURNAL_MAGIC;
@@ -75,7 +81,9 @@ static int map(int fd, struct copy **ret)
 static int open_as(int run_fd, const char *stem, int flags, struct copy **ret)
 {
 	char name[96];
-	int r, fd = io_open(run_fd, journal_name(stem, name), O_RDWR | O_NONBLOCK | O_NOCTTY | flags, 0600);
+	int r,
+		fd = io_open(run_fd, journal_name(stem, name),
+			O_RDWR | O_NONBLOCK | O_NOCTTY | flags, 0600);
 
 	if (fd < 0)
 		return fd;
@@ -156,7 +164,8 @@ ssize_t copy_finish(struct copy *c, int file, off_t size)
 	if (fstat(file, &sb) < 0)
 		return -errno;
 	atomic_store(&j->state, HAVE);
-	if ((uint64_t)sb.st_ino != j->inode || (uint64_t)sb.st_dev != j->device || (uint64_t)size < j->offset) {
+	if ((uint64_t)sb.st_ino != j->inode || (uint64_t)sb.st_dev != j->device ||
+		(uint64_t)size < j->offset) {
 		j->inode = (uint64_t)sb.st_ino;
 		j->device = (uint64_t)sb.st_dev;
 		j->offset = (uint64_t)size;
@@ -165,7 +174,9 @@ ssize_t copy_finish(struct copy *c, int file, off_t size)
 	if (r)
 		return r;
 	atomic_store(&j->state, CLEAR);
-	return (ssize_t)(j->offset + j->bytes > (uint64_t)size ? j->offset + j->bytes - (uint64_t)size : 0);
+	return (ssize_t)(j->offset + j->bytes > (uint64_t)size
+			? j->offset + j->bytes - (uint64_t)size
+			: 0);
 }
 
 ssize_t copy_move(struct copy *c, int fifo, int file, off_t at, uint64_t limit)
@@ -193,7 +204,8 @@ ssize_t copy_move(struct copy *c, int fifo, int file, off_t at, uint64_t limit)
 	j->offset = (uint64_t)at;
 	memcpy(j->buf, sentinel, sentinel_bytes(j->bytes));
 	atomic_store(&j->state, READING);
-	got = read(fifo, j->buf, j->bytes); /* as many as asked for: they were there, and there is no other reader */
+	/* as many as asked for: they were there, and there is no other reader */
+	got = read(fifo, j->buf, j->bytes);
 	if (got <= 0) {
 		atomic_store(&j->state, CLEAR);
 		return got < 0 && errno != EAGAIN ? -errno : 0;

@@ -1,15 +1,16 @@
 /*
  * logger/drain.c - splice(2) from pipe to file.
  *
- * One system call takes the bytes from the pipe and puts them into the file, so a SIGKILL between any two
- * instructions neither loses nor repeats one: the kernel takes from the pipe exactly what the file system took. That
- * holds only with one logger at a time (the role's lock) and with the offset of the next byte asked from the file,
- * not remembered.
+ * One system call takes the bytes from the pipe and puts them into the file, so a SIGKILL between
+ * any two instructions neither loses nor repeats one: the kernel takes from the pipe exactly what
+ * the file system took. That holds only with one logger at a time (the role's lock) and with the
+ * offset of the next byte asked from the file, not remembered.
  *
- * Why naps: splice(2) holds the pipe's lock while it writes to the file. Answering every wake-up makes the writer
- * wait for that lock at each line and halves its speed. So after a drain the pipe is left to fill for a while: long
- * enough to be worth a call, short enough that it does not get full. When a nap finds it empty, and no short lull of a
- * busy writer explains it, it is armed again (logger/arrival.h), and the first line after a quiet time is moved at once.
+ * Why naps: splice(2) holds the pipe's lock while it writes to the file. Answering every wake-up
+ * makes the writer wait for that lock at each line and halves its speed. So after a drain the pipe
+ * is left to fill for a while: long enough to be worth a call, short enough that it does not get
+ * full. When a nap finds it empty, and no short lull of a busy writer explains it, it is armed
+ * again (logger/arrival.h), and the first line after a quiet time is moved at once.
  */
 #define _GNU_SOURCE 1
 #include "logger/drain.h"
@@ -29,23 +30,29 @@
 #include "logger/publish.h"
 
 #define TURN_BYTES_MIN (64u << 10)
-#define REST_BYTES     (16u << 20) /* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
-/* Who may have only so many pipe pages keeps most of them free: 8 MiB go to the first of these, 14 MiB to the others. */
+/* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
+#define REST_BYTES (16u << 20)
+/* Who may have only so many pipe pages keeps most of them free: 8 MiB go to the first of these, 14
+ * MiB to the others. */
 #define LARGEST_PIPE_BYTES    (1u << 20)
 #define LARGEST_PIPES_LIMITED 8u
 #define LARGE_PIPE_BYTES      (256u << 10)
 #define LARGE_PIPES	      64u
 
-/* The file refused splice(2), a regular file with nothing else wrong: its file system can't. Copy from now on. */
+/* The file refused splice(2), a regular file with nothing else wrong: its file system can't. Copy
+ * from now on. */
 static int begin_copying(struct stream *st)
 {
 	char stem[STREAM_FILE_MAX];
-	int r = st->copy ? 0 : copy_open(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy);
+	int r = st->copy
+		? 0
+		: copy_open(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy);
 
 	if (r)
 		return r;
 	st->copying = true;
-	say(SAY_INFO, "%s: the file system of logs/%s can't splice; its output is copied", st->name, st->shelf.base);
+	say(SAY_INFO, "%s: the file system of logs/%s can't splice; its output is copied", st->name,
+		st->shelf.base);
 	return 0;
 }
 
@@ -61,11 +68,13 @@ static bool no_splice(void)
 /* One call. Returns the bytes moved, 0: the pipe is empty, or -errno; -EINTR: try again. */
 static ssize_t move_once(struct stream *st, off_t size, uint64_t want)
 {
-	off_t at = size; /* splice(2) moves it on even where it fails half-way on some file systems */
+	/* splice(2) moves it on even where it fails half-way on some file systems */
+	off_t at = size;
 	ssize_t n;
 	int r;
 
-	if (!st->copying && (no_splice() || (st->copy && copy_pending(st->copy))) && (r = begin_copying(st)))
+	if (!st->copying && (no_splice() || (st->copy && copy_pending(st->copy))) &&
+		(r = begin_copying(st)))
 		return r;
 	if (st->copying)
 		return copy_move(st->copy, st->fifo, st->file, size, want);
@@ -89,13 +98,15 @@ static void landed(struct stream *st, off_t at, uint64_t bytes, uint64_t end_boo
 	st->size = (uint64_t)at + bytes;
 }
 
-/* Move at most limit bytes. 0: there may be more. -EAGAIN: the pipe is empty. Else the file refuses. */
+/* Move at most limit bytes. 0: there may be more. -EAGAIN: the pipe is empty. Else the file
+ * refuses. */
 static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 {
 	off_t size;
 	int r;
 
-	if (st->file < 0 && pipe_bytes(st->fifo) == 0 && !(st->rotate_due && st->size) && !(st->copy && copy_pending(st->copy)))
+	if (st->file < 0 && pipe_bytes(st->fifo) == 0 && !(st->rotate_due && st->size) &&
+		!(st->copy && copy_pending(st->copy)))
 		return -EAGAIN; /* no file for a process that says nothing */
 	r = stream_need_file(st, &size);
 	for (bool more = true; !r && more && *moved < limit;) {
@@ -117,7 +128,9 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 		landed(st, size, (uint64_t)n, clock_boot_ns());
 		size += n;
 		*moved += (uint64_t)n;
-		more = (uint64_t)n == want; /* else it was empty at that moment: what came since is worth a call only when there is more */
+		/* else it was empty at that moment: what came since is worth a call only when there
+		 * is more */
+		more = (uint64_t)n == want;
 	}
 	return r;
 }
@@ -170,14 +183,18 @@ static void unblocked(struct stream *st)
 		st->main->log.stall_max_ns = ns;
 }
 
-/* Does the limit on the pipe pages of a user (fs.pipe-user-pages-soft, 64 MiB; beyond it new pipes get 8 KiB) bind us? */
+/* Does the limit on the pipe pages of a user (fs.pipe-user-pages-soft, 64 MiB; beyond it new pipes
+ * get 8 KiB) bind us? */
 static bool pipes_are_limited(void)
 {
-	return geteuid() != 0 || (prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) != 1 && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 1);
+	return geteuid() != 0 ||
+		(prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) != 1 &&
+			prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN) != 1);
 }
 
-/* A process that writes faster than we could sleep gets a larger pipe, so that a call moves more. Where that can't be, nobody else gets more at a time than
- * fits in its pipe, else they would crowd it out. */
+/* A process that writes faster than we could sleep gets a larger pipe, so that a call moves more.
+ * Where that can't be, nobody else gets more at a time than fits in its pipe, else they would crowd
+ * it out. */
 static void enlarge(struct stream *st)
 {
 	struct logger *lg = st->lg;
@@ -200,17 +217,19 @@ static void enlarge(struct stream *st)
 		st->log.pipe_bytes = st->pipe_bytes;
 }
 
-/* A pipe that was well filled moments ago is about to fill again: its writer only waits for a processor. To be told of each of its lines would cost more than
- * some naps for nothing. */
+/* A pipe that was well filled moments ago is about to fill again: its writer only waits for a
+ * processor. To be told of each of its lines would cost more than some naps for nothing. */
 static bool is_in_a_lull(const struct stream *st)
 {
-	return !st->armed && st->filled_boot_ns && clock_boot_ns() < st->filled_boot_ns + DRAIN_LULL_NS;
+	return !st->armed && st->filled_boot_ns &&
+		clock_boot_ns() < st->filled_boot_ns + DRAIN_LULL_NS;
 }
 
 /* What comes after a drain: when is the next? */
 static void go_on(struct stream *st, int r, uint64_t moved)
 {
-	if (r == -ENOENT && st->fifo < 0 && !st->runs) { /* the next change of the row says that it is there */
+	/* the next change of the row says that it is there */
+	if (r == -ENOENT && st->fifo < 0 && !st->runs) {
 		publish_state(st, PT_LOG_CLOSED, 0);
 		return;
 	}
@@ -246,7 +265,9 @@ bool drain_may_splice(const struct stream *st)
 void drain_lent(struct stream *st, const struct loan *l)
 {
 	uint64_t moved = l->moved > 0 ? (uint64_t)l->moved : 0;
-	int r = l->moved > 0 || l->moved == -EINTR || l->moved == -EINVAL || l->moved == -EFBIG ? 0 : l->moved == 0 ? -EAGAIN : (int)l->moved;
+	int r = l->moved > 0 || l->moved == -EINTR || l->moved == -EINVAL || l->moved == -EFBIG ? 0
+		: l->moved == 0 ? -EAGAIN
+				: (int)l->moved;
 
 	if (moved > 0)
 		landed(st, l->at, moved, l->end_boot_ns);
@@ -274,7 +295,8 @@ void drain_now(struct stream *st)
 void drain_rest(struct stream *st)
 {
 	uint64_t moved = 1, sum = 0;
-	int r = st->fifo < 0 && st->state != PT_LOG_BLOCKED ? -ENOENT : 0; /* one that could not be opened may be by now */
+	/* one that could not be opened may be by now */
+	int r = st->fifo < 0 && st->state != PT_LOG_BLOCKED ? -ENOENT : 0;
 
 	lend_settle(st);
 	lend_note_busy(st, false);

@@ -10,8 +10,10 @@
 
 #define DRAIN_NAP_MIN_NS 100000ull
 #define DRAIN_NAP_MAX_NS 5000000ull
-#define DRAIN_LULL_NS	 150000000ull /* a pipe that was well filled may be empty for so long before it is armed */
-#define DRAIN_TURN_BYTES (1u << 20) /* from one stream, before the others have their turn; less where pipes can't be made that large */
+/* a pipe that was well filled may be empty for so long before it is armed */
+#define DRAIN_LULL_NS 150000000ull
+/* from one stream, before the others have their turn; less where pipes can't be made that large */
+#define DRAIN_TURN_BYTES (1u << 20)
 
 /* Move what is there (a bounded amount), publish it, and arrange for the next time. */
 void drain_now(struct stream *st);
@@ -23,7 +25,8 @@ void drain_rest(struct stream *st);
 bool drain_may_splice(const struct stream *st);
 void drain_lent(struct stream *st, const struct loan *l);
 
-/* How long to let the pipe fill after a drain that moved some bytes out of a pipe of pipe_bytes. Pure. */
+/* How long to let the pipe fill after a drain that moved some bytes out of a pipe of pipe_bytes.
+ * Pure. */
 uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes);
 
 #endif

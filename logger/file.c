@@ -27,7 +27,8 @@ static int renew_folder(struct home *h)
 
 static int open_file(struct stream *st)
 {
-	const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY; /* not O_APPEND: splice(2) refuses such a file */
+	/* not O_APPEND: splice(2) refuses such a file */
+	const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY;
 	struct logger *lg = st->lg;
 	char name[STREAM_FILE_MAX];
 	int fd = stream_open(lg, lg->home.logs_fd, stream_file_name(st, ".log", name), flags);
@@ -63,8 +64,8 @@ static void account(struct stream *st, uint64_t size)
 	st->size = size;
 }
 
-/* Close the file if it was deleted or another has its name now. The count of links is free; the name costs a
- * look-up. *sb: of the open file. */
+/* Close the file if it was deleted or another has its name now. The count of links is free; the
+ * name costs a look-up. *sb: of the open file. */
 static bool is_stale(struct stream *st, struct stat *sb)
 {
 	uint64_t now = clock_boot_ns();

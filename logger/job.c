@@ -14,9 +14,11 @@
 
 #define COUNT_BYTES (64u << 10)
 
-const char *log_file_name(const char *base, uint32_t number, const char *suffix, char buf[static LOG_NAME_MAX])
+const char *log_file_name(
+	const char *base, uint32_t number, const char *suffix, char buf[static LOG_NAME_MAX])
 {
-	(void)snprintf(buf, LOG_NAME_MAX, "%.72s.%09u%.9s", base, number % (LOG_NUMBER_MAX + 1), suffix);
+	(void)snprintf(
+		buf, LOG_NAME_MAX, "%.72s.%09u%.9s", base, number % (LOG_NUMBER_MAX + 1), suffix);
 	return buf;
 }
 
@@ -28,7 +30,8 @@ static int count_lines(struct job *j, int fd, const _Atomic bool *stop)
 	ssize_t n;
 
 	while ((n = pread(fd, buf, sizeof(buf), (off_t)at)) > 0 && !atomic_load(stop)) {
-		for (const char *p = buf, *end = buf + n; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		for (const char *p = buf, *end = buf + n; (p = memchr(p, '\n', (size_t)(end - p)));
+			p++)
 			lines++;
 		last = buf[n - 1];
 		at += (uint64_t)n;
@@ -62,7 +65,8 @@ static int remove_marked(struct job *j)
 	char name[LOG_NAME_MAX];
 	int r = 0;
 
-	if (unlinkat(j->dirfd, log_file_name(j->base, j->number, ".del", name), 0) < 0 && errno != ENOENT)
+	if (unlinkat(j->dirfd, log_file_name(j->base, j->number, ".del", name), 0) < 0 &&
+		errno != ENOENT)
 		r = -errno;
 	(void)io_remove(j->dirfd, log_file_name(j->base, j->number, ".idx", name), 0);
 	return r;
@@ -80,7 +84,8 @@ static int compress(struct job *j, int raw, const _Atomic bool *stop)
 	out = io_open(j->dirfd, tmp, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (out < 0)
 		return out;
-	idx = io_open(j->dirfd, log_file_name(j->base, j->number, ".idx", name), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	idx = io_open(j->dirfd, log_file_name(j->base, j->number, ".idx", name),
+		O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	r = archive_write(raw, idx < 0 ? -1 : idx, out, stop, &j->sums, &j->fault);
 	if (r == 0) {
 		struct timespec times[2] = { before.st_atim, before.st_mtim };
@@ -88,10 +93,13 @@ static int compress(struct job *j, int raw, const _Atomic bool *stop)
 		(void)futimens(out, times); /* retention goes by the age of the last byte */
 		if (fsync(out) < 0 || fstat(raw, &after) < 0)
 			r = -errno;
-		else if (after.st_size != before.st_size) /* somebody still had it open: tend.log only */
+		/* somebody still had it open: tend.log only */
+		else if (after.st_size != before.st_size)
 			r = -EAGAIN;
 	}
-	if (r == 0 && renameat(j->dirfd, tmp, j->dirfd, log_file_name(j->base, j->number, ".lz4", name)) < 0)
+	if (r == 0 &&
+		renameat(j->dirfd, tmp, j->dirfd, log_file_name(j->base, j->number, ".lz4", name)) <
+			0)
 		r = -errno;
 	if (r)
 		(void)io_remove(j->dirfd, tmp, 0);
@@ -104,7 +112,9 @@ static int compress(struct job *j, int raw, const _Atomic bool *stop)
 static int archive(struct job *j, const _Atomic bool *stop)
 {
 	char name[LOG_NAME_MAX];
-	int r, raw = io_open(j->dirfd, log_file_name(j->base, j->number, "", name), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	int r,
+		raw = io_open(j->dirfd, log_file_name(j->base, j->number, "", name),
+			O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 
 	if (raw < 0)
 		return raw;

@@ -1,8 +1,10 @@
 /*
- * logger/job.h - what takes long with one rotated file: to compress it, to count and mark it, to remove it. Each runs in a thread (logger/worker.h).
+ * logger/job.h - what takes long with one rotated file: to compress it, to count and mark it, to
+ * remove it. Each runs in a thread (logger/worker.h).
  *
  * OWNERSHIP A job is a copy of all that it needs; nothing else is shared with the loop.
- * CRASHES   Each step leaves the folder in a state that shelf_load() finishes or undoes from the file names alone.
+ * CRASHES   Each step leaves the folder in a state that shelf_load() finishes or undoes from the
+ *           file names alone.
  */
 #ifndef LOGGER_JOB_H
 #define LOGGER_JOB_H
@@ -18,8 +20,9 @@
 
 enum job_kind {
 	JOB_ARCHIVE, /* BASE.N -> BASE.N.lz4 */
-	JOB_MARK,    /* count the lines of BASE.N if they are not known; BASE.N or BASE.N.lz4 -> BASE.N.del */
-	JOB_UNLINK,  /* BASE.N.del and the index */
+	/* count the lines of BASE.N if they are not known; BASE.N or BASE.N.lz4 -> BASE.N.del */
+	JOB_MARK,
+	JOB_UNLINK, /* BASE.N.del and the index */
 };
 
 struct job {
@@ -29,7 +32,8 @@ struct job {
 	bool archived; /* JOB_MARK: it is an archive */
 	int dirfd;     /* own descriptor of the folder */
 	/* result */
-	int error;		  /* 0 or -errno; -EAGAIN: the file grew meanwhile, do it again; -ECANCELED: stopped */
+	/* 0 or -errno; -EAGAIN: the file grew meanwhile, do it again; -ECANCELED: stopped */
+	int error;
 	struct archive_sums sums; /* JOB_ARCHIVE; JOB_MARK of a raw file: lines */
 	struct fault fault;
 };
@@ -38,6 +42,7 @@ struct job {
 void job_carry_out(struct job *j, const _Atomic bool *stop);
 
 /* "BASE.000000001SUFFIX" */
-const char *log_file_name(const char *base, uint32_t number, const char *suffix, char buf[static LOG_NAME_MAX]);
+const char *log_file_name(
+	const char *base, uint32_t number, const char *suffix, char buf[static LOG_NAME_MAX]);
 
 #endif

@@ -67,7 +67,8 @@ bool lend(struct stream *st)
 	(void)worker_reap(&lg->mover);
 	if (!st->busy || lg->busy_streams < 2 || lg->mover.busy || one_processor())
 		return false;
-	if (!drain_may_splice(st) || stream_need_fifo(st) || stream_need_file(st, &l.at) || rotate_step(st, &l.at, &l.want) || l.want < WORTH_BYTES)
+	if (!drain_may_splice(st) || stream_need_fifo(st) || stream_need_file(st, &l.at) ||
+		rotate_step(st, &l.at, &l.want) || l.want < WORTH_BYTES)
 		return false; /* the loop meets the same, and deals with it */
 	l.fifo = st->fifo;
 	l.file = st->file;

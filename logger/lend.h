@@ -1,10 +1,14 @@
 /*
- * logger/lend.h - where several processes flood their pipes at once, a second thread, the mover, does every other splice(2).
+ * logger/lend.h - where several processes flood their pipes at once, a second thread, the mover,
+ * does every other splice(2).
  *
- * Only the system call is lent; all else (offset, rotation, index, sums) stays the loop's. So it is as kill-proof as a move by the loop itself: bytes are
- * in the pipe or in the file, the offset was asked from the file, and the role's lock, which keeps a successor away, is freed when the last thread is gone.
+ * Only the system call is lent; all else (offset, rotation, index, sums) stays the loop's. So it is
+ * as kill-proof as a move by the loop itself: bytes are in the pipe or in the file, the offset was
+ * asked from the file, and the role's lock, which keeps a successor away, is freed when the last
+ * thread is gone.
  *
- * A STREAM that is lent has no watch and no timer. Whoever wants to use its descriptors, size or runs calls lend_settle() first.
+ * A STREAM that is lent has no watch and no timer. Whoever wants to use its descriptors, size or
+ * runs calls lend_settle() first.
  */
 #ifndef LOGGER_LEND_H
 #define LOGGER_LEND_H
@@ -14,7 +18,8 @@
 void lend_begin(struct logger *lg);
 void lend_end(struct logger *lg); /* no stream is lent any more */
 
-/* Take back what the mover has done, if anything, and let the mover have the next move of st where that is worth it. True: it has it. */
+/* Take back what the mover has done, if anything, and let the mover have the next move of st where
+ * that is worth it. True: it has it. */
 bool lend(struct stream *st);
 /* Wait until the mover is done with st, if it has it, and take the move into account. */
 void lend_settle(struct stream *st);

@@ -1,8 +1,8 @@
 /*
  * logger/main.c - tend-logger: moves each process's output into its log file.
  *
- * Bytes move only while the role's lock is held, which the kernel frees when the last logger is really gone: two
- * never write at once.
+ * Bytes move only while the role's lock is held, which the kernel frees when the last logger is
+ * really gone: two never write at once.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -24,7 +24,8 @@
 #include "logger/stream.h"
 #include "shm/ring.h"
 
-#define DATA_MAX (1ull << 30) /* own memory; a few MB are used: whatever makes it grow must not take the machine's */
+/* own memory; a few MB are used: whatever makes it grow must not take the machine's */
+#define DATA_MAX (1ull << 30)
 
 /* The first failure is the answer; what else can be rotated is. */
 static void note_failure(struct pt_answer *answer, const char *file, int r)
@@ -32,7 +33,8 @@ static void note_failure(struct pt_answer *answer, const char *file, int r)
 	if (answer->code || r >= 0 || r == -ENOENT) /* an empty one needs no other */
 		return;
 	answer->code = r;
-	(void)snprintf(answer->text, sizeof(answer->text), "can't rotate logs/%s: %s", file, strerror(-r));
+	(void)snprintf(
+		answer->text, sizeof(answer->text), "can't rotate logs/%s: %s", file, strerror(-r));
 }
 
 /* Rotate one process's files, or those of all, tend's own included. */
@@ -59,9 +61,11 @@ static void rotate(struct logger *lg, const char *name, struct pt_answer *answer
 		return;
 	answer->code = found || !name[0] ? 0 : -ENOENT;
 	if (answer->code)
-		(void)snprintf(answer->text, sizeof(answer->text), "there is no process named %s", name);
+		(void)snprintf(
+			answer->text, sizeof(answer->text), "there is no process named %s", name);
 	else
-		(void)snprintf(answer->text, sizeof(answer->text), "%u rotated%s", done, later ? "; some when the line being written ends" : "");
+		(void)snprintf(answer->text, sizeof(answer->text), "%u rotated%s", done,
+			later ? "; some when the line being written ends" : "");
 }
 
 static void carry_out_commands(struct logger *lg)
@@ -102,7 +106,9 @@ static void take_total(struct logger *lg)
 	const char *text = getenv("TEND_LOG_TOTAL_BYTES");
 
 	if (text && text[0] && str_bytes(text, &lg->total_bytes) < 0)
-		say(SAY_WARNING, "TEND_LOG_TOTAL_BYTES=%s is no size; there is no limit over all logs", text);
+		say(SAY_WARNING,
+			"TEND_LOG_TOTAL_BYTES=%s is no size; there is no limit over all logs",
+			text);
 }
 
 static int begin(void *arg)
@@ -115,7 +121,8 @@ static int begin(void *arg)
 		return r;
 	take_total(lg);
 	rescue_begin(lg);
-	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX); /* the capability: pipes beyond the user's budget of pages */
+	/* the capability: pipes beyond the user's budget of pages */
+	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX);
 	shelf_begin(lg);
 	stream_begin(lg);
 	lend_begin(lg);
@@ -142,9 +149,20 @@ static void end(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct logger lg = { .home = HOME_INIT, .spawner_bell = -1, .peek = { -1, -1 }, .arrivals = { .signal_fd = -1 }, .turn_bytes = DRAIN_TURN_BYTES };
-	struct follower f = { .role = ROLE_LOGGER, .home = &lg.home, .pt = &lg.pt, .loop = &lg.loop,
-			      .arg = &lg, .begin = begin, .look = look, .moved = moved, .end = end };
+	struct logger lg = { .home = HOME_INIT,
+		.spawner_bell = -1,
+		.peek = { -1, -1 },
+		.arrivals = { .signal_fd = -1 },
+		.turn_bytes = DRAIN_TURN_BYTES };
+	struct follower f = { .role = ROLE_LOGGER,
+		.home = &lg.home,
+		.pt = &lg.pt,
+		.loop = &lg.loop,
+		.arg = &lg,
+		.begin = begin,
+		.look = look,
+		.moved = moved,
+		.end = end };
 
 	return follower_main(&f, argc, argv);
 }

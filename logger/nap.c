@@ -3,8 +3,8 @@
 
 #define PIPE_BYTES (64u << 10) /* where the pipe does not say */
 
-/* The pipe was half full or more: its writer had to wait, or soon would have. Nearly empty: the call was hardly worth it.
- * 0: it fills faster than we could sleep. */
+/* The pipe was half full or more: its writer had to wait, or soon would have. Nearly empty: the
+ * call was hardly worth it. 0: it fills faster than we could sleep. */
 uint64_t drain_nap(uint64_t nap_ns, uint64_t moved, uint64_t pipe_bytes)
 {
 	if (pipe_bytes == 0)

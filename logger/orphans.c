@@ -1,9 +1,11 @@
 /*
- * logger/orphans.c - logs of processes that were removed. Where all logs together have a limit ($TEND_LOG_TOTAL_BYTES) they count, too: their last file is
- * rotated, and from then on they are shelves like the others, the oldest file of all going first.
+ * logger/orphans.c - logs of processes that were removed. Where all logs together have a limit
+ * ($TEND_LOG_TOTAL_BYTES) they count, too: their last file is rotated, and from then on they are
+ * shelves like the others, the oldest file of all going first.
  *
- * Without that limit they stay as they are. What other programs put into the folder is left alone: numbers of nine digits are ours, and a current file is
- * ours if it is the one that our time index beside it speaks of.
+ * Without that limit they stay as they are. What other programs put into the folder is left alone:
+ * numbers of nine digits are ours, and a current file is ours if it is the one that our time index
+ * beside it speaks of.
  */
 #define _GNU_SOURCE 1
 #include "logger/orphans.h"
@@ -40,7 +42,8 @@ static bool base_of(const char *name, char base[static LOG_NAME_MAX])
 {
 	const char *end = strstr(name, ".log");
 
-	while (end && end[4] && (end[4] != '.' || strspn(end + 5, "0123456789") != LOG_NUMBER_DIGITS))
+	while (end && end[4] &&
+		(end[4] != '.' || strspn(end + 5, "0123456789") != LOG_NUMBER_DIGITS))
 		end = strstr(end + 1, ".log");
 	if (!end || end == name || (size_t)(end - name) + 5 > LOG_NAME_MAX)
 		return false;
@@ -51,7 +54,8 @@ static bool base_of(const char *name, char base[static LOG_NAME_MAX])
 /* The file that was its current one gets a number. */
 static void close_current(struct shelf *sh)
 {
-	int dirfd = sh->lg->home.logs_fd, fd = io_open(dirfd, sh->base, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	int dirfd = sh->lg->home.logs_fd,
+	    fd = io_open(dirfd, sh->base, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	char idx[LOG_NAME_MAX];
 	uint32_t number;
 	struct stat sb;
@@ -59,11 +63,13 @@ static void close_current(struct shelf *sh)
 	if (fd < 0)
 		return;
 	(void)snprintf(idx, sizeof(idx), "%.80s.idx", sh->base);
-	if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0 && tidx_first(dirfd, idx, (uint64_t)sb.st_ino)) {
+	if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0 &&
+		tidx_first(dirfd, idx, (uint64_t)sb.st_ino)) {
 		int r = shelf_rotate(sh, fd, &number);
 
 		if (r)
-			say(SAY_WARNING, "can't rotate logs/%s, whose process was removed: %s", sh->base, strerror(-r));
+			say(SAY_WARNING, "can't rotate logs/%s, whose process was removed: %s",
+				sh->base, strerror(-r));
 	}
 	io_close(&fd);
 }
@@ -71,7 +77,9 @@ static void close_current(struct shelf *sh)
 static void adopt(struct logger *lg, const struct catalog *c, const char *base)
 {
 	struct shelf *sh = calloc(1, sizeof(*sh) + strlen(base) + 1);
-	struct shelf **more = sh ? reallocarray(lg->orphans, lg->orphans_n + 1, sizeof(struct shelf *)) : NULL;
+	struct shelf **more = sh
+		? reallocarray(lg->orphans, lg->orphans_n + 1, sizeof(struct shelf *))
+		: NULL;
 	uint64_t marked;
 
 	if (!more) {

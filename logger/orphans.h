@@ -1,4 +1,5 @@
-/* logger/orphans.h - logs of processes that were removed: they count where all logs together have a limit. */
+/* logger/orphans.h - logs of processes that were removed: they count where all logs together have a
+ * limit. */
 #ifndef LOGGER_ORPHANS_H
 #define LOGGER_ORPHANS_H
 

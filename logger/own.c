@@ -1,8 +1,10 @@
 /*
- * logger/own.c - tend's own log, logs/tend.log: rotated, archived and limited as those of the processes, but written by the daemons themselves, with
- * O_APPEND (base/say.c), which look before each line whether the name still leads to what they have open.
+ * logger/own.c - tend's own log, logs/tend.log: rotated, archived and limited as those of the
+ * processes, but written by the daemons themselves, with O_APPEND (base/say.c), which look before
+ * each line whether the name still leads to what they have open.
  *
- * Its size is looked at when something else wakes the logger: the daemons have nothing to say while nothing happens.
+ * Its size is looked at when something else wakes the logger: the daemons have nothing to say while
+ * nothing happens.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,16 +32,18 @@ void own_begin(struct logger *lg)
 	catalog_free(&c);
 }
 
-/* O_APPEND lines may still come to the renamed file, from a daemon that was between look and write; the archive is made again if the file grew. */
+/* O_APPEND lines may still come to the renamed file, from a daemon that was between look and write;
+ * the archive is made again if the file grew. */
 int own_check(struct logger *lg, bool now)
 {
 	struct stat sb;
 	uint32_t number;
-	off_t most = rotate_file_max() < OWN_ROTATE_BYTES ? (off_t)rotate_file_max() : (off_t)OWN_ROTATE_BYTES;
+	off_t most = rotate_file_max() < OWN_ROTATE_BYTES ? (off_t)rotate_file_max()
+							  : (off_t)OWN_ROTATE_BYTES;
 	int r, fd, dirfd = lg->home.logs_fd;
 
-	if (fstatat(dirfd, OWN_NAME, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode) || sb.st_size == 0 ||
-	    (!now && sb.st_size < most))
+	if (fstatat(dirfd, OWN_NAME, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode) ||
+		sb.st_size == 0 || (!now && sb.st_size < most))
 		return 0;
 	fd = io_open(dirfd, OWN_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)

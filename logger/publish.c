@@ -1,8 +1,8 @@
 /*
  * logger/publish.c - the log blocks of the table.
  *
- * A block is written after every drain: that is some stores and no system call, and naps bound how often it happens.
- * So nothing is ever left unpublished, and there is no timer for it.
+ * A block is written after every drain: that is some stores and no system call, and naps bound how
+ * often it happens. So nothing is ever left unpublished, and there is no timer for it.
  */
 #include "logger/publish.h"
 
@@ -20,7 +20,8 @@ static void compose(struct stream *main, struct pt_log *log)
 	struct stream *err = main->err;
 	uint64_t deleted = 0;
 
-	log->rotated_bytes = log->archived_bytes = log->archived_lines = log->archive_file_bytes = 0;
+	log->rotated_bytes = log->archived_bytes = log->archived_lines = log->archive_file_bytes =
+		0;
 	log->archives = 0;
 	for (struct stream *st = main; st; st = st->err) {
 		struct shelf *sh = &st->shelf;
@@ -41,10 +42,13 @@ static void compose(struct stream *main, struct pt_log *log)
 	log->pipe_fill = main->pipe_fill;
 	log->err_pipe_fill = err ? err->pipe_fill : 0;
 	log->full_boot_ns = main->full_boot_ns;
-	if (err && err->full_boot_ns && (!log->full_boot_ns || err->full_boot_ns < log->full_boot_ns))
+	if (err && err->full_boot_ns &&
+		(!log->full_boot_ns || err->full_boot_ns < log->full_boot_ns))
 		log->full_boot_ns = err->full_boot_ns;
 	log->full = log->full_boot_ns != 0;
-	log->state = err && (err->state == PT_LOG_BLOCKED || main->state == PT_LOG_CLOSED) ? err->state : main->state;
+	log->state = err && (err->state == PT_LOG_BLOCKED || main->state == PT_LOG_CLOSED)
+		? err->state
+		: main->state;
 	log->error = err && err->error ? err->error : main->error;
 	if (main->state == PT_LOG_BLOCKED) {
 		log->state = main->state;
@@ -55,7 +59,8 @@ static void compose(struct stream *main, struct pt_log *log)
 void publish_put(struct stream *st)
 {
 	compose(st->main, &st->main->log);
-	(void)pt_put_log(st->lg->pt, st->slot, &st->main->log); /* a slot beyond a smaller, newer table: nothing to tell there */
+	/* a slot beyond a smaller, newer table: nothing to tell there */
+	(void)pt_put_log(st->lg->pt, st->slot, &st->main->log);
 }
 
 void publish_all(struct logger *lg)
@@ -69,18 +74,22 @@ void publish_all(struct logger *lg)
 static void tell(struct stream *st, enum pt_log_state from, enum pt_log_state to, int error)
 {
 	char pipe[STREAM_FILE_MAX];
-	struct pt_event ev = {
-		.kind = PT_EVENT_LOG, .slot = st->slot, .gen = st->main->log.gen, .from = (uint8_t)from, .to = (uint8_t)to
-	};
+	struct pt_event ev = { .kind = PT_EVENT_LOG,
+		.slot = st->slot,
+		.gen = st->main->log.gen,
+		.from = (uint8_t)from,
+		.to = (uint8_t)to };
 
 	ev.value = (uint64_t)-error;
 	(void)str_copy(ev.name, sizeof(ev.name), st->name);
 	pt_event_add(st->lg->pt, &ev);
 	if (!error)
-		say(SAY_INFO, "%s: its output is written to logs/%s again", st->name, st->shelf.base);
+		say(SAY_INFO, "%s: its output is written to logs/%s again", st->name,
+			st->shelf.base);
 	else if (st->fifo < 0)
-		say(SAY_ERROR, "%s: its output pipe run/%s can't be used, tried again every second: %s", st->name,
-			stream_file_name(st, ".out", pipe), strerror(-error));
+		say(SAY_ERROR,
+			"%s: its output pipe run/%s can't be used, tried again every second: %s",
+			st->name, stream_file_name(st, ".out", pipe), strerror(-error));
 	else
 		say(SAY_ERROR,
 			"%s: its output waits in the pipe, for logs/%s can't be written, tried again every "
@@ -94,7 +103,8 @@ void publish_state(struct stream *st, enum pt_log_state state, int error)
 	enum pt_log_state from = st->state;
 	bool changed = state != from || -error != st->error;
 
-	if (changed && (state == PT_LOG_BLOCKED || (from == PT_LOG_BLOCKED && state == PT_LOG_OPEN)))
+	if (changed &&
+		(state == PT_LOG_BLOCKED || (from == PT_LOG_BLOCKED && state == PT_LOG_OPEN)))
 		tell(st, from, state, error);
 	st->state = (uint8_t)state;
 	st->error = -error;
@@ -107,22 +117,24 @@ void publish_full(struct stream *st, int error)
 {
 	char pipe[STREAM_FILE_MAX];
 	struct pt_event ev = { .kind = PT_EVENT_LOG,
-			       .slot = st->slot,
-			       .gen = st->main->log.gen,
-			       .from = PT_LOG_BLOCKED,
-			       .to = PT_LOG_BLOCKED,
-			       .value = EAGAIN };
+		.slot = st->slot,
+		.gen = st->main->log.gen,
+		.from = PT_LOG_BLOCKED,
+		.to = PT_LOG_BLOCKED,
+		.value = EAGAIN };
 
 	(void)str_copy(ev.name, sizeof(ev.name), st->name);
 	pt_event_add(st->lg->pt, &ev);
-	say(SAY_WARNING, "%s: the pipe run/%s is full and the process waits when it writes, for logs/%s can't be written: %s",
-	    st->name, stream_file_name(st, ".out", pipe), st->shelf.base, strerror(-error));
+	say(SAY_WARNING,
+		"%s: the pipe run/%s is full and the process waits when it writes, for logs/%s can't be written: %s",
+		st->name, stream_file_name(st, ".out", pipe), st->shelf.base, strerror(-error));
 	pt_changed(st->lg->pt);
 }
 
 /*
- * What an earlier logger did and was killed before publishing is the difference between the block and the disk: base + captured = on the disk + deleted +
- * gone. More on the disk: moved and not counted. Less: files that retention had marked come first, the rest was taken by somebody else.
+ * What an earlier logger did and was killed before publishing is the difference between the block
+ * and the disk: base + captured = on the disk + deleted + gone. More on the disk: moved and not
+ * counted. Less: files that retention had marked come first, the rest was taken by somebody else.
  */
 void publish_resume(struct stream *st, const struct pt_log *found, uint64_t marked)
 {
@@ -140,7 +152,9 @@ void publish_resume(struct stream *st, const struct pt_log *found, uint64_t mark
 	st->error = found->error;
 	told = found->base_bytes + found->captured_bytes - found->deleted_bytes - found->gone_bytes;
 	if (disk >= told) {
-		uint64_t err_more = err_size > found->err_file_bytes ? err_size - found->err_file_bytes : 0;
+		uint64_t err_more = err_size > found->err_file_bytes
+			? err_size - found->err_file_bytes
+			: 0;
 
 		log->captured_bytes += disk - told;
 		log->err_captured_bytes += err_more < disk - told ? err_more : disk - told;

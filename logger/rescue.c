@@ -25,18 +25,23 @@ static void look(struct logger *lg, const struct pt_row *row, bool err)
 	struct stat st, named, run;
 	struct rescued *r;
 
-	snprintf(own, sizeof(own), "/proc/%d/fd/%d", (int)row->life.pid, err ? HOME_KEEPER_ERR_FD : HOME_KEEPER_FD);
+	snprintf(own, sizeof(own), "/proc/%d/fd/%d", (int)row->life.pid,
+		err ? HOME_KEEPER_ERR_FD : HOME_KEEPER_FD);
 	snprintf(name, sizeof(name), "%s%s.out", row->ident.name, err ? LOG_ERR_MARK : "");
-	if (stat(own, &st) < 0 || !S_ISFIFO(st.st_mode) || fstat(lg->home.run_fd, &run) < 0 || st.st_dev != run.st_dev)
+	if (stat(own, &st) < 0 || !S_ISFIFO(st.st_mode) || fstat(lg->home.run_fd, &run) < 0 ||
+		st.st_dev != run.st_dev)
 		return;
-	if (fstatat(lg->home.run_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_ino == st.st_ino &&
-		named.st_dev == st.st_dev)
+	if (fstatat(lg->home.run_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+		named.st_ino == st.st_ino && named.st_dev == st.st_dev)
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return;
-	/* Not io_open(): this link is the kernel's, and is to be followed. The identity is checked afterwards, since the number may be another's by now. */
-	*r = (struct rescued){ .next = lg->rescued, .slot = row->slot, .gen = row->gen, .err = err };
+	/* Not io_open(): this link is the kernel's, and is to be followed. The identity is checked
+	 * afterwards, since the number may be another's by now. */
+	*r = (struct rescued){
+		.next = lg->rescued, .slot = row->slot, .gen = row->gen, .err = err
+	};
 	r->fd = open(own, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (r->fd < 0 || !pid_alive(row->life.pid, row->life.start_ticks)) {
 		io_close(&r->fd);
@@ -55,7 +60,8 @@ void rescue_begin(struct logger *lg)
 	struct pt_row row;
 
 	for (uint32_t i = 0; i < high; i++) {
-		if (!(pt_gen(lg->pt, i) & 1) || pt_read_blocks(lg->pt, i, 0, &row) < 0 || row.life.pid <= 0)
+		if (!(pt_gen(lg->pt, i) & 1) || pt_read_blocks(lg->pt, i, 0, &row) < 0 ||
+			row.life.pid <= 0)
 			continue;
 		look(lg, &row, false);
 		if (row.ident.separate_stderr)
@@ -69,7 +75,8 @@ int rescue_take(struct stream *st)
 		struct rescued *r = *at;
 		int fd = r->fd;
 
-		if (r->slot != st->slot || r->gen != st->main->log.gen || r->err != (st != st->main))
+		if (r->slot != st->slot || r->gen != st->main->log.gen ||
+			r->err != (st != st->main))
 			continue;
 		*at = r->next;
 		free(r);

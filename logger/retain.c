@@ -1,9 +1,10 @@
 /*
  * logger/retain.c - which file of a shelf goes next (logger/shelf.h).
  *
- * Limits on bytes are for what lies on the disk in the end, so a rotated file is compressed before it counts. A few may wait for that; where more do (a
- * process that writes faster than it can be compressed), or compressing fails (a full disk), the others count as they are. Archives go before what is raw, the
- * oldest first, and the newest raw file never goes for its bytes.
+ * Limits on bytes are for what lies on the disk in the end, so a rotated file is compressed before
+ * it counts. A few may wait for that; where more do (a process that writes faster than it can be
+ * compressed), or compressing fails (a full disk), the others count as they are. Archives go before
+ * what is raw, the oldest first, and the newest raw file never goes for its bytes.
  */
 #include <stddef.h>
 
@@ -76,7 +77,8 @@ static struct shelf_file *over_bytes(const struct shelf *sh)
 	const struct shelf *other = sibling(sh);
 	struct shelf_file *f = expendable(sh), *theirs = other ? expendable(other) : NULL;
 
-	if (!f || !sh->keep_bytes || counted_bytes(sh) + (other ? counted_bytes(other) : 0) <= sh->keep_bytes)
+	if (!f || !sh->keep_bytes ||
+		counted_bytes(sh) + (other ? counted_bytes(other) : 0) <= sh->keep_bytes)
 		return NULL;
 	return theirs && goes_before(theirs, f) ? NULL : f;
 }
@@ -88,7 +90,10 @@ struct shelf_file *retain_next(const struct shelf *sh, uint64_t now_real_ns)
 
 	for (size_t i = 0; i < sh->n; i++)
 		kept += sh->files[i].state != SHELF_MARKED;
-	if (f && ((sh->keep_files && kept > sh->keep_files) || (sh->keep_age_s && f->last_real_ns + sh->keep_age_s * NS_PER_SEC <= now_real_ns)))
+	if (f &&
+		((sh->keep_files && kept > sh->keep_files) ||
+			(sh->keep_age_s &&
+				f->last_real_ns + sh->keep_age_s * NS_PER_SEC <= now_real_ns)))
 		return &sh->files[f - sh->files];
 	return over_bytes(sh);
 }

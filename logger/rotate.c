@@ -1,12 +1,15 @@
 /*
  * logger/rotate.c - when a file is full or old: the next one begins behind a line end.
  *
- * The bytes up to the limit are moved as ever. From there on the pipe is looked into with tee(2), which copies without consuming: what is seen is thrown
- * away, and a move of just so many bytes that the file ends with a line end follows. Nothing depends on what is remembered: a logger that is killed in
- * between leaves a file that is over its limit, and the next one does the same. A line that is longer than the pipe is moved in pieces, whole.
+ * The bytes up to the limit are moved as ever. From there on the pipe is looked into with tee(2),
+ * which copies without consuming: what is seen is thrown away, and a move of just so many bytes
+ * that the file ends with a line end follows. Nothing depends on what is remembered: a logger that
+ * is killed in between leaves a file that is over its limit, and the next one does the same. A line
+ * that is longer than the pipe is moved in pieces, whole.
  *
- * Where no line end comes (a progress bar that goes back with CR), the file is cut inside the line: at twice its limit, or when it is twice as old as it may
- * become, or where the file system or a limit on file sizes (RLIMIT_FSIZE) lets it grow no more.
+ * Where no line end comes (a progress bar that goes back with CR), the file is cut inside the line:
+ * at twice its limit, or when it is twice as old as it may become, or where the file system or a
+ * limit on file sizes (RLIMIT_FSIZE) lets it grow no more.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -26,13 +29,14 @@
 #include "shm/events.h"
 #include "shm/owner.h"
 
-#define LOOK_BYTES     (64u << 10)
+#define LOOK_BYTES	(64u << 10)
 #define ROTATE_RETRY_NS (10 * NS_PER_SEC)
 
 static bool is_due(const struct stream *st, off_t size)
 {
-	return size > 0 && (st->rotate_due || (st->rotate_bytes && (uint64_t)size >= st->rotate_bytes)) &&
-	       (!st->rotate_retry_ns || clock_boot_ns() >= st->rotate_retry_ns);
+	return size > 0 &&
+		(st->rotate_due || (st->rotate_bytes && (uint64_t)size >= st->rotate_bytes)) &&
+		(!st->rotate_retry_ns || clock_boot_ns() >= st->rotate_retry_ns);
 }
 
 static bool ends_a_line(const struct stream *st, off_t size)
@@ -44,7 +48,8 @@ static bool ends_a_line(const struct stream *st, off_t size)
 
 static uint64_t cut_at(const struct stream *st)
 {
-	return st->rotate_bytes && st->rotate_bytes < UINT64_MAX / 2 ? 2 * st->rotate_bytes : UINT64_MAX;
+	return st->rotate_bytes && st->rotate_bytes < UINT64_MAX / 2 ? 2 * st->rotate_bytes
+								     : UINT64_MAX;
 }
 
 static bool may_end_here(const struct stream *st, off_t size)
@@ -56,7 +61,8 @@ uint64_t rotate_file_max(void)
 {
 	struct rlimit rl;
 
-	return getrlimit(RLIMIT_FSIZE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY ? UINT64_MAX : rl.rlim_cur / 2;
+	return getrlimit(RLIMIT_FSIZE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY ? UINT64_MAX
+										: rl.rlim_cur / 2;
 }
 
 void rotate_here(struct stream *st)
@@ -73,7 +79,8 @@ static int open_peek(struct logger *lg, const struct stream *st)
 	return 0;
 }
 
-/* Bytes in the pipe up to and including the first line end; without one, all that was seen. 0: the pipe is empty. */
+/* Bytes in the pipe up to and including the first line end; without one, all that was seen. 0: the
+ * pipe is empty. */
 static ssize_t line_end(struct stream *st)
 {
 	static char seen[LOOK_BYTES];
@@ -100,11 +107,14 @@ static ssize_t line_end(struct stream *st)
 
 static void tell(struct stream *st, uint32_t number, uint64_t bytes)
 {
-	struct pt_event ev = { .kind = PT_EVENT_ROTATE, .slot = st->slot, .gen = st->main->log.gen, .value = number };
+	struct pt_event ev = {
+		.kind = PT_EVENT_ROTATE, .slot = st->slot, .gen = st->main->log.gen, .value = number
+	};
 
 	(void)str_copy(ev.name, sizeof(ev.name), st->name);
 	pt_event_add(st->lg->pt, &ev);
-	say(SAY_DEBUG, "%s: rotated to logs/%s.%09u, %llu bytes", st->name, st->shelf.base, number, (unsigned long long)bytes);
+	say(SAY_DEBUG, "%s: rotated to logs/%s.%09u, %llu bytes", st->name, st->shelf.base, number,
+		(unsigned long long)bytes);
 }
 
 /* The index is closed first: what is noted of the file is complete. */
@@ -115,8 +125,8 @@ static int rotate(struct stream *st)
 	int r = shelf_rotate(&st->shelf, st->file, &number);
 
 	if (r) {
-		say(SAY_WARNING, "%s: can't rotate logs/%s, tried again in %llu s: %s", st->name, st->shelf.base,
-		    ROTATE_RETRY_NS / NS_PER_SEC, strerror(-r));
+		say(SAY_WARNING, "%s: can't rotate logs/%s, tried again in %llu s: %s", st->name,
+			st->shelf.base, ROTATE_RETRY_NS / NS_PER_SEC, strerror(-r));
 		st->rotate_retry_ns = clock_boot_ns() + ROTATE_RETRY_NS;
 		st->rotate_error = -r;
 		return r;
@@ -140,7 +150,9 @@ int rotate_step(struct stream *st, off_t *size, uint64_t *want)
 	if (!is_due(st, *size)) {
 		if (st->rotate_due && *size == 0)
 			st->rotate_due = false;
-		if (st->rotate_bytes && (uint64_t)*size < st->rotate_bytes && *want > st->rotate_bytes - (uint64_t)*size)
+		if (st->rotate_bytes &&
+			(uint64_t)*size<st->rotate_bytes && * want> st->rotate_bytes -
+				(uint64_t)*size)
 			*want = st->rotate_bytes - (uint64_t)*size;
 		return 0;
 	}
@@ -158,7 +170,8 @@ int rotate_step(struct stream *st, off_t *size, uint64_t *want)
 		*want = (uint64_t)n;
 	if (*want > cut_at(st) - (uint64_t)*size)
 		*want = cut_at(st) - (uint64_t)*size;
-	return n == 0 ? -EAGAIN : 0; /* where tee(2) does not work, at whatever line end comes by itself */
+	/* where tee(2) does not work, at whatever line end comes by itself */
+	return n == 0 ? -EAGAIN : 0;
 }
 
 void rotate_first_byte(struct stream *st)
@@ -174,7 +187,8 @@ void rotate_first_byte(struct stream *st)
 		first = tidx_first(st->lg->home.logs_fd, idx, (uint64_t)sb.st_ino);
 	if (!first || first > now)
 		first = now;
-	(void)loop_timer_set(st->lg->loop, &st->age, clock_boot_ns() + (first + age > now ? first + age - now : 1));
+	(void)loop_timer_set(st->lg->loop, &st->age,
+		clock_boot_ns() + (first + age > now ? first + age - now : 1));
 }
 
 int rotate_now(struct stream *st)

@@ -1,9 +1,11 @@
 /*
  * logger/runs.c - which bytes were written by which run of a process.
  *
- * Just before a run begins, the spawner looks how much of earlier runs still lies in the pipe (pipe_left) and notes the time. So the run's first byte is
- * the one behind as many bytes as had been moved by that time, and pipe_left more. We hear of the run later: what was moved meanwhile is found in a short
- * memory of our moves. Runs that have passed by then are found in the spawner's events.
+ * Just before a run begins, the spawner looks how much of earlier runs still lies in the pipe
+ * (pipe_left) and notes the time. So the run's first byte is the one behind as many bytes as had
+ * been moved by that time, and pipe_left more. We hear of the run later: what was moved meanwhile
+ * is found in a short memory of our moves. Runs that have passed by then are found in the spawner's
+ * events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,8 +25,9 @@ static void index_failed(struct stream *st, int r)
 {
 	st->tidx.failed = true;
 	if (!st->tidx_told)
-		say(SAY_WARNING, "%s: the time index logs/%s.idx can't be written, its lines get no time of arrival: %s", st->name,
-		    st->shelf.base, strerror(-r));
+		say(SAY_WARNING,
+			"%s: the time index logs/%s.idx can't be written, its lines get no time of arrival: %s",
+			st->name, st->shelf.base, strerror(-r));
 	st->tidx_told = true;
 }
 
@@ -47,7 +50,8 @@ static bool need_index(struct stream *st, uint64_t at)
 		return false;
 	}
 	/* What an earlier logger moved last, and was killed before it could note it. */
-	if (st->unnoted < at && st->tidx.bytes > sizeof(struct tidx_head) && st->unnoted > st->tidx.last.offset)
+	if (st->unnoted < at && st->tidx.bytes > sizeof(struct tidx_head) &&
+		st->unnoted > st->tidx.last.offset)
 		(void)tidx_note(&st->tidx, st->unnoted, clock_real_ns(), st->tidx.last.life);
 	st->unnoted = UINT64_MAX;
 	return true;
@@ -152,8 +156,11 @@ static void begin_one(struct stream *st, const struct run *run, bool resumed)
 	uint64_t at = moved_by(st, run->start_boot_ns) + run->left;
 
 	if (resumed && st->main->log.last_real_ns > run->start_real_ns)
-		at = st->moved; /* an earlier logger moved bytes of this run, or perhaps of the one before: from here on it is this one */
-	if (at <= st->moved && !(t && t->bounds_n)) { /* it is the next byte's run; nothing is allocated for a process that never writes */
+		/* an earlier logger moved bytes of this run, or perhaps of the one before: from
+		 * here on it is this one */
+		at = st->moved;
+	/* it is the next byte's run; nothing is allocated for a process that never writes */
+	if (at <= st->moved && !(t && t->bounds_n)) {
 		st->life = run->life;
 		if (at < st->moved)
 			relabel(st, st->moved - at, run->life);
@@ -164,13 +171,16 @@ static void begin_one(struct stream *st, const struct run *run, bool resumed)
 		return;
 	}
 	t = st->trail;
-	if (t->bounds_n == STREAM_BOUNDS) /* the last ones count: whoever asks asks for the run before this one */
+	/* the last ones count: whoever asks asks for the run before this one */
+	if (t->bounds_n == STREAM_BOUNDS)
 		memmove(t->bounds, t->bounds + 1, --t->bounds_n * sizeof(t->bounds[0]));
 	t->bounds[t->bounds_n++] = (struct bound){ .at = at, .life = run->life };
 }
 
-/* The last n runs of this row in front of the one that began at before_boot_ns, the newest first; returns how many the events still tell of. */
-static uint32_t recall(const struct stream *st, uint64_t before_boot_ns, struct run *runs, uint32_t n)
+/* The last n runs of this row in front of the one that began at before_boot_ns, the newest first;
+ * returns how many the events still tell of. */
+static uint32_t recall(
+	const struct stream *st, uint64_t before_boot_ns, struct run *runs, uint32_t n)
 {
 	const struct pt *pt = st->lg->pt;
 	uint64_t pos = pt_event_head(pt, ROLE_SPAWNER), tail = pt_event_tail(pt, ROLE_SPAWNER);
@@ -180,15 +190,17 @@ static uint32_t recall(const struct stream *st, uint64_t before_boot_ns, struct 
 	for (unsigned looks = 0; found < n && pos > tail && looks < RECALL_LOOKS; looks++) {
 		uint64_t age;
 
-		if (pt_event_read(pt, ROLE_SPAWNER, --pos, &ev) < 0 || ev.kind != PT_EVENT_STATE || ev.reason != PT_REASON_LAUNCHED || ev.slot != st->slot ||
-		    ev.gen != st->main->log.gen)
+		if (pt_event_read(pt, ROLE_SPAWNER, --pos, &ev) < 0 || ev.kind != PT_EVENT_STATE ||
+			ev.reason != PT_REASON_LAUNCHED || ev.slot != st->slot ||
+			ev.gen != st->main->log.gen)
 			continue;
 		age = (uint64_t)(ev.wait_status > 0 ? ev.wait_status : 0);
 		if (ev.boot_ns - age >= before_boot_ns)
 			continue;
-		runs[found++] = (struct run){ .left = (uint32_t)(st->main == st ? ev.value : ev.value >> 32),
-					      .start_boot_ns = ev.boot_ns - age,
-					      .start_real_ns = ev.real_ns - age };
+		runs[found++] = (struct run){ .left = (uint32_t)(st->main == st ? ev.value
+										: ev.value >> 32),
+			.start_boot_ns = ev.boot_ns - age,
+			.start_real_ns = ev.real_ns - age };
 	}
 	return found;
 }
@@ -204,7 +216,8 @@ void runs_begin(struct stream *st, const struct pt_life *life, bool resumed)
 	else if (life->life == st->life || life->life == last)
 		return;
 	if (life->life > last + 1) { /* so short that they passed before we looked */
-		missed = life->life - last - 1 < STREAM_BOUNDS ? life->life - last - 1 : STREAM_BOUNDS;
+		missed = life->life - last - 1 < STREAM_BOUNDS ? life->life - last - 1
+							       : STREAM_BOUNDS;
 		missed = recall(st, life->start_boot_ns, run, missed);
 	}
 	while (missed-- > 0) {
@@ -212,8 +225,8 @@ void runs_begin(struct stream *st, const struct pt_life *life, bool resumed)
 		begin_one(st, &run[missed], resumed);
 	}
 	run[0] = (struct run){ .life = life->life,
-			       .left = st->main == st ? life->pipe_left : life->pipe_left_err,
-			       .start_boot_ns = life->start_boot_ns,
-			       .start_real_ns = life->start_real_ns };
+		.left = st->main == st ? life->pipe_left : life->pipe_left_err,
+		.start_boot_ns = life->start_boot_ns,
+		.start_real_ns = life->start_real_ns };
 	begin_one(st, &run[0], resumed);
 }

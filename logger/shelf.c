@@ -28,7 +28,8 @@ void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const ch
 	sh->base = base;
 }
 
-/* Its thread is awaited, one sync of a file at most: whoever loads a shelf of this name next must find files that nobody changes. */
+/* Its thread is awaited, one sync of a file at most: whoever loads a shelf of this name next must
+ * find files that nobody changes. */
 static void take_from(struct keeper *k, const struct shelf *sh)
 {
 	if (k->shelf != sh)
@@ -114,17 +115,21 @@ static void give(struct keeper *k, struct shelf *sh, struct shelf_file *f, enum 
 {
 	int r = 0;
 
-	k->job = (struct job){ .kind = kind, .number = f->number, .archived = f->state == SHELF_ARCHIVED };
+	k->job = (struct job){
+		.kind = kind, .number = f->number, .archived = f->state == SHELF_ARCHIVED
+	};
 	(void)str_copy(k->job.base, sizeof(k->job.base), sh->base);
 	k->job.sums.raw_bytes = f->raw_bytes;
 	k->job.sums.lines = f->lines;
-	k->job.dirfd = fcntl(sh->lg->home.logs_fd, F_DUPFD_CLOEXEC, 0); /* the folder may be made again meanwhile */
+	/* the folder may be made again meanwhile */
+	k->job.dirfd = fcntl(sh->lg->home.logs_fd, F_DUPFD_CLOEXEC, 0);
 	if (k->job.dirfd < 0)
 		r = -errno;
 	else if ((r = worker_go(&k->worker)))
 		io_close(&k->job.dirfd);
 	if (r) {
-		say(SAY_WARNING, "can't work on logs/%s.%09u: %s", sh->base, f->number, strerror(-r));
+		say(SAY_WARNING, "can't work on logs/%s.%09u: %s", sh->base, f->number,
+			strerror(-r));
 		sh->retry_boot_ns = clock_boot_ns() + RETRY_NS;
 		wake_at(sh->lg, sh->retry_boot_ns);
 		return;
@@ -176,7 +181,8 @@ static void pump_remover(struct logger *lg, uint64_t now, uint64_t boot)
 		(void)remove_from(over, f);
 }
 
-/* The oldest raw file of the next shelf that has one, so that a flood holds up nobody else's archives. */
+/* The oldest raw file of the next shelf that has one, so that a flood holds up nobody else's
+ * archives. */
 static void pump_archiver(struct logger *lg, uint64_t now, uint64_t boot)
 {
 	size_t n = shelf_count(lg);
@@ -207,8 +213,11 @@ static void arm_keep_timer(struct logger *lg, uint64_t now, uint64_t boot)
 
 		if (sh && sh->n && sh->retry_boot_ns > boot)
 			wake_at(lg, sh->retry_boot_ns);
-		else if (f && sh->keep_age_s && !f->busy && f->last_real_ns + sh->keep_age_s * NS_PER_SEC > now)
-			wake_at(lg, boot + (f->last_real_ns + sh->keep_age_s * NS_PER_SEC - now) + NS_PER_MS);
+		else if (f && sh->keep_age_s && !f->busy &&
+			f->last_real_ns + sh->keep_age_s * NS_PER_SEC > now)
+			wake_at(lg,
+				boot + (f->last_real_ns + sh->keep_age_s * NS_PER_SEC - now) +
+					NS_PER_MS);
 	}
 }
 
@@ -237,12 +246,13 @@ static void failed(struct shelf *sh, struct shelf_file *f, const struct job *j)
 		return;
 	}
 	sh->stuck |= j->kind == JOB_ARCHIVE;
-	say(SAY_WARNING, "can't %s logs/%s.%09u, tried again in 10 s: %s", j->kind == JOB_ARCHIVE ? "compress" : "delete", j->base,
-	    j->number, j->fault.text);
+	say(SAY_WARNING, "can't %s logs/%s.%09u, tried again in 10 s: %s",
+		j->kind == JOB_ARCHIVE ? "compress" : "delete", j->base, j->number, j->fault.text);
 	sh->retry_boot_ns = clock_boot_ns() + RETRY_NS;
 }
 
-/* The thread is done: the file with which all went well, or NULL: it failed, which was dealt with, or its shelf is gone. */
+/* The thread is done: the file with which all went well, or NULL: it failed, which was dealt with,
+ * or its shelf is gone. */
 static struct shelf_file *take_back(struct keeper *k)
 {
 	struct shelf *sh = k->shelf;

@@ -1,13 +1,16 @@
 /*
- * logger/shelf.h - the files that a log leaves behind: rotated, archived, deleted by retention; their numbers and their sums.
+ * logger/shelf.h - the files that a log leaves behind: rotated, archived, deleted by retention;
+ * their numbers and their sums.
  *
- * One shelf for each log name (NAME.log, NAME@err.log, tend.log). What is on the disk is the truth: shelf_load() reads it, finishing or undoing what a
- * death left half-done:
+ * One shelf for each log name (NAME.log, NAME@err.log, tend.log). What is on the disk is the truth:
+ * shelf_load() reads it, finishing or undoing what a death left half-done:
  *     BASE.N.lz4.tmp        an archive that was being written: removed
- *     BASE.N and BASE.N.lz4 the archive is whole: the raw file goes (a damaged archive goes instead)
+ *     BASE.N and BASE.N.lz4 the archive is whole: the raw file goes (a damaged archive goes
+ *     instead)
  *     BASE.N.del            taken by retention: removed, and counted if that was not done yet
  *     BASE.N.idx alone      removed; BASE.idx that belongs to BASE.N: renamed
- * Work that takes long is given to the threads (logger/worker.h), oldest file first, by shelf_pump(), which is called whenever something changed.
+ * Work that takes long is given to the threads (logger/worker.h), oldest file first, by
+ * shelf_pump(), which is called whenever something changed.
  */
 #ifndef LOGGER_SHELF_H
 #define LOGGER_SHELF_H
@@ -22,7 +25,11 @@
 struct logger;
 struct stream;
 
-enum shelf_state { SHELF_RAW, SHELF_ARCHIVED, SHELF_MARKED /* counted as deleted, still to be unlinked */ };
+enum shelf_state {
+	SHELF_RAW,
+	SHELF_ARCHIVED,
+	SHELF_MARKED /* counted as deleted, still to be unlinked */
+};
 
 struct shelf_file {
 	uint32_t number;
@@ -34,8 +41,8 @@ struct shelf_file {
 
 struct shelf {
 	struct logger *lg;
-	struct stream *st; /* NULL: tend.log, or the log of a process that was removed */
-	const char *base; /* "NAME.log"; it lives as long as the shelf */
+	struct stream *st;	  /* NULL: tend.log, or the log of a process that was removed */
+	const char *base;	  /* "NAME.log"; it lives as long as the shelf */
 	struct shelf_file *files; /* by number, rising */
 	uint32_t n, room;
 	uint32_t last_number; /* the highest ever seen */
@@ -71,7 +78,8 @@ void shelf_load(struct shelf *sh, const struct catalog *c, uint64_t *ret_marked)
 /* It must be none of those that shelf_at() finds any more. */
 void shelf_free(struct shelf *sh);
 
-/* Rename the current file BASE (log_fd) and its index to the next number. 0 or -errno; *ret_number. */
+/* Rename the current file BASE (log_fd) and its index to the next number. 0 or -errno;
+ * *ret_number. */
 int shelf_rotate(struct shelf *sh, int log_fd, uint32_t *ret_number);
 
 /* Begin whatever archiving and deleting is due. */
@@ -83,7 +91,8 @@ void shelf_end(struct logger *lg);
 struct shelf *shelf_at(struct logger *lg, size_t i);
 size_t shelf_count(const struct logger *lg);
 
-/* retain.c: which file is the oldest that is left; which is to be deleted next by the shelf's own limits, or by that of all logs (*ret is its shelf); NULL = none. */
+/* retain.c: which file is the oldest that is left; which is to be deleted next by the shelf's own
+ * limits, or by that of all logs (*ret is its shelf); NULL = none. */
 const struct shelf_file *retain_oldest(const struct shelf *sh);
 struct shelf_file *retain_next(const struct shelf *sh, uint64_t now_real_ns);
 struct shelf_file *retain_of_all(struct logger *lg, struct shelf **ret);

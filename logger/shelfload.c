@@ -118,7 +118,8 @@ struct shelf_file *shelf_add(struct shelf *sh, uint32_t number)
 	return f;
 }
 
-/* What an archive holds. An LZ4 file without our index is somebody else's: its contents count as nothing. */
+/* What an archive holds. An LZ4 file without our index is somebody else's: its contents count as
+ * nothing. */
 static int read_archive(struct shelf *sh, const char *name, struct shelf_file *f)
 {
 	struct archive_sums sums = { 0 };
@@ -133,7 +134,9 @@ static int read_archive(struct shelf *sh, const char *name, struct shelf_file *f
 	if (r && r != -ENODATA)
 		say(SAY_WARNING, "logs/%s: %s", name, why.text[0] ? why.text : strerror(-r));
 	f->file_bytes = (uint64_t)sb.st_size;
-	f->last_real_ns = !r && sums.last_real_ns ? sums.last_real_ns : shelf_last_real_ns(sh->lg->home.logs_fd, "", &sb);
+	f->last_real_ns = !r && sums.last_real_ns
+		? sums.last_real_ns
+		: shelf_last_real_ns(sh->lg->home.logs_fd, "", &sb);
 	f->raw_bytes = r ? 0 : sums.raw_bytes;
 	f->lines = r ? 0 : sums.lines;
 	return r;
@@ -160,7 +163,8 @@ static void load_number(struct shelf *sh, uint32_t number, struct found o, uint6
 
 	if (o.tmp)
 		drop(sh, number, ".lz4.tmp");
-	if (o.lz4 && read_archive(sh, log_file_name(sh->base, number, ".lz4", name), &f) < 0 && o.raw) {
+	if (o.lz4 && read_archive(sh, log_file_name(sh->base, number, ".lz4", name), &f) < 0 &&
+		o.raw) {
 		drop(sh, number, ".lz4"); /* the raw file is still there: once more */
 		o.lz4 = false;
 	}
@@ -170,11 +174,13 @@ static void load_number(struct shelf *sh, uint32_t number, struct found o, uint6
 	if (o.idx && (o.lz4 || !(o.raw || o.del)))
 		drop(sh, number, ".idx");
 	if (!o.lz4 && (o.raw || o.del)) {
-		if (fstatat(dirfd, log_file_name(sh->base, number, o.raw ? "" : ".del", name), &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(sb.st_mode))
+		if (fstatat(dirfd, log_file_name(sh->base, number, o.raw ? "" : ".del", name), &sb,
+			    AT_SYMLINK_NOFOLLOW) < 0 ||
+			!S_ISREG(sb.st_mode))
 			return;
 		f.raw_bytes = f.file_bytes = (uint64_t)sb.st_size;
-		f.last_real_ns = shelf_last_real_ns(dirfd, log_file_name(sh->base, number, ".idx", idx), &sb);
+		f.last_real_ns = shelf_last_real_ns(
+			dirfd, log_file_name(sh->base, number, ".idx", idx), &sb);
 	}
 	if (o.del && !o.raw && !o.lz4) {
 		f.state = SHELF_MARKED;
@@ -212,9 +218,11 @@ static void mend_index(struct shelf *sh)
 	(void)log_file_name(sh->base, f->number, "", raw);
 	(void)log_file_name(sh->base, f->number, ".idx", to);
 	(void)snprintf(idx, sizeof(idx), "%.80s.idx", sh->base);
-	if (fstatat(dirfd, raw, &sb, AT_SYMLINK_NOFOLLOW) < 0 || (fd = io_open(dirfd, idx, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)) < 0)
+	if (fstatat(dirfd, raw, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
+		(fd = io_open(dirfd, idx, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)) < 0)
 		return;
-	if (pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == TIDX_MAGIC && head.inode == (uint64_t)sb.st_ino)
+	if (pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+		head.magic == TIDX_MAGIC && head.inode == (uint64_t)sb.st_ino)
 		(void)io_rename_new(dirfd, idx, to);
 	io_close(&fd);
 }
@@ -236,7 +244,8 @@ void shelf_load(struct shelf *sh, const struct catalog *c, uint64_t *ret_marked)
 	uint32_t current = 0;
 
 	*ret_marked = 0;
-	for (size_t i = lower_bound(c, prefix); i < c->n && strncmp(c->names[i], prefix, len) == 0; i++) {
+	for (size_t i = lower_bound(c, prefix); i < c->n && strncmp(c->names[i], prefix, len) == 0;
+		i++) {
 		const char *suffix;
 		uint32_t number = parse_number(c->names[i] + len, &suffix);
 

@@ -16,17 +16,21 @@ uint64_t shelf_last_real_ns(int dirfd, const char *idx, const struct stat *log)
 {
 	uint64_t last = tidx_last(dirfd, idx, (uint64_t)log->st_ino);
 
-	return last ? last : (uint64_t)log->st_mtim.tv_sec * NS_PER_SEC + (uint64_t)log->st_mtim.tv_nsec;
+	return last ? last
+		    : (uint64_t)log->st_mtim.tv_sec * NS_PER_SEC + (uint64_t)log->st_mtim.tv_nsec;
 }
 
-/* All that has the number, one name after the other: what a death leaves of this, shelf_load() takes for two files. */
+/* All that has the number, one name after the other: what a death leaves of this, shelf_load()
+ * takes for two files. */
 static int rename_all(const struct shelf *sh, uint32_t from, uint32_t to)
 {
 	static const char *const suffixes[] = { ".idx", "", ".lz4", ".del" };
 	char old[LOG_NAME_MAX], new[LOG_NAME_MAX];
 
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		int r = io_rename_new(sh->lg->home.logs_fd, log_file_name(sh->base, from, suffixes[i], old), log_file_name(sh->base, to, suffixes[i], new));
+		int r = io_rename_new(sh->lg->home.logs_fd,
+			log_file_name(sh->base, from, suffixes[i], old),
+			log_file_name(sh->base, to, suffixes[i], new));
 
 		if (r && r != -ENOENT)
 			return r;
@@ -35,8 +39,9 @@ static int rename_all(const struct shelf *sh, uint32_t from, uint32_t to)
 }
 
 /*
- * Numbers are used up: not by us, at one a second that takes 31 years, but somebody made files with the last ones. They are renamed to come next behind the others,
- * so that what follows has numbers above theirs.
+ * Numbers are used up: not by us, at one a second that takes 31 years, but somebody made files with
+ * the last ones. They are renamed to come next behind the others, so that what follows has numbers
+ * above theirs.
  */
 static int renumber(struct shelf *sh)
 {
@@ -53,7 +58,9 @@ static int renumber(struct shelf *sh)
 	if (last + 1 > LOG_NUMBER_MAX - (sh->n - first))
 		return -EOVERFLOW;
 	for (size_t i = first; !r && i < sh->n; i++) {
-		say(SAY_WARNING, "logs/%s.%09u, which has one of the last numbers there are, gets the number %u", sh->base, sh->files[i].number, last + 1);
+		say(SAY_WARNING,
+			"logs/%s.%09u, which has one of the last numbers there are, gets the number %u",
+			sh->base, sh->files[i].number, last + 1);
 		r = rename_all(sh, sh->files[i].number, last + 1);
 		if (!r)
 			sh->files[i].number = ++last;

@@ -1,10 +1,11 @@
 /*
  * logger/stream.c - which streams there are, and their two descriptors.
  *
- * The FIFO is opened read-write. A descriptor for reading alone would report EPOLLHUP, which can't be turned off,
- * for as long as no process has the FIFO open for writing, that is from the end of each run to the next; one that is
- * its own writer never sees it. Nothing is ever written to it, a full pipe still makes the process wait, and when
- * the logger dies both of its ends go, so that nothing changes for the guardian's and the process's own read ends.
+ * The FIFO is opened read-write. A descriptor for reading alone would report EPOLLHUP, which can't
+ * be turned off, for as long as no process has the FIFO open for writing, that is from the end of
+ * each run to the next; one that is its own writer never sees it. Nothing is ever written to it, a
+ * full pipe still makes the process wait, and when the logger dies both of its ends go, so that
+ * nothing changes for the guardian's and the process's own read ends.
  */
 #define _GNU_SOURCE 1
 #include "logger/stream.h"
@@ -32,13 +33,15 @@
 #include "shm/owner.h"
 #include "shm/wake.h"
 
-#define SCAN_AGAIN_NS NS_PER_SEC
+#define SCAN_AGAIN_NS	  NS_PER_SEC
 #define SPARE_DESCRIPTORS 16u /* beside those for pipes and current files */
 
 
-const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
+const char *stream_file_name(
+	const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
 {
-	(void)snprintf(buf, STREAM_FILE_MAX, "%s%s%s", st->name, st->main == st ? "" : LOG_ERR_MARK, suffix);
+	(void)snprintf(buf, STREAM_FILE_MAX, "%s%s%s", st->name, st->main == st ? "" : LOG_ERR_MARK,
+		suffix);
 	return buf;
 }
 
@@ -57,8 +60,8 @@ void stream_arm(struct stream *st, bool armed)
 		stream_wake_in(st, 0);
 }
 
-/* Whole milliseconds, so that the naps of many streams end in the same turn of the loop; shorter naps are left
- * as they are, and one of 0 ends in the next turn. */
+/* Whole milliseconds, so that the naps of many streams end in the same turn of the loop; shorter
+ * naps are left as they are, and one of 0 ends in the next turn. */
 void stream_wake_in(struct stream *st, uint64_t ns)
 {
 	uint64_t at = clock_boot_ns() + ns;
@@ -67,7 +70,8 @@ void stream_wake_in(struct stream *st, uint64_t ns)
 		at += NS_PER_MS - at % NS_PER_MS;
 	if (loop_timer_set(st->lg->loop, &st->timer, at) == 0)
 		return;
-	if (st->fifo >= 0 && !st->armed) /* no memory for the timer: be woken by the bytes instead, those that are there too */
+	/* no memory for the timer: be woken by the bytes instead, those that are there too */
+	if (st->fifo >= 0 && !st->armed)
 		(void)arrival_arm(st);
 	arrival_look_at_all();
 }
@@ -84,7 +88,8 @@ static void on_age(void *arg)
 	if (st->aged)
 		st->cut_due = true;
 	else
-		(void)loop_timer_set(st->lg->loop, &st->age, clock_boot_ns() + st->rotate_age_s * NS_PER_SEC);
+		(void)loop_timer_set(
+			st->lg->loop, &st->age, clock_boot_ns() + st->rotate_age_s * NS_PER_SEC);
 	st->aged = st->rotate_due = true;
 	drain_now(st);
 }
@@ -109,7 +114,8 @@ static bool spare_files(struct logger *lg, bool quiet, const struct stream *but)
 	return any;
 }
 
-/* Out of descriptors: files can be opened again when they are needed, first those of streams that are quiet. If all write, they take turns. */
+/* Out of descriptors: files can be opened again when they are needed, first those of streams that
+ * are quiet. If all write, they take turns. */
 static bool spare_descriptors(struct logger *lg)
 {
 	return spare_files(lg, true, NULL) || spare_files(lg, false, NULL);
@@ -124,7 +130,8 @@ int stream_open(struct logger *lg, int dirfd, const char *name, int flags)
 {
 	int fd = io_open(dirfd, name, flags, 0600);
 
-	/* Some are left free for what else has to be opened: folders, archives, what the threads work on. */
+	/* Some are left free for what else has to be opened: folders, archives, what the threads
+	 * work on. */
 	if (io_is_scarce(fd, SPARE_DESCRIPTORS))
 		(void)spare_descriptors(lg);
 	if ((fd == -EMFILE || fd == -ENFILE) && spare_descriptors(lg))
@@ -143,12 +150,17 @@ int stream_need_fifo(struct stream *st)
 		return 0;
 	fd = rescue_take(st);
 	if (fd < 0) {
-		fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name), O_RDWR | O_NONBLOCK | O_NOCTTY);
-		scarce = io_is_scarce(fd, IO_SPARE_FDS); /* files need the last ones: else what is in the pipes could not be written */
+		fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name),
+			O_RDWR | O_NONBLOCK | O_NOCTTY);
+		/* files need the last ones: else what is in the pipes could not be written */
+		scarce = io_is_scarce(fd, IO_SPARE_FDS);
 	}
 	if (fd < 0)
 		return fd;
-	r = fstat(fd, &sb) < 0 ? -errno : scarce ? -EMFILE : S_ISFIFO(sb.st_mode) ? arrival_prepare(fd) : -EINVAL;
+	r = fstat(fd, &sb) < 0	       ? -errno
+		: scarce	       ? -EMFILE
+		: S_ISFIFO(sb.st_mode) ? arrival_prepare(fd)
+				       : -EINVAL;
 	if (r) {
 		io_close(&fd);
 		return r;
@@ -185,8 +197,9 @@ static void note_run(struct stream *st, const struct pt_life *life)
 }
 
 /*
- * Is the open FIFO the one to drain from? Each run gets what has the name when it is launched. So where the name was taken away, or leads to another one now,
- * the process that was launched before goes on writing to this one, and it is drained to that run's end.
+ * Is the open FIFO the one to drain from? Each run gets what has the name when it is launched. So
+ * where the name was taken away, or leads to another one now, the process that was launched before
+ * goes on writing to this one, and it is drained to that run's end.
  */
 static bool fifo_is_right(struct stream *st, const struct pt_life *life)
 {
@@ -201,7 +214,9 @@ static bool fifo_is_right(struct stream *st, const struct pt_life *life)
 		return true;
 	}
 	if (same_run && !st->astray)
-		say(SAY_WARNING, "%s: run/%s was taken away or replaced; what the process writes is captured until its run ends", st->name, name);
+		say(SAY_WARNING,
+			"%s: run/%s was taken away or replaced; what the process writes is captured until its run ends",
+			st->name, name);
 	st->astray = same_run;
 	st->runs = life->pid > 0;
 	return same_run;
@@ -214,9 +229,11 @@ static uint64_t file_size(const struct stream *st)
 	char name[STREAM_FILE_MAX];
 	struct stat sb;
 
-	return fstatat(st->lg->home.logs_fd, stream_file_name(st, ".log", name), &sb, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(sb.st_mode) ?
-		       (uint64_t)sb.st_size :
-		       0;
+	return fstatat(st->lg->home.logs_fd, stream_file_name(st, ".log", name), &sb,
+		       AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISREG(sb.st_mode)
+		? (uint64_t)sb.st_size
+		: 0;
 }
 
 static const struct catalog *catalog(struct logger *lg)
@@ -237,7 +254,10 @@ static void take_limits(struct stream *st, const struct pt_ident *ident)
 {
 	uint64_t most = rotate_file_max();
 
-	st->rotate_bytes = ident->log_rotate_bytes && ident->log_rotate_bytes < most ? ident->log_rotate_bytes : most == UINT64_MAX ? 0 : most;
+	st->rotate_bytes = ident->log_rotate_bytes && ident->log_rotate_bytes < most
+		? ident->log_rotate_bytes
+		: most == UINT64_MAX ? 0
+				     : most;
 	if (st->rotate_age_s != ident->log_rotate_age_s) {
 		loop_timer_clear(st->lg->loop, &st->age);
 		st->rotate_age_s = ident->log_rotate_age_s;
@@ -256,13 +276,16 @@ static void scan_later(struct logger *lg)
 }
 
 /* main NULL: the stream of standard output. Reads what lies on the disk. */
-static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row *row, struct stream *main, uint64_t *marked)
+static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row *row,
+	struct stream *main, uint64_t *marked)
 {
-	size_t name_room = strlen(row->ident.name) + 1, base_room = name_room + sizeof(LOG_ERR_MARK ".log");
+	size_t name_room = strlen(row->ident.name) + 1,
+	       base_room = name_room + sizeof(LOG_ERR_MARK ".log");
 	struct stream *st = calloc(1, sizeof(*st) + name_room + base_room);
 
 	if (!st) {
-		say(SAY_ERROR, "%s: no memory to capture its output, tried again in a second", row->ident.name);
+		say(SAY_ERROR, "%s: no memory to capture its output, tried again in a second",
+			row->ident.name);
 		scan_later(lg);
 		return NULL;
 	}
@@ -278,7 +301,8 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	loop_timer_init(&st->timer, on_timer, st);
 	loop_timer_init(&st->age, on_age, st);
 	st->size = file_size(st);
-	(void)snprintf(st->texts + name_room, base_room, "%s%s.log", st->name, main ? LOG_ERR_MARK : "");
+	(void)snprintf(
+		st->texts + name_room, base_room, "%s%s.log", st->name, main ? LOG_ERR_MARK : "");
 	orphans_claim(lg, st->texts + name_room);
 	shelf_init(&st->shelf, lg, st, st->texts + name_room);
 	shelf_load(&st->shelf, catalog(lg), marked);
@@ -286,7 +310,8 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	return st;
 }
 
-/* What an earlier logger had read and not written yet; the file may be a file system's that refuses splice. */
+/* What an earlier logger had read and not written yet; the file may be a file system's that refuses
+ * splice. */
 static void recover(struct stream *st)
 {
 	off_t size;
@@ -294,7 +319,8 @@ static void recover(struct stream *st)
 
 	char stem[STREAM_FILE_MAX];
 
-	if (copy_find(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy) < 0 || !copy_pending(st->copy))
+	if (copy_find(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy) < 0 ||
+		!copy_pending(st->copy))
 		return;
 	if (stream_need_file(st, &size) < 0 || (n = copy_finish(st->copy, st->file, size)) < 0)
 		return; /* tried again before anything else is read */
@@ -318,7 +344,9 @@ static void wake_up(struct stream *st, const struct pt_row *row)
 		char idx[STREAM_FILE_MAX];
 
 		r = stream_need_file(st, &size);
-		if (!r && tidx_open(&st->tidx, st->lg->home.logs_fd, stream_file_name(st, ".log.idx", idx), st->file, st->size) == 0) {
+		if (!r &&
+			tidx_open(&st->tidx, st->lg->home.logs_fd,
+				stream_file_name(st, ".log.idx", idx), st->file, st->size) == 0) {
 			if (st->tidx.last.life)
 				st->life = st->tidx.last.life;
 			tidx_close(&st->tidx);
@@ -351,7 +379,8 @@ static void begin_error(struct stream *st, const struct pt_row *row)
 		st->life_version = UINT64_MAX; /* looked at again */
 		return;
 	}
-	st->log.base_bytes += st->err->size + st->err->shelf.rotated_bytes + st->err->shelf.archived_bytes;
+	st->log.base_bytes += st->err->size + st->err->shelf.rotated_bytes +
+		st->err->shelf.archived_bytes;
 	publish_put(st);
 	wake_up(st->err, row);
 	drain_now(st->err);
@@ -370,7 +399,9 @@ static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, ui
 	publish_resume(st, &row->log, marked + marked_err);
 	lg->by_slot[slot] = st;
 	if (row->log.gen != st->log.gen)
-		publish_put(st); /* before the first byte moves: a successor would take what is on the disk for older than the row */
+		/* before the first byte moves: a successor would take what is on the disk for older
+		 * than the row */
+		publish_put(st);
 	wake_up(st, row);
 	if (st->err)
 		wake_up(st->err, row);
@@ -425,7 +456,8 @@ void stream_begin(struct logger *lg)
 void stream_end_all(struct logger *lg)
 {
 	loop_timer_clear(lg->loop, &lg->scan_timer);
-	for (int pass = 0; pass < 2; pass++) /* those for which there was no descriptor get one of those that end before them */
+	/* those for which there was no descriptor get one of those that end before them */
+	for (int pass = 0; pass < 2; pass++)
 		for (uint32_t i = 0; i < lg->slots; i++)
 			if (lg->by_slot[i] && (pass || lg->by_slot[i]->state != PT_LOG_BLOCKED))
 				end(lg, i);
@@ -441,8 +473,8 @@ void stream_forget_versions(struct logger *lg)
 			lg->by_slot[i]->life_version = UINT64_MAX;
 }
 
-/* The row changed: a new run may have come with a new FIFO, and after a change of segments the slot may be
- * another's. */
+/* The row changed: a new run may have come with a new FIFO, and after a change of segments the slot
+ * may be another's. */
 static void look_again(struct stream *st, const struct pt_row *row, uint64_t version)
 {
 	struct logger *lg = st->lg;
@@ -499,7 +531,8 @@ static void look_at(struct logger *lg, uint32_t slot)
 	if (r == -ENOENT)
 		return; /* removed since; that rings again */
 	if (r) {
-		say(SAY_WARNING, "row %u of the process table can't be read: %s", slot, strerror(-r));
+		say(SAY_WARNING, "row %u of the process table can't be read: %s", slot,
+			strerror(-r));
 		scan_later(lg);
 		return;
 	}
@@ -509,8 +542,8 @@ static void look_at(struct logger *lg, uint32_t slot)
 		begin(lg, slot, &row, version);
 }
 
-/* All that end come before all that begin: a process that was removed and added again may lie in a lower slot,
- * and writes to the same file. */
+/* All that end come before all that begin: a process that was removed and added again may lie in a
+ * lower slot, and writes to the same file. */
 void stream_scan(struct logger *lg)
 {
 	uint32_t high = pt_high(lg->pt);

@@ -1,11 +1,12 @@
 /*
- * logger/stream.h - one supervised process's output: the FIFO that it writes to, the file that its bytes go to, and
- * what is published of both.
+ * logger/stream.h - one supervised process's output: the FIFO that it writes to, the file that its
+ * bytes go to, and what is published of both.
  *
  * USED BY   logger/ alone.
  * OWNERSHIP struct logger owns every stream; a stream owns its two descriptors, its timer.
  *   No stream ever holds a byte of a log: bytes are in the pipe or in the file (logger/drain.c).
- * A STREAM  is for one incarnation of a row (log.gen), and for one of its FIFOs: where standard error is separate, the row's main stream has a second
+ * A STREAM  is for one incarnation of a row (log.gen), and for one of its FIFOs: where standard
+ * error is separate, the row's main stream has a second
  *   one (err); what is published is in the main one. It is in one of these conditions:
  *     waiting   no FIFO yet; the next change of the row looks again
  *     armed     the pipe was empty; a signal tells of the first byte (logger/arrival.h)
@@ -36,16 +37,16 @@ struct logger {
 	struct loop *loop;
 	struct stream **by_slot; /* NULL where the row is free or not readable */
 	uint32_t slots;
-	struct shelf own;	   /* of tend.log */
-	struct shelf **orphans;	   /* of processes that were removed; orphans_n of them */
+	struct shelf own;	/* of tend.log */
+	struct shelf **orphans; /* of processes that were removed; orphans_n of them */
 	size_t orphans_n;
-	bool orphans_due;	   /* the folder is to be looked through for more */
-	struct catalog catalog;	   /* of the log folder, during a scan */
+	bool orphans_due;	/* the folder is to be looked through for more */
+	struct catalog catalog; /* of the log folder, during a scan */
 	bool catalog_read;
 	struct keeper archiver, remover;
 	struct arrivals arrivals;
 	struct rescued *rescued; /* logger/rescue.h */
-	struct worker mover; /* logger/lend.h */
+	struct worker mover;	 /* logger/lend.h */
 	struct loan {
 		struct stream *st;
 		int fifo, file;
@@ -53,17 +54,17 @@ struct logger {
 		uint64_t want;
 		ssize_t moved; /* or -errno */
 		uint64_t end_boot_ns;
-	} loan; /* what the mover does now */
+	} loan;		       /* what the mover does now */
 	unsigned busy_streams; /* that keep their pipes full */
 	size_t archive_next, remove_next;
 	bool threads_ended; /* nothing is archived or deleted any more */
 	struct loop_timer keep_timer;
 	struct loop_timer scan_timer; /* there was no memory for a stream: when it is tried again */
-	uint64_t total_bytes; /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
-	unsigned large_pipes; /* that we have made larger */
-	uint32_t turn_bytes;  /* DRAIN_TURN_BYTES or less */
+	uint64_t total_bytes;	      /* $TEND_LOG_TOTAL_BYTES; 0 = no limit */
+	unsigned large_pipes;	      /* that we have made larger */
+	uint32_t turn_bytes;	      /* DRAIN_TURN_BYTES or less */
 	int spawner_bell;
-	int peek[2];	      /* a pipe of our own to look into others' with tee(2) */
+	int peek[2]; /* a pipe of our own to look into others' with tee(2) */
 };
 
 struct bound {
@@ -88,20 +89,22 @@ struct stream {
 	struct logger *lg;
 	struct stream *main; /* itself, or the stream of standard output */
 	struct stream *err;  /* of a main stream: that of standard error, or NULL */
-	const char *name;    /* in texts; "NAME.log" or "NAME@err.log" follows it there, for the shelf */
+	/* in texts; "NAME.log" or "NAME@err.log" follows it there, for the shelf */
+	const char *name;
 	uint64_t life_version;	  /* of the row's life block when it was last looked at */
 	uint64_t checked_boot_ns; /* the file's name was last compared with the open file */
 	struct loop_timer timer;  /* end of the nap, or the next try of a blocked stream */
 	uint64_t nap_ns;
 	uint64_t filled_boot_ns; /* its pipe was last found well filled */
-	uint64_t size;	       /* of the current file, as we left it */
-	uint64_t full_boot_ns; /* its pipe is full since; 0 = it is not */
+	uint64_t size;		 /* of the current file, as we left it */
+	uint64_t full_boot_ns;	 /* its pipe is full since; 0 = it is not */
 	uint32_t slot;
 	int fifo, file; /* -1 = not open */
 	int32_t error;	/* of state */
 	uint32_t pipe_fill, pipe_bytes;
 	uint32_t life; /* the run whose bytes come now */
-	uint32_t fifo_life; /* the run that was there when the FIFO's name was last found to lead to fifo */
+	/* the run that was there when the FIFO's name was last found to lead to fifo */
+	uint32_t fifo_life;
 	uint8_t state; /* enum pt_log_state of this stream alone */
 	bool enlarged; /* its pipe is as large as it gets */
 	bool busy;     /* the last drain found the pipe full */
@@ -116,27 +119,31 @@ struct stream {
 	struct shelf shelf;
 	uint32_t rotate_age_s;
 	int32_t rotate_error; /* the last try's errno */
-	bool rotate_due; /* at the next line end, whatever the size */
-	bool cut_due;    /* now, line end or not */
-	bool aged;       /* rotate_due since its age was reached */
+	bool rotate_due;      /* at the next line end, whatever the size */
+	bool cut_due;	      /* now, line end or not */
+	bool aged;	      /* rotate_due since its age was reached */
 	/* time index */
 	bool tidx_told;
 	/* fallback */
 	bool copying; /* this file refuses splice(2) */
 	struct copy *copy;
 	struct tidx tidx;
-	struct pidref run;   /* of a main stream: the process that runs, for how it ends (follower/ends.h) */
-	uint64_t unnoted;    /* resumed: the file holds bytes from here on that an earlier logger may not have noted; UINT64_MAX = none */
+	/* of a main stream: the process that runs, for how it ends (follower/ends.h) */
+	struct pidref run;
+	/* resumed: the file holds bytes from here on that an earlier logger may not have noted;
+	 * UINT64_MAX = none */
+	uint64_t unnoted;
 	uint64_t moved;	     /* bytes moved by this logger */
 	struct trail *trail; /* NULL before the first byte */
-	struct pt_log log;   /* of a main stream: the private truth; the block in the segment is a copy */
+	/* of a main stream: the private truth; the block in the segment is a copy */
+	struct pt_log log;
 	char texts[];
 };
 
 /* Before the first scan. */
 void stream_begin(struct logger *lg);
-/* Compare the streams with the table: end those whose row is gone, begin those whose row is new, look again at
- * those whose row changed. */
+/* Compare the streams with the table: end those whose row is gone, begin those whose row is new,
+ * look again at those whose row changed. */
 void stream_scan(struct logger *lg);
 /* Make the next scan look at every row, changed or not: the segment is another one. */
 void stream_forget_versions(struct logger *lg);
@@ -145,22 +152,29 @@ void stream_end_all(struct logger *lg);
 
 /* The FIFO open and watched. -ENOENT: not made yet. -EINVAL: something else has its name. */
 int stream_need_fifo(struct stream *st);
-/* The log file open, and still the one that its name leads to; *ret_size is where the next byte belongs. */
+/* The log file open, and still the one that its name leads to; *ret_size is where the next byte
+ * belongs. */
 int stream_need_file(struct stream *st, off_t *ret_size);
 
-/* Where the next byte of a stream whose file may be another one now belongs, the difference counted. */
+/* Where the next byte of a stream whose file may be another one now belongs, the difference
+ * counted. */
 void stream_close_file(struct stream *st);
 
-/* rotate.c. How far may the next bytes go? Rotates where that is due and a line ends; *size is then 0 and the file another. *want is lowered so that
- * the bytes end at the limit or at a line end. 0, -EAGAIN: nothing is in the pipe, or another -errno of the file. */
+/* rotate.c. How far may the next bytes go? Rotates where that is due and a line ends; *size is then
+ * 0 and the file another. *want is lowered so that the bytes end at the limit or at a line end. 0,
+ * -EAGAIN: nothing is in the pipe, or another -errno of the file. */
 int rotate_step(struct stream *st, off_t *size, uint64_t *want);
 void rotate_first_byte(struct stream *st); /* the file has one now: its age begins */
-/* By command: at the next line end. 1: done; 0: when the line that is being written ends; -ENOENT: the file is empty; another -errno: it failed. */
+/* By command: at the next line end. 1: done; 0: when the line that is being written ends; -ENOENT:
+ * the file is empty; another -errno: it failed. */
 int rotate_now(struct stream *st);
 void rotate_here(struct stream *st); /* in the next step, even inside a line: the file can't grow */
-uint64_t rotate_file_max(void); /* the size at which a file should end so that its last line can still be finished below the limit on file sizes */
+/* the size at which a file should end so that its last line can still be finished below the limit
+ * on file sizes */
+uint64_t rotate_file_max(void);
 
-/* runs.c. A run began: where do its bytes? And: bytes were moved to offset at, until end_boot_ns. */
+/* runs.c. A run began: where do its bytes? And: bytes were moved to offset at, until
+ * end_boot_ns. */
 void runs_begin(struct stream *st, const struct pt_life *life, bool resumed);
 void runs_moved(struct stream *st, uint64_t at, uint64_t bytes, uint64_t end_boot_ns);
 
@@ -168,11 +182,13 @@ void runs_moved(struct stream *st, uint64_t at, uint64_t bytes, uint64_t end_boo
 void own_begin(struct logger *lg);
 int own_check(struct logger *lg, bool now); /* -errno: it is due and can't be rotated */
 
-/* What file.c and stream.c share: "STEM" with a suffix; open with a descriptor taken from a quiet stream if none is left; does the name still lead to what
- * fd has open? */
+/* What file.c and stream.c share: "STEM" with a suffix; open with a descriptor taken from a quiet
+ * stream if none is left; does the name still lead to what fd has open? */
 #define STREAM_FILE_MAX (PT_NAME_MAX + 16)
-const char *stream_file_name(const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX]);
-void stream_spare(const struct stream *st); /* close the files of others, to have descriptors for its own */
+const char *stream_file_name(
+	const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX]);
+/* close the files of others, to have descriptors for its own */
+void stream_spare(const struct stream *st);
 int stream_open(struct logger *lg, int dirfd, const char *name, int flags);
 bool stream_is_named(int fd, int dirfd, const char *name);
 

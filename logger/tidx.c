@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/io.h"
 
-#define RELABEL_MAX 256u /* entries: far more than arrive between the start of a run and our hearing of it */
+/* entries: far more than arrive between the start of a run and our hearing of it */
+#define RELABEL_MAX 256u
 
 static int put(struct tidx *t, uint64_t at, const void *buf, size_t bytes)
 {
@@ -27,7 +28,8 @@ static int put(struct tidx *t, uint64_t at, const void *buf, size_t bytes)
 
 static bool head_fits(const struct tidx_head *h, const struct stat *log)
 {
-	return h->magic == TIDX_MAGIC && h->inode == (uint64_t)log->st_ino && h->device == (uint64_t)log->st_dev;
+	return h->magic == TIDX_MAGIC && h->inode == (uint64_t)log->st_ino &&
+		h->device == (uint64_t)log->st_dev;
 }
 
 /* What lies there, if it can be continued. false: begin anew. */
@@ -37,24 +39,29 @@ static bool resume(struct tidx *t, const struct stat *log, uint64_t log_bytes)
 	struct stat sb;
 	uint64_t entries;
 
-	if (fstat(t->fd, &sb) < 0 || (size_t)sb.st_size < sizeof(head) || pread(t->fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-	    !head_fits(&head, log) || head.start_bytes > log_bytes)
+	if (fstat(t->fd, &sb) < 0 || (size_t)sb.st_size < sizeof(head) ||
+		pread(t->fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+		!head_fits(&head, log) || head.start_bytes > log_bytes)
 		return false;
 	entries = ((uint64_t)sb.st_size - sizeof(head)) / sizeof(t->last);
 	t->bytes = sizeof(head) + entries * sizeof(t->last);
-	if (entries && pread(t->fd, &t->last, sizeof(t->last), (off_t)(t->bytes - sizeof(t->last))) != (ssize_t)sizeof(t->last))
+	if (entries &&
+		pread(t->fd, &t->last, sizeof(t->last), (off_t)(t->bytes - sizeof(t->last))) !=
+			(ssize_t)sizeof(t->last))
 		return false;
 	if (entries && (t->last.offset >= log_bytes || t->last.real_ns == 0))
-		return false; /* the log was truncated: what comes to this place now did not arrive then */
-	return t->bytes == (uint64_t)sb.st_size || ftruncate(t->fd, (off_t)t->bytes) == 0; /* a torn last entry goes */
+		/* the log was truncated: what comes to this place now did not arrive then */
+		return false;
+	/* a torn last entry goes */
+	return t->bytes == (uint64_t)sb.st_size || ftruncate(t->fd, (off_t)t->bytes) == 0;
 }
 
 static int begin(struct tidx *t, const struct stat *log, uint64_t log_bytes)
 {
 	struct tidx_head head = { .magic = TIDX_MAGIC,
-				  .inode = (uint64_t)log->st_ino,
-				  .device = (uint64_t)log->st_dev,
-				  .start_bytes = log_bytes };
+		.inode = (uint64_t)log->st_ino,
+		.device = (uint64_t)log->st_dev,
+		.start_bytes = log_bytes };
 
 	memset(&t->last, 0, sizeof(t->last));
 	t->bytes = sizeof(head);
@@ -101,7 +108,8 @@ int tidx_note(struct tidx *t, uint64_t offset, uint64_t real_ns, uint32_t life)
 	int r;
 
 	if (!first && e.real_ns < t->last.real_ns)
-		e.real_ns = t->last.real_ns; /* the clock was set back: times in an index never fall */
+		/* the clock was set back: times in an index never fall */
+		e.real_ns = t->last.real_ns;
 	if (!first && life == t->last.life && e.real_ns - t->last.real_ns < NS_PER_MS)
 		return 0;
 	if (!first && offset <= t->last.offset && life == t->last.life)
@@ -117,7 +125,8 @@ int tidx_note(struct tidx *t, uint64_t offset, uint64_t real_ns, uint32_t life)
 int tidx_relabel(struct tidx *t, uint64_t offset, uint32_t life)
 {
 	struct tidx_entry tail[RELABEL_MAX + 1];
-	uint64_t have = (t->bytes - sizeof(struct tidx_head)) / sizeof(tail[0]), n = have < RELABEL_MAX ? have : RELABEL_MAX;
+	uint64_t have = (t->bytes - sizeof(struct tidx_head)) / sizeof(tail[0]),
+		 n = have < RELABEL_MAX ? have : RELABEL_MAX;
 	uint64_t from = t->bytes - n * sizeof(tail[0]), keep = 0;
 	int r;
 
@@ -127,7 +136,8 @@ int tidx_relabel(struct tidx *t, uint64_t offset, uint32_t life)
 		return -EIO;
 	while (keep < n && tail[keep].offset < offset)
 		keep++;
-	/* tail[0 .. keep-1] begin before the boundary; the last of them covers it, unless an entry begins right there. */
+	/* tail[0 .. keep-1] begin before the boundary; the last of them covers it, unless an entry
+	 * begins right there. */
 	if (keep == n || tail[keep].offset > offset) {
 		struct tidx_entry *at = &tail[keep];
 
@@ -156,10 +166,14 @@ uint64_t tidx_last(int dirfd, const char *name, uint64_t inode)
 
 	if (fd < 0)
 		return 0;
-	if (pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == TIDX_MAGIC && head.inode == inode && fstat(fd, &sb) == 0) {
+	if (pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+		head.magic == TIDX_MAGIC && head.inode == inode && fstat(fd, &sb) == 0) {
 		uint64_t entries = ((uint64_t)sb.st_size - sizeof(head)) / sizeof(last);
 
-		if (entries && pread(fd, &last, sizeof(last), (off_t)(sizeof(head) + (entries - 1) * sizeof(last))) != (ssize_t)sizeof(last))
+		if (entries &&
+			pread(fd, &last, sizeof(last),
+				(off_t)(sizeof(head) + (entries - 1) * sizeof(last))) !=
+				(ssize_t)sizeof(last))
 			last.real_ns = 0;
 	}
 	io_close(&fd);
@@ -179,7 +193,8 @@ uint64_t tidx_first(int dirfd, const char *name, uint64_t inode)
 		return 0;
 	n = pread(fd, &start, sizeof(start), 0);
 	io_close(&fd);
-	if (n != (ssize_t)sizeof(start) || start.head.magic != TIDX_MAGIC || start.head.inode != inode || start.head.start_bytes)
+	if (n != (ssize_t)sizeof(start) || start.head.magic != TIDX_MAGIC ||
+		start.head.inode != inode || start.head.start_bytes)
 		return 0;
 	return start.entry.real_ns;
 }

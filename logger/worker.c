@@ -57,7 +57,8 @@ bool worker_reap(struct worker *w)
 {
 	if (!w->busy || !atomic_load(&w->finished))
 		return false;
-	(void)pthread_mutex_lock(&w->lock); /* the thread is done with what run() was given, and waits */
+	/* the thread is done with what run() was given, and waits */
+	(void)pthread_mutex_lock(&w->lock);
 	atomic_store(&w->finished, false);
 	(void)pthread_mutex_unlock(&w->lock);
 	w->busy = false;
@@ -86,7 +87,8 @@ static void on_done(void *arg, uint32_t events)
 	(void)worker_reap(w);
 }
 
-void worker_init(struct worker *w, struct loop *loop, const char *name, worker_run_fn *run, worker_done_fn *done, void *arg)
+void worker_init(struct worker *w, struct loop *loop, const char *name, worker_run_fn *run,
+	worker_done_fn *done, void *arg)
 {
 	memset(w, 0, sizeof(*w));
 	w->loop = loop;

@@ -1,4 +1,5 @@
-/* monitor/act.c - what is done about a process: restarts for health, the brake over them, checks by the policy, limits. */
+/* monitor/act.c - what is done about a process: restarts for health, the brake over them, checks by
+ * the policy, limits. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,16 +15,19 @@
 #include "shm/wake.h"
 
 #define LATE_SPREAD_MS 600000u /* over at most so long, and a tenth of the age */
-#define RETRY_NS (200 * NS_PER_MS) /* a command that could not be posted, an answer that is not there yet */
+/* a command that could not be posted, an answer that is not there yet */
+#define RETRY_NS (200 * NS_PER_MS)
 
 static const struct health_policy *policy_of(const struct care *c)
 {
-	return c->own && c->own->conf.has_policy ? &c->own->conf.policy : &c->w->mo->shared->conf.health.policy;
+	return c->own && c->own->conf.has_policy ? &c->own->conf.policy
+						 : &c->w->mo->shared->conf.health.policy;
 }
 
 static const struct health_limits *limits_of(const struct care *c)
 {
-	return c->own && c->own->conf.has_limits ? &c->own->conf.limits : &c->w->mo->shared->conf.health.limits;
+	return c->own && c->own->conf.has_limits ? &c->own->conf.limits
+						 : &c->w->mo->shared->conf.health.limits;
 }
 
 uint64_t act_check_interval_ns(const struct care *c)
@@ -76,13 +80,16 @@ static void finish(struct care *c, bool worked, const char *text)
 	if (worked) {
 		w->health.health_restarts++;
 		w->health.restarted_real_ns = clock_real_ns();
-		(void)snprintf(details, sizeof(details), ",\"new_pid\":%d,\"restart_count\":%u", (int)w->life.pid, c->policy.restarts);
+		(void)snprintf(details, sizeof(details), ",\"new_pid\":%d,\"restart_count\":%u",
+			(int)w->life.pid, c->policy.restarts);
 	} else {
 		say(SAY_WARNING, "%s: the restart failed: %s", w->name, text);
-		(void)snprintf(details, sizeof(details), ",\"restart_count\":%u", c->policy.restarts);
+		(void)snprintf(
+			details, sizeof(details), ",\"restart_count\":%u", c->policy.restarts);
 	}
 	publish_put(w);
-	alert_tell(w->mo, worked ? "process_restarted" : "process_restart_failed", w->name, details);
+	alert_tell(
+		w->mo, worked ? "process_restarted" : "process_restart_failed", w->name, details);
 }
 
 static void on_retry(void *arg)
@@ -91,7 +98,8 @@ static void on_retry(void *arg)
 	struct pt_answer answer;
 	int r;
 
-	if (c->flag && c->posted_flag && c->w->life.life != c->posted_life) { /* the one that was posted before the table was made again was carried out */
+	/* the one that was posted before the table was made again was carried out */
+	if (c->flag && c->posted_flag && c->w->life.life != c->posted_life) {
 		c->flag = c->posted_flag = 0;
 		finish(c, true, "");
 		return;
@@ -104,7 +112,8 @@ static void on_retry(void *arg)
 		return;
 	r = pt_await(c->w->mo->pt, c->ticket, 0, &answer);
 	if (r == -ETIMEDOUT || r == -EINTR) {
-		(void)bell_ring(&c->w->mo->home, ROLE_SPAWNER); /* the first time there may have been no descriptor for it */
+		/* the first time there may have been no descriptor for it */
+		(void)bell_ring(&c->w->mo->home, ROLE_SPAWNER);
 		try_again(c);
 		return;
 	}
@@ -135,7 +144,8 @@ static void ask_restart(struct care *c, uint8_t flag, const char *why)
 	if (c->asked || c->flag || s->brake.on)
 		return;
 	if (!budget_take(&s->budget, &s->conf.health, clock_boot_ns())) {
-		say(SAY_WARNING, "%s: not restarted: too many restarts of unhealthy processes", c->w->name);
+		say(SAY_WARNING, "%s: not restarted: too many restarts of unhealthy processes",
+			c->w->name);
 		return;
 	}
 	say(SAY_WARNING, "%s: restarting it: %s", c->w->name, why);
@@ -162,7 +172,8 @@ void act_brake(struct care_shared *s, uint64_t now)
 	bool before = s->brake.on;
 	unsigned count, processes = count_wanted(s->mo);
 
-	if (brake_holds(&s->brake, &s->conf.health, processes, now, &count) == before && !before == !state->brake_since_real_ns)
+	if (brake_holds(&s->brake, &s->conf.health, processes, now, &count) == before &&
+		!before == !state->brake_since_real_ns)
 		return;
 	ev.to = s->brake.on;
 	ev.from = !s->brake.on;
@@ -170,9 +181,12 @@ void act_brake(struct care_shared *s, uint64_t now)
 	state->brake_since_real_ns = s->brake.on ? clock_real_ns() : 0;
 	state->brake_reason[0] = 0;
 	if (s->brake.on)
-		(void)snprintf(state->brake_reason, sizeof(state->brake_reason), "%u of %u processes turned unhealthy within %u s", count,
-			processes, s->conf.health.brake_window_s);
-	say(SAY_WARNING, s->brake.on ? "restarts of unhealthy processes are held back: %s" : "restarts of unhealthy processes go on%s",
+		(void)snprintf(state->brake_reason, sizeof(state->brake_reason),
+			"%u of %u processes turned unhealthy within %u s", count, processes,
+			s->conf.health.brake_window_s);
+	say(SAY_WARNING,
+		s->brake.on ? "restarts of unhealthy processes are held back: %s"
+			    : "restarts of unhealthy processes go on%s",
 		state->brake_reason);
 	pt_event_add(s->mo->pt, &ev);
 	(void)pt_put_monitor(s->mo->pt, state);
@@ -202,15 +216,18 @@ static void act(struct care *c, unsigned actions)
 
 	alert_quote(w->health.error, error, sizeof(error));
 	if (actions & POLICY_TELL_FAILED) {
-		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"consecutive_failures\":%u", error, c->policy.failures);
+		(void)snprintf(details, sizeof(details),
+			",\"error\":\"%s\",\"consecutive_failures\":%u", error, c->policy.failures);
 		alert_tell(w->mo, "process_failed", w->name, details);
 	}
 	if (actions & POLICY_TELL_RECOVERED) {
-		(void)snprintf(details, sizeof(details), ",\"previous_failures\":%u", c->policy.previous);
+		(void)snprintf(
+			details, sizeof(details), ",\"previous_failures\":%u", c->policy.previous);
 		alert_tell(w->mo, "process_recovered", w->name, details);
 	}
 	if (actions & POLICY_TELL_GAVE_UP) {
-		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"restart_count\":%u", error, c->policy.restarts);
+		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"restart_count\":%u",
+			error, c->policy.restarts);
 		alert_tell(w->mo, "gave_up", w->name, details);
 	}
 	if ((actions & POLICY_RESTART) && w->life.state != PT_STATE_BACKOFF)
@@ -260,17 +277,19 @@ static void take_limits(struct care *c, const struct health_limits *l, uint64_t 
 }
 
 /*
- * When its run has its greatest age. Some later than others, so that what was started together does not
- * end together; and what was too old already when the limit came does not either, with or without a
- * jitter.
+ * When its run has its greatest age. Some later than others, so that what was started together does
+ * not end together; and what was too old already when the limit came does not either, with or
+ * without a jitter.
  */
 static uint64_t age_due(const struct care *c, const struct health_limits *l)
 {
 	uint64_t seed = str_hash(c->w->life.start_boot_ns, c->w->name, strlen(c->w->name));
-	uint64_t due = c->w->life.start_boot_ns + l->age_s * NS_PER_SEC, spread_ms = l->age_jitter_s * 1000ull;
+	uint64_t due = c->w->life.start_boot_ns + l->age_s * NS_PER_SEC,
+		 spread_ms = l->age_jitter_s * 1000ull;
 
 	if (due < c->age_since_ns) {
-		uint64_t least_ms = l->age_s * 100ull < LATE_SPREAD_MS ? l->age_s * 100ull : LATE_SPREAD_MS;
+		uint64_t least_ms = l->age_s * 100ull < LATE_SPREAD_MS ? l->age_s * 100ull
+								       : LATE_SPREAD_MS;
 
 		due = c->age_since_ns;
 		spread_ms = spread_ms > least_ms ? spread_ms : least_ms;
@@ -292,9 +311,11 @@ static bool is_over(struct care *c, uint64_t now, char why[static 80])
 	else if (!c->cpu_over_ns)
 		c->cpu_over_ns = now;
 	if (l->memory_bytes && h->memory_bytes > l->memory_bytes)
-		(void)snprintf(why, 80, "it uses %llu bytes of memory", (unsigned long long)h->memory_bytes);
+		(void)snprintf(why, 80, "it uses %llu bytes of memory",
+			(unsigned long long)h->memory_bytes);
 	else if (cpu && now - c->cpu_over_ns >= l->cpu_for_s * NS_PER_SEC)
-		(void)snprintf(why, 80, "it uses %u.%u%% CPU", h->cpu_permille / 10, h->cpu_permille % 10);
+		(void)snprintf(
+			why, 80, "it uses %u.%u%% CPU", h->cpu_permille / 10, h->cpu_permille % 10);
 	else if (l->open_files && h->files > l->open_files)
 		(void)snprintf(why, 80, "it has %u open files", h->files);
 	else if (l->age_s && now >= age_due(c, l))
@@ -309,7 +330,8 @@ void act_on_limits(struct care *c, uint64_t now)
 	struct watch *w = c->w;
 	char why[80], details[128];
 
-	if (w->alive != VERDICT_ALIVE || w->life.state != PT_STATE_RUNNING || !is_over(c, now, why)) {
+	if (w->alive != VERDICT_ALIVE || w->life.state != PT_STATE_RUNNING ||
+		!is_over(c, now, why)) {
 		c->limit_told = false;
 		return;
 	}

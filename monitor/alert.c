@@ -26,7 +26,7 @@
 #define FIRST_DELAY_S	1u
 #define LAST_DELAY_S	300u
 #define BUSY_NS		(50 * NS_PER_MS) /* what is left of the command before is on its way out */
-#define TRIES_MAX	12u /* about half an hour */
+#define TRIES_MAX	12u		 /* about half an hour */
 
 struct alerts {
 	struct monitor *mo;
@@ -110,7 +110,8 @@ static void on_command_end(void *arg, int error, const siginfo_t *si)
 	go_on(a);
 }
 
-static int start_command(struct alerts *a, const struct health_all *conf, const char *text, size_t len)
+static int start_command(
+	struct alerts *a, const struct health_all *conf, const char *text, size_t len)
 {
 	int fd = memfd_create("alert", MFD_CLOEXEC), r;
 
@@ -123,7 +124,8 @@ static int start_command(struct alerts *a, const struct health_all *conf, const 
 		r = run_begin(a->mo, &a->command, conf->alert_argv, fd, on_command_end, a);
 	io_close(&fd);
 	if (r == 0)
-		r = loop_timer_set(a->mo->loop, &a->timer, clock_boot_ns() + conf->alert_timeout_ms * NS_PER_MS);
+		r = loop_timer_set(a->mo->loop, &a->timer,
+			clock_boot_ns() + conf->alert_timeout_ms * NS_PER_MS);
 	if (r < 0)
 		run_kill(a->command);
 	return r;
@@ -161,7 +163,10 @@ static void on_posted(void *arg, const struct http_answer *answer)
 
 static void post(struct alerts *a, const struct health_all *conf, const char *text)
 {
-	struct http_ask q = { .url = conf->alert_url, .body = text, .timeout_ms = conf->alert_timeout_ms, .body_max = 1u << 16 };
+	struct http_ask q = { .url = conf->alert_url,
+		.body = text,
+		.timeout_ms = conf->alert_timeout_ms,
+		.body_max = 1u << 16 };
 
 	q.headers[0] = "Content-Type: application/json";
 	if (http_send(a->mo->http, &q, on_posted, a, &a->call) < 0)
@@ -183,7 +188,8 @@ static char *first_text(const struct alerts *a, size_t *ret_len)
 }
 
 /* False: wait; go_on() is called again. */
-static bool command_is_over(struct alerts *a, const struct health_all *conf, const char *text, size_t len)
+static bool command_is_over(
+	struct alerts *a, const struct health_all *conf, const char *text, size_t len)
 {
 	int r;
 
@@ -194,7 +200,8 @@ static bool command_is_over(struct alerts *a, const struct health_all *conf, con
 		return false;
 	a->command_done = true;
 	if (r < 0)
-		command_failed(a, r == -EDEADLK ? ETIMEDOUT : -r, r == -EDEADLK ? "the one before can't be killed" : strerror(-r));
+		command_failed(a, r == -EDEADLK ? ETIMEDOUT : -r,
+			r == -EDEADLK ? "the one before can't be killed" : strerror(-r));
 	return r < 0;
 }
 
@@ -257,8 +264,8 @@ static int need_folder(struct alerts *a)
 	return a->dir < 0 ? a->dir : 0;
 }
 
-/* In a file, where another monitor finds it if this one dies; in memory if that can't be: a full disk is no reason not to tell that the disk is
- * full. */
+/* In a file, where another monitor finds it if this one dies; in memory if that can't be: a full
+ * disk is no reason not to tell that the disk is full. */
 static bool keep(struct alerts *a, const char *text, size_t len)
 {
 	struct waiting *w = &a->waiting[a->n];
@@ -290,7 +297,8 @@ void alert_tell(struct monitor *mo, const char *kind, const char *name, const ch
 
 	if (!conf->alert_argv && !conf->alert_url[0])
 		return;
-	n = snprintf(text, sizeof(text), "{\"alert\":\"%s\",\"process\":\"%s\",\"timestamp\":\"%s\"%s}\n", kind, name,
+	n = snprintf(text, sizeof(text),
+		"{\"alert\":\"%s\",\"process\":\"%s\",\"timestamp\":\"%s\"%s}\n", kind, name,
 		clock_rfc3339(clock_real_ns(), when), details);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		return;
@@ -322,7 +330,8 @@ static void find_waiting(struct alerts *a)
 	char end;
 
 	while (d && (e = readdir(d)) && a->n < ALERTS_MAX)
-		if (strlen(e->d_name) == 25 && sscanf(e->d_name, "%20llu.jso%c", &number, &end) == 2)
+		if (strlen(e->d_name) == 25 &&
+			sscanf(e->d_name, "%20llu.jso%c", &number, &end) == 2)
 			a->waiting[a->n++] = (struct waiting){ .number = number };
 	if (d)
 		(void)closedir(d);

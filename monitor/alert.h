@@ -1,9 +1,11 @@
 /*
- * monitor/alert.h - telling someone: a command that gets the alert as JSON on its standard input, an address that gets it as POST.
+ * monitor/alert.h - telling someone: a command that gets the alert as JSON on its standard input,
+ * an address that gets it as POST.
  *
- * Each alert is a file in run/alerts until it is delivered, so that it survives the monitor; at most ALERTS_MAX wait, then the oldest is lost. They are
- * delivered one after the other. The command is run once; the address is tried again with growing delays. What could not be delivered is an event.
- * Nothing here waits.
+ * Each alert is a file in run/alerts until it is delivered, so that it survives the monitor; at
+ * most ALERTS_MAX wait, then the oldest is lost. They are delivered one after the other. The
+ * command is run once; the address is tried again with growing delays. What could not be delivered
+ * is an event. Nothing here waits.
  */
 #ifndef MONITOR_ALERT_H
 #define MONITOR_ALERT_H
@@ -19,7 +21,8 @@ void alerts_free(struct alerts *a);
 /* Go on with what an earlier monitor left. */
 void alerts_begin(struct alerts *a);
 
-/* kind: process_failed ...; details: further members of the JSON object, each with a comma in front, or "". */
+/* kind: process_failed ...; details: further members of the JSON object, each with a comma in
+ * front, or "". */
 void alert_tell(struct monitor *mo, const char *kind, const char *name, const char *details);
 /* text as a JSON string without its quotes. */
 void alert_quote(const char *text, char *buf, size_t size);

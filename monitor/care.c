@@ -53,7 +53,9 @@ static bool read_conf(struct care *c)
 	forget_checks(c);
 	c->health_hash = hash;
 	c->own = text ? calloc(1, sizeof(*c->own)) : NULL;
-	r = c->own ? health_parse(text, strlen(text), &c->own->conf, &f) : text ? fault_set(&f, -ENOMEM, "no memory") : 0;
+	r = c->own     ? health_parse(text, strlen(text), &c->own->conf, &f)
+		: text ? fault_set(&f, -ENOMEM, "no memory")
+		       : 0;
 	if (r < 0) {
 		say(SAY_WARNING, "specs/%s.json: %s; it is not probed", name, f.text);
 		free(c->own);
@@ -91,7 +93,8 @@ static void begin_probes(struct care *c)
 		p->conf = &c->own->conf.probe[i];
 		p->when = (enum health_when)i;
 		p->state = states[i];
-		p->startup = i != HEALTH_STARTUP && has_startup ? &c->own->probe[HEALTH_STARTUP] : NULL;
+		p->startup = i != HEALTH_STARTUP && has_startup ? &c->own->probe[HEALTH_STARTUP]
+								: NULL;
 		probe_start(p);
 	}
 	c->probing = true;
@@ -176,7 +179,8 @@ static void refresh_conf(struct care_shared *s)
 
 	if (!conf_all_refresh(&s->conf, &s->mo->home))
 		return;
-	(void)str_copy(told, sizeof(s->mo->state.conf_error), s->conf.health_error[0] ? s->conf.health_error : s->conf.conf_error);
+	(void)str_copy(told, sizeof(s->mo->state.conf_error),
+		s->conf.health_error[0] ? s->conf.health_error : s->conf.conf_error);
 	if (told[0])
 		say(SAY_ERROR, "%s", told);
 	else
@@ -192,7 +196,8 @@ static void check_daemons(struct care_shared *s)
 		if (pt_read_daemon(s->mo->pt, role, &d) < 0)
 			continue;
 		if (s->daemons_seen && d.restarts > s->daemon_restarts[role]) {
-			(void)snprintf(details, sizeof(details), ",\"new_pid\":%d,\"restart_count\":%u", (int)d.pid, d.restarts);
+			(void)snprintf(details, sizeof(details),
+				",\"new_pid\":%d,\"restart_count\":%u", (int)d.pid, d.restarts);
 			alert_tell(s->mo, "daemon_restarted", role_name((enum role)role), details);
 		}
 		s->daemon_restarts[role] = d.restarts;
@@ -211,9 +216,13 @@ static void check_log(struct watch *w)
 		return;
 	bad = row.log.state == PT_LOG_BLOCKED || row.log.error;
 	if (bad && !w->log_told) {
-		alert_quote(row.log.error ? strerror(row.log.error) : "its output is not taken", error, sizeof(error));
+		alert_quote(row.log.error ? strerror(row.log.error) : "its output is not taken",
+			error, sizeof(error));
 		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\"", error);
-		alert_tell(w->mo, row.log.error == ENOSPC || row.log.error == EDQUOT ? "disk_full" : "log_blocked", w->name, details);
+		alert_tell(w->mo,
+			row.log.error == ENOSPC || row.log.error == EDQUOT ? "disk_full"
+									   : "log_blocked",
+			w->name, details);
 	}
 	w->log_told = bad;
 }
@@ -235,7 +244,8 @@ void care_cycle(struct monitor *mo)
 
 		if (!w || !w->care)
 			continue;
-		if (w->alive == VERDICT_ALIVE && (specs || w->care->health_hash) && spec_has_changed(w->care))
+		if (w->alive == VERDICT_ALIVE && (specs || w->care->health_hash) &&
+			spec_has_changed(w->care))
 			care_renew(w);
 		act_on_limits(w->care, now);
 		if (alerts)

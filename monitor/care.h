@@ -1,8 +1,10 @@
 /*
- * monitor/care.h - what is done about a process: its probes, the monitoring policy, limits, and the restarts that follow.
+ * monitor/care.h - what is done about a process: its probes, the monitoring policy, limits, and the
+ * restarts that follow.
  *
- * Only the process itself and its own probes count here; the registry's word never restarts anything. A restart is a command to the spawner, which
- * answers in its own time; nothing here waits.
+ * Only the process itself and its own probes count here; the registry's word never restarts
+ * anything. A restart is a command to the spawner, which answers in its own time; nothing here
+ * waits.
  */
 #ifndef MONITOR_CARE_H
 #define MONITOR_CARE_H
@@ -23,7 +25,8 @@ void care_begin(struct watch *w);
 /* No process any more: no probes. */
 void care_pause(struct watch *w);
 void care_free(struct watch *w);
-/* The table was made again: a restart that was asked for and has not happened is asked for again. */
+/* The table was made again: a restart that was asked for and has not happened is asked for
+ * again. */
 void care_moved(struct watch *w);
 /* A person has stopped it: attempts count from the beginning. */
 void care_reset(struct watch *w);

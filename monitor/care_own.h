@@ -1,5 +1,6 @@
 /*
- * monitor/care_own.h - what care.c (which processes are cared for, and by which description) and act.c (what is done about them) share.
+ * monitor/care_own.h - what care.c (which processes are cared for, and by which description) and
+ * act.c (what is done about them) share.
  *
  * INCLUDED BY monitor/care.c and monitor/act.c only.
  */
@@ -32,15 +33,17 @@ struct care {
 	struct policy_state policy;
 	struct conf_stamp spec;
 	uint32_t check_interval_s; /* what its spec says beside that; 0 = nothing */
-	uint64_t health_hash; /* of what the spec says of its health */
+	uint64_t health_hash;	   /* of what the spec says of its health */
 	bool probing, asked, limit_told;
 	struct pt_ticket ticket; /* of the restart that was asked for */
 	uint8_t flag;		 /* PT_FLAG_ of the restart that is to be posted; 0 = none */
 	struct loop_timer retry;
 	uint64_t checked_ns, cpu_over_ns;
 	uint32_t age_s, cpu_percent; /* the limits that were in force when it was last looked at */
-	uint64_t age_since_ns;	 /* since when this age is, if it came while the process ran; 0 = always */
-	uint8_t posted_flag;	 /* what was asked for, in which run: the table may be made again meanwhile */
+	/* since when this age is, if it came while the process ran; 0 = always */
+	uint64_t age_since_ns;
+	/* what was asked for, in which run: the table may be made again meanwhile */
+	uint8_t posted_flag;
 	uint32_t posted_life;
 };
 
@@ -50,9 +53,11 @@ void act_init(struct care *c);
 uint64_t act_check_interval_ns(const struct care *c);
 /* Is it over a limit? Tell, and restart it if that is asked for. */
 void act_on_limits(struct care *c, uint64_t now);
-/* A run begins, or its own description changes: the limits that hold now are those that it begins with. */
+/* A run begins, or its own description changes: the limits that hold now are those that it begins
+ * with. */
 void act_limits_begin(struct care *c);
-/* Bring the brake up to date: each cycle, and whenever one turns unhealthy, for many may do so within one cycle. */
+/* Bring the brake up to date: each cycle, and whenever one turns unhealthy, for many may do so
+ * within one cycle. */
 void act_brake(struct care_shared *s, uint64_t now);
 
 #endif

@@ -21,9 +21,12 @@ bool conf_stamp_take(int dirfd, const char *name, struct conf_stamp *s)
 	bool same;
 
 	if (dirfd >= 0 && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		now = (struct conf_stamp){ .changed = st.st_mtim, .inode = (uint64_t)st.st_ino, .size = (uint64_t)st.st_size };
-	same = now.changed.tv_sec == s->changed.tv_sec && now.changed.tv_nsec == s->changed.tv_nsec && now.inode == s->inode &&
-	       now.size == s->size;
+		now = (struct conf_stamp){ .changed = st.st_mtim,
+			.inode = (uint64_t)st.st_ino,
+			.size = (uint64_t)st.st_size };
+	same = now.changed.tv_sec == s->changed.tv_sec &&
+		now.changed.tv_nsec == s->changed.tv_nsec && now.inode == s->inode &&
+		now.size == s->size;
 	*s = now;
 	return !same;
 }
@@ -58,7 +61,8 @@ static void read_health(struct conf_all *c, const struct home *h)
 	free(text);
 	c->health_error[0] = 0;
 	if (r < 0) {
-		(void)snprintf(c->health_error, sizeof(c->health_error), HEALTH_FILE " is not in force: %.*s", (int)(CONF_WHY_MAX - 32), why.text);
+		(void)snprintf(c->health_error, sizeof(c->health_error),
+			HEALTH_FILE " is not in force: %.*s", (int)(CONF_WHY_MAX - 32), why.text);
 		return;
 	}
 	health_all_done(&c->health);
@@ -73,7 +77,9 @@ static void read_configuration(struct conf_all *c, const struct home *h)
 	c->conf_error[0] = 0;
 	if (cliconf_load(h->fd, CLICONF_FILE, &conf, &e) < 0) {
 		c->check_interval_s = c->check_interval_s ? c->check_interval_s : CHECK_INTERVAL_S;
-		(void)snprintf(c->conf_error, sizeof(c->conf_error), "the configuration is not in force: %.*s", (int)(CONF_WHY_MAX - 37), e.text);
+		(void)snprintf(c->conf_error, sizeof(c->conf_error),
+			"the configuration is not in force: %.*s", (int)(CONF_WHY_MAX - 37),
+			e.text);
 		return;
 	}
 	c->check_interval_s = (uint32_t)cliconf_number(&conf, CONF_HEALTH_CHECK_INTERVAL);

@@ -1,6 +1,7 @@
 /*
- * monitor/conf.h - what the files say of health: HOME/monitor.json and the configuration for all processes, specs/NAME.json for one. They may
- * change at any time; what is wrong changes nothing and is told.
+ * monitor/conf.h - what the files say of health: HOME/monitor.json and the configuration for all
+ * processes, specs/NAME.json for one. They may change at any time; what is wrong changes nothing
+ * and is told.
  */
 #ifndef MONITOR_CONF_H
 #define MONITOR_CONF_H
@@ -28,17 +29,19 @@ struct conf_all {
 	struct health_all health;
 	uint32_t check_interval_s; /* of policies that name none */
 	struct conf_stamp health_file, conf_file;
-	char health_error[CONF_WHY_MAX], conf_error[CONF_WHY_MAX]; /* why that file is not in force; empty = it is */
+	/* why that file is not in force; empty = it is */
+	char health_error[CONF_WHY_MAX], conf_error[CONF_WHY_MAX];
 };
 
 void conf_all_init(struct conf_all *c);
 void conf_all_done(struct conf_all *c);
-/* Read again what has changed. True if something has; a file that can't be used leaves in force what was. */
+/* Read again what has changed. True if something has; a file that can't be used leaves in force
+ * what was. */
 bool conf_all_refresh(struct conf_all *c, const struct home *h);
 
-struct conf_own { /* what the spec of one process says to us */
-	char *health;	  /* the object "health", malloc'ed; NULL = it has none */
-	bool no_registry; /* no registry is asked about it */
+struct conf_own {		   /* what the spec of one process says to us */
+	char *health;		   /* the object "health", malloc'ed; NULL = it has none */
+	bool no_registry;	   /* no registry is asked about it */
 	uint32_t check_interval_s; /* 0 = none */
 };
 

@@ -1,8 +1,8 @@
 /*
  * monitor/http.c - see monitor/http.h.
  *
- * CURLOPT_MAXFILESIZE does not bound an answer whose size is not announced, so both callbacks count. CURLOPT_ACCEPT_ENCODING stays unset: a
- * small compressed answer could unpack to anything.
+ * CURLOPT_MAXFILESIZE does not bound an answer whose size is not announced, so both callbacks
+ * count. CURLOPT_ACCEPT_ENCODING stays unset: a small compressed answer could unpack to anything.
  */
 #include "monitor/http.h"
 
@@ -18,9 +18,9 @@
 #include "base/str.h"
 #include "monitor/libcurl.h"
 
-#define HEAD_MAX (16u << 10)
+#define HEAD_MAX	     (16u << 10)
 #define CONNECTIONS_PER_HOST 64L
-#define CONNECTIONS_KEPT 64L
+#define CONNECTIONS_KEPT     64L
 
 struct buffer {
 	char *data;
@@ -39,7 +39,8 @@ struct http_call {
 	bool given_up;
 	bool (*enough)(void *arg, const char *body);
 	bool has_enough;
-	bool head_only, has_head, is_stream; /* the head of the final answer has come; what follows never ends */
+	/* the head of the final answer has come; what follows never ends */
+	bool head_only, has_head, is_stream;
 	http_fn *fn;
 	void *arg;
 };
@@ -68,7 +69,8 @@ static void act(struct http *h, curl_socket_t fd, int mask)
 	CURLMcode code = curl.curl_multi_socket_action(h->multi, fd, mask, &running);
 
 	collect(h);
-	if (code != CURLM_OK && code != CURLM_BAD_SOCKET) /* a socket that libcurl has closed meanwhile is none of its own */
+	/* a socket that libcurl has closed meanwhile is none of its own */
+	if (code != CURLM_OK && code != CURLM_BAD_SOCKET)
 		give_up(h, code);
 }
 
@@ -90,7 +92,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *pe
 {
 	struct http *h = arg;
 	struct socket_watch *s = per_socket;
-	uint32_t events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0u) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0u);
+	uint32_t events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0u) |
+		(what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0u);
 
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
@@ -172,7 +175,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 	return c->has_enough ? 0 : size * n;
 }
 
-/* A line of the head, with its end; an empty one ends it. Before the final answer's there may be others (100 Continue). */
+/* A line of the head, with its end; an empty one ends it. Before the final answer's there may be
+ * others (100 Continue). */
 static size_t on_head(char *data, size_t size, size_t n, void *arg)
 {
 	static const char stream[] = "Content-Type: text/event-stream";
@@ -222,18 +226,22 @@ void http_cancel(struct http *h, struct http_call *c)
 static void explain(const struct http_call *c, CURLcode code, char why[static HTTP_WHY_MAX])
 {
 	if (c->body.over)
-		(void)snprintf(why, HTTP_WHY_MAX, "the answer is larger than %zu bytes", c->body.max);
+		(void)snprintf(
+			why, HTTP_WHY_MAX, "the answer is larger than %zu bytes", c->body.max);
 	else if (c->head.over)
-		(void)snprintf(why, HTTP_WHY_MAX, "the head of the answer is larger than %u bytes", HEAD_MAX);
+		(void)snprintf(why, HTTP_WHY_MAX, "the head of the answer is larger than %u bytes",
+			HEAD_MAX);
 	else
-		str_visible(why, HTTP_WHY_MAX, c->error[0] ? c->error : curl.curl_easy_strerror(code));
+		str_visible(
+			why, HTTP_WHY_MAX, c->error[0] ? c->error : curl.curl_easy_strerror(code));
 }
 
 static void finish(struct http_call *c, CURLcode code)
 {
 	bool enough = c->has_enough || (c->head_only && c->has_head);
-	struct http_answer a = { .ok = code == CURLE_OK || enough, .body = c->body.data ? c->body.data : "",
-				 .len = c->body.data ? c->body.len : 0 };
+	struct http_answer a = { .ok = code == CURLE_OK || enough,
+		.body = c->body.data ? c->body.data : "",
+		.len = c->body.data ? c->body.len : 0 };
 
 	a.head = c->head.data ? c->head.data : "";
 	a.took_us = (uint32_t)((clock_boot_ns() - c->began_ns) / 1000);
@@ -259,8 +267,9 @@ static void collect(struct http *h)
 	}
 }
 
-/* A callback of ours had failed: libcurl then never calls back again, not even for a timeout, until it has no transfer left. So all that are
- * under way end here; those that their ends begin go on. */
+/* A callback of ours had failed: libcurl then never calls back again, not even for a timeout, until
+ * it has no transfer left. So all that are under way end here; those that their ends begin go
+ * on. */
 static void give_up(struct http *h, CURLMcode code)
 {
 	struct http_call *c;
@@ -344,7 +353,8 @@ static int init_libcurl(struct http *h)
 	return 0;
 }
 
-int http_send(struct http *h, const struct http_ask *ask, http_fn *fn, void *arg, struct http_call **ret)
+int http_send(
+	struct http *h, const struct http_ask *ask, http_fn *fn, void *arg, struct http_call **ret)
 {
 	struct http_call *c;
 

@@ -1,9 +1,11 @@
 /*
- * monitor/http.h - HTTP requests in the monitor's event loop: libcurl's multi interface on base/loop.h.
+ * monitor/http.h - HTTP requests in the monitor's event loop: libcurl's multi interface on
+ * base/loop.h.
  *
- * A request never blocks (name look-ups have a thread of libcurl's), has a total time, and its answer's head and body are bounded.
- * Redirects are not followed, proxies not used for loopback addresses. Connections are kept.
- * OWNERSHIP A call belongs to struct http until its callback has returned, or until http_cancel(). What the answer points to is gone after
+ * A request never blocks (name look-ups have a thread of libcurl's), has a total time, and its
+ * answer's head and body are bounded. Redirects are not followed, proxies not used for loopback
+ * addresses. Connections are kept. OWNERSHIP A call belongs to struct http until its callback has
+ * returned, or until http_cancel(). What the answer points to is gone after
  *           the callback.
  */
 #ifndef MONITOR_HTTP_H
@@ -15,7 +17,7 @@
 
 #include "base/loop.h"
 
-#define HTTP_WHY_MAX 160u
+#define HTTP_WHY_MAX	 160u
 #define HTTP_HEADERS_MAX 12u
 
 struct http;
@@ -25,12 +27,16 @@ struct http_ask {
 	const char *url;
 	const char *method; /* NULL = GET, or POST with a body */
 	const char *body;   /* copied; NULL = none */
-	const char *connect_to; /* "::HOST:PORT" to connect there, whatever the address says; NULL = as it says */
+	/* "::HOST:PORT" to connect there, whatever the address says; NULL = as it says */
+	const char *connect_to;
 	const char *headers[HTTP_HEADERS_MAX]; /* "Name: value"; NULL ends */
 	uint32_t timeout_ms;
 	size_t body_max;
-	bool (*enough)(void *arg, const char *body); /* of a stream of events: is what came so far all that is wanted? NULL = it must end */
-	bool head_only;	   /* the status line is all that is wanted: the body may be endless, too large or never come */
+	/* of a stream of events: is what came so far all that is wanted? NULL = it must end */
+	bool (*enough)(void *arg, const char *body);
+	/* the status line is all that is wanted: the body may be endless, too large or never come
+	 * */
+	bool head_only;
 	bool connect_only; /* a TCP connection is all that is wanted */
 };
 
@@ -50,11 +56,13 @@ int http_new(struct loop *l, struct http **ret);
 void http_free(struct http *h); /* cancels what is under way */
 
 /* 0: fn will be called, later. -EINVAL: the address can't be used; -ENOMEM. */
-int http_send(struct http *h, const struct http_ask *ask, http_fn *fn, void *arg, struct http_call **ret);
+int http_send(
+	struct http *h, const struct http_ask *ask, http_fn *fn, void *arg, struct http_call **ret);
 /* fn is not called any more. NULL is fine. Not from within fn. */
 void http_cancel(struct http *h, struct http_call *c);
 
-/* Copy the value of a header field of the answer, "" if there is none or it does not fit. True if found. */
+/* Copy the value of a header field of the answer, "" if there is none or it does not fit. True if
+ * found. */
 bool http_field(const struct http_answer *a, const char *name, char *buf, size_t size);
 
 #endif

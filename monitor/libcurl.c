@@ -17,17 +17,20 @@
 
 struct libcurl curl;
 
-/* Has the linker written into pages that are not to be written? Then they are not those of the file. */
+/* Has the linker written into pages that are not to be written? Then they are not those of the
+ * file. */
 static bool has_text_relocations(const struct dl_phdr_info *o)
 {
 	for (unsigned i = 0; i < o->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &o->dlpi_phdr[i];
-		const ElfW(Dyn) *d;
+		const ElfW(Dyn) * d;
 
 		if (p->p_type != PT_DYNAMIC)
 			continue;
-		for (d = (const ElfW(Dyn) *)(o->dlpi_addr + p->p_vaddr); d->d_tag != DT_NULL; d++) // NOLINT(performance-no-int-to-ptr): an address is what ELF says
-			if (d->d_tag == DT_TEXTREL || (d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL)))
+		for (d = (const ElfW(Dyn) *)(o->dlpi_addr + p->p_vaddr); d->d_tag != DT_NULL;
+			d++) // NOLINT(performance-no-int-to-ptr): an address is what ELF says
+			if (d->d_tag == DT_TEXTREL ||
+				(d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL)))
 				return true;
 		return false;
 	}
@@ -44,16 +47,19 @@ static int let_go(struct dl_phdr_info *o, size_t size, void *arg)
 		return 0;
 	for (unsigned i = 0; i < o->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &o->dlpi_phdr[i];
-		uintptr_t from = (o->dlpi_addr + p->p_vaddr) & ~(page - 1), to = o->dlpi_addr + p->p_vaddr + p->p_filesz;
+		uintptr_t from = (o->dlpi_addr + p->p_vaddr) & ~(page - 1),
+			  to = o->dlpi_addr + p->p_vaddr + p->p_filesz;
 
 		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			(void)madvise((void *)from, to - from, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+			(void)madvise((void *)from, to - from,
+				MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
 	}
 	return 0;
 }
 
-/* libcurl brings some thirty libraries along, and linking and preparing them touches 4 MB of tables and code that are never needed again. Those
- * pages are the files' own; what is needed after all comes back from the page cache. */
+/* libcurl brings some thirty libraries along, and linking and preparing them touches 4 MB of tables
+ * and code that are never needed again. Those pages are the files' own; what is needed after all
+ * comes back from the page cache. */
 static void let_go_of_clean_pages(void)
 {
 	(void)dl_iterate_phdr(let_go, NULL);
@@ -77,7 +83,8 @@ int libcurl_load(void)
 	if (!library || !whole || curl.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		const char *why = dlerror();
 
-		say(SAY_ERROR, "no registry, http probe or alert address can be asked: %s", why ? why : "libcurl can't be used");
+		say(SAY_ERROR, "no registry, http probe or alert address can be asked: %s",
+			why ? why : "libcurl can't be used");
 		return state;
 	}
 	let_go_of_clean_pages();

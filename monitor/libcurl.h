@@ -1,9 +1,11 @@
 /*
- * monitor/libcurl.h - libcurl, loaded at the first request and not before. It brings thirty libraries with it, which take two and a half
- * megabytes even where nobody is asked: an instance without agents and probes goes without. A machine that lacks it supervises all the same,
- * and says so where a request is wanted.
+ * monitor/libcurl.h - libcurl, loaded at the first request and not before. It brings thirty
+ * libraries with it, which take two and a half megabytes even where nobody is asked: an instance
+ * without agents and probes goes without. A machine that lacks it supervises all the same, and says
+ * so where a request is wanted.
  *
- * The functions are called by their usual names, with curl. in front: curl.curl_easy_init(). INCLUDED BY monitor/http.c only.
+ * The functions are called by their usual names, with curl. in front: curl.curl_easy_init().
+ * INCLUDED BY monitor/http.c only.
  */
 #ifndef MONITOR_LIBCURL_H
 #define MONITOR_LIBCURL_H
@@ -14,10 +16,15 @@
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
 
+/* clang-format off */
 #define LIBCURL_FUNCTIONS(X) \
-	X(curl_easy_cleanup) X(curl_easy_getinfo) X(curl_easy_init) X(curl_easy_setopt) X(curl_easy_strerror) X(curl_global_cleanup) \
-	X(curl_global_init) X(curl_multi_add_handle) X(curl_multi_assign) X(curl_multi_cleanup) X(curl_multi_info_read) X(curl_multi_init) \
-	X(curl_multi_remove_handle) X(curl_multi_setopt) X(curl_multi_socket_action) X(curl_slist_append) X(curl_slist_free_all)
+	X(curl_easy_cleanup) X(curl_easy_getinfo) X(curl_easy_init) X(curl_easy_setopt) \
+	X(curl_easy_strerror) X(curl_global_cleanup) X(curl_global_init) \
+	X(curl_multi_add_handle) X(curl_multi_assign) X(curl_multi_cleanup) \
+	X(curl_multi_info_read) X(curl_multi_init) X(curl_multi_remove_handle) \
+	X(curl_multi_setopt) X(curl_multi_socket_action) X(curl_slist_append) \
+	X(curl_slist_free_all)
+/* clang-format on */
 
 struct libcurl {
 #define LIBCURL_POINTER(name) __typeof__(&(name)) name;

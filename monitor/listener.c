@@ -31,7 +31,8 @@ unsigned listener_port(const char *url)
 		return 0;
 	end = at + strcspn(at, "/?#");
 	colon = memrchr(at, ':', (size_t)(end - at));
-	if (!colon || memchr(colon, ']', (size_t)(end - colon))) /* an IPv6 address without a port */
+	/* an IPv6 address without a port */
+	if (!colon || memchr(colon, ']', (size_t)(end - colon)))
 		return secure ? 443 : 80;
 	if ((size_t)(end - colon - 1) >= sizeof(digits))
 		return 0;
@@ -49,14 +50,16 @@ static bool has(const struct listener_set *s, uint64_t inode)
 	return false;
 }
 
-/* The address by which loopback reaches it: itself if it is of loopback, else that of its family if it
- * listens at all addresses. The kernel prints words of 32 bits as they lie in memory. */
+/* The address by which loopback reaches it: itself if it is of loopback, else that of its family if
+ * it listens at all addresses. The kernel prints words of 32 bits as they lie in memory. */
 static bool reachable(const char *hex, bool six, char host[static LISTENER_TEXT])
 {
 	char text[INET6_ADDRSTRLEN];
 	uint32_t w[4] = { 0 };
 
-	if (six && sscanf(hex, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &w[0], &w[1], &w[2], &w[3]) != 4)
+	if (six &&
+		sscanf(hex, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &w[0], &w[1], &w[2],
+			&w[3]) != 4)
 		return false;
 	if (!six && sscanf(hex, "%8" SCNx32, &w[0]) != 1)
 		return false;
@@ -74,13 +77,15 @@ static bool reachable(const char *hex, bool six, char host[static LISTENER_TEXT]
 void listener_scan(const char *text, bool six, const struct listener_set *sockets, unsigned port,
 	struct listener *ret)
 {
-	for (const char *line = text; line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
+	for (const char *line = text; line;
+		line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 		char address[33], host[LISTENER_TEXT];
 		unsigned at, state;
 		uint64_t inode;
 
-		if (sscanf(line, " %*d: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %x %*s %*s %*s %*u %*d %" SCNu64, address, &at,
-			    &state, &inode) != 4)
+		if (sscanf(line,
+			    " %*d: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %x %*s %*s %*s %*u %*d %" SCNu64,
+			    address, &at, &state, &inode) != 4)
 			continue;
 		if (state != TCP_LISTEN_STATE || !has(sockets, inode))
 			continue;
@@ -93,7 +98,8 @@ void listener_scan(const char *text, bool six, const struct listener_set *socket
 	}
 }
 
-static void scan_file(const char *path, bool six, const struct listener_set *s, unsigned port, struct listener *ret)
+static void scan_file(const char *path, bool six, const struct listener_set *s, unsigned port,
+	struct listener *ret)
 {
 	char *text = NULL;
 	size_t len;
@@ -145,7 +151,8 @@ static int add_sockets(int proc_fd, struct listener_set *s)
 	return r;
 }
 
-/* What listens in another network can't be reached from here; what does there is not the process. */
+/* What listens in another network can't be reached from here; what does there is not the
+ * process. */
 static bool shares_network(int proc_fd)
 {
 	struct stat own, its;

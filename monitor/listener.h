@@ -1,9 +1,9 @@
 /*
  * monitor/listener.h - does a process, or one below it, listen at a TCP port of this machine?
  *
- * Asked before anything is probed whose port somebody else has named: whatever a registry says, only
- * what the process itself serves counts. By /proc/PID/fd and /proc/net/tcp; what another's process
- * listens on is nobody's here, and neither is what can't be looked at.
+ * Asked before anything is probed whose port somebody else has named: whatever a registry says,
+ * only what the process itself serves counts. By /proc/PID/fd and /proc/net/tcp; what another's
+ * process listens on is nobody's here, and neither is what can't be looked at.
  */
 #ifndef MONITOR_LISTENER_H
 #define MONITOR_LISTENER_H
@@ -20,7 +20,7 @@ struct listener_set { /* sockets, by their inodes; free(s->inode) */
 	size_t n, cap;
 };
 
-struct listener { /* what was found */
+struct listener {		  /* what was found */
 	bool listens;		  /* at the port, where loopback reaches it */
 	bool alone;		  /* and at no other port */
 	char host[LISTENER_TEXT]; /* the address of loopback that reaches it; IPv6 in brackets */

@@ -55,8 +55,9 @@ static uint64_t interval_ns(void)
 	return (uint64_t)ms * NS_PER_MS;
 }
 
-/* Answers of a registry come and go, hundreds of kilobytes each, and would leave a heap of their size behind: what is large is mapped by itself
- * (glibc would otherwise raise that limit by and by). libcurl's thread that looks up names needs no heap of its own. */
+/* Answers of a registry come and go, hundreds of kilobytes each, and would leave a heap of their
+ * size behind: what is large is mapped by itself (glibc would otherwise raise that limit by and
+ * by). libcurl's thread that looks up names needs no heap of its own. */
 static void keep_small(void)
 {
 	(void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
@@ -74,8 +75,10 @@ static int begin(void *arg)
 		return r;
 	(void)pt_read_monitor(mo->pt, &mo->state); /* the counts of an earlier monitor go on */
 	care_shared_begin(mo);
-	/* It looks at processes of any user and ends probes that may have become another user. Its programs (probes, alerts) get all rights anew. */
-	privilege_drop(PRIVILEGE_EXECUTES | PRIVILEGE_NETWORK, 1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_KILL, 0);
+	/* It looks at processes of any user and ends probes that may have become another user. Its
+	 * programs (probes, alerts) get all rights anew. */
+	privilege_drop(PRIVILEGE_EXECUTES | PRIVILEGE_NETWORK,
+		1ull << CAP_SYS_PTRACE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_KILL, 0);
 	(void)io_sweep(mo->home.run_fd, NULL, NULL); /* a half-written answer of the registry */
 	alerts_begin(mo->alerts);
 	return 0;
@@ -89,8 +92,15 @@ static void end(void *arg)
 int main(int argc, char **argv)
 {
 	struct monitor mo = { .home = HOME_INIT, .spawner_bell = -1 };
-	struct follower f = { .role = ROLE_MONITOR, .home = &mo.home, .pt = &mo.pt, .loop = &mo.loop,
-			      .arg = &mo, .begin = begin, .look = look, .moved = moved, .end = end };
+	struct follower f = { .role = ROLE_MONITOR,
+		.home = &mo.home,
+		.pt = &mo.pt,
+		.loop = &mo.loop,
+		.arg = &mo,
+		.begin = begin,
+		.look = look,
+		.moved = moved,
+		.end = end };
 
 	keep_small();
 	return follower_main(&f, argc, argv);

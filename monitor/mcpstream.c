@@ -52,7 +52,8 @@ static bool answers(const char *data, int id)
 char *mcpstream_next(const char *body, size_t *at, int id, bool ended)
 {
 	const char *line = body + *at;
-	char *data = malloc(strlen(line) + 1); /* each "data:" is longer than the line feed that replaces it */
+	/* each "data:" is longer than the line feed that replaces it */
+	char *data = malloc(strlen(line) + 1);
 	size_t n = 0;
 
 	while (data && (*line || ended)) {

@@ -17,13 +17,15 @@ static unsigned fail(const struct health_policy *p, struct policy_state *s, uint
 		if (!s->gave_up)
 			actions |= POLICY_TELL_GAVE_UP;
 		s->gave_up = true;
-	} else if (s->last_restart_ns == 0 || now_ns - s->last_restart_ns >= p->restart_cooldown_s * NS_PER_S) {
+	} else if (s->last_restart_ns == 0 ||
+		now_ns - s->last_restart_ns >= p->restart_cooldown_s * NS_PER_S) {
 		actions |= POLICY_RESTART;
 	}
 	return actions;
 }
 
-unsigned policy_check(const struct health_policy *p, struct policy_state *s, uint64_t now_ns, bool healthy)
+unsigned policy_check(
+	const struct health_policy *p, struct policy_state *s, uint64_t now_ns, bool healthy)
 {
 	unsigned actions = 0;
 
@@ -66,7 +68,8 @@ void brake_note(struct brake *b, uint32_t slot, uint64_t now_ns)
 	*place = (struct brake_turn){ .ns = now_ns, .slot = slot };
 }
 
-bool brake_holds(struct brake *b, const struct health_all *conf, unsigned processes, uint64_t now_ns, unsigned *ret_count)
+bool brake_holds(struct brake *b, const struct health_all *conf, unsigned processes,
+	uint64_t now_ns, unsigned *ret_count)
 {
 	uint64_t window = conf->brake_window_s * NS_PER_S;
 	unsigned many = (unsigned)((uint64_t)processes * conf->brake_percent / 100), count = 0;

@@ -9,8 +9,10 @@
 #include "base/str.h"
 #include "monitor/care.h"
 
-#define FIRST_AGAIN_MS 200u /* then twice that, and so on, up to the interval, until it has passed once */
-#define LIMIT_SLACK_MS 200u /* libcurl keeps the time of its requests itself; this is for the others */
+/* then twice that, and so on, up to the interval, until it has passed once */
+#define FIRST_AGAIN_MS 200u
+/* libcurl keeps the time of its requests itself; this is for the others */
+#define LIMIT_SLACK_MS 200u
 
 static void arm(struct probe *p, uint64_t after_ms)
 {
@@ -33,10 +35,17 @@ static void begin(struct probe *p)
 	p->began_ns = clock_boot_ns();
 	arm(p, p->conf->timeout_ms + LIMIT_SLACK_MS);
 	switch (p->conf->kind) {
-	case HEALTH_EXEC: probe_exec_begin(p); break;
-	case HEALTH_LOG: probe_log_begin(p); break;
-	case HEALTH_MCP: probe_mcp_begin(p); break;
-	default: probe_http_begin(p);
+	case HEALTH_EXEC:
+		probe_exec_begin(p);
+		break;
+	case HEALTH_LOG:
+		probe_log_begin(p);
+		break;
+	case HEALTH_MCP:
+		probe_mcp_begin(p);
+		break;
+	default:
+		probe_http_begin(p);
 	}
 }
 
@@ -61,7 +70,8 @@ void probe_start(struct probe *p)
 		*p->state = PT_PROBE_NONE;
 		return;
 	}
-	if (*p->state == PT_PROBE_NONE) { /* a new run: what the last one failed does not count against it */
+	/* a new run: what the last one failed does not count against it */
+	if (*p->state == PT_PROBE_NONE) {
 		*p->state = PT_PROBE_PENDING;
 		p->passes = p->fails = p->tries = 0;
 		p->has_passed = false;
@@ -125,11 +135,13 @@ static void let_others_begin(struct probe *startup)
 	struct probe *all = startup - startup->when;
 
 	for (unsigned i = 0; i < HEALTH_PROBES; i++)
-		if (all[i].startup == startup && !all[i].busy && all[i].conf->kind != HEALTH_NO_PROBE)
+		if (all[i].startup == startup && !all[i].busy &&
+			all[i].conf->kind != HEALTH_NO_PROBE)
 			arm(&all[i], 0);
 }
 
-/* When a failure counts again: what is tried more often while a process starts must not make it fail any sooner. */
+/* When a failure counts again: what is tried more often while a process starts must not make it
+ * fail any sooner. */
 static uint64_t due_ns(const struct probe *p)
 {
 	return p->counted_ns ? p->counted_ns + p->conf->interval_ms * NS_PER_MS : 0;
@@ -152,7 +164,8 @@ static uint64_t pause_ms(struct probe *p)
 
 static bool counts(const struct probe *p, enum probe_result result)
 {
-	return result == PROBE_PASSED || p->has_passed || *p->state == PT_PROBE_PASSING || clock_boot_ns() >= due_ns(p);
+	return result == PROBE_PASSED || p->has_passed || *p->state == PT_PROBE_PASSING ||
+		clock_boot_ns() >= due_ns(p);
 }
 
 void probe_done(struct probe *p, enum probe_result result, const char *why)
@@ -172,7 +185,8 @@ void probe_done(struct probe *p, enum probe_result result, const char *why)
 		loop_timer_clear(p->w->mo->loop, &p->timer);
 	else
 		arm(p, pause_ms(p));
-	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING && before != PT_PROBE_PASSING)
+	if (p->when == HEALTH_STARTUP && *p->state == PT_PROBE_PASSING &&
+		before != PT_PROBE_PASSING)
 		let_others_begin(p);
 	watch_judge(p->w);
 	if (*p->state != before)

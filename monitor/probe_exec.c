@@ -1,5 +1,5 @@
-/* monitor/probe_exec.c - a command as a probe: passed if it exits with status 0. It has a process group of its own, which is killed at the
- * timeout; what it writes goes nowhere. */
+/* monitor/probe_exec.c - a command as a probe: passed if it exits with status 0. It has a process
+ * group of its own, which is killed at the timeout; what it writes goes nowhere. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +21,10 @@ static void on_end(void *arg, int error, const siginfo_t *si)
 		probe_done(p, PROBE_PASSED, "");
 		return;
 	}
-	(void)snprintf(why, sizeof(why), si->si_code == CLD_EXITED ? "it exited with status %d" : "it was killed by signal %d", si->si_status);
+	(void)snprintf(why, sizeof(why),
+		si->si_code == CLD_EXITED ? "it exited with status %d"
+					  : "it was killed by signal %d",
+		si->si_status);
 	probe_done(p, PROBE_FAILED, why);
 }
 

@@ -10,7 +10,8 @@
 
 #define BODY_MAX (256u << 10)
 
-static const char *why_unwanted(const struct health_probe *c, const struct http_answer *a, char buf[static HTTP_WHY_MAX])
+static const char *why_unwanted(
+	const struct health_probe *c, const struct http_answer *a, char buf[static HTTP_WHY_MAX])
 {
 	regex_t re;
 	int r;
@@ -42,18 +43,19 @@ static void on_answer(void *arg, const struct http_answer *a)
 	if (p->port && !why)
 		p->w->own_port = (uint16_t)p->port;
 	if (p->port && why && p->on_trial)
-		probe_done(p, PROBE_NO_RESULT, "not probed: it has not passed yet at the registry's port");
+		probe_done(p, PROBE_NO_RESULT,
+			"not probed: it has not passed yet at the registry's port");
 	else
 		probe_done(p, why ? PROBE_FAILED : PROBE_PASSED, why ? why : "");
 }
 
 /*
  * A probe without an address goes to the port that the registry lists. But anybody may register
- * anything there, so the registry's word is a hint and no more. Probed is loopback, and only where the
- * process or one below it listens. A port at which a probe has passed is kept for the rest of the run,
- * whatever else is registered. Until then failures count only if it listens at no other port: else a
- * lie could name one of its ports that was never meant to be asked. False: it is not probed, and that
- * was told.
+ * anything there, so the registry's word is a hint and no more. Probed is loopback, and only where
+ * the process or one below it listens. A port at which a probe has passed is kept for the rest of
+ * the run, whatever else is registered. Until then failures count only if it listens at no other
+ * port: else a lie could name one of its ports that was never meant to be asked. False: it is not
+ * probed, and that was told.
  */
 static bool find_port(struct probe *p, struct listener *at)
 {
@@ -79,7 +81,8 @@ static bool find_port(struct probe *p, struct listener *at)
 	else if (!said[0]) /* where it listens is not known before it has registered */
 		probe_done(p, PROBE_NO_RESULT, "");
 	else
-		probe_done(p, PROBE_NO_RESULT, "not probed: it does not listen at the registry's port for it");
+		probe_done(p, PROBE_NO_RESULT,
+			"not probed: it does not listen at the registry's port for it");
 	return false;
 }
 
@@ -87,7 +90,8 @@ static bool find_port(struct probe *p, struct listener *at)
 static bool find_address(struct probe *p, char *url, size_t size, char *to, size_t to_size)
 {
 	struct listener at = { 0 };
-	const char *scheme = strncmp(p->w->health.registry_endpoint, "https:", 6) == 0 ? "https" : "http";
+	const char *scheme = strncmp(p->w->health.registry_endpoint, "https:", 6) == 0 ? "https"
+										       : "http";
 
 	if (!find_port(p, &at))
 		return false;

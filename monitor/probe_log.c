@@ -1,4 +1,5 @@
-/* monitor/probe_log.c - a line of the process's log that matches, within a time. Only what is new is read, a bounded piece each time. */
+/* monitor/probe_log.c - a line of the process's log that matches, within a time. Only what is new
+ * is read, a bounded piece each time. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,8 @@
 #include "base/regex.h"
 #include "monitor/probe.h"
 
-#define PIECE_MAX (256u << 10)
-#define PIECES 16u /* at a time */
+#define PIECE_MAX      (256u << 10)
+#define PIECES	       16u   /* at a time */
 #define LINE_MAX_BYTES 4096u /* a longer line is looked at up to here */
 
 static bool has_match(const regex_t *re, char *text, size_t n, size_t *ret_used)
@@ -28,7 +29,9 @@ static bool has_match(const regex_t *re, char *text, size_t n, size_t *ret_used)
 		found = found || regexec(re, text + at, 0, NULL, 0) == 0;
 		at += len + 1;
 	}
-	*ret_used = at == 0 && n == PIECE_MAX ? n : at; /* one line that fills all of it is passed over */
+	*ret_used = at == 0 && n == PIECE_MAX
+		? n
+		: at; /* one line that fills all of it is passed over */
 	return found;
 }
 
@@ -67,7 +70,8 @@ static void read_on(struct probe *p, const regex_t *re, char *text)
 	}
 }
 
-/* The file under its name may be another one than that which is open: that was rotated. Its end is read first. */
+/* The file under its name may be another one than that which is open: that was rotated. Its end is
+ * read first. */
 static void read_new(struct probe *p, const regex_t *re)
 {
 	char *text = malloc(PIECE_MAX + 1);
@@ -131,7 +135,8 @@ void probe_log_begin(struct probe *p)
 	}
 	read_new(p, &re);
 	regfree(&re);
-	if (p->matched_ns && (p->when == HEALTH_STARTUP || now - p->matched_ns < within || p->matched_ns > now))
+	if (p->matched_ns &&
+		(p->when == HEALTH_STARTUP || now - p->matched_ns < within || p->matched_ns > now))
 		probe_done(p, PROBE_PASSED, "");
 	else if (now - since < within)
 		probe_done(p, PROBE_NO_RESULT, "");

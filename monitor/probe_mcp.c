@@ -1,6 +1,6 @@
 /*
- * monitor/probe_mcp.c - MCP over HTTP as a probe: JSON-RPC's initialize and ping, answered as JSON or as
- * an event of a stream. A session that the server opens is ended, however the probe ends.
+ * monitor/probe_mcp.c - MCP over HTTP as a probe: JSON-RPC's initialize and ping, answered as JSON
+ * or as an event of a stream. A session that the server opens is ended, however the probe ends.
  */
 #define _GNU_SOURCE 1
 #include <cjson/cJSON.h>
@@ -12,11 +12,13 @@
 #include "monitor/mcpstream.h"
 #include "monitor/probe.h"
 
-#define BODY_MAX   (256u << 10)
-#define DELETE_MS  2000u
-#define INITIALIZE "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
-		   "\"2025-03-26\",\"capabilities\":{},\"clientInfo\":{\"name\":\"tend\",\"version\":\"" TEND_VERSION "\"}}}"
-#define PING	   "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}"
+#define BODY_MAX  (256u << 10)
+#define DELETE_MS 2000u
+#define INITIALIZE \
+	"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
+	"\"2025-03-26\",\"capabilities\":{},\"clientInfo\":{\"name\":\"tend\",\"version\":\"" TEND_VERSION \
+	"\"}}}"
+#define PING "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}"
 
 static int id_of(const struct probe *p)
 {
@@ -27,7 +29,8 @@ static bool is_stream(const struct http_answer *a)
 {
 	char type[96];
 
-	return http_field(a, "Content-Type", type, sizeof(type)) && strncasecmp(type, "text/event-stream", 17) == 0;
+	return http_field(a, "Content-Type", type, sizeof(type)) &&
+		strncasecmp(type, "text/event-stream", 17) == 0;
 }
 
 /* The stream may stay open behind the answer. */
@@ -93,7 +96,10 @@ static void on_deleted(void *arg, const struct http_answer *a)
 static void end_session(struct probe *p)
 {
 	char session[sizeof(p->session) + 24];
-	struct http_ask q = { .url = p->conf->url, .method = "DELETE", .timeout_ms = DELETE_MS, .body_max = BODY_MAX };
+	struct http_ask q = { .url = p->conf->url,
+		.method = "DELETE",
+		.timeout_ms = DELETE_MS,
+		.body_max = BODY_MAX };
 
 	if (!p->session[0])
 		return;
@@ -107,7 +113,10 @@ static void on_mcp(void *arg, const struct http_answer *a);
 static void send_mcp(struct probe *p, const char *body)
 {
 	char session[sizeof(p->session) + 24];
-	struct http_ask q = { .url = p->conf->url, .body = body, .timeout_ms = p->conf->timeout_ms, .body_max = BODY_MAX };
+	struct http_ask q = { .url = p->conf->url,
+		.body = body,
+		.timeout_ms = p->conf->timeout_ms,
+		.body_max = BODY_MAX };
 	unsigned n = add_headers(p, &q, session, sizeof(session));
 
 	forget_reply(p);

@@ -1,8 +1,8 @@
 /*
  * monitor/publish.c - the health blocks of the table.
  *
- * Samples don't move the change counter: whoever waits for something to happen would be woken for nothing by each of
- * 1,000 processes.
+ * Samples don't move the change counter: whoever waits for something to happen would be woken for
+ * nothing by each of 1,000 processes.
  */
 #include "monitor/publish.h"
 
@@ -13,12 +13,14 @@
 #include "shm/events.h"
 #include "shm/owner.h"
 
-#define PERMILLE_MIN_NS (200 * NS_PER_MS) /* CPU time comes in ticks of 10 ms: shorter spans say nothing */
+/* CPU time comes in ticks of 10 ms: shorter spans say nothing */
+#define PERMILLE_MIN_NS (200 * NS_PER_MS)
 
 void publish_put(struct watch *w)
 {
 	(void)pt_put_health(
-		w->mo->pt, w->slot, &w->health); /* a slot beyond a smaller, newer table: nothing to tell there */
+		/* a slot beyond a smaller, newer table: nothing to tell there */
+		w->mo->pt, w->slot, &w->health);
 }
 
 void publish_all(struct monitor *mo)
@@ -31,15 +33,19 @@ void publish_all(struct monitor *mo)
 
 static void tell(struct watch *w, enum pt_verdict from, enum pt_verdict to)
 {
-	struct pt_event ev = {
-		.kind = PT_EVENT_HEALTH, .slot = w->slot, .gen = w->health.gen, .from = (uint8_t)from, .to = (uint8_t)to
-	};
+	struct pt_event ev = { .kind = PT_EVENT_HEALTH,
+		.slot = w->slot,
+		.gen = w->health.gen,
+		.from = (uint8_t)from,
+		.to = (uint8_t)to };
 
 	ev.pid = w->life.pid;
 	ev.reason = w->life.reason;
 	(void)str_copy(ev.name, sizeof(ev.name), w->name);
 	pt_event_add(w->mo->pt,
-		&ev); /* before the block: a monitor killed between the two tells it once more, rather than never */
+		/* before the block: a monitor killed between the two tells it once more, rather
+		 * than never */
+		&ev);
 }
 
 void publish_verdict(struct watch *w, enum pt_verdict verdict)
@@ -110,9 +116,10 @@ void publish_resume(struct watch *w, const struct pt_health *found)
 void publish_new_run(struct watch *w)
 {
 	const struct pt_health *old = &w->health;
-	struct pt_health h = {
-		.gen = old->gen, .life = w->life.life, .failures = old->failures, .verdict = old->verdict
-	};
+	struct pt_health h = { .gen = old->gen,
+		.life = w->life.life,
+		.failures = old->failures,
+		.verdict = old->verdict };
 
 	h.health_restarts = old->health_restarts; /* of the whole time since someone started it */
 	h.restarted_real_ns = old->restarted_real_ns;

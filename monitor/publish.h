@@ -18,7 +18,8 @@ void publish_sample(struct watch *w, const struct sample *s);
 /* Nothing runs: what it uses now is nothing. What it has used stays. */
 void publish_gone(struct watch *w);
 
-/* Take over the block that an earlier monitor left; another run of the same process begins with fresh figures. */
+/* Take over the block that an earlier monitor left; another run of the same process begins with
+ * fresh figures. */
 void publish_resume(struct watch *w, const struct pt_health *found);
 void publish_new_run(struct watch *w);
 

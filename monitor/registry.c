@@ -20,9 +20,9 @@
 #include "shm/events.h"
 #include "shm/owner.h"
 
-#define ANSWER_MS   5000u
-#define ANSWER_MAX  (8u << 20)
-#define URL_MAX	    sizeof(((struct pt_monitor *)0)->registry_url)
+#define ANSWER_MS    5000u
+#define ANSWER_MAX   (8u << 20)
+#define URL_MAX	     sizeof(((struct pt_monitor *)0)->registry_url)
 #define AWAIT_ASK_NS (500 * NS_PER_MS) /* between requests while a new agent is not listed yet */
 
 struct registry {
@@ -43,7 +43,8 @@ struct registry {
 static bool url_from_file(const struct home *h, char url[static URL_MAX])
 {
 	char text[URL_MAX * 2];
-	int n = h->run_fd >= 0 ? io_read_small(h->run_fd, "registry.url", text, sizeof(text)) : -ENOENT;
+	int n = h->run_fd >= 0 ? io_read_small(h->run_fd, "registry.url", text, sizeof(text))
+			       : -ENOENT;
 
 	if (n <= 0)
 		return false;
@@ -65,7 +66,9 @@ static void url_from_config(const struct home *h, char url[static URL_MAX])
 	} else {
 		say(SAY_WARNING, "%s; the registry is looked for at http://localhost:8080", e.text);
 	}
-	(void)snprintf(url, URL_MAX, strchr(host, ':') && host[0] != '[' ? "http://[%.120s]:%d" : "http://%.120s:%d", host, (int)port);
+	(void)snprintf(url, URL_MAX,
+		strchr(host, ':') && host[0] != '[' ? "http://[%.120s]:%d" : "http://%.120s:%d",
+		host, (int)port);
 	if (known)
 		cliconf_done(&conf);
 }
@@ -111,7 +114,9 @@ static void refresh_url(struct registry *r)
 static void tell_state(struct registry *r, enum pt_registry to, const char *why)
 {
 	struct pt_monitor *s = &r->mo->state;
-	struct pt_event ev = { .kind = PT_EVENT_REGISTRY, .from = s->registry_state, .to = (uint8_t)to };
+	struct pt_event ev = {
+		.kind = PT_EVENT_REGISTRY, .from = s->registry_state, .to = (uint8_t)to
+	};
 
 	(void)str_copy(s->registry_error, sizeof(s->registry_error), why);
 	if (s->registry_state == to)
@@ -211,7 +216,8 @@ static void show_list(struct registry *r)
 
 	if (!r->list.shown || r->mo->home.run_fd < 0)
 		return;
-	hash = str_hash(str_hash(STR_HASH_SEED, r->list.shown, strlen(r->list.shown)), r->url, strlen(r->url));
+	hash = str_hash(str_hash(STR_HASH_SEED, r->list.shown, strlen(r->list.shown)), r->url,
+		strlen(r->url));
 	if (hash == r->shown_hash) {
 		drop_shown(r);
 		return;
@@ -338,7 +344,8 @@ static bool is_needed(const struct registry *r, bool *ret_awaited)
 		if (!is_asked_about(w))
 			continue;
 		needed = true;
-		if (now - w->life.start_boot_ns < VERDICT_AWAIT_NS && w->health.verdict != PT_HEALTH_HEALTHY)
+		if (now - w->life.start_boot_ns < VERDICT_AWAIT_NS &&
+			w->health.verdict != PT_HEALTH_HEALTHY)
 			*ret_awaited = true;
 	}
 	return needed;
@@ -381,6 +388,7 @@ void registry_free(struct registry *r)
 	http_cancel(r->mo->http, r->call);
 	loop_timer_clear(r->mo->loop, &r->ask_timer);
 	reglist_done(&r->list);
-	(void)unlinkat(r->mo->home.run_fd, "agents.json", 0); /* an orderly end: nobody keeps it up to date */
+	/* an orderly end: nobody keeps it up to date */
+	(void)unlinkat(r->mo->home.run_fd, "agents.json", 0);
 	free(r);
 }

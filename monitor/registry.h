@@ -1,8 +1,11 @@
 /*
- * monitor/registry.h - what the mesh registry says about the agents: asking it, and entering its word in their health blocks.
+ * monitor/registry.h - what the mesh registry says about the agents: asking it, and entering its
+ * word in their health blocks.
  *
- * Asked once a cycle while an agent is up that was not started without a registry; every half second while one that has just been started is not listed yet. With no such agent up nobody
- * is asked and no timer runs. What is learnt goes into each watch's health and the monitor's own block; the whole list into run/agents.json.
+ * Asked once a cycle while an agent is up that was not started without a registry; every half
+ * second while one that has just been started is not listed yet. With no such agent up nobody is
+ * asked and no timer runs. What is learnt goes into each watch's health and the monitor's own
+ * block; the whole list into run/agents.json.
  */
 #ifndef MONITOR_REGISTRY_H
 #define MONITOR_REGISTRY_H

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 
-#define ARENA_BYTES (48u << 20)
+#define ARENA_BYTES    (48u << 20)
 #define KEYS_PER_ENTRY 4u
 
 /* --- the arena --- */
@@ -43,7 +43,8 @@ static void arena_leave(void *at)
 static int arena_open(void)
 {
 	cJSON_Hooks hooks = { .malloc_fn = arena_take, .free_fn = arena_leave };
-	void *at = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
 		return -errno;
@@ -89,7 +90,9 @@ static uint16_t count_of(const cJSON *o, const char *key, const char *number_key
 
 	if (cJSON_IsArray(item))
 		n = cJSON_GetArraySize(item);
-	else if (cJSON_IsNumber(item) || (number_key && cJSON_IsNumber(item = cJSON_GetObjectItemCaseSensitive(o, number_key))))
+	else if (cJSON_IsNumber(item) ||
+		(number_key &&
+			cJSON_IsNumber(item = cJSON_GetObjectItemCaseSensitive(o, number_key))))
 		n = item->valuedouble;
 	if (!(n > 0))
 		return 0;
@@ -102,7 +105,8 @@ static bool read_entry(const cJSON *o, struct reg_entry *e)
 	if (!cJSON_IsObject(o))
 		return false;
 	str_visible(e->name, sizeof(e->name), text_of(o, "name"));
-	str_visible(e->id, sizeof(e->id), text_of(o, cJSON_HasObjectItem(o, "id") ? "id" : "agent_id"));
+	str_visible(
+		e->id, sizeof(e->id), text_of(o, cJSON_HasObjectItem(o, "id") ? "id" : "agent_id"));
 	if (!e->name[0] && !e->id[0])
 		return false;
 	str_visible(e->endpoint, sizeof(e->endpoint), text_of(o, "endpoint"));
@@ -120,7 +124,8 @@ bool reg_is_alive(const struct reg_entry *e, uint64_t now)
 {
 	if (strcmp(e->status, "active") != 0 && strcmp(e->status, "healthy") != 0)
 		return false;
-	return !e->seen_real_ns || e->seen_real_ns > now || now - e->seen_real_ns < REGJSON_ALIVE_NS;
+	return !e->seen_real_ns || e->seen_real_ns > now ||
+		now - e->seen_real_ns < REGJSON_ALIVE_NS;
 }
 
 /* --- by which names it is found --- */
@@ -186,7 +191,8 @@ static int make_keys(struct reg_list *l)
 				continue;
 			l->key[l->keys++] = (struct reg_key){ hash_of(texts[t], len), (uint32_t)i };
 			if (bare != len)
-				l->key[l->keys++] = (struct reg_key){ hash_of(texts[t], bare), (uint32_t)i };
+				l->key[l->keys++] = (struct reg_key){ hash_of(texts[t], bare),
+					(uint32_t)i };
 		}
 	}
 	qsort(l->key, l->keys, sizeof(*l->key), by_hash);
@@ -237,7 +243,8 @@ const struct reg_entry *reglist_find(const struct reg_list *l, const char *name)
 		const struct reg_entry *e = &l->entry[l->key[low].entry];
 		unsigned close = closeness(e, name);
 
-		if (close > best_close || (close && close == best_close && e->seen_real_ns > best->seen_real_ns)) {
+		if (close > best_close ||
+			(close && close == best_close && e->seen_real_ns > best->seen_real_ns)) {
 			best = e;
 			best_close = close;
 		}
@@ -250,7 +257,8 @@ const struct reg_entry *reglist_find(const struct reg_list *l, const char *name)
 /* A list as it is (the very same items: all of the arena goes at once), or an empty one. */
 static bool add_list(cJSON *to, const char *key, const cJSON *from)
 {
-	cJSON *list = cJSON_IsArray(from) ? cJSON_CreateArrayReference(from->child) : cJSON_CreateArray();
+	cJSON *list = cJSON_IsArray(from) ? cJSON_CreateArrayReference(from->child)
+					  : cJSON_CreateArray();
 
 	return list && cJSON_AddItemToObject(to, key, list);
 }
@@ -265,7 +273,8 @@ static bool add_names(cJSON *to, const char *key, const cJSON *from)
 		return false;
 	if (!cJSON_IsArray(from))
 		return true;
-	cJSON_ArrayForEach(item, from) {
+	cJSON_ArrayForEach(item, from)
+	{
 		const char *name = cJSON_IsString(item) ? item->valuestring : text_of(item, "name");
 		cJSON *text;
 
@@ -286,14 +295,20 @@ static bool show_entry(cJSON *to, const cJSON *from, const struct reg_entry *e, 
 
 	if (!o || !cJSON_AddItemToArray(to, o))
 		return false;
-	return cJSON_AddStringToObject(o, "id", e->id) && cJSON_AddStringToObject(o, "name", e->name) &&
-		cJSON_AddStringToObject(o, "status", e->status) && cJSON_AddBoolToObject(o, "alive", reg_is_alive(e, now)) &&
+	return cJSON_AddStringToObject(o, "id", e->id) &&
+		cJSON_AddStringToObject(o, "name", e->name) &&
+		cJSON_AddStringToObject(o, "status", e->status) &&
+		cJSON_AddBoolToObject(o, "alive", reg_is_alive(e, now)) &&
 		cJSON_AddStringToObject(o, "endpoint", e->endpoint) &&
-		cJSON_AddStringToObject(o, "last_seen", text_of(from, text_of(from, "last_seen")[0] ? "last_seen" : "last_heartbeat")) &&
+		cJSON_AddStringToObject(o, "last_seen",
+			text_of(from,
+				text_of(from, "last_seen")[0] ? "last_seen" : "last_heartbeat")) &&
 		cJSON_AddStringToObject(o, "agent_type", text_of(from, "agent_type")) &&
 		cJSON_AddStringToObject(o, "version", text_of(from, "version")) &&
-		add_list(o, "capabilities", cJSON_GetObjectItemCaseSensitive(from, "capabilities")) &&
-		add_names(o, "dependencies", cJSON_GetObjectItemCaseSensitive(from, "dependencies"));
+		add_list(o, "capabilities",
+			cJSON_GetObjectItemCaseSensitive(from, "capabilities")) &&
+		add_names(
+			o, "dependencies", cJSON_GetObjectItemCaseSensitive(from, "dependencies"));
 }
 
 /* --- the whole answer --- */
@@ -306,11 +321,13 @@ static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, s
 	int n = cJSON_GetArraySize(agents);
 
 	if ((unsigned)n > REGJSON_ENTRIES_MAX)
-		return fault_set(f, -EFBIG, "the registry's answer lists %d agents, more than %u", n, REGJSON_ENTRIES_MAX);
+		return fault_set(f, -EFBIG, "the registry's answer lists %d agents, more than %u",
+			n, REGJSON_ENTRIES_MAX);
 	l->entry = calloc((size_t)n + 1, sizeof(*l->entry));
 	if (!l->entry)
 		return fault_set(f, -ENOMEM, "no memory for the registry's %d agents", n);
-	cJSON_ArrayForEach(item, agents) {
+	cJSON_ArrayForEach(item, agents)
+	{
 		if (!read_entry(item, &l->entry[l->n]))
 			continue; /* no object, or nameless: nobody's */
 		if (!shown || !show_entry(shown, item, &l->entry[l->n], now))
@@ -324,7 +341,8 @@ static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, s
 	return make_keys(l);
 }
 
-static int read_text(const char *text, size_t len, uint64_t now, struct reg_list *l, struct fault *f)
+static int read_text(
+	const char *text, size_t len, uint64_t now, struct reg_list *l, struct fault *f)
 {
 	const char *end = NULL;
 	const cJSON *doc = cJSON_ParseWithLengthOpts(text, len, &end, 0), *agents;
@@ -332,17 +350,22 @@ static int read_text(const char *text, size_t len, uint64_t now, struct reg_list
 	if (!doc && arena.full)
 		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
 	if (!doc)
-		return fault_set(f, -EINVAL, "the registry's answer is no JSON (byte %td)", end ? end - text : 0);
+		return fault_set(f, -EINVAL, "the registry's answer is no JSON (byte %td)",
+			end ? end - text : 0);
 	for (; end < text + len; end++)
 		if (*end && !strchr(" \t\r\n", *end))
-			return fault_set(f, -EINVAL, "the registry's answer goes on behind its JSON (byte %td)", end - text);
+			return fault_set(f, -EINVAL,
+				"the registry's answer goes on behind its JSON (byte %td)",
+				end - text);
 	agents = cJSON_GetObjectItemCaseSensitive(doc, "agents");
-	if (!cJSON_IsArray(agents) && !cJSON_IsNull(agents)) /* null: how today's registry writes an empty list */
+	/* null: how today's registry writes an empty list */
+	if (!cJSON_IsArray(agents) && !cJSON_IsNull(agents))
 		return fault_set(f, -EINVAL, "the registry's answer has no list \"agents\"");
 	return read_entries(agents, now, l, f);
 }
 
-int regjson_parse(const char *text, size_t len, uint64_t now_real_ns, struct reg_list *ret, struct fault *f)
+int regjson_parse(
+	const char *text, size_t len, uint64_t now_real_ns, struct reg_list *ret, struct fault *f)
 {
 	struct reg_list l = { 0 };
 	int r = arena_open();

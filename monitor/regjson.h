@@ -1,8 +1,9 @@
 /*
- * monitor/regjson.h - the registry's answer to GET /agents: text in, list out; and which entry is an agent's. No clock, no network.
+ * monitor/regjson.h - the registry's answer to GET /agents: text in, list out; and which entry is
+ * an agent's. No clock, no network.
  *
- * The text is not trusted. cJSON's memory comes from one arena of bounded size while it parses, so that a small text can't grow into
- * gigabytes; the arena is given back before returning.
+ * The text is not trusted. cJSON's memory comes from one arena of bounded size while it parses, so
+ * that a small text can't grow into gigabytes; the arena is given back before returning.
  */
 #ifndef MONITOR_REGJSON_H
 #define MONITOR_REGJSON_H
@@ -14,7 +15,8 @@
 #include "base/fault.h"
 
 #define REGJSON_ENTRIES_MAX 65536u
-#define REGJSON_ALIVE_NS (120ull * 1000000000ull) /* seen less than this ago is alive, if its status says so too */
+/* seen less than this ago is alive, if its status says so too */
+#define REGJSON_ALIVE_NS (120ull * 1000000000ull)
 
 struct reg_entry {
 	char name[80], id[80];
@@ -37,12 +39,15 @@ struct reg_list {
 	char *shown; /* the entries as the "agents" of run/agents.json */
 };
 
-/* -EINVAL: f says what is wrong with it. -EFBIG: it needs more memory than the arena. *ret is the caller's, reglist_done(). */
-int regjson_parse(const char *text, size_t len, uint64_t now_real_ns, struct reg_list *ret, struct fault *f);
+/* -EINVAL: f says what is wrong with it. -EFBIG: it needs more memory than the arena. *ret is the
+ * caller's, reglist_done(). */
+int regjson_parse(
+	const char *text, size_t len, uint64_t now_real_ns, struct reg_list *ret, struct fault *f);
 void reglist_done(struct reg_list *l);
 
-/* The entry of an agent: by name or id, with or without the suffix of 8 digits, as they are or normalised (lower case, anything but letters and
- * digits a '-'). An exact match before a normalised one; among several the one seen last. NULL: not listed. */
+/* The entry of an agent: by name or id, with or without the suffix of 8 digits, as they are or
+ * normalised (lower case, anything but letters and digits a '-'). An exact match before a
+ * normalised one; among several the one seen last. NULL: not listed. */
 const struct reg_entry *reglist_find(const struct reg_list *l, const char *name);
 
 bool reg_is_alive(const struct reg_entry *e, uint64_t now_real_ns);

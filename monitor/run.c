@@ -18,7 +18,8 @@
 #include "base/spawn.h"
 #include "base/str.h"
 
-#define HANGS_NS (2 * NS_PER_SEC) /* so long after SIGKILL: a busy machine needs a moment to let go of a process */
+/* so long after SIGKILL: a busy machine needs a moment to let go of a process */
+#define HANGS_NS (2 * NS_PER_SEC)
 
 struct run {
 	struct run *prev, *next;
@@ -35,9 +36,12 @@ struct run {
 
 static int execute(char *const *argv, int stdin_fd, int error_fd, pid_t *ret)
 {
-	struct spawn s = { .program = argv[0], .argv = argv, .group = true,
-			   .fd = { stdin_fd >= 0 ? stdin_fd : SPAWN_NULL, SPAWN_NULL, SPAWN_NULL, SPAWN_LEAVE },
-			   .error_fd = error_fd };
+	struct spawn s = { .program = argv[0],
+		.argv = argv,
+		.group = true,
+		.fd = { stdin_fd >= 0 ? stdin_fd : SPAWN_NULL, SPAWN_NULL, SPAWN_NULL,
+			SPAWN_LEAVE },
+		.error_fd = error_fd };
 
 	return spawn_begin(&s, ret);
 }
@@ -64,7 +68,8 @@ static void release(struct run *r)
 	free(r);
 }
 
-/* Once the command was reaped its number may be given to another as soon as the group is gone: nothing is killed by it any more. */
+/* Once the command was reaped its number may be given to another as soon as the group is gone:
+ * nothing is killed by it any more. */
 static void kill_group(struct run *r)
 {
 	if (r->fd >= 0)
@@ -89,7 +94,8 @@ static void on_ending(void *arg, uint32_t events)
 	if (read(r->error_fd, &error, sizeof(error)) != sizeof(error))
 		error = 0; /* it was executed, and the end that wrote is closed */
 	unwatch(r);
-	if (kill(-r->child, 0) < 0 && errno == ESRCH) /* else what it has started is still on its way out, or hangs */
+	/* else what it has started is still on its way out, or hangs */
+	if (kill(-r->child, 0) < 0 && errno == ESRCH)
 		release(r);
 	if (!killed)
 		fn(fn_arg, error, &si);
@@ -104,11 +110,14 @@ static bool group_lives(pid_t group)
 	int64_t pid;
 	DIR *proc;
 
-	/* While a group has a member its number is given to nobody; so a process of that number is a stranger, and the group gone. */
-	if ((kill(-group, 0) < 0 && errno == ESRCH) || kill(group, 0) == 0 || errno != ESRCH || !(proc = opendir("/proc")))
+	/* While a group has a member its number is given to nobody; so a process of that number is
+	 * a stranger, and the group gone. */
+	if ((kill(-group, 0) < 0 && errno == ESRCH) || kill(group, 0) == 0 || errno != ESRCH ||
+		!(proc = opendir("/proc")))
 		return false;
 	while (!lives && (e = readdir(proc)))
-		lives = str_int(e->d_name, 1, INT32_MAX, &pid) == 0 && procfs_stat((pid_t)pid, &st) == 0 && st.pgrp == group &&
+		lives = str_int(e->d_name, 1, INT32_MAX, &pid) == 0 &&
+			procfs_stat((pid_t)pid, &st) == 0 && st.pgrp == group &&
 			procfs_stat_alive(&st);
 	(void)closedir(proc);
 	return lives;
@@ -148,7 +157,8 @@ static int begin(struct run *r, char *const *argv, int stdin_fd)
 	return e;
 }
 
-int run_begin(struct monitor *mo, struct run **at, char *const *argv, int stdin_fd, run_fn *fn, void *arg)
+int run_begin(
+	struct monitor *mo, struct run **at, char *const *argv, int stdin_fd, run_fn *fn, void *arg)
 {
 	struct run *r;
 	int e;
@@ -158,7 +168,9 @@ int run_begin(struct monitor *mo, struct run **at, char *const *argv, int stdin_
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	*r = (struct run){ .next = mo->runs, .mo = mo, .at = at, .fd = -1, .error_fd = -1, .fn = fn, .arg = arg };
+	*r = (struct run){
+		.next = mo->runs, .mo = mo, .at = at, .fd = -1, .error_fd = -1, .fn = fn, .arg = arg
+	};
 	if (mo->runs)
 		mo->runs->prev = r;
 	mo->runs = *at = r;
@@ -203,7 +215,8 @@ void runs_count(struct monitor *mo)
 		n += !is_over(r) && hangs(r);
 	}
 	if (n && !mo->state.stuck_commands)
-		say(SAY_WARNING, "%u command%s of probes or alerts can't be killed", n, n == 1 ? "" : "s");
+		say(SAY_WARNING, "%u command%s of probes or alerts can't be killed", n,
+			n == 1 ? "" : "s");
 	mo->state.stuck_commands = (uint8_t)(n < UINT8_MAX ? n : UINT8_MAX);
 }
 

@@ -1,12 +1,13 @@
 /*
  * monitor/sample.c - what a process and everything below it uses, from /proc.
  *
- * procfs_descendants() would do for the list of the pids, but reads the stat file of each, and so would we again: at
- * 1,000 processes a second reading is a fifth of the whole cycle. So the walk is here, one reading each.
+ * procfs_descendants() would do for the list of the pids, but reads the stat file of each, and so
+ * would we again: at 1,000 processes a second reading is a fifth of the whole cycle. So the walk is
+ * here, one reading each.
  *
- * Every process costs four openings under /proc, each a look-up of the pid. They go through a descriptor of its
- * folder, which also means that all four are of the same process: once it has ended the folder answers ESRCH, even
- * if the pid is in use again.
+ * Every process costs four openings under /proc, each a look-up of the pid. They go through a
+ * descriptor of its folder, which also means that all four are of the same process: once it has
+ * ended the folder answers ESRCH, even if the pid is in use again.
  */
 #define _GNU_SOURCE 1
 #include "monitor/sample.h"
@@ -104,7 +105,8 @@ static int read_text(struct sample_walk *w, int dirfd, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	n = read(fd, w->text, sizeof(w->text) - 1); /* /proc gives a file of less than a page in one piece */
+	/* /proc gives a file of less than a page in one piece */
+	n = read(fd, w->text, sizeof(w->text) - 1);
 	if (n < 0)
 		n = -errno;
 	else
@@ -144,7 +146,8 @@ static uint32_t count_files(struct sample_walk *w, int dirfd)
 	return n < 2 ? 0 : n - 2; /* "." and ".." */
 }
 
-static void add_usage(struct sample_walk *w, int dirfd, const struct procfs_stat *st, struct sample *sum)
+static void add_usage(
+	struct sample_walk *w, int dirfd, const struct procfs_stat *st, struct sample *sum)
 {
 	uint64_t in, out;
 
@@ -168,7 +171,8 @@ static int push(struct sample_walk *w, pid_t pid, pid_t parent)
 	return r;
 }
 
-/* The pids in a children file of a process with one thread, the usual case; with more, each thread has such a file. */
+/* The pids in a children file of a process with one thread, the usual case; with more, each thread
+ * has such a file. */
 static int push_children(struct sample_walk *w, pid_t pid, uint64_t threads)
 {
 	struct pidvec found = { 0 };
@@ -177,7 +181,8 @@ static int push_children(struct sample_walk *w, pid_t pid, uint64_t threads)
 	for (size_t i = 0; !r && i < found.n && w->pids.n < TREE_MAX; i++)
 		r = push(w, found.pid[i], pid);
 	free(found.pid);
-	return r == -ENOMEM ? r : 0; /* gone meanwhile, or a kernel without these files: it stands for itself */
+	/* gone meanwhile, or a kernel without these files: it stands for itself */
+	return r == -ENOMEM ? r : 0;
 }
 
 /* Process i of the walk. -ESRCH: it has ended, or is not who was meant. */
@@ -194,7 +199,9 @@ static int add_one(struct sample_walk *w, size_t i, uint64_t start_ticks, struct
 		return errno == ENOENT ? -ESRCH : -errno;
 	n = read_text(w, dirfd, "stat");
 	r = n < 0 ? (n == -ENOENT ? -ESRCH : n) : procfs_parse_stat(w->text, (size_t)n, &st);
-	if (!r && (!procfs_stat_alive(&st) || (i == 0 ? st.start_ticks != start_ticks : st.ppid != w->parents.pid[i])))
+	if (!r &&
+		(!procfs_stat_alive(&st) ||
+			(i == 0 ? st.start_ticks != start_ticks : st.ppid != w->parents.pid[i])))
 		r = -ESRCH;
 	if (!r) {
 		add_usage(w, dirfd, &st, sum);

@@ -27,7 +27,8 @@ int sample_tree(struct sample_walk *w, pid_t root, uint64_t start_ticks, struct 
 /* read_bytes and write_bytes of /proc/PID/io. -EINVAL: not such a text. */
 int sample_parse_io(const char *text, uint64_t *ret_read, uint64_t *ret_written);
 
-/* Thousandths of one core, rounded. A tree that has lost a process may have used less than before: 0. */
+/* Thousandths of one core, rounded. A tree that has lost a process may have used less than before:
+ * 0. */
 uint32_t sample_permille(uint64_t cpu_before_ns, uint64_t cpu_now_ns, uint64_t elapsed_ns);
 
 #endif

@@ -40,29 +40,34 @@ static uint64_t ns_between(uint64_t from, uint64_t to)
 }
 
 /* What the registry says about an agent. */
-static enum pt_verdict registry_verdict(const struct pt_life *life, const struct pt_health *h, const struct verdict_facts *facts,
-	char error[static VERDICT_ERROR_MAX])
+static enum pt_verdict registry_verdict(const struct pt_life *life, const struct pt_health *h,
+	const struct verdict_facts *facts, char error[static VERDICT_ERROR_MAX])
 {
 	char age[CLOCK_TEXT_MAX];
-	bool of_earlier_run = h->registry_seen_real_ns && h->registry_seen_real_ns + 1000000000ull < life->start_real_ns;
+	bool of_earlier_run = h->registry_seen_real_ns &&
+		h->registry_seen_real_ns + 1000000000ull < life->start_real_ns;
 
 	if (h->listing == PT_LISTING_NONE) {
-		(void)str_copy(error, VERDICT_ERROR_MAX, "it was started without a registry, and has no probes");
+		(void)str_copy(error, VERDICT_ERROR_MAX,
+			"it was started without a registry, and has no probes");
 		return PT_HEALTH_UNKNOWN;
 	}
 	if (facts->registry_state != PT_REGISTRY_REACHABLE || h->listing == PT_LISTING_UNKNOWN) {
 		bool failed = facts->registry_state == PT_REGISTRY_UNREACHABLE;
 
-		(void)str_copy(error, VERDICT_ERROR_MAX, failed ? facts->registry_error : "the registry was not asked yet");
+		(void)str_copy(error, VERDICT_ERROR_MAX,
+			failed ? facts->registry_error : "the registry was not asked yet");
 		return PT_HEALTH_UNKNOWN;
 	}
 	if (h->listing == PT_LISTING_MISSING) {
-		(void)snprintf(error, VERDICT_ERROR_MAX, "%s at %.40s", facts->was_listed ? "no longer registered" : "not registered",
+		(void)snprintf(error, VERDICT_ERROR_MAX, "%s at %.40s",
+			facts->was_listed ? "no longer registered" : "not registered",
 			facts->registry_url);
 		return facts->was_listed ? PT_HEALTH_UNHEALTHY : PT_HEALTH_UNKNOWN;
 	}
 	if (of_earlier_run && facts->is_new) {
-		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it yet: last seen %s ago by its clock",
+		(void)snprintf(error, VERDICT_ERROR_MAX,
+			"the registry has not heard of it yet: last seen %s ago by its clock",
 			clock_rough(ns_between(h->registry_seen_real_ns, h->listed_real_ns), age));
 		return PT_HEALTH_UNKNOWN;
 	}
@@ -70,11 +75,14 @@ static enum pt_verdict registry_verdict(const struct pt_life *life, const struct
 		error[0] = 0;
 		return PT_HEALTH_HEALTHY;
 	}
-	(void)snprintf(error, VERDICT_ERROR_MAX, "the registry says %s", h->registry_status[0] ? h->registry_status : "nothing of its status");
+	(void)snprintf(error, VERDICT_ERROR_MAX, "the registry says %s",
+		h->registry_status[0] ? h->registry_status : "nothing of its status");
 	if (strcmp(h->registry_status, "active") == 0 || strcmp(h->registry_status, "healthy") == 0)
-		(void)snprintf(error, VERDICT_ERROR_MAX, "the registry has not heard of it: last seen %s ago by its clock",
+		(void)snprintf(error, VERDICT_ERROR_MAX,
+			"the registry has not heard of it: last seen %s ago by its clock",
 			clock_rough(ns_between(h->registry_seen_real_ns, h->listed_real_ns), age));
-	return strcmp(h->registry_status, "degraded") == 0 ? PT_HEALTH_DEGRADED : PT_HEALTH_UNHEALTHY;
+	return strcmp(h->registry_status, "degraded") == 0 ? PT_HEALTH_DEGRADED
+							   : PT_HEALTH_UNHEALTHY;
 }
 
 static bool has_probe(const struct pt_health *h, enum pt_probe state)
@@ -82,10 +90,12 @@ static bool has_probe(const struct pt_health *h, enum pt_probe state)
 	return h->startup == state || h->liveness == state || h->readiness == state;
 }
 
-enum pt_verdict verdict_refine(enum pt_verdict base, unsigned service, const struct pt_life *life, const struct pt_health *h,
-	const struct verdict_facts *facts, char error[static VERDICT_ERROR_MAX])
+enum pt_verdict verdict_refine(enum pt_verdict base, unsigned service, const struct pt_life *life,
+	const struct pt_health *h, const struct verdict_facts *facts,
+	char error[static VERDICT_ERROR_MAX])
 {
-	bool probed = h->startup != PT_PROBE_NONE || h->liveness != PT_PROBE_NONE || h->readiness != PT_PROBE_NONE;
+	bool probed = h->startup != PT_PROBE_NONE || h->liveness != PT_PROBE_NONE ||
+		h->readiness != PT_PROBE_NONE;
 	enum pt_verdict v;
 
 	if (h->startup == PT_PROBE_FAILING || h->liveness == PT_PROBE_FAILING)
@@ -93,7 +103,10 @@ enum pt_verdict verdict_refine(enum pt_verdict base, unsigned service, const str
 	if (h->readiness == PT_PROBE_FAILING)
 		return PT_HEALTH_DEGRADED;
 	if (has_probe(h, PT_PROBE_PENDING)) {
-		(void)str_copy(error, VERDICT_ERROR_MAX, facts->not_probed && facts->not_probed[0] ? facts->not_probed : "its probes have not decided yet");
+		(void)str_copy(error, VERDICT_ERROR_MAX,
+			facts->not_probed && facts->not_probed[0]
+				? facts->not_probed
+				: "its probes have not decided yet");
 		return PT_HEALTH_UNKNOWN;
 	}
 	if (service != PT_SERVICE_AGENT) {
@@ -122,7 +135,8 @@ static void exit_error(const struct pt_life *life, char buf[static VERDICT_ERROR
 		(void)snprintf(buf, VERDICT_ERROR_MAX, "it was killed by %s",
 			str_signal_name(WTERMSIG(life->wait_status), text));
 	else
-		(void)snprintf(buf, VERDICT_ERROR_MAX, "it exited with status %d", WEXITSTATUS(life->wait_status));
+		(void)snprintf(buf, VERDICT_ERROR_MAX, "it exited with status %d",
+			WEXITSTATUS(life->wait_status));
 }
 
 void verdict_error(const struct pt_life *life, char buf[static VERDICT_ERROR_MAX])
@@ -130,10 +144,11 @@ void verdict_error(const struct pt_life *life, char buf[static VERDICT_ERROR_MAX
 	const char *why = life->launch_errno > 0 ? strerrordesc_np(life->launch_errno) : NULL;
 
 	if (pt_state_traits(life->state) & PT_TRAIT_PID)
-		(void)snprintf(buf, VERDICT_ERROR_MAX, "it ended and the spawner has not dealt with it yet");
+		(void)snprintf(buf, VERDICT_ERROR_MAX,
+			"it ended and the spawner has not dealt with it yet");
 	else if (life->launch_errno > 0)
-		(void)snprintf(
-			buf, VERDICT_ERROR_MAX, "its program could not be executed: %s", why ? why : "unknown error");
+		(void)snprintf(buf, VERDICT_ERROR_MAX, "its program could not be executed: %s",
+			why ? why : "unknown error");
 	else
 		exit_error(life, buf);
 }

@@ -1,10 +1,10 @@
 /*
  * monitor/watch.c - which processes there are, are they alive, and when is the next sample.
  *
- * A pidfd says that a process has ended, not why. The spawner sees the same end at the same moment and writes down
- * what it means; it doesn't ring for that. So a death is judged a little later (GRACE_NS), by the state that the
- * spawner has given the row until then, and only a row that nobody has dealt with is called failed for the death
- * alone.
+ * A pidfd says that a process has ended, not why. The spawner sees the same end at the same moment
+ * and writes down what it means; it doesn't ring for that. So a death is judged a little later
+ * (GRACE_NS), by the state that the spawner has given the row until then, and only a row that
+ * nobody has dealt with is called failed for the death alone.
  */
 #include "monitor/watch.h"
 
@@ -32,7 +32,8 @@
 #include "shm/wake.h"
 
 #define GRACE_NS (100 * NS_PER_MS)
-#define FIRST_NS NS_PER_SEC	   /* the first figures of a new process: after its start-up, before anyone asks */
+/* the first figures of a new process: after its start-up, before anyone asks */
+#define FIRST_NS NS_PER_SEC
 #define GRID_NS	 (100 * NS_PER_MS) /* first samples come together where many start */
 
 static void on_timer(void *arg);
@@ -61,7 +62,8 @@ static void note_log(struct watch *w)
 
 	(void)snprintf(file, sizeof(file), "%s.log", w->name);
 	w->log_begin = w->log_inode = 0;
-	if (w->mo->home.logs_fd < 0 || fstatat(w->mo->home.logs_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size < 0)
+	if (w->mo->home.logs_fd < 0 ||
+		fstatat(w->mo->home.logs_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size < 0)
 		return;
 	w->log_begin = (uint64_t)st.st_size;
 	w->log_inode = (uint64_t)st.st_ino;
@@ -72,7 +74,9 @@ static void find_log(struct watch *w, const struct pt_row *row)
 {
 	note_log(w);
 	if (row->life.life <= 1 && row->log.gen == row->gen)
-		w->log_begin = row->log.file_bytes > row->log.captured_bytes ? row->log.file_bytes - row->log.captured_bytes : 0;
+		w->log_begin = row->log.file_bytes > row->log.captured_bytes
+			? row->log.file_bytes - row->log.captured_bytes
+			: 0;
 }
 
 static void leave(struct watch *w)
@@ -130,7 +134,8 @@ static void follow(struct watch *w)
 	if (!r)
 		r = loop_watch(w->mo->loop, w->ref.fd, EPOLLIN, on_ending, w, &w->ending);
 	if (r) { /* out of descriptors or memory: its end shows in the next sample */
-		say(SAY_WARNING, "%s: can't watch pid %d: %s", w->name, (int)w->life.pid, strerror(-r));
+		say(SAY_WARNING, "%s: can't watch pid %d: %s", w->name, (int)w->life.pid,
+			strerror(-r));
 		pidref_done(&w->ref);
 		w->ref.pid = w->life.pid;
 		w->ref.start_ticks = w->life.start_ticks;
@@ -144,7 +149,8 @@ static void follow(struct watch *w)
 void watch_judge(struct watch *w)
 {
 	enum pt_verdict v = verdict_of(&w->life, w->service, w->alive);
-	struct verdict_facts facts = { .registry_state = w->mo->state.registry_state, .was_listed = w->was_listed };
+	struct verdict_facts facts = { .registry_state = w->mo->state.registry_state,
+		.was_listed = w->was_listed };
 
 	facts.registry_error = w->mo->state.registry_error;
 	facts.not_probed = w->not_probed;
@@ -152,7 +158,8 @@ void watch_judge(struct watch *w)
 	facts.is_new = clock_boot_ns() - w->life.start_boot_ns < VERDICT_AWAIT_NS;
 	if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_RUNNING)
 		v = verdict_refine(v, w->service, &w->life, &w->health, &facts, w->health.error);
-	else if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_STOPPING && v == PT_HEALTH_HEALTHY)
+	else if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_STOPPING &&
+		v == PT_HEALTH_HEALTHY)
 		v = w->health.verdict; /* to be told to end heals nobody */
 	publish_verdict(w, v);
 }
@@ -202,7 +209,8 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 	}
 	if (new_run || w->no_registry) /* known since its spec was read */
 		registry_apply(w->mo->registry, w);
-	if ((life->state == PT_STATE_STOPPED || life->state == PT_STATE_STOPPING) && life->reason == PT_REASON_OPERATOR)
+	if ((life->state == PT_STATE_STOPPED || life->state == PT_STATE_STOPPING) &&
+		life->reason == PT_REASON_OPERATOR)
 		care_reset(w);
 	if (w->alive != VERDICT_ENDED)
 		watch_judge(w);
@@ -223,7 +231,8 @@ static void take_sample(struct watch *w)
 	if (!r)
 		publish_sample(w, &s);
 	else
-		say(SAY_DEBUG, "%s: no sample of pid %d: %s", w->name, (int)w->ref.pid, strerror(-r));
+		say(SAY_DEBUG, "%s: no sample of pid %d: %s", w->name, (int)w->ref.pid,
+			strerror(-r));
 }
 
 /* --- rows --- */
@@ -302,11 +311,13 @@ static void look_at(struct monitor *mo, uint32_t slot)
 	}
 	if (!(gen & 1) || (w && w->life_version == version))
 		return;
-	int r = pt_read_blocks(mo->pt, slot, w ? PT_BLOCK_HEALTH : PT_BLOCK_HEALTH | PT_BLOCK_LOG, &row);
+	int r = pt_read_blocks(
+		mo->pt, slot, w ? PT_BLOCK_HEALTH : PT_BLOCK_HEALTH | PT_BLOCK_LOG, &row);
 	if (r == -ENOENT)
 		return; /* removed since; that rings again */
 	if (r) {
-		say(SAY_WARNING, "row %u of the process table can't be read: %s", slot, strerror(-r));
+		say(SAY_WARNING, "row %u of the process table can't be read: %s", slot,
+			strerror(-r));
 		return;
 	}
 	if (w && strcmp(w->name, row.ident.name) != 0) { /* another segment */
@@ -359,8 +370,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* A change that the spawner does not ring for may come to a row that is up or waits for its restart; the others
- * rest. */
+/* A change that the spawner does not ring for may come to a row that is up or waits for its
+ * restart; the others rest. */
 static bool is_going_on(const struct watch *w)
 {
 	return (pt_state_traits(w->life.state) & (PT_TRAIT_UP | PT_TRAIT_TIMER)) != 0;
@@ -429,7 +440,8 @@ static void on_timer(void *arg)
 
 		if (!w)
 			continue;
-		if (w->alive == VERDICT_ALIVE && (cycle || (w->first_due_ns != 0 && w->first_due_ns <= now)))
+		if (w->alive == VERDICT_ALIVE &&
+			(cycle || (w->first_due_ns != 0 && w->first_due_ns <= now)))
 			take_sample(w);
 		else if (w->alive == VERDICT_ENDED && judge_ended)
 			watch_judge(w);

@@ -30,15 +30,16 @@ static void root(struct api *api, const struct request *q, struct reply *r)
 {
 	(void)api, (void)q;
 	r->status = 200;
-	buf_text(&r->body, "{\"service\":\"MCP Mesh Registry Service\",\"version\":\"" TEND_VERSION
-			   "\",\"endpoints\":{\"heartbeat\":\"POST /heartbeat - Agent registration and status updates\","
-			   "\"heartbeat_check\":\"HEAD /heartbeat/{agent_id} - Is a full heartbeat needed\","
-			   "\"register_agent\":\"POST /agents/register_with_metadata - Agent registration with metadata\","
-			   "\"agents\":\"GET /agents - Service discovery with filtering\","
-			   "\"capabilities\":\"GET /capabilities - Capability discovery with search\","
-			   "\"unregister\":\"DELETE /agents/{agent_id} - An agent says goodbye\",\"health\":\"GET /health - Health check\","
-			   "\"agent_health\":\"GET /health/{agent_id} - Agent health status\",\"metrics\":\"GET /metrics - Registry metrics\"},"
-			   "\"description\":\"The registry that comes with tend\"}");
+	buf_text(&r->body,
+		"{\"service\":\"MCP Mesh Registry Service\",\"version\":\"" TEND_VERSION
+		"\",\"endpoints\":{\"heartbeat\":\"POST /heartbeat - Agent registration and status updates\","
+		"\"heartbeat_check\":\"HEAD /heartbeat/{agent_id} - Is a full heartbeat needed\","
+		"\"register_agent\":\"POST /agents/register_with_metadata - Agent registration with metadata\","
+		"\"agents\":\"GET /agents - Service discovery with filtering\","
+		"\"capabilities\":\"GET /capabilities - Capability discovery with search\","
+		"\"unregister\":\"DELETE /agents/{agent_id} - An agent says goodbye\",\"health\":\"GET /health - Health check\","
+		"\"agent_health\":\"GET /health/{agent_id} - Agent health status\",\"metrics\":\"GET /metrics - Registry metrics\"},"
+		"\"description\":\"The registry that comes with tend\"}");
 }
 
 static size_t count_status(const struct api *api, const char *status)
@@ -60,9 +61,9 @@ static void health(struct api *api, const struct request *q, struct reply *r)
 	(void)q;
 	r->status = 200;
 	buf_print(&r->body,
-		  "{\"status\":\"healthy\",\"service\":\"mcp-mesh-registry\",\"version\":\"%s\",\"uptime_seconds\":%.3f,"
-		  "\"health_monitoring_active\":true,\"agents\":%zu,\"timestamp\":",
-		  TEND_VERSION, uptime_s(api), api->table.n);
+		"{\"status\":\"healthy\",\"service\":\"mcp-mesh-registry\",\"version\":\"%s\",\"uptime_seconds\":%.3f,"
+		"\"health_monitoring_active\":true,\"agents\":%zu,\"timestamp\":",
+		TEND_VERSION, uptime_s(api), api->table.n);
 	buf_time(&r->body, api->now_real_ns);
 	buf_text(&r->body, "}");
 }
@@ -73,15 +74,17 @@ static void metrics(struct api *api, const struct request *q, struct reply *r)
 
 	(void)q;
 	for (size_t i = 0; i < api->table.n; i++)
-		capabilities += (size_t)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(api->table.all[i]->entry, "capabilities"));
+		capabilities += (size_t)cJSON_GetArraySize(
+			cJSON_GetObjectItemCaseSensitive(api->table.all[i]->entry, "capabilities"));
 	r->status = 200;
 	buf_print(&r->body,
-		  "{\"total_agents\":%zu,\"healthy_agents\":%zu,\"degraded_agents\":%zu,\"unhealthy_agents\":%zu,\"offline_agents\":%zu,"
-		  "\"total_capabilities\":%zu,\"uptime_seconds\":%.3f,\"heartbeats_processed\":%llu,\"registrations_processed\":%llu,"
-		  "\"last_updated\":",
-		  api->table.n, count_status(api, "healthy"), count_status(api, "degraded"), count_status(api, "unhealthy"),
-		  count_status(api, "offline"), capabilities, uptime_s(api), (unsigned long long)api->table.heartbeats,
-		  (unsigned long long)api->table.registrations);
+		"{\"total_agents\":%zu,\"healthy_agents\":%zu,\"degraded_agents\":%zu,\"unhealthy_agents\":%zu,\"offline_agents\":%zu,"
+		"\"total_capabilities\":%zu,\"uptime_seconds\":%.3f,\"heartbeats_processed\":%llu,\"registrations_processed\":%llu,"
+		"\"last_updated\":",
+		api->table.n, count_status(api, "healthy"), count_status(api, "degraded"),
+		count_status(api, "unhealthy"), count_status(api, "offline"), capabilities,
+		uptime_s(api), (unsigned long long)api->table.heartbeats,
+		(unsigned long long)api->table.registrations);
 	buf_time(&r->body, api->now_real_ns);
 	buf_text(&r->body, "}");
 }
@@ -100,9 +103,12 @@ static void agent_health(struct api *api, const char *id, struct reply *r)
 		return;
 	}
 	status = agent_status(a, api->now_boot_ns);
-	since = (double)(api->now_real_ns > a->seen_real_ns ? api->now_real_ns - a->seen_real_ns : 0) / 1e9;
+	since = (double)(api->now_real_ns > a->seen_real_ns ? api->now_real_ns - a->seen_real_ns
+							    : 0) /
+		1e9;
 	eviction = cJSON_GetObjectItemCaseSensitive(a->entry, "eviction_threshold")->valuedouble;
-	interval = (uint64_t)cJSON_GetObjectItemCaseSensitive(a->entry, "health_interval")->valuedouble;
+	interval = (uint64_t)cJSON_GetObjectItemCaseSensitive(a->entry, "health_interval")
+			   ->valuedouble;
 	r->status = 200;
 	buf_text(&r->body, "{\"agent_id\":");
 	buf_string(&r->body, a->id);
@@ -111,12 +117,14 @@ static void agent_health(struct api *api, const char *id, struct reply *r)
 	buf_text(&r->body, ",\"next_heartbeat_expected\":");
 	buf_time(&r->body, a->seen_real_ns + interval * NS_PER_SEC);
 	buf_print(&r->body,
-		  ",\"time_since_heartbeat\":%.6f,\"timeout_threshold\":%llu,\"eviction_threshold\":%.0f,\"is_expired\":%s,"
-		  "\"message\":\"Agent %s - last heartbeat %.1fs ago\"}",
-		  since, (unsigned long long)(a->timeout_ns / NS_PER_SEC), eviction, since >= eviction ? "true" : "false", status, since);
+		",\"time_since_heartbeat\":%.6f,\"timeout_threshold\":%llu,\"eviction_threshold\":%.0f,\"is_expired\":%s,"
+		"\"message\":\"Agent %s - last heartbeat %.1fs ago\"}",
+		since, (unsigned long long)(a->timeout_ns / NS_PER_SEC), eviction,
+		since >= eviction ? "true" : "false", status, since);
 }
 
-/* HEAD /heartbeat/ID: 200 nothing new, 202 who provides its dependencies changed, 410 register (again). */
+/* HEAD /heartbeat/ID: 200 nothing new, 202 who provides its dependencies changed, 410 register
+ * (again). */
 static void head_heartbeat(struct api *api, const char *id, struct reply *r)
 {
 	struct agent *a = table_find(&api->table, id);
@@ -192,7 +200,8 @@ static void register_agent(struct api *api, const struct request *q, struct repl
 		r->status = 201;
 		buf_text(&r->body, "{\"status\":\"success\",\"agent_id\":");
 		buf_string(&r->body, a->id);
-		buf_print(&r->body, ",\"resource_version\":\"%llu\",\"timestamp\":", (unsigned long long)(a->updated_real_ns / NS_PER_MS));
+		buf_print(&r->body, ",\"resource_version\":\"%llu\",\"timestamp\":",
+			(unsigned long long)(a->updated_real_ns / NS_PER_MS));
 		buf_time(&r->body, api->now_real_ns);
 		buf_text(&r->body, ",\"message\":\"Agent registered successfully\"}");
 	}
@@ -202,7 +211,8 @@ static void register_agent(struct api *api, const struct request *q, struct repl
 /* The first generation's: {agent_id}, perhaps with a status. */
 static void short_heartbeat(struct api *api, const cJSON *body, struct reply *r)
 {
-	const cJSON *id = cJSON_GetObjectItemCaseSensitive(body, "agent_id"), *status = cJSON_GetObjectItemCaseSensitive(body, "status");
+	const cJSON *id = cJSON_GetObjectItemCaseSensitive(body, "agent_id"),
+		    *status = cJSON_GetObjectItemCaseSensitive(body, "status");
 	struct agent *a = cJSON_IsString(id) ? table_find(&api->table, id->valuestring) : NULL;
 	char before[sizeof(a->said)];
 
@@ -285,11 +295,12 @@ static void monitoring(struct api *api, const struct request *q, struct reply *r
 	(void)q;
 	r->status = 200;
 	buf_print(&r->body,
-		  "{\"monitoring_active\":true,\"monitoring_interval_seconds\":%u,\"default_timeout_seconds\":%llu,"
-		  "\"default_eviction_seconds\":%llu,\"agent_status_counts\":{\"healthy\":%zu,\"degraded\":%zu,\"unhealthy\":%zu},\"timestamp\":",
-		  AGENT_SCAN_S, (unsigned long long)(api->table.rules.timeout_ns / NS_PER_SEC),
-		  (unsigned long long)(api->table.rules.retention_ns / NS_PER_SEC), count_status(api, "healthy"), count_status(api, "degraded"),
-		  count_status(api, "unhealthy"));
+		"{\"monitoring_active\":true,\"monitoring_interval_seconds\":%u,\"default_timeout_seconds\":%llu,"
+		"\"default_eviction_seconds\":%llu,\"agent_status_counts\":{\"healthy\":%zu,\"degraded\":%zu,\"unhealthy\":%zu},\"timestamp\":",
+		AGENT_SCAN_S, (unsigned long long)(api->table.rules.timeout_ns / NS_PER_SEC),
+		(unsigned long long)(api->table.rules.retention_ns / NS_PER_SEC),
+		count_status(api, "healthy"), count_status(api, "degraded"),
+		count_status(api, "unhealthy"));
 	buf_time(&r->body, api->now_real_ns);
 	buf_text(&r->body, "}");
 }

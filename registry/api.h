@@ -1,6 +1,6 @@
 /*
- * registry/api.h - what is asked, and what is answered, without HTTP: method, path, query and body in; status and text out. PURE but for what it
- * asks its keeper to store.
+ * registry/api.h - what is asked, and what is answered, without HTTP: method, path, query and body
+ * in; status and text out. PURE but for what it asks its keeper to store.
  */
 #ifndef REGISTRY_API_H
 #define REGISTRY_API_H
@@ -11,7 +11,8 @@
 #define API_BODY_MAX   (1024u * 1024)
 #define API_ANSWER_MAX (96u * 1024 * 1024)
 
-/* Makes a registration durable; it is answered only after that. 0 or a negative errno with the reason. */
+/* Makes a registration durable; it is answered only after that. 0 or a negative errno with the
+ * reason. */
 typedef int api_store_fn(void *arg, struct agent *a, struct fault *f);
 
 struct api {
@@ -25,7 +26,8 @@ struct api {
 };
 
 struct request {
-	const char *method, *path; /* the path as it came, still with its %-escapes undone by HTTP */
+	/* the path as it came, still with its %-escapes undone by HTTP */
+	const char *method, *path;
 	const char *(*query)(void *arg, const char *key); /* NULL: not given */
 	void *query_arg;
 	const char *body, *if_none_match; /* if_none_match: NULL = not given */
@@ -35,9 +37,9 @@ struct request {
 
 struct reply {
 	unsigned status;
-	struct buf body;	/* empty: none */
-	const char *allow;	/* with 405 */
-	char etag[64];		/* "" = none */
+	struct buf body;   /* empty: none */
+	const char *allow; /* with 405 */
+	char etag[64];	   /* "" = none */
 };
 
 /* Answer. Release the reply's body with buf_free(). */

@@ -1,8 +1,10 @@
 /*
  * registry/http.c - HTTP around the answers (registry/http.h).
  *
- * libmicrohttpd does its own epoll inside a descriptor that our loop watches; MHD_run() then does what is due and never waits. What clients hold, and for how
- * long, conns.c says. What takes time is answered one by one, once in each turn of the loop, so that who asks for the health waits for one of them at most.
+ * libmicrohttpd does its own epoll inside a descriptor that our loop watches; MHD_run() then does
+ * what is due and never waits. What clients hold, and for how long, conns.c says. What takes time
+ * is answered one by one, once in each turn of the loop, so that who asks for the health waits for
+ * one of them at most.
  */
 #include "registry/http.h"
 
@@ -23,9 +25,12 @@
 #include "registry/conns.h"
 
 #define CONNECTION_MEMORY (32u * 1024)
-#define DRAIN_MAX	  (8u * 1024 * 1024) /* of a body that is too large so much is read and dropped, so that the client gets to read the answer */
-#define ACCEPT_MAX	  1024u /* in one turn of the loop: all that can be waiting */
-#define SLICE_NS	  (20 * NS_PER_MS) /* for answers in one turn of the loop; then one more in each turn */
+/* of a body that is too large so much is read and dropped, so that the client gets to read the
+ * answer */
+#define DRAIN_MAX  (8u * 1024 * 1024)
+#define ACCEPT_MAX 1024u /* in one turn of the loop: all that can be waiting */
+/* for answers in one turn of the loop; then one more in each turn */
+#define SLICE_NS (20 * NS_PER_MS)
 
 struct http {
 	struct MHD_Daemon *daemon;
@@ -41,7 +46,8 @@ struct http {
 	bool ending;
 };
 
-int http_listen(const char *host, unsigned port, bool public, struct http_sockets *ret, struct fault *f)
+int http_listen(
+	const char *host, unsigned port, bool public, struct http_sockets *ret, struct fault *f)
 {
 	struct addr at[ADDR_MAX];
 	const char *why = "";
@@ -54,8 +60,9 @@ int http_listen(const char *host, unsigned port, bool public, struct http_socket
 		return fault_set(f, n, "cannot find the address of %s: %s", bare, why);
 	for (int i = 0; i < n && !public; i++)
 		if (!addr_is_loopback(&at[i]))
-			return fault_set(f, -EACCES, "%s is not a loopback address: anyone who reaches it could register agents; --public allows that",
-					 bare);
+			return fault_set(f, -EACCES,
+				"%s is not a loopback address: anyone who reaches it could register agents; --public allows that",
+				bare);
 	ret->n = addr_listen(at, n, ret->fd);
 	if (ret->n < 0)
 		return fault_errno(f, ret->n, "cannot listen on %s port %u", bare, port);
@@ -65,7 +72,8 @@ int http_listen(const char *host, unsigned port, bool public, struct http_socket
 
 		(void)getsockname(ret->fd[i], (struct sockaddr *)&own.sa, &own.len);
 		addr_show(&own, text, sizeof(text));
-		len += (size_t)snprintf(ret->shown + len, sizeof(ret->shown) - len, "%shttp://%s", i ? ", " : "", text);
+		len += (size_t)snprintf(ret->shown + len, sizeof(ret->shown) - len, "%shttp://%s",
+			i ? ", " : "", text);
 	}
 	return 0;
 }
@@ -85,7 +93,8 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *r)
 
 	if (!has_body)
 		buf_free(&r->body);
-	response = MHD_create_response_from_buffer(r->body.len, r->body.text, has_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	response = MHD_create_response_from_buffer(r->body.len, r->body.text,
+		has_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (!response) {
 		buf_free(&r->body);
 		return MHD_NO;
@@ -105,7 +114,8 @@ static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status)
 {
 	struct reply r = { 0 };
 
-	api_detail(&r, status, status == 413 ? "the body is larger than 1 MB" : "too much at once; try again");
+	api_detail(&r, status,
+		status == 413 ? "the body is larger than 1 MB" : "too much at once; try again");
 	return send_reply(c, &r);
 }
 
@@ -138,9 +148,9 @@ static enum MHD_Result answer(struct http *h, struct conn *c, const char *url, c
 		.body_len = c->len,
 		.if_none_match = header(c->mhd, MHD_HTTP_HEADER_IF_NONE_MATCH),
 		.headers = { .host = header(c->mhd, MHD_HTTP_HEADER_HOST),
-			     .origin = header(c->mhd, MHD_HTTP_HEADER_ORIGIN),
-			     .fetch_site = header(c->mhd, "Sec-Fetch-Site"),
-			     .content_type = header(c->mhd, MHD_HTTP_HEADER_CONTENT_TYPE) },
+			.origin = header(c->mhd, MHD_HTTP_HEADER_ORIGIN),
+			.fetch_site = header(c->mhd, "Sec-Fetch-Site"),
+			.content_type = header(c->mhd, MHD_HTTP_HEADER_CONTENT_TYPE) },
 	};
 	uint64_t began = clock_boot_ns();
 	enum MHD_Result ok;
@@ -179,13 +189,14 @@ static enum MHD_Result begin(struct conn *c)
 
 static struct conn *conn_of(struct MHD_Connection *m)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(m, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		m, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info ? info->socket_context : NULL;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *m, const char *url, const char *method, const char *version,
-				  const char *data, size_t *size, void **context)
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *m, const char *url,
+	const char *method, const char *version, const char *data, size_t *size, void **context)
 {
 	struct conn *c = *context ? *context : conn_of(m);
 	struct http *h = arg;
@@ -211,7 +222,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *m, const cha
 	return MHD_YES;
 }
 
-static void on_done(void *arg, struct MHD_Connection *m, void **context, enum MHD_RequestTerminationCode why)
+static void on_done(
+	void *arg, struct MHD_Connection *m, void **context, enum MHD_RequestTerminationCode why)
 {
 	struct http *h = arg;
 
@@ -221,7 +233,8 @@ static void on_done(void *arg, struct MHD_Connection *m, void **context, enum MH
 	*context = NULL;
 }
 
-static void on_connection(void *arg, struct MHD_Connection *m, void **context, enum MHD_ConnectionNotificationCode what)
+static void on_connection(void *arg, struct MHD_Connection *m, void **context,
+	enum MHD_ConnectionNotificationCode what)
 {
 	struct http *h = arg;
 	struct addr peer = { .len = sizeof(peer.sa) };
@@ -299,11 +312,14 @@ static size_t accept_some(struct http *h, int fd, size_t max)
 
 	for (; n < max; n++) {
 		struct addr peer = { .len = sizeof(peer.sa) };
-		int client = accept4(fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int client = accept4(
+			fd, (struct sockaddr *)&peer.sa, &peer.len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (client < 0)
 			break;
-		(void)MHD_add_connection(h->daemon, client, (const struct sockaddr *)&peer.sa, peer.len); /* closes it where it fails */
+		/* closes it where it fails */
+		(void)MHD_add_connection(
+			h->daemon, client, (const struct sockaddr *)&peer.sa, peer.len);
 	}
 	return n;
 }
@@ -324,7 +340,8 @@ static void on_listening(void *arg, uint32_t events)
 	} while (n >= some && all < ACCEPT_MAX);
 }
 
-static void complain(void *arg, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+static void complain(void *arg, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
 static void complain(void *arg, const char *fmt, va_list args)
 {
 	char text[300], shown[300];
@@ -332,7 +349,8 @@ static void complain(void *arg, const char *fmt, va_list args)
 	(void)arg;
 	vsnprintf(text, sizeof(text), fmt, args);
 	str_visible(shown, sizeof(shown), text);
-	say(SAY_DEBUG, "http: %s", shown); /* what clients do wrong; its own errors come back as results */
+	/* what clients do wrong; its own errors come back as results */
+	say(SAY_DEBUG, "http: %s", shown);
 }
 
 static int integrate(struct http *h, struct fault *f)
@@ -351,10 +369,13 @@ static int integrate(struct http *h, struct fault *f)
 /* Twice as many as may live: those that are ended are still to be closed. */
 static struct MHD_Daemon *new_daemon(struct http *h)
 {
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
-				MHD_OPTION_EXTERNAL_LOGGER, complain, h, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * h->conns.max),
-				MHD_OPTION_CONNECTION_TIMEOUT, CONNS_REQUEST_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-				MHD_OPTION_NOTIFY_COMPLETED, on_done, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET |
+			MHD_ALLOW_SUSPEND_RESUME,
+		0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, complain, h,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * h->conns.max),
+		MHD_OPTION_CONNECTION_TIMEOUT, CONNS_REQUEST_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_done, h,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
 }
 
 static void close_sockets(const struct http_sockets *on)
@@ -363,8 +384,8 @@ static void close_sockets(const struct http_sockets *on)
 		close(on->fd[i]);
 }
 
-int http_start(struct loop *l, const struct http_sockets *on, struct api *api, http_fn *before, http_fn *after, void *arg, struct http **ret,
-	       struct fault *f)
+int http_start(struct loop *l, const struct http_sockets *on, struct api *api, http_fn *before,
+	http_fn *after, void *arg, struct http **ret, struct fault *f)
 {
 	struct http *h = calloc(1, sizeof(*h));
 	int r;
@@ -373,11 +394,14 @@ int http_start(struct loop *l, const struct http_sockets *on, struct api *api, h
 		close_sockets(on);
 		return fault_errno(f, -ENOMEM, "cannot serve");
 	}
-	*h = (struct http){ .loop = l, .on = *on, .api = api, .before = before, .after = after, .arg = arg };
+	*h = (struct http){
+		.loop = l, .on = *on, .api = api, .before = before, .after = after, .arg = arg
+	};
 	conns_init(&h->conns);
 	loop_timer_init(&h->timer, on_time, h);
 	h->daemon = new_daemon(h);
-	r = h->daemon ? integrate(h, f) : fault_set(f, -EIO, "cannot serve: libmicrohttpd does not start");
+	r = h->daemon ? integrate(h, f)
+		      : fault_set(f, -EIO, "cannot serve: libmicrohttpd does not start");
 	if (r < 0) {
 		http_stop(h);
 		return r;

@@ -15,17 +15,20 @@ struct seen { /* of a text, so far */
 	size_t values, values_max;
 };
 
-/* A byte outside of strings. Each value but the first stands behind a comma, a colon or an opening bracket. */
+/* A byte outside of strings. Each value but the first stands behind a comma, a colon or an opening
+ * bracket. */
 static int look_at(struct seen *s, char c, size_t at, struct fault *f)
 {
 	bool opens = c == '[' || c == '{';
 
 	if (opens && ++s->depth > s->depth_max)
-		return fault_set(f, -EINVAL, "body is nested deeper than %u levels at byte %zu", s->depth_max, at);
+		return fault_set(f, -EINVAL, "body is nested deeper than %u levels at byte %zu",
+			s->depth_max, at);
 	if ((c == ']' || c == '}') && s->depth > 0)
 		s->depth--;
 	if ((opens || c == ',') && ++s->values > s->values_max)
-		return fault_set(f, -EINVAL, "body has more than %zu values at byte %zu", s->values_max, at);
+		return fault_set(
+			f, -EINVAL, "body has more than %zu values at byte %zu", s->values_max, at);
 	return 0;
 }
 
@@ -41,7 +44,8 @@ static size_t character(const char *s, size_t n)
 	return utf8_decode(some, &code);
 }
 
-/* cJSON recurses, lets any bytes pass, and takes memory by the number of values: all three are decided here. */
+/* cJSON recurses, lets any bytes pass, and takes memory by the number of values: all three are
+ * decided here. */
 static int look_over(const char *text, size_t len, struct seen *seen, struct fault *f)
 {
 	bool quoted = false;
@@ -84,12 +88,16 @@ static cJSON *parse(const char *text, size_t len, struct seen *seen, struct faul
 
 cJSON *json_object(const char *text, size_t len, struct fault *f)
 {
-	return parse(text, len, &(struct seen){ .depth_max = JSON_DEPTH_MAX, .values_max = JSON_VALUES_MAX }, f);
+	return parse(text, len,
+		&(struct seen){ .depth_max = JSON_DEPTH_MAX, .values_max = JSON_VALUES_MAX }, f);
 }
 
 cJSON *json_stored(const char *text, size_t len, struct fault *f)
 {
-	return parse(text, len, &(struct seen){ .depth_max = 2 * JSON_DEPTH_MAX, .values_max = 2 * JSON_VALUES_MAX }, f);
+	return parse(text, len,
+		&(struct seen){
+			.depth_max = 2 * JSON_DEPTH_MAX, .values_max = 2 * JSON_VALUES_MAX },
+		f);
 }
 
 void buf_free(struct buf *b)
@@ -171,8 +179,9 @@ void buf_string(struct buf *b, const char *text)
 
 	buf_add(b, "\"", 1);
 	while (*text) {
-		size_t plain = strcspn(text, "\"\\\001\002\003\004\005\006\007\b\t\n\v\f\r\016\017\020\021\022\023\024\025\026\027\030\031\032\033"
-					     "\034\035\036\037");
+		size_t plain = strcspn(text,
+			"\"\\\001\002\003\004\005\006\007\b\t\n\v\f\r\016\017\020\021\022\023\024\025\026\027\030\031\032\033"
+			"\034\035\036\037");
 		unsigned char c = (unsigned char)text[plain];
 
 		buf_add(b, text, plain);

@@ -8,16 +8,18 @@
 #include "base/str.h"
 #include "registry/api.h"
 
-/* A list is refreshed for heartbeats alone once in this time; whoever asks conditionally is told "not modified" in between. */
+/* A list is refreshed for heartbeats alone once in this time; whoever asks conditionally is told
+ * "not modified" in between. */
 #define BEAT_STEP_NS (15 * NS_PER_SEC)
 #define FILTER_MAX   1000u /* bytes of one */
 
 struct filter {
-	const char *status, *namespace, *name, *type, *capability, *version, *tags, *labels, *category, *stability;
+	const char *status, *namespace, *name, *type, *capability, *version, *tags, *labels,
+		*category, *stability;
 	bool fuzzy, any, too_long;
-	size_t cost; /* of looking at one capability, in comparisons */
+	size_t cost;	   /* of looking at one capability, in comparisons */
 	size_t label_cost; /* of looking at one label */
-	size_t *work; /* what may still be done */
+	size_t *work;	   /* what may still be done */
 };
 
 static const char *param(const struct request *q, const char *key, struct filter *f)
@@ -58,7 +60,8 @@ static struct filter read_filter(struct api *api, const struct request *q)
 	f.stability = param(q, "capability_stability", &f);
 	f.labels = param(q, "label_selector", &f);
 	f.fuzzy = fuzzy && (strcasecmp(fuzzy, "true") == 0 || strcmp(fuzzy, "1") == 0);
-	f.cost = 1 + pieces(f.capability) + pieces(f.tags) * AGENT_TAGS_MAX / 4 + (f.version ? strlen(f.version) / 8 : 0);
+	f.cost = 1 + pieces(f.capability) + pieces(f.tags) * AGENT_TAGS_MAX / 4 +
+		(f.version ? strlen(f.version) / 8 : 0);
 	f.label_cost = pieces(f.labels);
 	return f;
 }
@@ -83,7 +86,8 @@ static bool refused(const struct filter *f, struct reply *r)
 }
 
 /* Call fn for each piece of a list that is parted by commas; false as soon as one fails. */
-static bool each(const char *list, bool (*fn)(const char *piece, size_t len, const void *arg), const void *arg)
+static bool each(const char *list, bool (*fn)(const char *piece, size_t len, const void *arg),
+	const void *arg)
 {
 	while (*list) {
 		size_t len = strcspn(list, ",");
@@ -99,9 +103,10 @@ static bool has_tag(const char *piece, size_t len, const void *capability)
 {
 	const cJSON *tag;
 
-	cJSON_ArrayForEach(tag, cJSON_GetObjectItemCaseSensitive((const cJSON *)capability, "tags"))
-		if (cJSON_IsString(tag) && strlen(tag->valuestring) == len && strncmp(tag->valuestring, piece, len) == 0)
-			return true;
+	cJSON_ArrayForEach(tag,
+		cJSON_GetObjectItemCaseSensitive((const cJSON *)capability,
+			"tags")) if (cJSON_IsString(tag) && strlen(tag->valuestring) == len &&
+		strncmp(tag->valuestring, piece, len) == 0) return true;
 	return false;
 }
 
@@ -112,10 +117,13 @@ static bool has_label(const char *piece, size_t len, const void *labels)
 	size_t key = equals ? (size_t)(equals - piece) : len;
 	const cJSON *label;
 
-	cJSON_ArrayForEach(label, (const cJSON *)labels) {
-		if (!label->string || strlen(label->string) != key || strncmp(label->string, piece, key) != 0)
+	cJSON_ArrayForEach(label, (const cJSON *)labels)
+	{
+		if (!label->string || strlen(label->string) != key ||
+			strncmp(label->string, piece, key) != 0)
 			continue;
-		if (!equals || (cJSON_IsString(label) && strlen(label->valuestring) == len - key - 1 &&
+		if (!equals ||
+			(cJSON_IsString(label) && strlen(label->valuestring) == len - key - 1 &&
 				strncmp(label->valuestring, equals + 1, len - key - 1) == 0))
 			return true;
 	}
@@ -151,23 +159,33 @@ static bool is_named(const struct filter *f, const char *name)
 
 static bool capability_passes(const struct filter *f, const cJSON *c)
 {
-	return spend(f, f->cost) && (!f->capability || is_named(f, cJSON_GetObjectItemCaseSensitive(c, "name")->valuestring)) &&
-	       (!f->version || agent_version_fits(cJSON_GetObjectItemCaseSensitive(c, "version")->valuestring, f->version)) &&
-	       (!f->tags || each(f->tags, has_tag, c)) && (!f->category || same_word(c, "category", f->category)) &&
-	       (!f->stability || same_word(c, "stability", f->stability));
+	return spend(f, f->cost) &&
+		(!f->capability ||
+			is_named(f, cJSON_GetObjectItemCaseSensitive(c, "name")->valuestring)) &&
+		(!f->version ||
+			agent_version_fits(
+				cJSON_GetObjectItemCaseSensitive(c, "version")->valuestring,
+				f->version)) &&
+		(!f->tags || each(f->tags, has_tag, c)) &&
+		(!f->category || same_word(c, "category", f->category)) &&
+		(!f->stability || same_word(c, "stability", f->stability));
 }
 
 static bool has_labels(const struct filter *f, const cJSON *labels)
 {
-	return spend(f, 1 + f->label_cost * (size_t)cJSON_GetArraySize(labels)) && each(f->labels, has_label, labels);
+	return spend(f, 1 + f->label_cost * (size_t)cJSON_GetArraySize(labels)) &&
+		each(f->labels, has_label, labels);
 }
 
 static bool agent_passes(const struct filter *f, const struct agent *a, uint64_t now)
 {
-	return (!f->status || strcmp(agent_status(a, now), f->status) == 0) && (!f->namespace || strcmp(a->namespace, f->namespace) == 0) &&
-	       (!f->name || (f->fuzzy ? strcasestr(a->name, f->name) != NULL : strcmp(a->name, f->name) == 0)) &&
-	       (!f->type || strcmp(a->type, f->type) == 0) &&
-	       (!f->labels || has_labels(f, cJSON_GetObjectItemCaseSensitive(a->entry, "labels")));
+	return (!f->status || strcmp(agent_status(a, now), f->status) == 0) &&
+		(!f->namespace || strcmp(a->namespace, f->namespace) == 0) &&
+		(!f->name ||
+			(f->fuzzy ? strcasestr(a->name, f->name) != NULL
+				  : strcmp(a->name, f->name) == 0)) &&
+		(!f->type || strcmp(a->type, f->type) == 0) &&
+		(!f->labels || has_labels(f, cJSON_GetObjectItemCaseSensitive(a->entry, "labels")));
 }
 
 static bool some_capability_passes(const struct filter *f, const struct agent *a)
@@ -176,9 +194,9 @@ static bool some_capability_passes(const struct filter *f, const struct agent *a
 
 	if (!f->capability && !f->version && !f->tags && !f->category && !f->stability)
 		return true;
-	cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities"))
-		if (capability_passes(f, c))
-			return true;
+	cJSON_ArrayForEach(c,
+		cJSON_GetObjectItemCaseSensitive(
+			a->entry, "capabilities")) if (capability_passes(f, c)) return true;
 	return false;
 }
 
@@ -195,8 +213,9 @@ static void put_agent(struct api *api, struct agent *a, struct buf *out)
 	buf_time(out, a->seen_real_ns);
 	buf_text(out, ",\"last_heartbeat\":");
 	buf_time(out, a->seen_real_ns);
-	buf_print(out, ",\"resource_version\":\"%llu\",\"dependencies_resolved\":%u,\"dependency_resolutions\":",
-		  (unsigned long long)(a->updated_real_ns / NS_PER_MS), a->resolved);
+	buf_print(out,
+		",\"resource_version\":\"%llu\",\"dependencies_resolved\":%u,\"dependency_resolutions\":",
+		(unsigned long long)(a->updated_real_ns / NS_PER_MS), a->resolved);
 	buf_text(out, a->resolutions ? a->resolutions : "[]");
 	buf_text(out, "}");
 }
@@ -227,7 +246,8 @@ static void put_list(struct api *api, const struct filter *f, struct reply *r)
 		return;
 	}
 	for (size_t i = 0; i < api->table.n; i++)
-		if (agent_passes(f, api->table.all[i], api->now_boot_ns) && some_capability_passes(f, api->table.all[i]))
+		if (agent_passes(f, api->table.all[i], api->now_boot_ns) &&
+			some_capability_passes(f, api->table.all[i]))
 			list[n++] = api->table.all[i];
 	if (refused(f, r)) {
 		free(list);
@@ -244,11 +264,13 @@ static void put_list(struct api *api, const struct filter *f, struct reply *r)
 	end_list(out, n, api->now_real_ns);
 }
 
-/* A weak tag: equal ones mean the same agents in the same states, and signs of life that are at most BEAT_STEP_NS apart. */
+/* A weak tag: equal ones mean the same agents in the same states, and signs of life that are at
+ * most BEAT_STEP_NS apart. */
 static void make_etag(const struct api *api, char etag[static 64])
 {
-	snprintf(etag, 64, "W/\"%llx-%llx-%llx\"", (unsigned long long)api->started_real_ns, (unsigned long long)api->table.changes,
-		 (unsigned long long)(api->beat_real_ns / BEAT_STEP_NS));
+	snprintf(etag, 64, "W/\"%llx-%llx-%llx\"", (unsigned long long)api->started_real_ns,
+		(unsigned long long)api->table.changes,
+		(unsigned long long)(api->beat_real_ns / BEAT_STEP_NS));
 }
 
 void api_agents(struct api *api, const struct request *q, struct reply *r)
@@ -260,7 +282,8 @@ void api_agents(struct api *api, const struct request *q, struct reply *r)
 		return;
 	if (!f.any) {
 		make_etag(api, r->etag);
-		if (q->if_none_match && (strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, r->etag))) {
+		if (q->if_none_match &&
+			(strcmp(q->if_none_match, "*") == 0 || strstr(q->if_none_match, r->etag))) {
 			r->status = 304;
 			return;
 		}
@@ -269,7 +292,8 @@ void api_agents(struct api *api, const struct request *q, struct reply *r)
 	put_list(api, &f, r);
 }
 
-static bool put_capability(const struct api *api, const struct agent *a, const cJSON *c, bool first, struct buf *out)
+static bool put_capability(
+	const struct api *api, const struct agent *a, const cJSON *c, bool first, struct buf *out)
 {
 	char *text = cJSON_PrintUnformatted(c);
 
@@ -284,7 +308,8 @@ static bool put_capability(const struct api *api, const struct agent *a, const c
 	buf_string(out, a->name);
 	buf_text(out, ",\"agent_namespace\":");
 	buf_string(out, a->namespace);
-	buf_print(out, ",\"agent_status\":\"%s\",\"agent_endpoint\":", agent_status(a, api->now_boot_ns));
+	buf_print(out,
+		",\"agent_status\":\"%s\",\"agent_endpoint\":", agent_status(a, api->now_boot_ns));
 	buf_string(out, cJSON_GetObjectItemCaseSensitive(a->entry, "endpoint")->valuestring);
 	buf_text(out, "}");
 	return true;
@@ -300,9 +325,10 @@ static size_t put_capabilities(const struct api *api, const struct filter *f, st
 
 		if (!agent_passes(f, a, api->now_boot_ns))
 			continue;
-		cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(a->entry, "capabilities"))
-			if (capability_passes(f, c))
-				n += put_capability(api, a, c, n == 0, out);
+		cJSON_ArrayForEach(c,
+			cJSON_GetObjectItemCaseSensitive(
+				a->entry, "capabilities")) if (capability_passes(f, c))
+			n += put_capability(api, a, c, n == 0, out);
 	}
 	return n;
 }

@@ -1,5 +1,6 @@
 /*
- * registry/main.c - tend-registry: the mesh registry's HTTP API on one host's loopback interface (registry/README.md).
+ * registry/main.c - tend-registry: the mesh registry's HTTP API on one host's loopback interface
+ * (registry/README.md).
  *
  *   tend-registry [--host HOST] [--port PORT] [--db FILE] [--public] [--allow-host NAME]...
  */
@@ -27,8 +28,9 @@
 
 #define DATA_MAX (1ull << 30) /* own memory, whatever its clients send */
 
-#define TELL_NS	   (1 * NS_PER_SEC)  /* registrations within this time are one line */
-#define FLUSH_NS   (10 * NS_PER_SEC) /* heartbeats are stored this late: all that is lost by it is a time that is shown */
+#define TELL_NS (1 * NS_PER_SEC) /* registrations within this time are one line */
+/* heartbeats are stored this late: all that is lost by it is a time that is shown */
+#define FLUSH_NS  (10 * NS_PER_SEC)
 #define NAMES_MAX 300u
 
 struct options {
@@ -62,7 +64,8 @@ static void set_clocks(void *arg)
 static int stored(struct service *s, int r, const struct fault *f)
 {
 	if (r < 0 && !s->store_failed)
-		say(SAY_ERROR, "cannot write: %s; registrations are refused until that works", f->text);
+		say(SAY_ERROR, "cannot write: %s; registrations are refused until that works",
+			f->text);
 	else if (r >= 0 && s->store_failed)
 		say(SAY_INFO, "writing works again");
 	s->store_failed = r < 0;
@@ -76,7 +79,8 @@ static int on_store(void *arg, struct agent *a, struct fault *f)
 
 	if (!a->left) {
 		if (len + strlen(a->name) + 3 < NAMES_MAX)
-			snprintf(s->new_names + len, NAMES_MAX - len, "%s%s", len ? ", " : "", a->name);
+			snprintf(s->new_names + len, NAMES_MAX - len, "%s%s", len ? ", " : "",
+				a->name);
 		s->new_agents++;
 		if (!s->tell.at_boot_ns)
 			(void)loop_timer_set(s->loop, &s->tell, s->api.now_boot_ns + TELL_NS);
@@ -100,7 +104,8 @@ static void on_tell(void *arg)
 
 	if (s->new_agents) {
 		str_visible(shown, sizeof(shown), s->new_names);
-		say(SAY_INFO, "%zu agent%s registered: %s", s->new_agents, s->new_agents == 1 ? "" : "s", shown);
+		say(SAY_INFO, "%zu agent%s registered: %s", s->new_agents,
+			s->new_agents == 1 ? "" : "s", shown);
 	}
 	s->new_agents = 0;
 	s->new_names[0] = 0;
@@ -158,7 +163,8 @@ static void after_answer(void *arg)
 {
 	struct service *s = arg;
 
-	bool changed = s->api.beat_real_ns != s->seen_beat_real_ns || s->api.table.changes != s->seen_changes;
+	bool changed = s->api.beat_real_ns != s->seen_beat_real_ns ||
+		s->api.table.changes != s->seen_changes;
 
 	if (changed)
 		flush_later(s);
@@ -179,7 +185,8 @@ static void on_signal(void *arg, uint32_t events)
 static int misuse(const char *what, const char *text)
 {
 	fprintf(stderr, "tend-registry: %s: %s\n", what, text);
-	fprintf(stderr, "usage: tend-registry [--host HOST] [--port PORT] [--db FILE] [--public] [--allow-host NAME]...\n");
+	fprintf(stderr,
+		"usage: tend-registry [--host HOST] [--port PORT] [--db FILE] [--public] [--allow-host NAME]...\n");
 	return 2;
 }
 
@@ -190,7 +197,8 @@ static bool read_seconds(const char *variable, uint64_t otherwise_s, uint64_t *r
 	uint64_t ms = otherwise_s * 1000;
 
 	if (text && *text && (str_duration_ms(text, &ms) < 0 || ms < 1000)) {
-		fprintf(stderr, "tend-registry: %s must be a duration of at least a second\n", variable);
+		fprintf(stderr, "tend-registry: %s must be a duration of at least a second\n",
+			variable);
 		return false;
 	}
 	*ret_ns = ms * NS_PER_MS;
@@ -203,14 +211,18 @@ static const char *default_db(void)
 	static const char prefix[] = "sqlite:///";
 	const char *url = getenv("MCP_MESH_DATABASE_URL");
 
-	return url && strncmp(url, prefix, sizeof(prefix) - 1) == 0 && url[sizeof(prefix) - 1] ? url + sizeof(prefix) - 1 : "dev_registry.db";
+	return url && strncmp(url, prefix, sizeof(prefix) - 1) == 0 && url[sizeof(prefix) - 1]
+		? url + sizeof(prefix) - 1
+		: "dev_registry.db";
 }
 
 static int read_options(int argc, char **argv, struct options *o)
 {
-	static const struct option options[] = { { "host", required_argument, NULL, 'h' }, { "port", required_argument, NULL, 'p' },
-						 { "db", required_argument, NULL, 'd' }, { "public", no_argument, NULL, 'P' },
-						 { "allow-host", required_argument, NULL, 'a' }, { "help", no_argument, NULL, '?' }, { 0 } };
+	static const struct option options[] = { { "host", required_argument, NULL, 'h' },
+		{ "port", required_argument, NULL, 'p' }, { "db", required_argument, NULL, 'd' },
+		{ "public", no_argument, NULL, 'P' },
+		{ "allow-host", required_argument, NULL, 'a' }, { "help", no_argument, NULL, '?' },
+		{ 0 } };
 	int64_t port;
 	int opt;
 
@@ -223,7 +235,8 @@ static int read_options(int argc, char **argv, struct options *o)
 		else if (opt == 'P')
 			o->gate.public = true;
 		else if (opt == 'a' && o->gate.n_allowed == GATE_HOSTS_MAX)
-			return misuse("--allow-host: too many, behind", o->gate.allowed[GATE_HOSTS_MAX - 1]);
+			return misuse("--allow-host: too many, behind",
+				o->gate.allowed[GATE_HOSTS_MAX - 1]);
 		else if (opt == 'a')
 			o->gate.allowed[o->gate.n_allowed++] = optarg;
 		else if (opt != 'p')
@@ -264,7 +277,7 @@ static int start(struct service *s, const struct options *o, struct fault *f)
 		return r;
 	r = loop_new(&s->loop);
 	if (r < 0 || (sfd = loop_signalfd(signals, 2)) < 0 ||
-	    (r = loop_watch(s->loop, sfd, EPOLLIN, on_signal, s->loop, &watch)) < 0)
+		(r = loop_watch(s->loop, sfd, EPOLLIN, on_signal, s->loop, &watch)) < 0)
 		return fault_errno(f, r < 0 ? r : -EIO, "cannot make an event loop");
 	loop_timer_init(&s->flush, on_flush, s);
 	loop_timer_init(&s->scan, on_scan, s);
@@ -280,7 +293,8 @@ static int start(struct service *s, const struct options *o, struct fault *f)
 		return r;
 	if (s->api.table.n)
 		(void)loop_timer_set(s->loop, &s->scan, clock_boot_ns() + s->scan_ns);
-	say(SAY_INFO, "listening on %s, database %s, %zu agents known", on.shown, o->db, s->api.table.n);
+	say(SAY_INFO, "listening on %s, database %s, %zu agents known", on.shown, o->db,
+		s->api.table.n);
 	return 0;
 }
 
@@ -314,20 +328,22 @@ static int serve_registry(int argc, char **argv)
 	say_init("registry");
 	umask(077);
 	(void)io_raise_nofile();
-	if (!read_seconds("DEFAULT_TIMEOUT_THRESHOLD", AGENT_TIMEOUT_S, &s.api.table.rules.timeout_ns) ||
-	    !read_seconds("MCP_MESH_RETENTION", AGENT_RETENTION_S, &s.api.table.rules.retention_ns) ||
-	    !read_seconds("HEALTH_CHECK_INTERVAL", AGENT_SCAN_S, &s.scan_ns))
+	if (!read_seconds(
+		    "DEFAULT_TIMEOUT_THRESHOLD", AGENT_TIMEOUT_S, &s.api.table.rules.timeout_ns) ||
+		!read_seconds(
+			"MCP_MESH_RETENTION", AGENT_RETENTION_S, &s.api.table.rules.retention_ns) ||
+		!read_seconds("HEALTH_CHECK_INTERVAL", AGENT_SCAN_S, &s.scan_ns))
 		return 2;
 	set_clocks(&s);
 	s.api.started_boot_ns = s.api.now_boot_ns;
 	s.api.started_real_ns = s.api.now_real_ns;
 	r = start(&s, &o, &f);
 	if (r == 0) {
-		/* The capability: the database may lie in the folder of a user for whom root runs this. */
+		/* The capability: the database may lie in the folder of a user for whom root runs
+		 * this. */
 		privilege_drop(PRIVILEGE_NETWORK, 1ull << CAP_DAC_OVERRIDE, DATA_MAX);
 		r = loop_run(s.loop);
-	}
-	else
+	} else
 		say(SAY_ERROR, "%s", f.text);
 	http_stop(s.http);
 	if (s.loop)

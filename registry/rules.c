@@ -66,14 +66,19 @@ static int compare(const struct version *a, const struct version *b, int parts)
 }
 
 /* One part of a constraint: an operator of the given length, and a version. */
-static bool part_fits(const struct version *have, const char *op, size_t len, const struct version *want)
+static bool part_fits(
+	const struct version *have, const char *op, size_t len, const struct version *want)
 {
 	int whole = compare(have, want, 3);
 
 	if (len == 0 || op[0] == '=')
 		return compare(have, want, want->given) == 0;
 	if (op[0] == '^') /* the first number that is not zero stays */
-		return whole >= 0 && compare(have, want, want->part[0] ? 1 : want->part[1] ? 2 : 3) == 0;
+		return whole >= 0 &&
+			compare(have, want,
+				want->part[0]		? 1
+					: want->part[1] ? 2
+							: 3) == 0;
 	if (op[0] == '~')
 		return whole >= 0 && compare(have, want, want->given > 1 ? 2 : 1) == 0;
 	if (op[0] == '!')
@@ -99,7 +104,8 @@ bool agent_version_fits(const char *version, const char *constraint)
 		p += strspn(p, " v");
 		want = read_version(&p);
 		if (want.given == 0)
-			return *p == 0 ? len == 0 : *p == '*' && len == 0; /* "*" is any; what is no version fits nothing */
+			/* "*" is any; what is no version fits nothing */
+			return *p == 0 ? len == 0 : *p == '*' && len == 0;
 		if (!part_fits(&have, op, len, &want))
 			return false;
 		p += strcspn(p, " ,<>=!~^");

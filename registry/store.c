@@ -13,8 +13,9 @@
 #include "base/io.h"
 #include "base/str.h"
 
-#define BUSY_MS	     2000
-#define ROWS_AT_ONCE 50u	       /* in one transaction, so that no registration waits long for it */
+#define BUSY_MS 2000
+/* in one transaction, so that no registration waits long for it */
+#define ROWS_AT_ONCE 50u
 #define LOG_BYTES    (4 * 1024 * 1024) /* SQLite's own limit, 1,000 pages */
 
 struct store {
@@ -23,9 +24,10 @@ struct store {
 	char *log_path;
 };
 
-static const char schema[] = "CREATE TABLE IF NOT EXISTS tend_agents ("
-			     "id TEXT PRIMARY KEY, doc TEXT NOT NULL, said TEXT NOT NULL, gone INTEGER NOT NULL, stale INTEGER NOT NULL,"
-			     "created INTEGER NOT NULL, updated INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID";
+static const char schema[] =
+	"CREATE TABLE IF NOT EXISTS tend_agents ("
+	"id TEXT PRIMARY KEY, doc TEXT NOT NULL, said TEXT NOT NULL, gone INTEGER NOT NULL, stale INTEGER NOT NULL,"
+	"created INTEGER NOT NULL, updated INTEGER NOT NULL, seen INTEGER NOT NULL) WITHOUT ROWID";
 
 static int fail(struct store *s, struct fault *f, const char *what)
 {
@@ -45,20 +47,25 @@ static int set_up(struct store *s, struct fault *f)
 
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	if (sqlite3_exec(s->db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(s->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK ||
-	    sqlite3_exec(s->db, "PRAGMA wal_autocheckpoint=0", NULL, NULL, NULL) != SQLITE_OK || /* store_checkpoint() */
-	    sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+		sqlite3_exec(s->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK ||
+		/* store_checkpoint() */
+		sqlite3_exec(s->db, "PRAGMA wal_autocheckpoint=0", NULL, NULL, NULL) != SQLITE_OK ||
+		sqlite3_exec(s->db, schema, NULL, NULL, NULL) != SQLITE_OK)
 		return fail(s, f, "database");
-	r = prepare(s, "INSERT OR REPLACE INTO tend_agents VALUES (?1,?2,?3,?4,?5,?6,?7,?8)", &s->put, f);
+	r = prepare(s, "INSERT OR REPLACE INTO tend_agents VALUES (?1,?2,?3,?4,?5,?6,?7,?8)",
+		&s->put, f);
 	if (r == 0)
-		r = prepare(s, "UPDATE tend_agents SET said=?2,gone=?3,stale=?4,updated=?5,seen=?6 WHERE id=?1 AND seen<=?6", &s->beat, f);
+		r = prepare(s,
+			"UPDATE tend_agents SET said=?2,gone=?3,stale=?4,updated=?5,seen=?6 WHERE id=?1 AND seen<=?6",
+			&s->beat, f);
 	if (r == 0)
 		r = prepare(s, "DELETE FROM tend_agents WHERE id=?1", &s->delete, f);
 	return r;
 }
 
-/* Made by us, so that SQLite's own files beside it get the same mode. A file that exists is not opened: closing it would take away the locks that SQLite
- * holds in this process already, and whoever looks into the database next would take its log for abandoned, and remove it. */
+/* Made by us, so that SQLite's own files beside it get the same mode. A file that exists is not
+ * opened: closing it would take away the locks that SQLite holds in this process already, and
+ * whoever looks into the database next would take its log for abandoned, and remove it. */
 static int make_file(const char *path, struct fault *f)
 {
 	struct stat st;
@@ -85,14 +92,17 @@ int store_open(const char *path, struct store **ret, struct fault *f)
 
 	if (!s)
 		return fault_errno(f, -ENOMEM, "database");
-	r = asprintf(&s->log_path, "%s-wal", path) < 0 ? fault_errno(f, -ENOMEM, "database") : make_file(path, f);
+	r = asprintf(&s->log_path, "%s-wal", path) < 0 ? fault_errno(f, -ENOMEM, "database")
+						       : make_file(path, f);
 	if (r < 0) {
 		free(s->log_path);
 		free(s);
 		return r;
 	}
-	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK || set_up(s, &why) < 0) {
-		r = fault_set(f, -EIO, "cannot use %s as a database: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
+	if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK ||
+		set_up(s, &why) < 0) {
+		r = fault_set(f, -EIO, "cannot use %s as a database: %s", path,
+			s->db ? sqlite3_errmsg(s->db) : "out of memory");
 		store_close(s);
 		return r;
 	}
@@ -112,10 +122,12 @@ void store_close(struct store *s)
 	free(s);
 }
 
-/* An agent that was healthy when the registry ended gets its whole time again: that the registry was away is not held against it. */
+/* An agent that was healthy when the registry ended gets its whole time again: that the registry
+ * was away is not held against it. */
 static int take_row(sqlite3_stmt *row, struct table *t, uint64_t now_boot_ns)
 {
-	const char *doc = (const char *)sqlite3_column_text(row, 1), *said = (const char *)sqlite3_column_text(row, 2);
+	const char *doc = (const char *)sqlite3_column_text(row, 1),
+		   *said = (const char *)sqlite3_column_text(row, 2);
 	uint64_t seen = (uint64_t)sqlite3_column_int64(row, 7);
 	struct fault f;
 	struct agent *a = doc ? agent_from_stored(doc, &f) : NULL;
@@ -140,10 +152,14 @@ static int take_row(sqlite3_stmt *row, struct table *t, uint64_t now_boot_ns)
 	return 0;
 }
 
-int store_load(struct store *s, struct table *t, uint64_t now_boot_ns, size_t *ret_damaged, struct fault *f)
+int store_load(struct store *s, struct table *t, uint64_t now_boot_ns, size_t *ret_damaged,
+	struct fault *f)
 {
 	sqlite3_stmt *rows = NULL;
-	int step, r = prepare(s, "SELECT id,doc,said,gone,stale,created,updated,seen FROM tend_agents", &rows, f);
+	int step,
+		r = prepare(s,
+			"SELECT id,doc,said,gone,stale,created,updated,seen FROM tend_agents",
+			&rows, f);
 
 	*ret_damaged = 0;
 	while (r == 0 && (step = sqlite3_step(rows)) != SQLITE_DONE) {
@@ -212,7 +228,10 @@ int store_take(struct table *t, struct store_beat **ret)
 
 		if (!a->dirty)
 			continue;
-		*b = (struct store_beat){ .left = a->left, .stale = a->stale, .updated_real_ns = a->updated_real_ns, .seen_real_ns = a->seen_real_ns };
+		*b = (struct store_beat){ .left = a->left,
+			.stale = a->stale,
+			.updated_real_ns = a->updated_real_ns,
+			.seen_real_ns = a->seen_real_ns };
 		(void)str_copy(b->id, sizeof(b->id), a->id);
 		(void)str_copy(b->said, sizeof(b->said), a->said);
 		a->dirty = false;
@@ -243,7 +262,8 @@ static int write_some(struct store *s, const struct store_beat *b, size_t n, str
 		return fail(s, f, "database");
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = write_beat(s, &b[i], f);
-	if (sqlite3_exec(s->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK && r == 0) {
+	if (sqlite3_exec(s->db, r == 0 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK &&
+		r == 0) {
 		r = fail(s, f, "database");
 		(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	}

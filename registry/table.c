@@ -66,7 +66,8 @@ static bool list_offers(struct agent *a)
 	if (!a->offers)
 		return false;
 	a->n_offers = 0;
-	cJSON_ArrayForEach(c, caps) a->offers[a->n_offers++] = (struct offer){ .agent = a, .capability = c };
+	cJSON_ArrayForEach(c, caps)
+		a->offers[a->n_offers++] = (struct offer){ .agent = a, .capability = c };
 	return true;
 }
 
@@ -116,7 +117,8 @@ static void replace(struct table *t, struct agent **slot, struct agent *a)
 static bool has_room(const struct table *t, const struct agent *a, const struct agent *old)
 {
 	return t->bytes - (old ? old->bytes : 0) + a->bytes <= TABLE_BYTES_MAX &&
-	       t->values - (old ? old->values : 0) + a->values <= TABLE_VALUES_MAX && (old || t->n < TABLE_AGENTS_MAX);
+		t->values - (old ? old->values : 0) + a->values <= TABLE_VALUES_MAX &&
+		(old || t->n < TABLE_AGENTS_MAX);
 }
 
 int table_put(struct table *t, struct agent *a, uint64_t now_boot_ns, uint64_t now_real_ns)
@@ -217,13 +219,16 @@ static bool has_tags(struct table *t, const cJSON *wanted, const cJSON *have)
 {
 	const cJSON *w, *h;
 
-	cJSON_ArrayForEach(w, wanted) {
+	cJSON_ArrayForEach(w, wanted)
+	{
 		bool found = false;
 
 		if (!cJSON_IsString(w))
 			continue;
-		cJSON_ArrayForEach(h, have) {
-			found = found || (cJSON_IsString(h) && strcmp(h->valuestring, w->valuestring) == 0);
+		cJSON_ArrayForEach(h, have)
+		{
+			found = found ||
+				(cJSON_IsString(h) && strcmp(h->valuestring, w->valuestring) == 0);
 			(void)spend(t, 1);
 		}
 		if (!found)
@@ -236,9 +241,11 @@ static bool fits(struct table *t, const cJSON *capability, const cJSON *request)
 {
 	const char *version = text(request, "version");
 
-	return strcmp(text(capability, "name"), text(request, "capability")) == 0 && spend(t, 1 + strlen(version) / 8) &&
-	       agent_version_fits(text(capability, "version"), version) &&
-	       has_tags(t, cJSON_GetObjectItemCaseSensitive(request, "tags"), cJSON_GetObjectItemCaseSensitive(capability, "tags"));
+	return strcmp(text(capability, "name"), text(request, "capability")) == 0 &&
+		spend(t, 1 + strlen(version) / 8) &&
+		agent_version_fits(text(capability, "version"), version) &&
+		has_tags(t, cJSON_GetObjectItemCaseSensitive(request, "tags"),
+			cJSON_GetObjectItemCaseSensitive(capability, "tags"));
 }
 
 static bool serves(const struct agent *a, uint64_t now)
@@ -256,23 +263,28 @@ static bool is_before(const struct offer *o, const struct offer *best)
 	return r < 0 || (r == 0 && o < best);
 }
 
-/* The provider with the smallest id, so that the answer does not depend on the order of registrations; never the asker itself. */
-static const struct offer *provider(struct table *t, const struct agent *asker, const cJSON *request, uint64_t now)
+/* The provider with the smallest id, so that the answer does not depend on the order of
+ * registrations; never the asker itself. */
+static const struct offer *provider(
+	struct table *t, const struct agent *asker, const cJSON *request, uint64_t now)
 {
 	const char *space = text(request, "namespace");
 	const struct offer *best = NULL;
 
-	for (const struct offer *o = *offers_of(t, text(request, "capability")); o && spend(t, 1); o = o->next) {
+	for (const struct offer *o = *offers_of(t, text(request, "capability")); o && spend(t, 1);
+		o = o->next) {
 		const struct agent *a = o->agent;
 
-		if (a != asker && is_before(o, best) && (!space[0] || strcmp(a->namespace, space) == 0) && serves(a, now) &&
-		    fits(t, o->capability, request))
+		if (a != asker && is_before(o, best) &&
+			(!space[0] || strcmp(a->namespace, space) == 0) && serves(a, now) &&
+			fits(t, o->capability, request))
 			best = o;
 	}
 	return best;
 }
 
-static void put_provider(struct buf *out, const struct agent *a, const cJSON *capability, uint64_t now)
+static void put_provider(
+	struct buf *out, const struct agent *a, const cJSON *capability, uint64_t now)
 {
 	buf_text(out, "{\"agent_id\":");
 	buf_string(out, a->id);
@@ -282,11 +294,13 @@ static void put_provider(struct buf *out, const struct agent *a, const cJSON *ca
 	buf_string(out, text(a->entry, "endpoint"));
 	buf_text(out, ",\"capability\":");
 	buf_string(out, text(capability, "name"));
-	buf_print(out, ",\"status\":\"%s\"}", strcmp(agent_status(a, now), "degraded") == 0 ? "degraded" : "available");
+	buf_print(out, ",\"status\":\"%s\"}",
+		strcmp(agent_status(a, now), "degraded") == 0 ? "degraded" : "available");
 }
 
 /* One request's line. */
-static bool put_resolution(struct table *t, const struct agent *a, const cJSON *r, uint64_t now, struct buf *out)
+static bool put_resolution(
+	struct table *t, const struct agent *a, const cJSON *r, uint64_t now, struct buf *out)
 {
 	const struct offer *p = provider(t, a, r, now);
 
@@ -298,7 +312,8 @@ static bool put_resolution(struct table *t, const struct agent *a, const cJSON *
 		buf_text(out, ",\"status\":\"unresolved\",\"provider\":null}");
 		return false;
 	}
-	buf_text(out, ",\"status\":\"available\",\"mcp_tool\":"); /* meshctl shows this and the endpoint */
+	/* meshctl shows this and the endpoint */
+	buf_text(out, ",\"status\":\"available\",\"mcp_tool\":");
 	buf_string(out, text(p->capability, "function_name"));
 	buf_text(out, ",\"provider_agent_id\":");
 	buf_string(out, p->agent->id);
@@ -340,10 +355,12 @@ void table_providers(struct table *t, const struct agent *a, uint64_t now, struc
 	bool any = false;
 
 	buf_text(out, "{");
-	cJSON_ArrayForEach(r, a->requests) { /* requests of one function stand side by side */
+	cJSON_ArrayForEach(r, a->requests)
+	{ /* requests of one function stand side by side */
 		const struct offer *p = provider(t, a, r, now);
 
-		if (!before || strcmp(text(before, "function_name"), text(r, "function_name")) != 0) {
+		if (!before ||
+			strcmp(text(before, "function_name"), text(r, "function_name")) != 0) {
 			buf_text(out, before ? "]," : "");
 			buf_string(out, text(r, "function_name"));
 			buf_text(out, ":[");

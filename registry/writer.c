@@ -124,7 +124,8 @@ static int begin(struct writer *w, const char *path, struct fault *f)
 	return r ? fault_errno(f, -r, "cannot write in the background") : 0;
 }
 
-int writer_start(const char *path, struct loop *l, writer_fn *done, void *arg, struct writer **ret, struct fault *f)
+int writer_start(const char *path, struct loop *l, writer_fn *done, void *arg, struct writer **ret,
+	struct fault *f)
 {
 	struct writer *w = calloc(1, sizeof(*w));
 	int r;

@@ -26,7 +26,9 @@ static _Atomic uint64_t *entry_at(const struct pt *pt, unsigned role, uint64_t p
 
 uint64_t pt_event_head(const struct pt *pt, unsigned role)
 {
-	return role < ROLE_MAX ? atomic_load_explicit(&ring_of(pt, role)->head, memory_order_acquire) : 0;
+	return role < ROLE_MAX
+		? atomic_load_explicit(&ring_of(pt, role)->head, memory_order_acquire)
+		: 0;
 }
 
 uint64_t pt_event_tail(const struct pt *pt, unsigned role)

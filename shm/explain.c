@@ -1,7 +1,7 @@
 /*
- * shm/explain.c - the decoder (shm/explain.h). Everything comes out of a private copy through explain_at(), which
- * knows its end; no number from the
- * copy is used as an index or a count before it was compared with the layout that this program would have made.
+ * shm/explain.c - the decoder (shm/explain.h). Everything comes out of a private copy through
+ * explain_at(), which knows its end; no number from the copy is used as an index or a count before
+ * it was compared with the layout that this program would have made.
  */
 #include "shm/explain_parts.h"
 
@@ -40,7 +40,8 @@ const char *explain_text(const char *field, size_t size, char buf[static EXPLAIN
 	return buf;
 }
 
-bool explain_at(const struct explain *v, enum seg_region_id id, uint32_t i, uint64_t skip, void *ret, size_t bytes)
+bool explain_at(const struct explain *v, enum seg_region_id id, uint32_t i, uint64_t skip,
+	void *ret, size_t bytes)
 {
 	const struct seg_region *r = &v->region[id];
 	uint64_t from = r->offset + (uint64_t)r->stride * i + skip;
@@ -51,11 +52,13 @@ bool explain_at(const struct explain *v, enum seg_region_id id, uint32_t i, uint
 	return true;
 }
 
-bool explain_latched(const struct explain *v, enum seg_region_id id, uint32_t i, void *ret, size_t bytes)
+bool explain_latched(
+	const struct explain *v, enum seg_region_id id, uint32_t i, void *ret, size_t bytes)
 {
 	uint64_t version;
 
-	return explain_at(v, id, i, 0, &version, 8) && explain_at(v, id, i, 8 + (version & 1) * bytes, ret, bytes);
+	return explain_at(v, id, i, 0, &version, 8) &&
+		explain_at(v, id, i, 8 + (version & 1) * bytes, ret, bytes);
 }
 
 const char *explain_time(uint64_t real_ns, char buf[static CLOCK_TEXT_MAX])
@@ -72,34 +75,41 @@ static void explain_header(struct explain *v)
 
 	fprintf(v->out, "segment: %" PRIu64 " bytes\nheader:\n", v->file_bytes);
 	if (v->bytes < sizeof(*h))
-		explain_problem(
-			v, "cut short: a header alone has %zu bytes; what is missing is shown as 0", sizeof(*h));
-	fprintf(v->out, "  magic           0x%016" PRIx64 "%s\n", magic, magic == SEG_MAGIC ? " ok" : "");
+		explain_problem(v,
+			"cut short: a header alone has %zu bytes; what is missing is shown as 0",
+			sizeof(*h));
+	fprintf(v->out, "  magic           0x%016" PRIx64 "%s\n", magic,
+		magic == SEG_MAGIC ? " ok" : "");
 	fprintf(v->out, "  abi             %u%s\n", h->abi, h->abi == SEG_ABI ? " ok" : "");
-	fprintf(v->out, "  header_bytes    %u%s\n", h->header_bytes, h->header_bytes == sizeof(*h) ? " ok" : "");
+	fprintf(v->out, "  header_bytes    %u%s\n", h->header_bytes,
+		h->header_bytes == sizeof(*h) ? " ok" : "");
 	fprintf(v->out, "  fingerprint     0x%016" PRIx64 "%s\n", h->fingerprint,
 		h->fingerprint == seg_fingerprint() ? " ok" : "");
 	fprintf(v->out, "  total_bytes     %" PRIu64 "%s\n", h->total_bytes,
 		h->total_bytes == v->file_bytes ? " ok" : "");
 	fprintf(v->out, "  created         %s\n", explain_time(h->created_real_ns, when));
-	fprintf(v->out, "  pid_namespace   %" PRIu64 "\n  instance        %016" PRIx64 "\n", h->pid_namespace,
-		h->instance);
+	fprintf(v->out, "  pid_namespace   %" PRIu64 "\n  instance        %016" PRIx64 "\n",
+		h->pid_namespace, h->instance);
 	fprintf(v->out, "  uid             %u\n", h->uid);
 	fprintf(v->out, "  capacity        %u%s\n", h->capacity,
 		h->capacity >= 1 && h->capacity <= PT_CAPACITY_MAX ? " ok" : "");
-	fprintf(v->out, "  commands        %u%s\n", h->commands, h->commands == PT_COMMANDS ? " ok" : "");
-	fprintf(v->out, "  regions         %u%s\n", h->regions, h->regions == SEG_REGION_MAX ? " ok" : "");
-	fprintf(v->out, "  boot_id         \"%s\"\n", explain_text(h->boot_id, sizeof(h->boot_id), text));
+	fprintf(v->out, "  commands        %u%s\n", h->commands,
+		h->commands == PT_COMMANDS ? " ok" : "");
+	fprintf(v->out, "  regions         %u%s\n", h->regions,
+		h->regions == SEG_REGION_MAX ? " ok" : "");
+	fprintf(v->out, "  boot_id         \"%s\"\n",
+		explain_text(h->boot_id, sizeof(h->boot_id), text));
 	fprintf(v->out, "  home            \"%s\"\n", explain_text(h->home, sizeof(h->home), text));
 	if (seg_check(h, v->file_bytes, &f) < 0)
 		explain_problem(v, "%s", f.text);
 }
 
-/* Which layout is it? The header's own word counts where it is the layout of some capacity; damage in one place is
- * survived. */
+/* Which layout is it? The header's own word counts where it is the layout of some capacity; damage
+ * in one place is survived. */
 static bool choose_layout(struct explain *v)
 {
-	const uint32_t candidates[] = { v->h.capacity, v->h.region[SEG_GENS].count, v->h.region[SEG_LOGS].count };
+	const uint32_t candidates[] = { v->h.capacity, v->h.region[SEG_GENS].count,
+		v->h.region[SEG_LOGS].count };
 	bool ours = v->h.abi == SEG_ABI || v->h.fingerprint == seg_fingerprint();
 
 	for (unsigned i = 0; ours && i < 3; i++) {
@@ -109,8 +119,8 @@ static bool choose_layout(struct explain *v)
 		if (capacity < 1 || capacity > PT_CAPACITY_MAX)
 			continue;
 		total = seg_plan(capacity, v->region);
-		if (memcmp(v->region, v->h.region, sizeof(v->region)) == 0 || total == v->h.total_bytes ||
-			total == v->file_bytes) {
+		if (memcmp(v->region, v->h.region, sizeof(v->region)) == 0 ||
+			total == v->h.total_bytes || total == v->file_bytes) {
 			v->capacity = capacity;
 			return true;
 		}
@@ -124,14 +134,16 @@ static void explain_regions(struct explain *v)
 	for (unsigned i = 0; i < SEG_REGION_MAX; i++) {
 		const struct seg_region *r = &v->h.region[i], *plan = &v->region[i];
 
-		fprintf(v->out, "  %-16s offset %" PRIu64 " stride %u count %u\n", seg_region_label(i), r->offset,
-			r->stride, r->count);
+		fprintf(v->out, "  %-16s offset %" PRIu64 " stride %u count %u\n",
+			seg_region_label(i), r->offset, r->stride, r->count);
 		if (memcmp(r, plan, sizeof(*r)) != 0)
-			explain_problem(v, "%s: should be offset %" PRIu64 " stride %u count %u, and is read there",
+			explain_problem(v,
+				"%s: should be offset %" PRIu64
+				" stride %u count %u, and is read there",
 				seg_region_label(i), plan->offset, plan->stride, plan->count);
 		if (plan->offset + (uint64_t)plan->stride * plan->count > v->bytes)
-			explain_problem(
-				v, "%s: lies behind the end of the file, at least in part", seg_region_label(i));
+			explain_problem(v, "%s: lies behind the end of the file, at least in part",
+				seg_region_label(i));
 	}
 }
 
@@ -142,7 +154,8 @@ static void explain_lock(struct explain *v, const struct seg_shared *s)
 
 	fprintf(v->out, "lock:\n");
 	if (s->lock.__data.__kind != kind)
-		explain_problem(v, "these bytes are no lock: type %d instead of %d", s->lock.__data.__kind, kind);
+		explain_problem(v, "these bytes are no lock: type %d instead of %d",
+			s->lock.__data.__kind, kind);
 	else if (s->lock.__data.__owner == 0x7fffffff - 1) /* glibc's mark of ENOTRECOVERABLE */
 		explain_problem(v,
 			"it can't be recovered: someone unlocked it without having repaired what a dead holder left");
@@ -150,8 +163,8 @@ static void explain_lock(struct explain *v, const struct seg_shared *s)
 		fprintf(v->out, "  free\n");
 	else
 		fprintf(v->out, "  word 0x%08x: %s thread %u%s\n", word,
-			word & 0x40000000u ? "its owner died, who was" : "held by", word & 0x3fffffffu,
-			word & 0x80000000u ? ", others wait" : "");
+			word & 0x40000000u ? "its owner died, who was" : "held by",
+			word & 0x3fffffffu, word & 0x80000000u ? ", others wait" : "");
 	fprintf(v->out, "  holder          %d\n", (int)atomic_load(&s->holder));
 }
 
@@ -164,8 +177,9 @@ static void explain_journal(struct explain *v, const struct seg_journal *j)
 	if (n > SEG_JOURNAL_MAX)
 		explain_problem(v, "more entries than the %u that there are", SEG_JOURNAL_MAX);
 	for (uint32_t i = 0; i < n && i < SEG_JOURNAL_MAX; i++)
-		fprintf(v->out, "  word at %u width %u becomes %" PRIu64 "\n", atomic_load(&j->e[i].offset),
-			atomic_load(&j->e[i].width), atomic_load(&j->e[i].value));
+		fprintf(v->out, "  word at %u width %u becomes %" PRIu64 "\n",
+			atomic_load(&j->e[i].offset), atomic_load(&j->e[i].width),
+			atomic_load(&j->e[i].value));
 }
 
 static void explain_shared(struct explain *v)
@@ -182,7 +196,8 @@ static void explain_shared(struct explain *v)
 	fprintf(v->out,
 		"counters:\n  changes         %u\n  used            %u\n  high            %u\n  next_ticket     %" PRIu64
 		"\n",
-		atomic_load(&s.changes), atomic_load(&s.used), atomic_load(&s.high), atomic_load(&s.next_ticket));
+		atomic_load(&s.changes), atomic_load(&s.used), atomic_load(&s.high),
+		atomic_load(&s.next_ticket));
 	for (uint32_t i = 0; i < v->capacity && explain_at(v, SEG_GENS, i, 0, &gen, 4); i++)
 		if (gen & 1) {
 			used++;
@@ -209,9 +224,10 @@ static void explain_daemons(struct explain *v)
 			explain_time(d.since_real_ns, when), d.restarts,
 			d.flags & PT_DAEMON_SHUTDOWN ? " shutting-down" : "",
 			d.flags & PT_DAEMON_REPLACED ? " replaced-by-another-segment" : "");
-		if (d.pid < 0 || d.exit_kind > PT_EXIT_LOST || d.flags > 3 || (role != ROLE_GUARDIAN && d.flags))
-			explain_problem(v, "%s: pid %d, exit kind %u, flags %u make no sense", role_name(role), d.pid,
-				d.exit_kind, d.flags);
+		if (d.pid < 0 || d.exit_kind > PT_EXIT_LOST || d.flags > 3 ||
+			(role != ROLE_GUARDIAN && d.flags))
+			explain_problem(v, "%s: pid %d, exit kind %u, flags %u make no sense",
+				role_name(role), d.pid, d.exit_kind, d.flags);
 	}
 }
 
@@ -224,18 +240,27 @@ static void explain_monitor(struct explain *v)
 		explain_problem(v, "monitor: the file ends before");
 		return;
 	}
-	fprintf(v->out, "monitor:\n  registry        %s \"%s\", answered %s, %u agents, error \"%s\"\n",
-		pt_registry_label(m.registry_state), explain_text(m.registry_url, sizeof(m.registry_url), url),
+	fprintf(v->out,
+		"monitor:\n  registry        %s \"%s\", answered %s, %u agents, error \"%s\"\n",
+		pt_registry_label(m.registry_state),
+		explain_text(m.registry_url, sizeof(m.registry_url), url),
 		explain_time(m.registry_answered_real_ns, when), m.registry_agents,
 		explain_text(m.registry_error, sizeof(m.registry_error), why));
-	fprintf(v->out, "  brake           since %s \"%s\"\n  cycles          %" PRIu64 ", the last took %" PRIu64 " ns of CPU\n",
-		explain_time(m.brake_since_real_ns, when), explain_text(m.brake_reason, sizeof(m.brake_reason), why), m.cycles,
+	fprintf(v->out,
+		"  brake           since %s \"%s\"\n  cycles          %" PRIu64
+		", the last took %" PRIu64 " ns of CPU\n",
+		explain_time(m.brake_since_real_ns, when),
+		explain_text(m.brake_reason, sizeof(m.brake_reason), why), m.cycles,
 		m.cycle_cpu_ns);
-	fprintf(v->out, "  configuration   \"%s\"\n", explain_text(m.conf_error, sizeof(m.conf_error), why));
-	if (m.registry_state >= PT_REGISTRY_MAX || !memchr(m.registry_url, 0, sizeof(m.registry_url)) ||
-		!memchr(m.registry_error, 0, sizeof(m.registry_error)) || !memchr(m.brake_reason, 0, sizeof(m.brake_reason)) ||
+	fprintf(v->out, "  configuration   \"%s\"\n",
+		explain_text(m.conf_error, sizeof(m.conf_error), why));
+	if (m.registry_state >= PT_REGISTRY_MAX ||
+		!memchr(m.registry_url, 0, sizeof(m.registry_url)) ||
+		!memchr(m.registry_error, 0, sizeof(m.registry_error)) ||
+		!memchr(m.brake_reason, 0, sizeof(m.brake_reason)) ||
 		!memchr(m.conf_error, 0, sizeof(m.conf_error)))
-		explain_problem(v, "monitor: registry state %u, or a text without an end", m.registry_state);
+		explain_problem(v, "monitor: registry state %u, or a text without an end",
+			m.registry_state);
 }
 
 /* Copy what there is, but no more than the largest segment has. */
@@ -285,8 +310,8 @@ int pt_explain(int fd, FILE *out)
 		explain_commands(&v);
 		explain_events(&v);
 	} else {
-		explain_problem(
-			&v, "what lies behind the header can't be told: it has the layout of another program, or none");
+		explain_problem(&v,
+			"what lies behind the header can't be told: it has the layout of another program, or none");
 	}
 	if (v.problems > EXPLAIN_PROBLEMS)
 		fprintf(out, "  ! and %u more\n", v.problems - EXPLAIN_PROBLEMS);

@@ -1,4 +1,5 @@
-/* shm/explain_parts.h - what the two halves of the decoder share. INCLUDED BY shm/explain*.c only. */
+/* shm/explain_parts.h - what the two halves of the decoder share. INCLUDED BY shm/explain*.c
+ * only. */
 #ifndef SHM_EXPLAIN_PARTS_H
 #define SHM_EXPLAIN_PARTS_H
 
@@ -23,9 +24,11 @@ struct explain {
 /* Print what is wrong, and count it. */
 void explain_problem(struct explain *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Copy bytes from element i of a region; false where the file has no such bytes. */
-bool explain_at(const struct explain *v, enum seg_region_id id, uint32_t i, uint64_t skip, void *ret, size_t bytes);
+bool explain_at(const struct explain *v, enum seg_region_id id, uint32_t i, uint64_t skip,
+	void *ret, size_t bytes);
 /* The same with the current side of a latch. */
-bool explain_latched(const struct explain *v, enum seg_region_id id, uint32_t i, void *ret, size_t bytes);
+bool explain_latched(
+	const struct explain *v, enum seg_region_id id, uint32_t i, void *ret, size_t bytes);
 /* A fixed text field, which may lack its end, made visible. */
 const char *explain_text(const char *field, size_t size, char buf[static EXPLAIN_TEXT_MAX]);
 const char *explain_time(uint64_t real_ns, char buf[static CLOCK_TEXT_MAX]);

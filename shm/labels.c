@@ -3,7 +3,8 @@
 #include "shm/ring.h"
 #include "shm/table.h"
 
-#define LABEL(table, i) ((i) < sizeof(table) / sizeof((table)[0]) && (table)[i] ? (table)[i] : "unknown")
+#define LABEL(table, i) \
+	((i) < sizeof(table) / sizeof((table)[0]) && (table)[i] ? (table)[i] : "unknown")
 
 static const struct {
 	const char *label, *word;
@@ -50,9 +51,18 @@ static const char *const stages[] = {
 	[PT_STAGE_EXEC] = "executing",
 };
 static const char *const events[] = {
-	[PT_EVENT_STATE] = "state",   [PT_EVENT_ADDED] = "added",   [PT_EVENT_REMOVED] = "removed", [PT_EVENT_SIGNAL] = "signal",
-	[PT_EVENT_DAEMON] = "daemon", [PT_EVENT_HEALTH] = "health", [PT_EVENT_LOG] = "log",	    [PT_EVENT_SEGMENT] = "segment",
-	[PT_EVENT_REGISTRY] = "registry", [PT_EVENT_BRAKE] = "brake", [PT_EVENT_ALERT] = "alert", [PT_EVENT_ROTATE] = "rotate",
+	[PT_EVENT_STATE] = "state",
+	[PT_EVENT_ADDED] = "added",
+	[PT_EVENT_REMOVED] = "removed",
+	[PT_EVENT_SIGNAL] = "signal",
+	[PT_EVENT_DAEMON] = "daemon",
+	[PT_EVENT_HEALTH] = "health",
+	[PT_EVENT_LOG] = "log",
+	[PT_EVENT_SEGMENT] = "segment",
+	[PT_EVENT_REGISTRY] = "registry",
+	[PT_EVENT_BRAKE] = "brake",
+	[PT_EVENT_ALERT] = "alert",
+	[PT_EVENT_ROTATE] = "rotate",
 };
 
 _Static_assert(sizeof(policies) / sizeof(policies[0]) == PT_POLICY_MAX, "a label for each");

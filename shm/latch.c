@@ -1,4 +1,5 @@
-/* shm/latch.c - see shm/latch.h for the protocol; tests/unit/test_shm_latch.c kills writers between any two instructions. */
+/* shm/latch.c - see shm/latch.h for the protocol; tests/unit/test_shm_latch.c kills writers between
+ * any two instructions. */
 #include "shm/latch.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@ void latch_store(struct latch *l, const void *rec, size_t record_bytes)
 	atomic_store_explicit(&l->version, version + 1, memory_order_release);
 }
 
-/* Four at a time: readers of the whole table spend a good part of their time here, and compilers leave loops of atomic loads as they are. */
+/* Four at a time: readers of the whole table spend a good part of their time here, and compilers
+ * leave loops of atomic loads as they are. */
 static void load_words(uint64_t *to, const _Atomic uint64_t *from, size_t words)
 {
 	size_t i = 0;

@@ -1,15 +1,18 @@
 /*
- * shm/latch.h - a record that is always whole: two copies and a version whose lowest bit says which copy is current.
+ * shm/latch.h - a record that is always whole: two copies and a version whose lowest bit says which
+ * copy is current.
  *
- * Writer (exactly one, see shm/table.h): fill the other copy, then publish it by one store of the version.
- * Reader: note the version, copy the current side, accept if the version has not moved. Killed anywhere, a writer leaves the current copy as it was, so
- * there is nothing to repair, and a reader waits for no one. A plain seqlock would leave readers stuck on an odd version.
+ * Writer (exactly one, see shm/table.h): fill the other copy, then publish it by one store of the
+ * version. Reader: note the version, copy the current side, accept if the version has not moved.
+ * Killed anywhere, a writer leaves the current copy as it was, so there is nothing to repair, and a
+ * reader waits for no one. A plain seqlock would leave readers stuck on an odd version.
  *
  * Model-checked, with writers killed at every step: tests/model/latch.pml.
  *
- * Why accesses and no fences: every data word is stored with release and loaded with acquire order. A reader that sees a word of the copy that is being
- * filled therefore also sees the version that was published before the filling began, and rejects its copy. On x86-64 these are plain moves; and unlike
- * fences, ThreadSanitizer understands them.
+ * Why accesses and no fences: every data word is stored with release and loaded with acquire order.
+ * A reader that sees a word of the copy that is being filled therefore also sees the version that
+ * was published before the filling began, and rejects its copy. On x86-64 these are plain moves;
+ * and unlike fences, ThreadSanitizer understands them.
  */
 #ifndef SHM_LATCH_H
 #define SHM_LATCH_H

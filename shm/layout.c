@@ -1,4 +1,5 @@
-/* shm/layout.c - where everything lies in a segment of a given capacity, and whether a header that was found says the same. */
+/* shm/layout.c - where everything lies in a segment of a given capacity, and whether a header that
+ * was found says the same. */
 #include "shm/layout.h"
 
 #include <errno.h>
@@ -8,11 +9,23 @@
 #include "base/str.h"
 
 static const char *const region_labels[SEG_REGION_MAX] = {
-	[SEG_SHARED] = "shared",       [SEG_GENS] = "gens",	      [SEG_COMMANDS] = "commands",
-	[SEG_DAEMONS] = "daemons",     [SEG_EXITS] = "exits",	      [SEG_GUARDIAN_EVENTS] = "guardian_events",
-	[SEG_IDENTS] = "idents",       [SEG_LIVES] = "lives",	      [SEG_PIDS] = "pids",
-	[SEG_SPAWNER_EVENTS] = "spawner_events", [SEG_HEALTHS] = "healths", [SEG_MONITOR] = "monitor", [SEG_MONITOR_EXITS] = "monitor_exits",
-	[SEG_MONITOR_EVENTS] = "monitor_events", [SEG_LOGS] = "logs", [SEG_LOGGER_EXITS] = "logger_exits", [SEG_LOGGER_EVENTS] = "logger_events",
+	[SEG_SHARED] = "shared",
+	[SEG_GENS] = "gens",
+	[SEG_COMMANDS] = "commands",
+	[SEG_DAEMONS] = "daemons",
+	[SEG_EXITS] = "exits",
+	[SEG_GUARDIAN_EVENTS] = "guardian_events",
+	[SEG_IDENTS] = "idents",
+	[SEG_LIVES] = "lives",
+	[SEG_PIDS] = "pids",
+	[SEG_SPAWNER_EVENTS] = "spawner_events",
+	[SEG_HEALTHS] = "healths",
+	[SEG_MONITOR] = "monitor",
+	[SEG_MONITOR_EXITS] = "monitor_exits",
+	[SEG_MONITOR_EVENTS] = "monitor_events",
+	[SEG_LOGS] = "logs",
+	[SEG_LOGGER_EXITS] = "logger_exits",
+	[SEG_LOGGER_EVENTS] = "logger_events",
 };
 
 const char *seg_region_label(unsigned id)
@@ -23,19 +36,26 @@ const char *seg_region_label(unsigned id)
 enum seg_region_id seg_events_of(unsigned role)
 {
 	switch (role) {
-	case ROLE_SPAWNER: return SEG_SPAWNER_EVENTS;
-	case ROLE_MONITOR: return SEG_MONITOR_EVENTS;
-	case ROLE_LOGGER:  return SEG_LOGGER_EVENTS;
-	default:	   return SEG_GUARDIAN_EVENTS;
+	case ROLE_SPAWNER:
+		return SEG_SPAWNER_EVENTS;
+	case ROLE_MONITOR:
+		return SEG_MONITOR_EVENTS;
+	case ROLE_LOGGER:
+		return SEG_LOGGER_EVENTS;
+	default:
+		return SEG_GUARDIAN_EVENTS;
 	}
 }
 
 enum seg_region_id seg_exits_of(unsigned role)
 {
 	switch (role) {
-	case ROLE_MONITOR: return SEG_MONITOR_EXITS;
-	case ROLE_LOGGER:  return SEG_LOGGER_EXITS;
-	default:	   return SEG_EXITS;
+	case ROLE_MONITOR:
+		return SEG_MONITOR_EXITS;
+	case ROLE_LOGGER:
+		return SEG_LOGGER_EXITS;
+	default:
+		return SEG_EXITS;
 	}
 }
 
@@ -68,7 +88,9 @@ uint64_t seg_plan(uint32_t capacity, struct seg_region region[static SEG_REGION_
 	for (unsigned i = 0; i < SEG_REGION_MAX; i++) {
 		uint64_t bytes = (uint64_t)plan[i].stride * plan[i].count;
 
-		region[i] = (struct seg_region){ .offset = at, .stride = (uint32_t)plan[i].stride, .count = plan[i].count };
+		region[i] = (struct seg_region){
+			.offset = at, .stride = (uint32_t)plan[i].stride, .count = plan[i].count
+		};
 		at += (bytes + SEG_PAGE - 1) / SEG_PAGE * SEG_PAGE;
 	}
 	return at;
@@ -79,10 +101,27 @@ uint64_t seg_fingerprint(void)
 {
 	const uint32_t facts[] = {
 		0x01020304u, /* byte order */
-		sizeof(pthread_mutex_t), _Alignof(pthread_mutex_t), sizeof(long), sizeof(struct seg_header), sizeof(struct seg_shared),
-		sizeof(struct seg_command), sizeof(struct pt_ident), sizeof(struct pt_life), sizeof(struct pt_health), sizeof(struct pt_log),
-		sizeof(struct pt_monitor), sizeof(struct pt_exit), sizeof(struct pt_daemon), sizeof(struct pt_event), PT_COMMANDS, PT_STATE_MAX, PT_REASON_MAX,
-		SEG_EVENTS_SPAWNER, SEG_EVENTS_GUARDIAN, SEG_EVENTS_MONITOR, SEG_EVENTS_LOGGER,
+		sizeof(pthread_mutex_t),
+		_Alignof(pthread_mutex_t),
+		sizeof(long),
+		sizeof(struct seg_header),
+		sizeof(struct seg_shared),
+		sizeof(struct seg_command),
+		sizeof(struct pt_ident),
+		sizeof(struct pt_life),
+		sizeof(struct pt_health),
+		sizeof(struct pt_log),
+		sizeof(struct pt_monitor),
+		sizeof(struct pt_exit),
+		sizeof(struct pt_daemon),
+		sizeof(struct pt_event),
+		PT_COMMANDS,
+		PT_STATE_MAX,
+		PT_REASON_MAX,
+		SEG_EVENTS_SPAWNER,
+		SEG_EVENTS_GUARDIAN,
+		SEG_EVENTS_MONITOR,
+		SEG_EVENTS_LOGGER,
 	};
 
 	return str_hash(STR_HASH_SEED, facts, sizeof(facts));
@@ -96,20 +135,32 @@ int seg_check(const struct seg_header *h, uint64_t file_bytes, struct fault *f)
 	if (magic == 0)
 		return fault_set(f, -EAGAIN, "the segment is still being made");
 	if (magic != SEG_MAGIC)
-		return fault_set(f, -EBADMSG, "damaged at byte 0: 0x%016llx is not tend's magic number", (unsigned long long)magic);
+		return fault_set(f, -EBADMSG,
+			"damaged at byte 0: 0x%016llx is not tend's magic number",
+			(unsigned long long)magic);
 	if (h->abi != SEG_ABI)
-		return fault_set(f, -EPROTO, "it has layout version %u and this program reads version %u", h->abi, SEG_ABI);
+		return fault_set(f, -EPROTO,
+			"it has layout version %u and this program reads version %u", h->abi,
+			SEG_ABI);
 	if (h->fingerprint != seg_fingerprint() || h->header_bytes != sizeof(*h))
-		return fault_set(f, -EPROTO, "it was made by another build of tend (fingerprint %016llx, this program %016llx)",
-				 (unsigned long long)h->fingerprint, (unsigned long long)seg_fingerprint());
-	if (h->capacity == 0 || h->capacity > PT_CAPACITY_MAX || h->commands != PT_COMMANDS || h->regions != SEG_REGION_MAX)
-		return fault_set(f, -EBADMSG, "damaged header: capacity %u, commands %u, regions %u", h->capacity, h->commands, h->regions);
-	if (h->total_bytes != seg_plan(h->capacity, region) || memcmp(region, h->region, sizeof(region)) != 0)
-		return fault_set(f, -EBADMSG, "damaged header: the regions are not where a table of %u rows has them", h->capacity);
+		return fault_set(f, -EPROTO,
+			"it was made by another build of tend (fingerprint %016llx, this program %016llx)",
+			(unsigned long long)h->fingerprint, (unsigned long long)seg_fingerprint());
+	if (h->capacity == 0 || h->capacity > PT_CAPACITY_MAX || h->commands != PT_COMMANDS ||
+		h->regions != SEG_REGION_MAX)
+		return fault_set(f, -EBADMSG,
+			"damaged header: capacity %u, commands %u, regions %u", h->capacity,
+			h->commands, h->regions);
+	if (h->total_bytes != seg_plan(h->capacity, region) ||
+		memcmp(region, h->region, sizeof(region)) != 0)
+		return fault_set(f, -EBADMSG,
+			"damaged header: the regions are not where a table of %u rows has them",
+			h->capacity);
 	if (file_bytes != h->total_bytes)
-		return fault_set(f, -EBADMSG, "it has %llu bytes instead of %llu", (unsigned long long)file_bytes,
-				 (unsigned long long)h->total_bytes);
-	if (memchr(h->boot_id, 0, sizeof(h->boot_id)) == NULL || memchr(h->home, 0, sizeof(h->home)) == NULL)
+		return fault_set(f, -EBADMSG, "it has %llu bytes instead of %llu",
+			(unsigned long long)file_bytes, (unsigned long long)h->total_bytes);
+	if (memchr(h->boot_id, 0, sizeof(h->boot_id)) == NULL ||
+		memchr(h->home, 0, sizeof(h->home)) == NULL)
 		return fault_set(f, -EBADMSG, "damaged header: a text without an end");
 	return 0;
 }

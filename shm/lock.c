@@ -1,8 +1,9 @@
 /*
  * shm/lock.c - the robust lock, the redo journal, and the one function that repairs after a death.
  *
- * The repair may itself be killed anywhere: applying the journal twice gives the same words, and the lock only becomes
- * consistent at the end, so the next taker starts the repair from the beginning. Model-checked: tests/model/lock.pml.
+ * The repair may itself be killed anywhere: applying the journal twice gives the same words, and
+ * the lock only becomes consistent at the end, so the next taker starts the repair from the
+ * beginning. Model-checked: tests/model/lock.pml.
  */
 #include "shm/lock.h"
 
@@ -18,14 +19,16 @@
 
 #include "shm/layout.h"
 
-/* Offsets that a journal may name: the shared block behind the lock, the generations, the commands. */
+/* Offsets that a journal may name: the shared block behind the lock, the generations, the
+ * commands. */
 static bool journaled_word(const struct pt *pt, uint64_t offset, uint32_t width)
 {
 	const struct seg_region *r = pt->header.region;
 	uint64_t from = r[SEG_SHARED].offset + offsetof(struct seg_shared, holder);
 	uint64_t to = r[SEG_DAEMONS].offset;
 
-	return (width == 4 || width == 8) && offset % width == 0 && offset >= from && offset + width <= to;
+	return (width == 4 || width == 8) && offset % width == 0 && offset >= from &&
+		offset + width <= to;
 }
 
 void seg_journal_apply(struct pt *pt)
@@ -34,7 +37,8 @@ void seg_journal_apply(struct pt *pt)
 	uint32_t n = atomic_load_explicit(&j->n, memory_order_acquire);
 
 	for (uint32_t i = 0; i < n && i < SEG_JOURNAL_MAX; i++) {
-		uint32_t offset = atomic_load_explicit(&j->e[i].offset, memory_order_relaxed); /* checked and used: read once */
+		/* checked and used: read once */
+		uint32_t offset = atomic_load_explicit(&j->e[i].offset, memory_order_relaxed);
 		uint32_t width = atomic_load_explicit(&j->e[i].width, memory_order_relaxed);
 		uint64_t value = atomic_load_explicit(&j->e[i].value, memory_order_relaxed);
 		void *word = pt->base + offset;
@@ -42,9 +46,11 @@ void seg_journal_apply(struct pt *pt)
 		if (!journaled_word(pt, offset, width))
 			continue;
 		if (width == 8)
-			atomic_store_explicit((_Atomic uint64_t *)word, value, memory_order_release);
+			atomic_store_explicit(
+				(_Atomic uint64_t *)word, value, memory_order_release);
 		else
-			atomic_store_explicit((_Atomic uint32_t *)word, (uint32_t)value, memory_order_release);
+			atomic_store_explicit(
+				(_Atomic uint32_t *)word, (uint32_t)value, memory_order_release);
 	}
 	atomic_store_explicit(&j->n, 0, memory_order_release);
 }
@@ -54,9 +60,11 @@ void seg_change(struct pt *pt, const struct seg_change *change, unsigned n)
 	struct seg_journal *j = &seg_shared(pt)->journal;
 
 	for (unsigned i = 0; i < n && i < SEG_JOURNAL_MAX; i++) {
-		uint32_t offset = (uint32_t)((const volatile unsigned char *)change[i].word - pt->base);
+		uint32_t offset = (uint32_t)((const volatile unsigned char *)change[i].word -
+			pt->base);
 
-		/* release: none of these may be stored before the clearing of the journal that came before */
+		/* release: none of these may be stored before the clearing of the journal that came
+		 * before */
 		atomic_store_explicit(&j->e[i].offset, offset, memory_order_release);
 		atomic_store_explicit(&j->e[i].width, change[i].width, memory_order_release);
 		atomic_store_explicit(&j->e[i].value, change[i].value, memory_order_release);
@@ -79,7 +87,8 @@ static void recover(struct pt *pt)
 	pthread_mutex_consistent(&seg_shared(pt)->lock);
 }
 
-/* Bytes that are no initialised lock of ours could send glibc anywhere; the type word must be what our own initialisation makes of it. */
+/* Bytes that are no initialised lock of ours could send glibc anywhere; the type word must be what
+ * our own initialisation makes of it. */
 static bool looks_like_lock(const pthread_mutex_t *m)
 {
 	const int kind = 128 /* process-shared */ + 16 /* robust */ + PTHREAD_MUTEX_ERRORCHECK;
@@ -89,7 +98,8 @@ static bool looks_like_lock(const pthread_mutex_t *m)
 
 static void block_signals(const struct pt *pt, sigset_t *before)
 {
-	static const int held_back[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU };
+	static const int held_back[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGTSTP,
+		SIGTTIN, SIGTTOU };
 	sigset_t set;
 
 	if (pt->access != PT_CLIENT)
@@ -114,8 +124,9 @@ static void restore_signals(const struct pt *pt, const sigset_t *before)
 #endif
 #if defined(__SANITIZE_THREAD__) || defined(UNDER_TSAN)
 #include <sanitizer/tsan_interface.h>
-#define tsan_pre_lock(m)	__tsan_mutex_pre_lock(m, 0)
-#define tsan_post_lock(m, took) __tsan_mutex_post_lock(m, (took) ? 0 : __tsan_mutex_try_lock_failed, 0)
+#define tsan_pre_lock(m) __tsan_mutex_pre_lock(m, 0)
+#define tsan_post_lock(m, took) \
+	__tsan_mutex_post_lock(m, (took) ? 0 : __tsan_mutex_try_lock_failed, 0)
 #else
 #define tsan_pre_lock(m)	(void)(m)
 #define tsan_post_lock(m, took) (void)(took)
@@ -145,7 +156,8 @@ static _Atomic uint32_t *lock_word(const struct pt *pt)
 	return (_Atomic uint32_t *)(void *)&seg_shared(pt)->lock.__data.__lock;
 }
 
-/* Does a process, named by one of its threads, have this table mapped? What can't be read counts as yes. */
+/* Does a process, named by one of its threads, have this table mapped? What can't be read counts as
+ * yes. */
 static bool has_mapped(const struct pt *pt, pid_t tid)
 {
 	char path[64], line[512], inode[32];
@@ -177,8 +189,8 @@ pid_t pt_lock_lost_owner(const struct pt *pt, bool look_closer)
 	return look_closer && !has_mapped(pt, (pid_t)tid) ? (pid_t)tid : 0;
 }
 
-/* Someone wrote over the word, or its owner unmapped the table before it died: no kernel will ever say so. Do what it does for a holder that dies: the next
- * taker gets EOWNERDEAD, and repairs. */
+/* Someone wrote over the word, or its owner unmapped the table before it died: no kernel will ever
+ * say so. Do what it does for a holder that dies: the next taker gets EOWNERDEAD, and repairs. */
 static bool disown(struct pt *pt, bool look_closer)
 {
 	_Atomic uint32_t *word = lock_word(pt);

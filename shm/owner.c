@@ -9,7 +9,8 @@
 
 #include "shm/layout.h"
 
-static int put(struct pt *pt, enum pt_access owner, enum seg_region_id id, uint32_t i, const void *rec, size_t bytes)
+static int put(struct pt *pt, enum pt_access owner, enum seg_region_id id, uint32_t i,
+	const void *rec, size_t bytes)
 {
 	if (pt->access != owner)
 		return -EPERM;
@@ -43,7 +44,9 @@ int pt_put_exit(struct pt *pt, uint32_t slot, const struct pt_exit *in)
 {
 	unsigned role = pt->access;
 
-	return role == ROLE_SPAWNER || role >= ROLE_MAX ? -EPERM : put(pt, pt->access, seg_exits_of(role), slot, in, sizeof(*in));
+	return role == ROLE_SPAWNER || role >= ROLE_MAX
+		? -EPERM
+		: put(pt, pt->access, seg_exits_of(role), slot, in, sizeof(*in));
 }
 
 int pt_put_monitor(struct pt *pt, const struct pt_monitor *in)
@@ -77,10 +80,12 @@ int pt_free_slot(const struct pt *pt, uint32_t *ret_slot, uint32_t *ret_gen)
 	return -ENOSPC;
 }
 
-/* Rows are added and removed by the spawner alone, and only where the row is in the state to be left. */
+/* Rows are added and removed by the spawner alone, and only where the row is in the state to be
+ * left. */
 static bool may_flip(const struct pt *pt, uint32_t slot, uint32_t in_use)
 {
-	return pt->access == PT_SPAWNER && slot < pt->header.capacity && (pt_gen(pt, slot) & 1) == in_use;
+	return pt->access == PT_SPAWNER && slot < pt->header.capacity &&
+		(pt_gen(pt, slot) & 1) == in_use;
 }
 
 void pt_claim(struct pt *pt, uint32_t slot)

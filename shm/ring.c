@@ -1,4 +1,5 @@
-/* shm/ring.c - the command entries (shm/ring.h). What is read from them is copied first and checked then. */
+/* shm/ring.c - the command entries (shm/ring.h). What is read from them is copied first and checked
+ * then. */
 #include "shm/ring.h"
 
 #include <errno.h>
@@ -34,7 +35,8 @@ static uint32_t boot_seconds(void)
 /* Its client has had the time to take the answer. */
 static bool is_unread(const struct seg_command *c)
 {
-	return state_of(c) == SEG_DONE && boot_seconds() - atomic_load(&c->done_boot_s) >= PT_ANSWER_KEEP_S;
+	return state_of(c) == SEG_DONE &&
+		boot_seconds() - atomic_load(&c->done_boot_s) >= PT_ANSWER_KEEP_S;
 }
 
 unsigned pt_unread(const struct pt *pt, pid_t who[static PT_UNREAD_NAMED])
@@ -58,8 +60,9 @@ unsigned pt_unread(const struct pt *pt, pid_t who[static PT_UNREAD_NAMED])
 	return n;
 }
 
-/* Free the answered entries whose clients are dead, or don't take their answers: stopped, they would keep all others from asking. /proc is read outside the
- * lock; the freeing compares the ticket again under it. */
+/* Free the answered entries whose clients are dead, or don't take their answers: stopped, they
+ * would keep all others from asking. /proc is read outside the lock; the freeing compares the
+ * ticket again under it. */
 static void reclaim(struct pt *pt, unsigned lock_ms)
 {
 	for (uint32_t i = 0; i < PT_COMMANDS; i++) {
@@ -76,7 +79,8 @@ static void reclaim(struct pt *pt, unsigned lock_ms)
 	}
 }
 
-/* Word by word, as in shm/latch.c: whoever sees a word of a new filling also sees that the entry was FILLING. */
+/* Word by word, as in shm/latch.c: whoever sees a word of a new filling also sees that the entry
+ * was FILLING. */
 static void copy_words(void *to, const void *from, size_t bytes)
 {
 	_Atomic uint64_t *out = to;
@@ -89,7 +93,8 @@ static void copy_words(void *to, const void *from, size_t bytes)
 	}
 }
 
-static bool load_request(const struct seg_command *c, uint32_t state, uint64_t ticket, struct pt_request *ret)
+static bool load_request(
+	const struct seg_command *c, uint32_t state, uint64_t ticket, struct pt_request *ret)
 {
 	const _Atomic uint64_t *from = (const _Atomic uint64_t *)(const void *)&c->req;
 	uint64_t word[sizeof(*ret) / 8] = { 0 };
@@ -100,7 +105,8 @@ static bool load_request(const struct seg_command *c, uint32_t state, uint64_t t
 	return state_of(c) == state && atomic_load(&c->ticket) == ticket;
 }
 
-static void fill(struct pt *pt, struct seg_command *c, const struct pt_request *req, uint64_t start_ticks, uint64_t ticket)
+static void fill(struct pt *pt, struct seg_command *c, const struct pt_request *req,
+	uint64_t start_ticks, uint64_t ticket)
 {
 	atomic_store_explicit(&c->state, SEG_FILLING, memory_order_release);
 	copy_words(&c->req, req, sizeof(c->req));
@@ -109,14 +115,16 @@ static void fill(struct pt *pt, struct seg_command *c, const struct pt_request *
 	c->start_ticks = start_ticks;
 	atomic_store_explicit(&c->progress, 0, memory_order_relaxed);
 	memset(&c->answer, 0, sizeof(c->answer));
-	/* Not by the journal: the daemon takes no lock, so READY applied a second time could follow DONE, and the
-	 * command would be carried out twice. In this order a death leaves at worst a number that nobody got. */
+	/* Not by the journal: the daemon takes no lock, so READY applied a second time could follow
+	 * DONE, and the command would be carried out twice. In this order a death leaves at worst a
+	 * number that nobody got. */
 	atomic_store_explicit(&seg_shared(pt)->next_ticket, ticket + 1, memory_order_release);
 	atomic_store_explicit(&c->ticket, ticket, memory_order_release);
 	atomic_store_explicit(&c->state, SEG_READY, memory_order_release);
 }
 
-static int post_locked(struct pt *pt, const struct pt_request *req, unsigned n, uint64_t start_ticks, struct pt_ticket *ret)
+static int post_locked(struct pt *pt, const struct pt_request *req, unsigned n,
+	uint64_t start_ticks, struct pt_ticket *ret)
 {
 	unsigned posted = 0;
 
@@ -132,7 +140,8 @@ static int post_locked(struct pt *pt, const struct pt_request *req, unsigned n, 
 	return posted ? (int)posted : -EAGAIN;
 }
 
-int pt_post(struct pt *pt, const struct pt_request *req, unsigned n, unsigned lock_ms, struct pt_ticket *ret)
+int pt_post(struct pt *pt, const struct pt_request *req, unsigned n, unsigned lock_ms,
+	struct pt_ticket *ret)
 {
 	uint64_t start_ticks = procfs_own_start();
 	int r = -EAGAIN;
@@ -159,7 +168,8 @@ int pt_await(struct pt *pt, struct pt_ticket t, uint64_t timeout_ns, struct pt_a
 		uint64_t now = clock_boot_ns();
 		struct timespec ts = { 0 };
 
-		if (atomic_load(&c->ticket) != t.number || state == SEG_FREE || state >= SEG_COMMAND_STATE_MAX)
+		if (atomic_load(&c->ticket) != t.number || state == SEG_FREE ||
+			state >= SEG_COMMAND_STATE_MAX)
 			return -ESTALE;
 		if (state == SEG_DONE) {
 			*ret = c->answer;
@@ -171,17 +181,19 @@ int pt_await(struct pt *pt, struct pt_ticket t, uint64_t timeout_ns, struct pt_a
 			return -ETIMEDOUT;
 		ts.tv_sec = (time_t)((until - now) / NS_PER_SEC);
 		ts.tv_nsec = (long)((until - now) % NS_PER_SEC);
-		if (syscall(SYS_futex, &c->state, FUTEX_WAIT, state, until == UINT64_MAX ? NULL : &ts, NULL, 0) < 0 && errno != EAGAIN &&
-		    errno != ETIMEDOUT)
+		if (syscall(SYS_futex, &c->state, FUTEX_WAIT, state,
+			    until == UINT64_MAX ? NULL : &ts, NULL, 0) < 0 &&
+			errno != EAGAIN && errno != ETIMEDOUT)
 			return -errno;
 	}
 }
 
 static bool is_sane(const struct pt_request *r)
 {
-	return r->kind < PT_COMMAND_MAX && memchr(r->name, 0, sizeof(r->name)) && memchr(r->spec, 0, sizeof(r->spec)) &&
-	       !strchr(r->spec, '/') && (r->kind == PT_COMMAND_SHUTDOWN || (r->kind == PT_COMMAND_ROTATE && !r->name[0]) ||
-		name_check(r->name, NULL) == 0); /* rotate without a name: all */
+	return r->kind < PT_COMMAND_MAX && memchr(r->name, 0, sizeof(r->name)) &&
+		memchr(r->spec, 0, sizeof(r->spec)) && !strchr(r->spec, '/') &&
+		(r->kind == PT_COMMAND_SHUTDOWN || (r->kind == PT_COMMAND_ROTATE && !r->name[0]) ||
+			name_check(r->name, NULL) == 0); /* rotate without a name: all */
 }
 
 static void answer_nonsense(struct pt *pt, struct pt_ticket t)
@@ -203,7 +215,8 @@ int pt_command_next(struct pt *pt, uint64_t after, struct pt_command *ret)
 		uint64_t ticket = atomic_load(&c->ticket);
 		struct pt_request req;
 
-		if ((state != SEG_READY && state != SEG_RUNNING) || ticket <= after || ticket >= best)
+		if ((state != SEG_READY && state != SEG_RUNNING) || ticket <= after ||
+			ticket >= best)
 			continue;
 		if (!load_request(c, state, ticket, &req)) /* answered and filled anew meanwhile */
 			continue;
@@ -216,11 +229,11 @@ int pt_command_next(struct pt *pt, uint64_t after, struct pt_command *ret)
 			continue;
 		best = ticket;
 		found = (struct pt_command){ .ticket = { i, ticket },
-					     .req = req,
-					     .by_pid = c->pid,
-					     .by_uid = c->uid,
-					     .progress = atomic_load(&c->progress),
-					     .running = state == SEG_RUNNING };
+			.req = req,
+			.by_pid = c->pid,
+			.by_uid = c->uid,
+			.progress = atomic_load(&c->progress),
+			.running = state == SEG_RUNNING };
 	}
 	if (best == UINT64_MAX)
 		return -ENOENT;
@@ -234,7 +247,7 @@ static bool leave_ready(struct pt *pt, struct pt_ticket t, uint32_t to)
 	uint32_t ready = SEG_READY;
 
 	return t.index < PT_COMMANDS && atomic_load(&entry(pt, t.index)->ticket) == t.number &&
-	       atomic_compare_exchange_strong(&entry(pt, t.index)->state, &ready, to);
+		atomic_compare_exchange_strong(&entry(pt, t.index)->state, &ready, to);
 }
 
 bool pt_command_accept(struct pt *pt, struct pt_ticket t)
@@ -249,7 +262,8 @@ int pt_withdraw(struct pt *pt, struct pt_ticket t)
 	if (leave_ready(pt, t, SEG_FREE))
 		return 0;
 	state = t.index < PT_COMMANDS ? state_of(entry(pt, t.index)) : SEG_FREE;
-	if ((state != SEG_RUNNING && state != SEG_DONE) || atomic_load(&entry(pt, t.index)->ticket) != t.number)
+	if ((state != SEG_RUNNING && state != SEG_DONE) ||
+		atomic_load(&entry(pt, t.index)->ticket) != t.number)
 		return -ESTALE;
 	return -EBUSY;
 }
@@ -267,7 +281,8 @@ void pt_command_done(struct pt *pt, struct pt_ticket t, const struct pt_answer *
 	if (t.index >= PT_COMMANDS)
 		return;
 	c = entry(pt, t.index);
-	if (atomic_load(&c->ticket) != t.number || state_of(c) == SEG_FREE || state_of(c) == SEG_DONE)
+	if (atomic_load(&c->ticket) != t.number || state_of(c) == SEG_FREE ||
+		state_of(c) == SEG_DONE)
 		return;
 	c->answer = *answer;
 	atomic_store(&c->done_boot_s, boot_seconds());

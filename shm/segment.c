@@ -1,8 +1,9 @@
 /*
  * shm/segment.c - making, finding, checking and leaving a segment.
  *
- * The name in /dev/shm is what shm_open() would use; open(2) is called directly because a new segment is completed under a temporary name and then renamed
- * over the old one, so that nobody ever attaches to half of one.
+ * The name in /dev/shm is what shm_open() would use; open(2) is called directly because a new
+ * segment is completed under a temporary name and then renamed over the old one, so that nobody
+ * ever attaches to half of one.
  */
 #include "shm/layout.h"
 
@@ -72,8 +73,9 @@ static int attach_file(int fd, enum pt_access access, struct pt **ret, struct fa
 	if (!S_ISREG(st.st_mode))
 		return fault_set(f, -EBADMSG, "it is no regular file");
 	if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
-		return fault_set(f, -EPERM, "it belongs to user %u with mode %03o instead of user %u with mode 600", st.st_uid,
-				 st.st_mode & 0777, geteuid());
+		return fault_set(f, -EPERM,
+			"it belongs to user %u with mode %03o instead of user %u with mode 600",
+			st.st_uid, st.st_mode & 0777, geteuid());
 	if (st.st_size < (off_t)SEG_PAGE)
 		return fault_set(f, -EBADMSG, "it is cut short: %lld bytes", (long long)st.st_size);
 	pt = calloc(1, sizeof(*pt));
@@ -92,7 +94,8 @@ static int attach_file(int fd, enum pt_access access, struct pt **ret, struct fa
 	memcpy(&pt->header, pt->base, sizeof(pt->header));
 	r = seg_check(&pt->header, pt->bytes, f);
 	if (r == 0 && access <= PT_CLIENT && pt->header.pid_namespace != procfs_pid_namespace())
-		r = fault_set(f, -EXDEV, "it was made in another PID namespace; only reading is possible from here");
+		r = fault_set(f, -EXDEV,
+			"it was made in another PID namespace; only reading is possible from here");
 	if (r == 0 && (r = protect_for(pt)) < 0)
 		fault_errno(f, r, "cannot make the segment writable");
 	if (r < 0)
@@ -118,7 +121,8 @@ int pt_attach_fd(int fd, enum pt_access access, struct pt **ret, struct fault *f
 	r = attach_file(own, access, ret, &why);
 	if (r < 0) {
 		io_close(&own);
-		return fault_set(f, r, "the segment that was handed over is unusable: %s", why.text);
+		return fault_set(
+			f, r, "the segment that was handed over is unusable: %s", why.text);
 	}
 	return 0;
 }
@@ -132,18 +136,22 @@ int pt_attach_as(const struct home *h, enum pt_access access, struct pt **ret, s
 
 	seg_path(h, path);
 	/* O_NONBLOCK: opening a FIFO that someone put there must not wait for a writer */
-	fd = io_open(AT_FDCWD, path, (access == PT_READER ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY, 0);
+	fd = io_open(AT_FDCWD, path,
+		(access == PT_READER ? O_RDONLY : O_RDWR) | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd == -ENOENT)
-		return fault_set(f, -ENOENT, "no instance of tend runs for %s (there is no %s)", h->path, path);
+		return fault_set(f, -ENOENT, "no instance of tend runs for %s (there is no %s)",
+			h->path, path);
 	if (fd < 0)
 		return fault_errno(f, fd, "cannot open the segment %s", path);
 	r = attach_file(fd, access, &pt, &why);
 	if (r < 0 || !pt) {
 		io_close(&fd);
-		return fault_set(f, r, "the segment %s of %s is unusable: %s", path, h->path, why.text);
+		return fault_set(
+			f, r, "the segment %s of %s is unusable: %s", path, h->path, why.text);
 	}
 	if (pt->header.instance != h->id) {
-		r = fault_set(f, -EBADMSG, "the segment %s belongs to another home, %s", path, pt->header.home);
+		r = fault_set(f, -EBADMSG, "the segment %s belongs to another home, %s", path,
+			pt->header.home);
 		pt_detach(pt);
 		return r;
 	}
@@ -207,13 +215,15 @@ static void fill_header(struct seg_header *hd, const struct home *h, uint32_t ca
 	hd->total_bytes = seg_plan(capacity, hd->region);
 }
 
-/* Take over what an older segment says. Its owners write their blocks again when they notice (pt_replaced()); until then, and for owners
- * that are dead, these copies are the truth. Commands are not taken over: their senders post them again. */
+/* Take over what an older segment says. Its owners write their blocks again when they notice
+ * (pt_replaced()); until then, and for owners that are dead, these copies are the truth. Commands
+ * are not taken over: their senders post them again. */
 static void inherit(struct pt *pt, const struct pt *from)
 {
 	uint32_t n = pt_high(from) < pt->header.capacity ? pt_high(from) : pt->header.capacity;
 	struct seg_shared *s = seg_shared(pt);
-	static const enum seg_region_id events[] = { SEG_GUARDIAN_EVENTS, SEG_SPAWNER_EVENTS, SEG_MONITOR_EVENTS, SEG_LOGGER_EVENTS };
+	static const enum seg_region_id events[] = { SEG_GUARDIAN_EVENTS, SEG_SPAWNER_EVENTS,
+		SEG_MONITOR_EVENTS, SEG_LOGGER_EVENTS };
 	struct pt_row row;
 	struct pt_daemon d;
 	struct pt_monitor m;
@@ -221,7 +231,8 @@ static void inherit(struct pt *pt, const struct pt *from)
 
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		if (pt_read_daemon(from, role, &d) == 0) {
-			d.flags &= ~(uint32_t)PT_DAEMON_REPLACED; /* the old one was; this one is not */
+			/* the old one was; this one is not */
+			d.flags &= ~(uint32_t)PT_DAEMON_REPLACED;
 			latch_store(seg_at(pt, SEG_DAEMONS, role), &d, sizeof(d));
 		}
 	}
@@ -230,7 +241,8 @@ static void inherit(struct pt *pt, const struct pt *from)
 	for (uint32_t i = 0; i < n; i++) {
 		_Atomic uint32_t *gen = seg_at(pt, SEG_GENS, i);
 
-		if (pt_read(from, i, &row) < 0) { /* free or nonsense; gens that were given out are not given out again */
+		/* free or nonsense; gens that were given out are not given out again */
+		if (pt_read(from, i, &row) < 0) {
 			atomic_store(gen, (pt_gen(from, i) + 1) & ~1u);
 			continue;
 		}
@@ -247,10 +259,12 @@ static void inherit(struct pt *pt, const struct pt *from)
 	atomic_store(&s->high, n);
 	for (unsigned e = 0; e < sizeof(events) / sizeof(events[0]); e++)
 		memcpy(seg_at(pt, events[e], 0), seg_at(from, events[e], 0),
-		       (size_t)pt->header.region[events[e]].stride * pt->header.region[events[e]].count);
+			(size_t)pt->header.region[events[e]].stride *
+				pt->header.region[events[e]].count);
 }
 
-/* What killed guardians have left of this table while they made it. Whoever makes it holds the role's lock, so none is at work. */
+/* What killed guardians have left of this table while they made it. Whoever makes it holds the
+ * role's lock, so none is at work. */
 static void sweep_unfinished(const char *path)
 {
 	const char *stem = path + sizeof(SEG_DIR); /* behind the slash */
@@ -260,8 +274,10 @@ static void sweep_unfinished(const char *path)
 	struct stat st;
 
 	while (dir && (e = readdir(dir)))
-		if (strncmp(e->d_name, stem, length) == 0 && strncmp(e->d_name + length, ".new", 4) == 0 &&
-		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == geteuid() && !S_ISDIR(st.st_mode))
+		if (strncmp(e->d_name, stem, length) == 0 &&
+			strncmp(e->d_name + length, ".new", 4) == 0 &&
+			fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			st.st_uid == geteuid() && !S_ISDIR(st.st_mode))
 			(void)unlinkat(dirfd(dir), e->d_name, 0);
 	if (dir)
 		(void)closedir(dir);
@@ -291,7 +307,9 @@ static int create_file(const struct home *h, uint64_t bytes, char tmp[static 160
 	sweep_unfinished(path);
 	fd = create_unfinished(path, tmp);
 	if (fd < 0 && access(SEG_DIR, F_OK) < 0)
-		return fault_set(f, fd, "there is no %s for the process table; mount it: mount -t tmpfs tmpfs %s", SEG_DIR, SEG_DIR);
+		return fault_set(f, fd,
+			"there is no %s for the process table; mount it: mount -t tmpfs tmpfs %s",
+			SEG_DIR, SEG_DIR);
 	if (fd < 0)
 		return fault_errno(f, fd, "cannot make the segment %s", tmp);
 	/* Reserve every page now: on a full tmpfs a page that is missing later is a SIGBUS. */
@@ -300,10 +318,12 @@ static int create_file(const struct home *h, uint64_t bytes, char tmp[static 160
 	while (r == -EINTR);
 	if (r < 0) {
 		if (r == -EFBIG)
-			fault_set(f, r, "cannot make the process table of %llu bytes in %s: the limit on the size of files (ulimit -f) is below it",
-				  (unsigned long long)bytes, SEG_DIR);
+			fault_set(f, r,
+				"cannot make the process table of %llu bytes in %s: the limit on the size of files (ulimit -f) is below it",
+				(unsigned long long)bytes, SEG_DIR);
 		else
-			fault_errno(f, r, "cannot reserve %llu bytes in %s for the process table", (unsigned long long)bytes, SEG_DIR);
+			fault_errno(f, r, "cannot reserve %llu bytes in %s for the process table",
+				(unsigned long long)bytes, SEG_DIR);
 		unlink(tmp);
 		io_close(&fd);
 		return r;
@@ -311,7 +331,8 @@ static int create_file(const struct home *h, uint64_t bytes, char tmp[static 160
 	return fd;
 }
 
-int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, struct pt **ret, struct fault *f)
+int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, struct pt **ret,
+	struct fault *f)
 {
 	struct pt build = { .fd = -1, .access = PT_GUARDIAN }, *pt = NULL;
 	char tmp[160], path[128];
@@ -319,7 +340,8 @@ int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, st
 	int fd, r;
 
 	if (capacity < 1 || capacity > PT_CAPACITY_MAX)
-		return fault_set(f, -EINVAL, "a table of %u processes: the capacity is 1 to %u", capacity, PT_CAPACITY_MAX);
+		return fault_set(f, -EINVAL, "a table of %u processes: the capacity is 1 to %u",
+			capacity, PT_CAPACITY_MAX);
 	fill_header(&build.header, h, capacity);
 	build.bytes = build.header.total_bytes;
 	fd = create_file(h, build.bytes, tmp, f);
@@ -339,7 +361,8 @@ int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, st
 	if (from)
 		inherit(&build, from);
 	memcpy(build.base, &build.header, sizeof(build.header)); /* magic still 0 */
-	atomic_store_explicit(&((struct seg_header *)(void *)build.base)->magic, SEG_MAGIC, memory_order_release);
+	atomic_store_explicit(
+		&((struct seg_header *)(void *)build.base)->magic, SEG_MAGIC, memory_order_release);
 	seg_path(h, path);
 	r = attach_file(fd, PT_GUARDIAN, &pt, f);
 	if (r < 0)
@@ -347,7 +370,9 @@ int pt_create(const struct home *h, uint32_t capacity, const struct pt *from, st
 	if (rename(tmp, path) < 0) {
 		r = -errno;
 		if (lstat(path, &st) == 0 && st.st_uid != geteuid())
-			fault_set(f, r, "cannot name the segment %s: what lies there belongs to user %u", path, st.st_uid);
+			fault_set(f, r,
+				"cannot name the segment %s: what lies there belongs to user %u",
+				path, st.st_uid);
 		else
 			fault_errno(f, r, "cannot name the segment %s", path);
 		pt_detach(pt);
@@ -380,7 +405,8 @@ bool pt_is_current(const struct pt *pt, const struct home *h)
 
 	seg_path(h, path);
 	if (lstat(path, &st) < 0)
-		return errno != ENOENT; /* a look that failed says nothing: a table must not be made again for it */
+		/* a look that failed says nothing: a table must not be made again for it */
+		return errno != ENOENT;
 	return st.st_dev == pt->dev && st.st_ino == pt->ino;
 }
 

@@ -1,6 +1,7 @@
 /*
- * shm/truncation.c - a segment that is cut short under its users raises SIGBUS at the next access. Programs of tend live on: the page that is gone
- * is replaced by one of zeros, which every check takes for damage, and the guardian makes the segment again from private state.
+ * shm/truncation.c - a segment that is cut short under its users raises SIGBUS at the next access.
+ * Programs of tend live on: the page that is gone is replaced by one of zeros, which every check
+ * takes for damage, and the guardian makes the segment again from private state.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -8,7 +9,8 @@
 
 #include "shm/layout.h"
 
-#define RANGES 8u /* attachments of one process; the daemons have one, two for the moment of a replacement */
+/* attachments of one process; the daemons have one, two for the moment of a replacement */
+#define RANGES 8u
 
 static struct {
 	_Atomic uintptr_t base;
@@ -37,7 +39,8 @@ void seg_forget_range(const void *base)
 	}
 }
 
-/* Only system calls here. The page is mapped writable whatever it was: what is written into it is lost with the segment. */
+/* Only system calls here. The page is mapped writable whatever it was: what is written into it is
+ * lost with the segment. */
 static void on_sigbus(int signo, siginfo_t *si, void *context)
 {
 	uintptr_t at = (uintptr_t)si->si_addr;
@@ -48,11 +51,13 @@ static void on_sigbus(int signo, siginfo_t *si, void *context)
 
 		if (base == 0 || at < base || at - base >= atomic_load(&ranges[i].bytes))
 			continue;
-		if (mmap((void *)(at & ~(uintptr_t)(SEG_PAGE - 1)), SEG_PAGE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+		if (mmap((void *)(at & ~(uintptr_t)(SEG_PAGE - 1)), SEG_PAGE,
+			    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+			    0) != MAP_FAILED)
 			return;
 	}
-	signal(signo, SIG_DFL); /* not ours: the access happens again, and ends the program as it should */
+	/* not ours: the access happens again, and ends the program as it should */
+	signal(signo, SIG_DFL);
 }
 
 void pt_tolerate_truncation(void)

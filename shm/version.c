@@ -23,7 +23,9 @@ int pt_layout_found(const struct home *h, struct pt_layout *ret)
 	ssize_t n;
 	int fd;
 
-	_Static_assert(offsetof(struct seg_header, abi) == 8 && offsetof(struct seg_header, fingerprint) == 16, "these stay in their places");
+	_Static_assert(offsetof(struct seg_header, abi) == 8 &&
+			offsetof(struct seg_header, fingerprint) == 16,
+		"these stay in their places");
 	seg_path(h, path);
 	fd = io_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
@@ -45,5 +47,6 @@ void pt_print_version(const char *program, FILE *out)
 {
 	struct pt_layout own = pt_layout_own();
 
-	fprintf(out, "%s %s (table layout %u, fingerprint %016llx)\n", program, TEND_VERSION, own.abi, (unsigned long long)own.fingerprint);
+	fprintf(out, "%s %s (table layout %u, fingerprint %016llx)\n", program, TEND_VERSION,
+		own.abi, (unsigned long long)own.fingerprint);
 }

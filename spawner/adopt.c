@@ -1,7 +1,8 @@
 /*
- * spawner/adopt.c - what a new spawner finds: rows of an earlier one, processes that ran on, exits that nobody acted on yet. Each row is brought to
- * a state that holds, by the same machine that everything else goes through.
- * Where the segment is new as well (a reboot, or a segment that was lost while no daemon lived) see rebuild.c.
+ * spawner/adopt.c - what a new spawner finds: rows of an earlier one, processes that ran on, exits
+ * that nobody acted on yet. Each row is brought to a state that holds, by the same machine that
+ * everything else goes through. Where the segment is new as well (a reboot, or a segment that was
+ * lost while no daemon lived) see rebuild.c.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -25,34 +26,45 @@ static const struct cause adopted = { .reason = PT_REASON_ADOPTED };
 
 static bool is_proven(struct proc *p, pid_t pid)
 {
-	return whose_is(&p->sp->start.home, pid, p->ident->name) || cgroup_holds(&p->sp->cgroup, p->ident->name, pid);
+	return whose_is(&p->sp->start.home, pid, p->ident->name) ||
+		cgroup_holds(&p->sp->cgroup, p->ident->name, pid);
 }
 
 /*
- * Is the process of this row's pid and start time ours? The table's word counts, for a spawner of this instance has written it in this boot, but not against
- * what the process says of itself. What a file says is no more than a hint where to look: then the process has to prove it (base/whose.h), or be where nobody
- * but us puts processes.
+ * Is the process of this row's pid and start time ours? The table's word counts, for a spawner of
+ * this instance has written it in this boot, but not against what the process says of itself. What
+ * a file says is no more than a hint where to look: then the process has to prove it
+ * (base/whose.h), or be where nobody but us puts processes.
  */
 static bool is_ours(struct proc *p)
 {
 	char name[NAME_MAX_BYTES];
 
-	return p->unproven ? is_proven(p, p->life.pid) : whose_pid(&p->sp->start.home, p->life.pid, name) != WHOSE_OTHERS;
+	return p->unproven ? is_proven(p, p->life.pid)
+			   : whose_pid(&p->sp->start.home, p->life.pid, name) != WHOSE_OTHERS;
 }
 
-/* Take up a process that ran when we came, or has ended since: its number may be a stranger's by now. */
+/* Take up a process that ran when we came, or has ended since: its number may be a stranger's by
+ * now. */
 void adopt_process(struct proc *p)
 {
 	const struct pt_life *l = &p->life;
-	bool lives = l->start_ticks && pid_alive(l->pid, l->start_ticks), still = lives && is_ours(p);
+	bool lives = l->start_ticks && pid_alive(l->pid, l->start_ticks),
+	     still = lives && is_ours(p);
 
 	p->session = l->pid;
-	p->session_seen = still || (!p->unproven && l->start_ticks && pid_state(l->pid, l->start_ticks) == 'Z');
+	p->session_seen = still ||
+		(!p->unproven && l->start_ticks && pid_state(l->pid, l->start_ticks) == 'Z');
 	p->child = false;
-	if (!still || pidref_open(l->pid, l->start_ticks, &p->ref) < 0) /* the start time of a stranger is none of ours */
-		p->ref = (struct pidref){ .pid = l->pid, .start_ticks = lives && !still ? UINT64_MAX : l->start_ticks, .fd = -1 };
+	/* the start time of a stranger is none of ours */
+	if (!still || pidref_open(l->pid, l->start_ticks, &p->ref) < 0)
+		p->ref = (struct pidref){ .pid = l->pid,
+			.start_ticks = lives && !still ? UINT64_MAX : l->start_ticks,
+			.fd = -1 };
 	if (lives && !still)
-		say(SAY_WARNING, "%s: process %d is not of this instance, whatever was noted of it; it is left alone", p->ident->name, l->pid);
+		say(SAY_WARNING,
+			"%s: process %d is not of this instance, whatever was noted of it; it is left alone",
+			p->ident->name, l->pid);
 	proc_note_pid(p);
 	if (still)
 		exits_watch(p);
@@ -69,22 +81,26 @@ static void note_start(struct pt_life *l)
 	l->start_real_ns = clock_real_ns() - (now > l->start_boot_ns ? now - l->start_boot_ns : 0);
 }
 
-/* Is it a child of the guardian's or of ours, as what a spawner launched is that died just now? Then it is no stranger, also where it shows us nothing: a zombie,
- * or a program that hides itself even from its own user. */
+/* Is it a child of the guardian's or of ours, as what a spawner launched is that died just now?
+ * Then it is no stranger, also where it shows us nothing: a zombie, or a program that hides itself
+ * even from its own user. */
 static bool is_launched(const struct spawner *sp, const struct procfs_stat *st)
 {
-	return (st->ppid == getpid() || st->ppid == sp->guardian.pid) && (!procfs_stat_alive(st) || st->session == st->pid);
+	return (st->ppid == getpid() || st->ppid == sp->guardian.pid) &&
+		(!procfs_stat_alive(st) || st->session == st->pid);
 }
 
-/* The earlier spawner died between the decision to launch and its result. The kernel stored the pid, if there was a process; of when it began nothing was
- * stored, so the number alone could be anybody's by now. */
+/* The earlier spawner died between the decision to launch and its result. The kernel stored the
+ * pid, if there was a process; of when it began nothing was stored, so the number alone could be
+ * anybody's by now. */
 static void adopt_starting(struct proc *p)
 {
 	pid_t pid = pt_pid_read(p->sp->pt, p->slot);
 	struct procfs_stat st;
 
 	if (pid <= 0) {
-		proc_event(p, EV_TIMEOUT, &adopted); /* nothing was started yet: launch, as was decided and counted */
+		/* nothing was started yet: launch, as was decided and counted */
+		proc_event(p, EV_TIMEOUT, &adopted);
 		return;
 	}
 	p->life.pid = pid;
@@ -112,7 +128,8 @@ static void resume(struct proc *p)
 		if (l->pid)
 			adopt_process(p);
 		if (l->state == PT_STATE_STOPPING)
-			stop_resume(p); /* the earlier spawner may have died before it had asked them all to end */
+			/* the earlier spawner may have died before it had asked them all to end */
+			stop_resume(p);
 		break;
 	case PT_STATE_BACKOFF:
 		loop_timer_set(p->sp->loop, &p->timer, l->next_boot_ns);
@@ -131,7 +148,8 @@ static int load_row(struct spawner *sp, uint32_t slot)
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0) {
-		say(SAY_WARNING, "row %u of the table makes no sense: %s, ignoring", slot, strerror(-r));
+		say(SAY_WARNING, "row %u of the table makes no sense: %s, ignoring", slot,
+			strerror(-r));
 		return 0;
 	}
 	if (proc_find(sp, row.ident.name))
@@ -155,7 +173,8 @@ int adopt_all(struct spawner *sp)
 	bool whole;
 	int r;
 
-	/* What the last spawner published and did not live to announce: rows that are new, and rows that are gone. */
+	/* What the last spawner published and did not live to announce: rows that are new, and rows
+	 * that are gone. */
 	sp->changed = sp->pids_changed = true;
 	for (uint32_t i = 0; i < high; i++) {
 		r = load_row(sp, i);
@@ -163,10 +182,12 @@ int adopt_all(struct spawner *sp)
 			return r;
 		n += r > 0;
 	}
-	/* What the table lacks because an earlier spawner's was another one: all of it, or the rest if the last spawner died over this. */
+	/* What the table lacks because an earlier spawner's was another one: all of it, or the rest
+	 * if the last spawner died over this. */
 	whole = handover_take(sp, &n);
 	high = pt_high(sp->pt);
-	/* All are known before any of them moves: a tree is told from its neighbours by their roots. */
+	/* All are known before any of them moves: a tree is told from its neighbours by their
+	 * roots. */
 	for (uint32_t i = 0; i < high; i++)
 		if (sp->slot[i])
 			resume(sp->slot[i]);
@@ -176,12 +197,14 @@ int adopt_all(struct spawner *sp)
 	handover_forget(sp);
 	if (n > 0) {
 		say(SAY_INFO, "took over %u process%s", n, n == 1 ? "" : "es");
-		save_now(sp); /* the last spawner may not have lived to write what it had answered */
+		/* the last spawner may not have lived to write what it had answered */
+		save_now(sp);
 	}
 	return 0;
 }
 
-/* Everything that is ours, written into a segment that was made again. The lock must be held for the generations; it is new, so nobody holds it for long. */
+/* Everything that is ours, written into a segment that was made again. The lock must be held for
+ * the generations; it is new, so nobody holds it for long. */
 void adopt_segment(struct spawner *sp)
 {
 	struct pt *old = sp->pt, *new = NULL;
@@ -189,7 +212,8 @@ void adopt_segment(struct spawner *sp)
 	int r = pt_attach_as(&sp->start.home, PT_SPAWNER, &new, &f);
 
 	if (r == -EPROTO) {
-		say(SAY_INFO, "the process table is another build's now; making room for its spawner");
+		say(SAY_INFO,
+			"the process table is another build's now; making room for its spawner");
 		loop_stop(sp->loop, 0);
 		return;
 	}
@@ -214,7 +238,8 @@ void adopt_segment(struct spawner *sp)
 	sp->pt = new;
 	sp->last_ticket = sp->busy_ticket = 0; /* its tickets begin anew */
 	sp->changed = sp->pids_changed = true;
-	/* Commands of the old segment that wait for an answer get none: their senders see that it was replaced, and ask again. */
+	/* Commands of the old segment that wait for an answer get none: their senders see that it
+	 * was replaced, and ask again. */
 	pt_changed(old);
 	pt_detach(old);
 }

@@ -1,4 +1,5 @@
-/* spawner/answer.c - commands that wait for a process to get somewhere, and what their senders are told. */
+/* spawner/answer.c - commands that wait for a process to get somewhere, and what their senders are
+ * told. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <stdarg.h>
@@ -13,7 +14,8 @@
 #include "spawner/proc.h"
 #include "spawner/rows.h"
 
-void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc *p, const char *fmt, ...)
+void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc *p, const char *fmt,
+	...)
 {
 	struct pt_answer a = { .code = code };
 	va_list ap;
@@ -47,7 +49,8 @@ static void tell_end(const struct proc *p, char *buf, size_t size)
 	if (p->launch_fault)
 		snprintf(buf, size, "%s", p->launch_fault);
 	else if (l->launch_errno)
-		snprintf(buf, size, "%s failed: %s", pt_stage_label(l->launch_stage), strerror(l->launch_errno));
+		snprintf(buf, size, "%s failed: %s", pt_stage_label(l->launch_stage),
+			strerror(l->launch_errno));
 	else if (l->exit_kind == PT_EXIT_KNOWN && WIFSIGNALED(l->wait_status))
 		snprintf(buf, size, "killed by %s", str_signal_name(WTERMSIG(l->wait_status), sig));
 	else if (l->exit_kind == PT_EXIT_KNOWN)
@@ -63,15 +66,18 @@ static void answer_start(struct proc *p, struct pt_ticket t)
 
 	switch (p->life.state) {
 	case PT_STATE_RUNNING:
-		surroundings_list(p->refused, end, sizeof(end)); /* what it has not got; "" = nothing */
+		/* what it has not got; "" = nothing */
+		surroundings_list(p->refused, end, sizeof(end));
 		answer(p->sp, t, 0, p, "%s", end);
 		return;
 	case PT_STATE_STOPPED:
-		answer(p->sp, t, -ECANCELED, p, "%s was stopped by another command", p->ident->name);
+		answer(p->sp, t, -ECANCELED, p, "%s was stopped by another command",
+			p->ident->name);
 		return;
 	default:
 		tell_end(p, end, sizeof(end));
-		answer(p->sp, t, p->life.launch_errno ? -p->life.launch_errno : -ECHILD, p, "%s: %s", p->ident->name, end);
+		answer(p->sp, t, p->life.launch_errno ? -p->life.launch_errno : -ECHILD, p,
+			"%s: %s", p->ident->name, end);
 	}
 }
 
@@ -80,10 +86,12 @@ static bool is_answered(const struct proc *p, const struct waiter *w)
 {
 	if (w->kind == PT_COMMAND_STOP)
 		return p->life.state != PT_STATE_STOPPING;
-	return p->life.state == PT_STATE_RUNNING || p->life.state == PT_STATE_BACKOFF || !proc_is_up(p);
+	return p->life.state == PT_STATE_RUNNING || p->life.state == PT_STATE_BACKOFF ||
+		!proc_is_up(p);
 }
 
-/* A first start that could not be executed: nothing of it stays but the answer, and when that arrives it is so already. */
+/* A first start that could not be executed: nothing of it stays but the answer, and when that
+ * arrives it is so already. */
 static void withdraw(struct proc *p)
 {
 	const struct pt_command *c = p->added;

@@ -15,7 +15,8 @@
 #include "base/io.h"
 #include "base/str.h"
 
-#define REMEMBERED "cgroup" /* run/cgroup: where the instance's cgroups are, for a spawner that runs elsewhere */
+/* run/cgroup: where the instance's cgroups are, for a spawner that runs elsewhere */
+#define REMEMBERED "cgroup"
 
 static int try_path(struct cgroup *c)
 {
@@ -42,7 +43,8 @@ static void folder_name(const struct home *h, char buf[static 32])
 	snprintf(buf, 32, "/tend-%016llx", (unsigned long long)h->id);
 }
 
-/* Where an earlier spawner of this instance put them, if that place still exists. In a home that was copied or moved the file names another instance's. */
+/* Where an earlier spawner of this instance put them, if that place still exists. In a home that
+ * was copied or moved the file names another instance's. */
 static int remembered(struct cgroup *c, const struct home *h)
 {
 	int n = io_read_small(h->run_fd, REMEMBERED, c->path, sizeof(c->path));
@@ -102,7 +104,8 @@ void cgroup_remove(const struct cgroup *c, const char *name)
 		(void)io_remove(c->fd, name, AT_REMOVEDIR);
 }
 
-static int read_file(const struct cgroup *c, const char *name, const char *file, char *buf, size_t size)
+static int read_file(
+	const struct cgroup *c, const char *name, const char *file, char *buf, size_t size)
 {
 	char path[NAME_MAX_BYTES + 32];
 
@@ -126,7 +129,8 @@ int cgroup_populated(const struct cgroup *c, const char *name)
 
 int cgroup_members(const struct cgroup *c, const char *name, struct pidvec *v)
 {
-	static char text[256 * 1024]; /* about 35,000 pids; what does not fit is found in the next round of a stop */
+	/* about 35,000 pids; what does not fit is found in the next round of a stop */
+	static char text[256 * 1024];
 	char *at = text;
 	int n = read_file(c, name, "cgroup.procs", text, sizeof(text));
 

@@ -1,8 +1,10 @@
 /*
- * spawner/cgroup.h - one cgroup v2 a process, where the hierarchy is writable: then its tree can neither be escaped nor missed.
+ * spawner/cgroup.h - one cgroup v2 a process, where the hierarchy is writable: then its tree can
+ * neither be escaped nor missed.
  *
- * The instance's cgroups lie in BASE/tend-HASH/NAME, where BASE is the cgroup that the first spawner ran in. No controller is needed: they are used for
- * grouping, for listing, and for cgroup.kill.
+ * The instance's cgroups lie in BASE/tend-HASH/NAME, where BASE is the cgroup that the first
+ * spawner ran in. No controller is needed: they are used for grouping, for listing, and for
+ * cgroup.kill.
  */
 #ifndef SPAWNER_CGROUP_H
 #define SPAWNER_CGROUP_H
@@ -15,11 +17,12 @@
 #include "base/procfs.h"
 
 struct cgroup {
-	int fd;		/* the instance's folder, -1 = cgroups are not used */
+	int fd; /* the instance's folder, -1 = cgroups are not used */
 	char path[PATH_MAX];
 };
 
-/* Find or make the instance's cgroup. Leaves fd at -1 where that is not possible: a fallback exists, so it is no error. */
+/* Find or make the instance's cgroup. Leaves fd at -1 where that is not possible: a fallback
+ * exists, so it is no error. */
 void cgroup_begin(struct cgroup *c, const struct home *h);
 /* Remove the instance's folder, if it is empty. */
 void cgroup_end(struct cgroup *c, const struct home *h);

@@ -1,9 +1,12 @@
 /*
- * spawner/child.c - clone3(CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID [| CLONE_INTO_CGROUP]); docs/design.md says why.
+ * spawner/child.c - clone3(CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID [| CLONE_INTO_CGROUP]);
+ * docs/design.md says why.
  *
- * glibc 2.36 has no wrapper for clone3, and syscall(2) can't be used: its return address would lie on the stack that the child shares and
- * overwrites. So the instruction stands inline, and the child goes into a function that never returns, as vfork() allows. Where clone3 is not to be had
- * (seccomp filters of older containers answer ENOSYS or EPERM) glibc's clone() does the same, and the child joins the cgroup by itself.
+ * glibc 2.36 has no wrapper for clone3, and syscall(2) can't be used: its return address would lie
+ * on the stack that the child shares and overwrites. So the instruction stands inline, and the
+ * child goes into a function that never returns, as vfork() allows. Where clone3 is not to be had
+ * (seccomp filters of older containers answer ENOSYS or EPERM) glibc's clone() does the same, and
+ * the child joins the cgroup by itself.
  */
 #define _GNU_SOURCE 1
 #include "spawner/child.h"
@@ -28,7 +31,8 @@
 #endif
 #endif
 #ifndef NO_SANITIZE
-#define NO_SANITIZE __attribute__((no_sanitize_address, no_sanitize_undefined, no_sanitize_thread, noinline))
+#define NO_SANITIZE \
+	__attribute__((no_sanitize_address, no_sanitize_undefined, no_sanitize_thread, noinline))
 #endif
 
 _Noreturn NO_SANITIZE static void fail(struct child *c, enum pt_stage stage)
@@ -58,11 +62,13 @@ NO_SANITIZE static void connect_stdio(struct child *c)
 {
 	bool apart = c->err_fd >= 0;
 
-	if (dup2(c->in_fd, 0) < 0 || dup2(c->out_fd, 1) < 0 || dup2(apart ? c->err_fd : c->out_fd, 2) < 0 ||
-	    move_to(c->keeper_fd, CHILD_KEEPER_FD) < 0 || (apart && dup2(c->keeper_err_fd, CHILD_KEEPER_ERR_FD) < 0))
+	if (dup2(c->in_fd, 0) < 0 || dup2(c->out_fd, 1) < 0 ||
+		dup2(apart ? c->err_fd : c->out_fd, 2) < 0 ||
+		move_to(c->keeper_fd, CHILD_KEEPER_FD) < 0 ||
+		(apart && dup2(c->keeper_err_fd, CHILD_KEEPER_ERR_FD) < 0))
 		fail(c, PT_STAGE_STDIO);
 	if (close_range(3, CHILD_KEEPER_FD - 1, 0) < 0 ||
-	    close_range((apart ? CHILD_KEEPER_ERR_FD : CHILD_KEEPER_FD) + 1, ~0u, 0) < 0)
+		close_range((apart ? CHILD_KEEPER_ERR_FD : CHILD_KEEPER_FD) + 1, ~0u, 0) < 0)
 		fail(c, PT_STAGE_STDIO);
 }
 
@@ -108,7 +114,8 @@ NO_SANITIZE static bool put_oom_score(const struct child *c)
 	return ok;
 }
 
-/* The limits come last: some of them would be in our own way. A refusal is no reason not to run; it is told. */
+/* The limits come last: some of them would be in our own way. A refusal is no reason not to run; it
+ * is told. */
 NO_SANITIZE static void set_surroundings(struct child *c)
 {
 	const struct surroundings *s = c->surroundings;
@@ -120,9 +127,11 @@ NO_SANITIZE static void set_surroundings(struct child *c)
 		c->refused |= 1u << SURROUND_SCHEDULER;
 	if ((s->given & 1u << SURROUND_NICE) && setpriority(PRIO_PROCESS, 0, s->nice) < 0)
 		c->refused |= 1u << SURROUND_NICE;
-	if ((s->given & 1u << SURROUND_IO) && syscall(SYS_ioprio_set, IOPRIO_OF_PROCESS, 0, s->io_priority) < 0)
+	if ((s->given & 1u << SURROUND_IO) &&
+		syscall(SYS_ioprio_set, IOPRIO_OF_PROCESS, 0, s->io_priority) < 0)
 		c->refused |= 1u << SURROUND_IO;
-	if ((s->given & 1u << SURROUND_CPUS) && syscall(SYS_sched_setaffinity, 0, sizeof(s->cpus), &s->cpus) < 0)
+	if ((s->given & 1u << SURROUND_CPUS) &&
+		syscall(SYS_sched_setaffinity, 0, sizeof(s->cpus), &s->cpus) < 0)
 		c->refused |= 1u << SURROUND_CPUS;
 	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
 		if (s->given & 1u << i)
@@ -136,7 +145,8 @@ _Noreturn NO_SANITIZE static void become(struct child *c)
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
-	sigaction(SIGPIPE, &dfl, NULL); /* the signals that the spawner ignores; all others are at their defaults */
+	/* the signals that the spawner ignores; all others are at their defaults */
+	sigaction(SIGPIPE, &dfl, NULL);
 	sigaction(SIGXFSZ, &dfl, NULL);
 	if (setsid() < 0)
 		fail(c, PT_STAGE_SESSION);
@@ -159,7 +169,10 @@ static inline __attribute__((always_inline)) long raw_clone3(struct clone_args *
 {
 	long ret;
 
-	__asm__ volatile("syscall" : "=a"(ret) : "0"(SYS_clone3), "D"(args), "S"(size) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "0"(SYS_clone3), "D"(args), "S"(size)
+			 : "rcx", "r11", "memory");
 	return ret;
 }
 #elif defined(__aarch64__)
@@ -179,7 +192,8 @@ static inline __attribute__((always_inline)) long raw_clone3(struct clone_args *
 NO_SANITIZE static pid_t start_clone3(struct child *c)
 {
 	struct clone_args args = {
-		.flags = (unsigned long long)(CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID) | (c->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0ull),
+		.flags = (unsigned long long)(CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID) |
+			(c->cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0ull),
 		.parent_tid = (uint64_t)(uintptr_t)c->pid_cell,
 		.exit_signal = SIGCHLD,
 		.cgroup = (unsigned long long)(c->cgroup_fd >= 0 ? c->cgroup_fd : 0),
@@ -203,7 +217,8 @@ static pid_t start_clone(struct child *c)
 	pid_t pid;
 
 	c->join_cgroup = c->cgroup_fd >= 0;
-	pid = clone(clone_entry, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, c, c->pid_cell);
+	pid = clone(clone_entry, stack + sizeof(stack),
+		CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, c, c->pid_cell);
 
 	return pid < 0 ? -errno : pid;
 }

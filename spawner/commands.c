@@ -1,6 +1,7 @@
 /*
- * spawner/commands.c - what people ask for, in the order of their tickets. A command is accepted before anything is done for it, so that a spawner that dies in
- * the middle leaves it marked as running, and the next one finishes it: each command here can be begun twice.
+ * spawner/commands.c - what people ask for, in the order of their tickets. A command is accepted
+ * before anything is done for it, so that a spawner that dies in the middle leaves it marked as
+ * running, and the next one finishes it: each command here can be begun twice.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -18,8 +19,11 @@
 #include "spawner/rows.h"
 
 #define LOCK_RETRY_NS (10 * NS_PER_MS)
-#define REMOVE_WAIT_NS (5 * NS_PER_SEC) /* a logger that died is there again within half a second; one that could not write tries each second */
-#define SWEEP_NS (1 * NS_PER_SEC) /* leftover files are nobody's hurry: once for all starts of this time */
+/* a logger that died is there again within half a second; one that could not write tries each
+ * second */
+#define REMOVE_WAIT_NS (5 * NS_PER_SEC)
+/* leftover files are nobody's hurry: once for all starts of this time */
+#define SWEEP_NS (1 * NS_PER_SEC)
 
 enum { SIGNAL_BEING_SENT = 1, SIGNAL_SENT = 2 }; /* the progress of a SIGNAL */
 
@@ -33,9 +37,7 @@ static struct cause cause_of(const struct pt_command *c)
 		reason = PT_REASON_UNHEALTHY;
 	else if (c->req.flags & PT_FLAG_LIMIT)
 		reason = PT_REASON_LIMIT;
-	return (struct cause){ .reason = reason,
-			       .by_pid = c->by_pid,
-			       .by_uid = c->by_uid };
+	return (struct cause){ .reason = reason, .by_pid = c->by_pid, .by_uid = c->by_uid };
 }
 
 static void refuse(struct spawner *sp, const struct pt_command *c, int code, const char *text)
@@ -48,7 +50,8 @@ static void refuse_unknown(struct spawner *sp, const struct pt_command *c)
 	answer(sp, c->ticket, -ENOENT, NULL, "there is no process named %s", c->req.name);
 }
 
-/* Store the spec that came with the command under the process's name. A second pass finds it stored already. */
+/* Store the spec that came with the command under the process's name. A second pass finds it stored
+ * already. */
 static int store_spec(struct spawner *sp, const struct pt_command *c)
 {
 	char file[NAME_MAX_BYTES + 8];
@@ -59,7 +62,8 @@ static int store_spec(struct spawner *sp, const struct pt_command *c)
 	return c->running && errno == ENOENT ? 0 : -errno;
 }
 
-static int start_ident(struct spawner *sp, const struct pt_command *c, struct pt_ident *ret, struct fault *f)
+static int start_ident(
+	struct spawner *sp, const struct pt_command *c, struct pt_ident *ret, struct fault *f)
 {
 	char stored[NAME_MAX_BYTES + 8];
 	int r = -ENOENT;
@@ -89,12 +93,14 @@ static void start_again(struct proc *p, const struct pt_command *c, const struct
 	struct cause why = cause_of(c);
 
 	if (ident && ident->spec_hash != p->ident->spec_hash) {
-		answer(p->sp, c->ticket, -EEXIST, p, "%s already runs another command: %.120s; choose another name with --name", p->ident->name,
-		       p->ident->command);
+		answer(p->sp, c->ticket, -EEXIST, p,
+			"%s already runs another command: %.120s; choose another name with --name",
+			p->ident->name, p->ident->command);
 		return;
 	}
 	if (p->life.state == PT_STATE_RUNNING) {
-		answer(p->sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s already runs (pid %d)", p->ident->name, p->life.pid);
+		answer(p->sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s already runs (pid %d)",
+			p->ident->name, p->life.pid);
 		return;
 	}
 	if (answer_later(p, c) < 0) {
@@ -143,12 +149,16 @@ static void launch_first(struct proc *p, const struct pt_command *c)
 }
 
 /*
- * Row and specification: both, or neither. Of a row that is there the specification is stored first, so that the table tells of nothing that is not on the disk.
- * A new row comes before its own: a specification without a row would be taken for that of a process which a lost table held. -EBUSY: come back.
+ * Row and specification: both, or neither. Of a row that is there the specification is stored
+ * first, so that the table tells of nothing that is not on the disk. A new row comes before its
+ * own: a specification without a row would be taken for that of a process which a lost table held.
+ * -EBUSY: come back.
  */
-static int start_row(struct spawner *sp, const struct pt_command *c, const struct pt_ident *ident, struct proc **p, struct fault *f)
+static int start_row(struct spawner *sp, const struct pt_command *c, const struct pt_ident *ident,
+	struct proc **p, struct fault *f)
 {
-	/* A row that exists may hold what ran in an earlier life of the instance; or an earlier spawner died over this very command. */
+	/* A row that exists may hold what ran in an earlier life of the instance; or an earlier
+	 * spawner died over this very command. */
 	bool exists = *p != NULL, added = !*p || (c->running && c->req.spec[0] && !(*p)->life.life);
 	struct cause why = cause_of(c);
 	int r = exists ? 0 : row_add(sp, ident, p);
@@ -207,8 +217,10 @@ static int start(struct spawner *sp, const struct pt_command *c)
 	if (f.text[0])
 		refuse(sp, c, r, f.text);
 	else if (r == -ENOSPC)
-		answer(sp, c->ticket, r, NULL, "the table is full (%u processes): tend remove what is not needed, or tend stop and start with TEND_CAPACITY=%u",
-		       sp->capacity, sp->capacity * 2 < PT_CAPACITY_MAX ? sp->capacity * 2 : PT_CAPACITY_MAX);
+		answer(sp, c->ticket, r, NULL,
+			"the table is full (%u processes): tend remove what is not needed, or tend stop and start with TEND_CAPACITY=%u",
+			sp->capacity,
+			sp->capacity * 2 < PT_CAPACITY_MAX ? sp->capacity * 2 : PT_CAPACITY_MAX);
 	else if (r < 0)
 		answer(sp, c->ticket, r, NULL, "cannot add %s: %s", c->req.name, strerror(-r));
 	else
@@ -240,7 +252,8 @@ static void stop(struct spawner *sp, const struct pt_command *c)
 		save_now(sp);
 	}
 	if (!proc_is_up(p)) {
-		answer(sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s does not run (it is %s)", p->ident->name, pt_state_label(p->life.state));
+		answer(sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s does not run (it is %s)",
+			p->ident->name, pt_state_label(p->life.state));
 		proc_event(p, EV_STOP, &why);
 		return;
 	}
@@ -294,7 +307,10 @@ static void restart(struct spawner *sp, const struct pt_command *c)
 static void send_signal(struct spawner *sp, const struct pt_command *c)
 {
 	struct proc *p = proc_find(sp, c->req.name);
-	struct pt_event ev = { .kind = PT_EVENT_SIGNAL, .by_pid = c->by_pid, .by_uid = c->by_uid, .value = c->req.signo };
+	struct pt_event ev = { .kind = PT_EVENT_SIGNAL,
+		.by_pid = c->by_pid,
+		.by_uid = c->by_uid,
+		.value = c->req.signo };
 	struct pidref target = PIDREF_NONE;
 	char sig[24];
 	int r;
@@ -308,12 +324,14 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 		return;
 	}
 	if (c->progress) { /* neither twice nor silently not at all */
-		answer(sp, c->ticket, -EINTR, p, "the spawner died at the moment of sending; whether %s got the signal is not known",
-		       p->ident->name);
+		answer(sp, c->ticket, -EINTR, p,
+			"the spawner died at the moment of sending; whether %s got the signal is not known",
+			p->ident->name);
 		return;
 	}
 	if (!p->ref.pid) {
-		answer(sp, c->ticket, -ESRCH, p, "%s does not run (it is %s)", p->ident->name, pt_state_label(p->life.state));
+		answer(sp, c->ticket, -ESRCH, p, "%s does not run (it is %s)", p->ident->name,
+			pt_state_label(p->life.state));
 		return;
 	}
 	if (!pt_command_accept(sp->pt, c->ticket) && !c->running)
@@ -332,10 +350,12 @@ static void send_signal(struct spawner *sp, const struct pt_command *c)
 	if (r == 0)
 		pt_event_add(sp->pt, &ev);
 	sp->changed = true;
-	answer(sp, c->ticket, r, p, "%s%s", r < 0 ? "cannot send " : "", r < 0 ? str_signal_name(c->req.signo, sig) : "");
+	answer(sp, c->ticket, r, p, "%s%s", r < 0 ? "cannot send " : "",
+		r < 0 ? str_signal_name(c->req.signo, sig) : "");
 }
 
-/* With its FIFO goes what lies in it, if the logger is dead just now or could not write: it gets the time to come back. */
+/* With its FIFO goes what lies in it, if the logger is dead just now or could not write: it gets
+ * the time to come back. */
 static bool waits_for_logger(struct spawner *sp, struct proc *p, const struct pt_command *c)
 {
 	uint64_t now = clock_boot_ns();
@@ -364,14 +384,15 @@ static int forget(struct spawner *sp, const struct pt_command *c)
 		return 0;
 	}
 	if (proc_is_up(p)) {
-		answer(sp, c->ticket, -EBUSY, p, "%s is %s; stop it first: tend stop %s", p->ident->name, pt_state_label(p->life.state),
-		       p->ident->name);
+		answer(sp, c->ticket, -EBUSY, p, "%s is %s; stop it first: tend stop %s",
+			p->ident->name, pt_state_label(p->life.state), p->ident->name);
 		return 0;
 	}
 	pt_command_accept(sp->pt, c->ticket);
 	if (waits_for_logger(sp, p, c))
 		return -EBUSY;
-	/* The spec first: a new spawner that finds it, and no row, takes the process for one that a lost table held. */
+	/* The spec first: a new spawner that finds it, and no row, takes the process for one that a
+	 * lost table held. */
 	wishes_note(sp, c->req.name, WISH_GONE);
 	row_unlink_spec(sp, c->req.name);
 	r = row_drop(p, &why);
@@ -386,12 +407,22 @@ static int forget(struct spawner *sp, const struct pt_command *c)
 static int carry_out(struct spawner *sp, const struct pt_command *c)
 {
 	switch (c->req.kind) {
-	case PT_COMMAND_START: return start(sp, c);
-	case PT_COMMAND_STOP: stop(sp, c); return 0;
-	case PT_COMMAND_RESTART: restart(sp, c); return 0;
-	case PT_COMMAND_SIGNAL: send_signal(sp, c); return 0;
-	case PT_COMMAND_REMOVE: return forget(sp, c);
-	default: refuse(sp, c, -ENOSYS, "this spawner does not know the command"); return 0;
+	case PT_COMMAND_START:
+		return start(sp, c);
+	case PT_COMMAND_STOP:
+		stop(sp, c);
+		return 0;
+	case PT_COMMAND_RESTART:
+		restart(sp, c);
+		return 0;
+	case PT_COMMAND_SIGNAL:
+		send_signal(sp, c);
+		return 0;
+	case PT_COMMAND_REMOVE:
+		return forget(sp, c);
+	default:
+		refuse(sp, c, -ENOSYS, "this spawner does not know the command");
+		return 0;
 	}
 }
 
@@ -403,7 +434,8 @@ void commands_scan(struct spawner *sp)
 
 	if (sp->asking) /* what seems to run is gone; it is known in a moment how */
 		return;
-	/* From the first one each time: while a client fills several, a later one may be seen before an earlier one. */
+	/* From the first one each time: while a client fills several, a later one may be seen
+	 * before an earlier one. */
 	while (pt_command_next(sp->pt, after, &c) == 0) {
 		after = c.ticket.number;
 		if (c.running && after <= sp->last_ticket && after != sp->busy_ticket)
@@ -412,12 +444,14 @@ void commands_scan(struct spawner *sp)
 		sp->busy_ticket = 0;
 		if (carry_out(sp, &c) == -EBUSY) {
 			sp->busy_ticket = after;
-			loop_timer_set(sp->loop, &sp->commands_retry, clock_boot_ns() + LOCK_RETRY_NS);
+			loop_timer_set(
+				sp->loop, &sp->commands_retry, clock_boot_ns() + LOCK_RETRY_NS);
 			return;
 		}
 		if (after > sp->last_ticket)
 			sp->last_ticket = after;
 	}
-	if (with_files && !sp->sweep_timer.at_boot_ns) /* clients that died before their command was posted may have left some */
+	/* clients that died before their command was posted may have left some */
+	if (with_files && !sp->sweep_timer.at_boot_ns)
 		loop_timer_set(sp->loop, &sp->sweep_timer, clock_boot_ns() + SWEEP_NS);
 }

@@ -1,9 +1,11 @@
 /*
- * spawner/exits.c - how a process ended, for certain: the status is read while the zombie is still there, published, and only then reaped. A spawner that
- * is killed in between leaves the zombie to the guardian, which reads it again.
+ * spawner/exits.c - how a process ended, for certain: the status is read while the zombie is still
+ * there, published, and only then reaped. A spawner that is killed in between leaves the zombie to
+ * the guardian, which reads it again.
  *
- * Our own children are learned of by SIGCHLD. A process that an earlier spawner launched is the guardian's child: its pidfd wakes us, and the status
- * is in the row's exit block once the guardian has read it.
+ * Our own children are learned of by SIGCHLD. A process that an earlier spawner launched is the
+ * guardian's child: its pidfd wakes us, and the status is in the row's exit block once the guardian
+ * has read it.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -24,8 +26,10 @@
 #include "spawner/tree.h"
 
 #define LOOK_AGAIN_NS (200 * NS_PER_MS)
-#define ASK_NS (500 * NS_PER_MS) /* a daemon that knows how a process ended answers within milliseconds */
-#define LEFTOVER_TIMEOUT_MS 5000u /* for what a crashed process left behind: its restart waits for them */
+/* a daemon that knows how a process ended answers within milliseconds */
+#define ASK_NS (500 * NS_PER_MS)
+/* for what a crashed process left behind: its restart waits for them */
+#define LEFTOVER_TIMEOUT_MS 5000u
 
 void exits_tree_gone(struct proc *p)
 {
@@ -38,7 +42,8 @@ void exits_tree_gone(struct proc *p)
 }
 
 /* The process itself has ended; its pid is not reaped yet (or was never ours). */
-static void ended(struct proc *p, enum pt_exit_kind kind, int wait_status, uint64_t real_ns, uint64_t boot_ns)
+static void ended(
+	struct proc *p, enum pt_exit_kind kind, int wait_status, uint64_t real_ns, uint64_t boot_ns)
 {
 	struct pt_life *l = &p->life;
 
@@ -62,7 +67,9 @@ static void ended(struct proc *p, enum pt_exit_kind kind, int wait_status, uint6
 		return;
 	}
 	struct cause why = { .reason = PT_REASON_LEFTOVERS,
-			     .timeout_ms = p->ident->stop_timeout_ms < LEFTOVER_TIMEOUT_MS ? p->ident->stop_timeout_ms : LEFTOVER_TIMEOUT_MS };
+		.timeout_ms = p->ident->stop_timeout_ms < LEFTOVER_TIMEOUT_MS
+			? p->ident->stop_timeout_ms
+			: LEFTOVER_TIMEOUT_MS };
 
 	if (l->state == PT_STATE_STOPPING) {
 		proc_publish(p);
@@ -116,12 +123,15 @@ static bool somebody_may_know(const struct spawner *sp)
 	pid_t pid = 0;
 
 	for (unsigned role = 0; role < ROLE_MAX; role++)
-		if (role != ROLE_SPAWNER && role_holder(sp->start.home.run_fd, role, &pid, &start_ticks) == 0 && start_ticks < own)
+		if (role != ROLE_SPAWNER &&
+			role_holder(sp->start.home.run_fd, role, &pid, &start_ticks) == 0 &&
+			start_ticks < own)
 			return true;
 	return false;
 }
 
-/* It is gone, and we came too late to see how. Publishing the row once more asks the others (follower/ends.h). False: they did not know in time. */
+/* It is gone, and we came too late to see how. Publishing the row once more asks the others
+ * (follower/ends.h). False: they did not know in time. */
 static bool ask(struct proc *p)
 {
 	struct spawner *sp = p->sp;
@@ -144,8 +154,9 @@ static bool ask(struct proc *p)
 	return true;
 }
 
-/* It is a zombie, and not the guardian's: whoever is its parent now reaps it without telling us, so read the status where the kernel shows it
- * (/proc/PID/stat field 52, which is 0 for processes of other users). */
+/* It is a zombie, and not the guardian's: whoever is its parent now reaps it without telling us, so
+ * read the status where the kernel shows it (/proc/PID/stat field 52, which is 0 for processes of
+ * other users). */
 static bool take_zombie(struct proc *p, const struct procfs_stat *st)
 {
 	char path[32];
@@ -154,14 +165,16 @@ static bool take_zombie(struct proc *p, const struct procfs_stat *st)
 	if (st->ppid == p->sp->guardian.pid || st->ppid == getpid())
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d", (int)p->ref.pid);
-	if (st->exit_status == 0 && geteuid() != 0 && (stat(path, &owner) < 0 || owner.st_uid != geteuid()))
+	if (st->exit_status == 0 && geteuid() != 0 &&
+		(stat(path, &owner) < 0 || owner.st_uid != geteuid()))
 		ended(p, PT_EXIT_LOST, 0, clock_real_ns(), clock_boot_ns());
 	else
 		ended(p, PT_EXIT_KNOWN, st->exit_status, clock_real_ns(), clock_boot_ns());
 	return true;
 }
 
-/* Too few descriptors, too little memory: whether it lives can't be told now, or not be watched. It is not taken for dead: that would start it twice. */
+/* Too few descriptors, too little memory: whether it lives can't be told now, or not be watched. It
+ * is not taken for dead: that would start it twice. */
 static void look_later(struct proc *p)
 {
 	loop_unwatch(p->sp->loop, p->watch);
@@ -201,7 +214,8 @@ void exits_watch_again(struct spawner *sp)
 	}
 }
 
-/* It has ended. How is known from a note, else from the zombie, else from the kernel (Linux 6.15), else from who is asked, else it is lost. */
+/* It has ended. How is known from a note, else from the zombie, else from the kernel (Linux 6.15),
+ * else from who is asked, else it is lost. */
 void exits_look_at(struct proc *p)
 {
 	struct procfs_stat st;
@@ -210,7 +224,8 @@ void exits_look_at(struct proc *p)
 	if (take_note(p))
 		return;
 	r = procfs_stat(p->ref.pid, &st);
-	if ((r < 0 && r != -ESRCH) || (r == 0 && st.start_ticks == p->ref.start_ticks && procfs_stat_alive(&st))) {
+	if ((r < 0 && r != -ESRCH) ||
+		(r == 0 && st.start_ticks == p->ref.start_ticks && procfs_stat_alive(&st))) {
 		look_later(p);
 		return;
 	}
@@ -244,7 +259,8 @@ void exits_watch(struct proc *p)
 
 	if (p->ref.fd < 0 && pidref_open(p->ref.pid, p->ref.start_ticks, &again) == 0)
 		p->ref = again;
-	if (p->ref.fd < 0 || loop_watch(p->sp->loop, p->ref.fd, EPOLLIN, on_pidfd, p, &p->watch) < 0)
+	if (p->ref.fd < 0 ||
+		loop_watch(p->sp->loop, p->ref.fd, EPOLLIN, on_pidfd, p, &p->watch) < 0)
 		exits_look_at(p); /* it is gone, or something fails */
 }
 

@@ -67,7 +67,9 @@ static int by_name_and_age(const void *a, const void *b)
 	int names = strcmp(x->name, y->name);
 
 	if (names || x->start_ticks != y->start_ticks)
-		return names ? names : (x->start_ticks > y->start_ticks) - (x->start_ticks < y->start_ticks);
+		return names
+			? names
+			: (x->start_ticks > y->start_ticks) - (x->start_ticks < y->start_ticks);
 	return (x->pid > y->pid) - (x->pid < y->pid);
 }
 

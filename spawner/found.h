@@ -1,6 +1,7 @@
 /*
- * spawner/found.h - processes that live, and that no record tells of: found by the read end of their own output FIFO, which every process of ours is given,
- * or by what they bear of tend (base/whose.h).
+ * spawner/found.h - processes that live, and that no record tells of: found by the read end of
+ * their own output FIFO, which every process of ours is given, or by what they bear of tend
+ * (base/whose.h).
  */
 #ifndef SPAWNER_FOUND_H
 #define SPAWNER_FOUND_H

@@ -1,7 +1,8 @@
 /*
- * spawner/handover.c - one line for each thing, "row NAME key=number ..." or "event NAME key=number ...", after a line with the boot id and one with the
- * instance's (spawner/handover.h). Keys that a build does not know are left out by it; what a line does not have is 0. The numbers of states, reasons and kinds
- * are the same in every build: those lists are only ever appended to.
+ * spawner/handover.c - one line for each thing, "row NAME key=number ..." or "event NAME key=number
+ * ...", after a line with the boot id and one with the instance's (spawner/handover.h). Keys that a
+ * build does not know are left out by it; what a line does not have is 0. The numbers of states,
+ * reasons and kinds are the same in every build: those lists are only ever appended to.
  */
 #define _GNU_SOURCE 1
 #include "spawner/handover.h"
@@ -19,29 +20,71 @@
 #include "config/spec.h"
 #include "spawner/rows.h"
 
-#define HANDOVER_MAX  (128u * 1024 * 1024) /* 65,536 rows of 700 bytes, and the events, twice */
-#define BUSY_TRIES    50		   /* of 2 ms each: a client holds the lock of the new table and is stopped */
+#define HANDOVER_MAX (128u * 1024 * 1024) /* 65,536 rows of 700 bytes, and the events, twice */
+/* of 2 ms each: a client holds the lock of the new table and is stopped */
+#define BUSY_TRIES 50
 
 struct field {
 	const char *name;
 	uint16_t at, bytes;
 };
 
-#define LIFE(member) { #member, offsetof(struct pt_life, member), sizeof(((struct pt_life *)0)->member) }
+#define LIFE(member) \
+	{ \
+#member, offsetof(struct pt_life, member), sizeof(((struct pt_life *)0)->member) \
+	}
 static const struct field life_fields[] = {
-	LIFE(since_real_ns), LIFE(since_boot_ns), LIFE(next_boot_ns), LIFE(start_real_ns), LIFE(start_boot_ns), LIFE(exit_real_ns),
-	LIFE(exit_boot_ns), LIFE(start_ticks), LIFE(window_boot_ns), LIFE(pid), LIFE(wait_status), LIFE(launch_errno), LIFE(life),
-	LIFE(restarts), LIFE(window_count), LIFE(streak), LIFE(stop_timeout_ms), LIFE(state), LIFE(want), LIFE(again), LIFE(reason),
-	LIFE(exit_kind), LIFE(killed), LIFE(launch_stage), LIFE(desired), LIFE(pipe_left), LIFE(pipe_left_err),
+	LIFE(since_real_ns),
+	LIFE(since_boot_ns),
+	LIFE(next_boot_ns),
+	LIFE(start_real_ns),
+	LIFE(start_boot_ns),
+	LIFE(exit_real_ns),
+	LIFE(exit_boot_ns),
+	LIFE(start_ticks),
+	LIFE(window_boot_ns),
+	LIFE(pid),
+	LIFE(wait_status),
+	LIFE(launch_errno),
+	LIFE(life),
+	LIFE(restarts),
+	LIFE(window_count),
+	LIFE(streak),
+	LIFE(stop_timeout_ms),
+	LIFE(state),
+	LIFE(want),
+	LIFE(again),
+	LIFE(reason),
+	LIFE(exit_kind),
+	LIFE(killed),
+	LIFE(launch_stage),
+	LIFE(desired),
+	LIFE(pipe_left),
+	LIFE(pipe_left_err),
 };
 
-#define EVENT(member) { #member, offsetof(struct pt_event, member), sizeof(((struct pt_event *)0)->member) }
+#define EVENT(member) \
+	{ \
+#member, offsetof(struct pt_event, member), sizeof(((struct pt_event *)0)->member) \
+	}
 static const struct field event_fields[] = {
-	EVENT(real_ns), EVENT(boot_ns), EVENT(value), EVENT(pid), EVENT(wait_status), EVENT(by_pid), EVENT(by_uid), EVENT(kind),
-	EVENT(from), EVENT(to), EVENT(reason), EVENT(exit_kind), EVENT(stage),
+	EVENT(real_ns),
+	EVENT(boot_ns),
+	EVENT(value),
+	EVENT(pid),
+	EVENT(wait_status),
+	EVENT(by_pid),
+	EVENT(by_uid),
+	EVENT(kind),
+	EVENT(from),
+	EVENT(to),
+	EVENT(reason),
+	EVENT(exit_kind),
+	EVENT(stage),
 };
 
-static const struct field ident_fields[] = { { "created_real_ns", offsetof(struct pt_ident, created_real_ns), 8 } };
+static const struct field ident_fields[] = { { "created_real_ns",
+	offsetof(struct pt_ident, created_real_ns), 8 } };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -53,10 +96,14 @@ static uint64_t load(const void *base, const struct field *f)
 	uint16_t u16;
 
 	switch (f->bytes) {
-	case 8:	 return memcpy(&u64, at, 8), u64;
-	case 4:	 return memcpy(&u32, at, 4), u32;
-	case 2:	 return memcpy(&u16, at, 2), u16;
-	default: return *(const uint8_t *)at;
+	case 8:
+		return memcpy(&u64, at, 8), u64;
+	case 4:
+		return memcpy(&u32, at, 4), u32;
+	case 2:
+		return memcpy(&u16, at, 2), u16;
+	default:
+		return *(const uint8_t *)at;
 	}
 }
 
@@ -67,10 +114,17 @@ static void store(void *base, const struct field *f, uint64_t value)
 	uint16_t u16 = (uint16_t)value;
 
 	switch (f->bytes) {
-	case 8:	 memcpy(at, &value, 8); break;
-	case 4:	 memcpy(at, &u32, 4); break;
-	case 2:	 memcpy(at, &u16, 2); break;
-	default: *(uint8_t *)at = (uint8_t)value;
+	case 8:
+		memcpy(at, &value, 8);
+		break;
+	case 4:
+		memcpy(at, &u32, 4);
+		break;
+	case 2:
+		memcpy(at, &u16, 2);
+		break;
+	default:
+		*(uint8_t *)at = (uint8_t)value;
 	}
 }
 
@@ -87,7 +141,8 @@ static void print(FILE *out, const void *base, const struct field *f, size_t n)
 static void take(void *base, const struct field *f, size_t n, const char *key, int64_t value)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(f[i].name, key) == 0 && (f[i].bytes == 8 || (uint64_t)value >> (8 * f[i].bytes) == 0))
+		if (strcmp(f[i].name, key) == 0 &&
+			(f[i].bytes == 8 || (uint64_t)value >> (8 * f[i].bytes) == 0))
 			store(base, &f[i], (uint64_t)value);
 }
 
@@ -123,10 +178,12 @@ static int by_time(const void *a, const void *b)
 {
 	const struct pt_event *x = a, *y = b;
 
-	return x->boot_ns != y->boot_ns ? (x->boot_ns > y->boot_ns) - (x->boot_ns < y->boot_ns) : (x->seq > y->seq) - (x->seq < y->seq);
+	return x->boot_ns != y->boot_ns ? (x->boot_ns > y->boot_ns) - (x->boot_ns < y->boot_ns)
+					: (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* Of all four rings, the oldest first: the new spawner has one ring to put them into, and readers merge the rings anyway. */
+/* Of all four rings, the oldest first: the new spawner has one ring to put them into, and readers
+ * merge the rings anyway. */
 static int print_events(const struct spawner *sp, FILE *out)
 {
 	struct pt_event *ev;
@@ -138,7 +195,8 @@ static int print_events(const struct spawner *sp, FILE *out)
 	if (!ev)
 		return -ENOMEM;
 	for (unsigned role = 0; role < ROLE_MAX; role++)
-		for (uint64_t pos = pt_event_tail(sp->pt, role); pos < pt_event_head(sp->pt, role) && n < most; pos++)
+		for (uint64_t pos = pt_event_tail(sp->pt, role);
+			pos < pt_event_head(sp->pt, role) && n < most; pos++)
 			n += pt_event_read(sp->pt, role, pos, &ev[n]) == 0;
 	qsort(ev, n, sizeof(*ev), by_time);
 	for (size_t i = 0; i < n; i++) {
@@ -150,7 +208,8 @@ static int print_events(const struct spawner *sp, FILE *out)
 	return 0;
 }
 
-/* The guardian's notes are in this table only, so none may be left unread; and what became of a child that we can still reap is ours to tell. */
+/* The guardian's notes are in this table only, so none may be left unread; and what became of a
+ * child that we can still reap is ours to tell. */
 static void judge_all(struct spawner *sp)
 {
 	exits_reap(sp);
@@ -175,7 +234,8 @@ void handover_write(struct spawner *sp)
 		say(SAY_WARNING, "cannot write run/%s: %s", HOME_HANDOVER_FILE, strerror(errno));
 		return;
 	}
-	fprintf(out, "boot %s\ninstance %016llx\n", sp->boot_id, (unsigned long long)sp->start.home.id);
+	fprintf(out, "boot %s\ninstance %016llx\n", sp->boot_id,
+		(unsigned long long)sp->start.home.id);
 	r = print_rows(sp, out);
 	if (r == 0)
 		r = print_events(sp, out);
@@ -195,7 +255,8 @@ static bool makes_sense(struct pt_life *l)
 		l->reason = PT_REASON_NONE; /* of a newer build */
 	if (l->launch_stage >= PT_STAGE_MAX)
 		l->launch_stage = PT_STAGE_NONE;
-	return l->state < PT_STATE_MAX && l->exit_kind <= PT_EXIT_LOST && l->pid >= 0 && machine_check(l) == NULL;
+	return l->state < PT_STATE_MAX && l->exit_kind <= PT_EXIT_LOST && l->pid >= 0 &&
+		machine_check(l) == NULL;
 }
 
 /* Split "key=number" words off *rest; false at the end of the line. */
@@ -216,7 +277,8 @@ static bool next_word(char **rest, const char **key, int64_t *value)
 	return false;
 }
 
-static int restore(struct spawner *sp, const char *name, const struct pt_life *life, uint64_t created_real_ns, struct fault *f)
+static int restore(struct spawner *sp, const char *name, const struct pt_life *life,
+	uint64_t created_real_ns, struct fault *f)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct proc *p = NULL;
@@ -240,7 +302,8 @@ static int restore(struct spawner *sp, const char *name, const struct pt_life *l
 static void take_row(struct spawner *sp, const char *name, char *rest, unsigned *n)
 {
 	struct pt_ident ident = { .gen = 0 };
-	struct pt_life life = { .event_pos = UINT64_MAX }; /* whatever told of this state is in the history */
+	/* whatever told of this state is in the history */
+	struct pt_life life = { .event_pos = UINT64_MAX };
 	struct desired_entry e = { .order = sp->next_order };
 	struct fault f = { "" };
 	const char *key;
@@ -254,7 +317,9 @@ static void take_row(struct spawner *sp, const char *name, char *rest, unsigned 
 		take(&life, life_fields, COUNT(life_fields), key, value);
 	}
 	if (!makes_sense(&life)) {
-		say(SAY_WARNING, "what was handed over about %s makes no sense here; taking it from %s", name, DESIRED_FILE);
+		say(SAY_WARNING,
+			"what was handed over about %s makes no sense here; taking it from %s",
+			name, DESIRED_FILE);
 		return;
 	}
 	r = restore(sp, name, &life, ident.created_real_ns, &f);
@@ -262,7 +327,8 @@ static void take_row(struct spawner *sp, const char *name, char *rest, unsigned 
 		(*n)++;
 		return;
 	}
-	say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", name, f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
+	say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", name,
+		f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
 	str_copy(e.name, sizeof(e.name), name);
 	e.up = life.desired;
 	e.pid = life.pid;
@@ -286,7 +352,8 @@ static void take_event(struct spawner *sp, uint64_t pos, const char *name, char 
 	pt_event_restore(sp->pt, pos, &ev);
 }
 
-/* A home that was copied has the file of the one that it was copied from. A build before this line was there wrote none. */
+/* A home that was copied has the file of the one that it was copied from. A build before this line
+ * was there wrote none. */
 static bool is_of_another(const struct spawner *sp, const char *kind, const char *name)
 {
 	char own[20];

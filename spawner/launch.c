@@ -19,7 +19,7 @@
 #include "spawner/proc.h"
 
 #define STDIN_PIPE_BYTES 4096 /* users other than root share a budget of pipe pages */
-#define OWN_ENV 3
+#define OWN_ENV		 3
 
 static const char *const suffixes[] = { ".in", ".out", "@err.out" }; /* of its FIFOs in run/ */
 
@@ -38,9 +38,11 @@ int launch_make_fifos(struct proc *p, struct fault *f)
 		fifo_name(p, suffixes[i], name);
 		if (mkfifoat(run_fd, name, 0600) == 0)
 			continue;
-		if (errno == EEXIST && fstatat(run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISFIFO(st.st_mode))
+		if (errno == EEXIST && fstatat(run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISFIFO(st.st_mode))
 			continue;
-		return fault_errno(f, -errno, "cannot make %s/run/%s", p->sp->start.home.path, name);
+		return fault_errno(
+			f, -errno, "cannot make %s/run/%s", p->sp->start.home.path, name);
 	}
 	return 0;
 }
@@ -55,13 +57,15 @@ void launch_remove_fifos(struct spawner *sp, const char *of)
 	}
 }
 
-/* One end of a FIFO, which must be one: a program whose output went into a file of that name would fill it unseen. */
+/* One end of a FIFO, which must be one: a program whose output went into a file of that name would
+ * fill it unseen. */
 static int open_end(struct proc *p, const char *name, int flags, struct fault *f)
 {
 	struct stat st;
 	int fd = io_open(p->sp->start.home.run_fd, name, flags | O_NONBLOCK, 0);
 
-	if (fd == -ENOENT && launch_make_fifos(p, f) == 0) { /* someone cleaned the run folder, or the specification is new */
+	/* someone cleaned the run folder, or the specification is new */
+	if (fd == -ENOENT && launch_make_fifos(p, f) == 0) {
 		fd = io_open(p->sp->start.home.run_fd, name, flags | O_NONBLOCK, 0);
 		p->sp->pids_changed = true;
 	}
@@ -73,7 +77,8 @@ static int open_end(struct proc *p, const char *name, int flags, struct fault *f
 	}
 	if (fd >= 0 && !S_ISFIFO(st.st_mode)) {
 		io_close(&fd);
-		return fault_set(f, -EINVAL, "run/%s is no FIFO; remove it, and a new one is made", name);
+		return fault_set(
+			f, -EINVAL, "run/%s is no FIFO; remove it, and a new one is made", name);
 	}
 	return fd < 0 ? fault_errno(f, fd, "cannot open run/%s", name) : fd;
 }
@@ -90,7 +95,8 @@ bool launch_output_waits(struct proc *p)
 	bool waits = false;
 	char name[80];
 
-	for (unsigned i = 1; i < 2u + (p->ident->separate_stderr != 0); i++) { /* not what it reads */
+	/* not what it reads */
+	for (unsigned i = 1; i < 2u + (p->ident->separate_stderr != 0); i++) {
 		fifo_name(p, suffixes[i], name);
 		int fd = io_open(p->sp->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
 
@@ -112,7 +118,8 @@ static int open_output(struct proc *p, const char *suffix, int *keeper_fd, int *
 	*fd = open_end(p, name, O_WRONLY, f);
 	if (*fd < 0)
 		return *fd;
-	/* The program gets blocking descriptors; what was opened without waiting must not stay so. */
+	/* The program gets blocking descriptors; what was opened without waiting must not stay
+	 * so. */
 	(void)fcntl(*fd, F_SETFL, 0);
 	return 0;
 }
@@ -125,7 +132,9 @@ static int open_error_output(struct proc *p, struct child *c, struct fault *f)
 	if (r < 0)
 		return r;
 	c->keeper_err_fd = fcntl(keeper, F_DUPFD_CLOEXEC, CHILD_KEEPER_ERR_FD + 1);
-	r = c->keeper_err_fd < 0 ? fault_errno(f, errno == EINVAL ? -EMFILE : -errno, "cannot keep run/%s@err.out (ulimit -n)", p->ident->name) : 0;
+	r = c->keeper_err_fd < 0 ? fault_errno(f, errno == EINVAL ? -EMFILE : -errno,
+					   "cannot keep run/%s@err.out (ulimit -n)", p->ident->name)
+				 : 0;
 	io_close(&keeper);
 	return r;
 }
@@ -152,11 +161,13 @@ static int open_ends(struct proc *p, struct child *c, struct fault *f)
 
 static bool is_own_variable(const char *assignment)
 {
-	return strncmp(assignment, "TEND_HOME=", 10) == 0 || strncmp(assignment, "TEND_NAME=", 10) == 0 ||
-	       strncmp(assignment, "TEND_INSTANCE=", 14) == 0;
+	return strncmp(assignment, "TEND_HOME=", 10) == 0 ||
+		strncmp(assignment, "TEND_NAME=", 10) == 0 ||
+		strncmp(assignment, "TEND_INSTANCE=", 14) == 0;
 }
 
-/* The spec's environment with our three variables in front; the vector is malloc'ed, own[] holds the three. */
+/* The spec's environment with our three variables in front; the vector is malloc'ed, own[] holds
+ * the three. */
 static char **make_env(const struct proc *p, const struct spec *s, char own[static PATH_MAX + 256])
 {
 	size_t n = 0, at = 0;
@@ -180,7 +191,8 @@ static char **make_env(const struct proc *p, const struct spec *s, char own[stat
 	return env;
 }
 
-/* While we live, what it writes is not lost, whoever else dies: the keeper of its newest run stays. */
+/* While we live, what it writes is not lost, whoever else dies: the keeper of its newest run
+ * stays. */
 static void keep(int *kept, int *fd)
 {
 	if (*fd < 0)
@@ -198,7 +210,8 @@ void launch_hold(struct proc *p)
 	for (unsigned i = 0; i < 1u + (p->ident->separate_stderr != 0); i++) {
 		fifo_name(p, suffixes[i + 1], name);
 		if (*kept[i] < 0)
-			*kept[i] = io_open(p->sp->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
+			*kept[i] = io_open(
+				p->sp->start.home.run_fd, name, O_RDONLY | O_NONBLOCK, 0);
 		if (*kept[i] < 0)
 			*kept[i] = -1; /* gone, or no descriptor: the next launch tries again */
 	}
@@ -214,9 +227,10 @@ static int explain(const struct child *c, struct fault *f)
 		hint = " (neither a program nor a script with a #! line)";
 	if (c->stage == PT_STAGE_EXEC && c->error == E2BIG)
 		hint = " (arguments and environment together exceed the kernel's limit)";
-	/* The path comes last: it may be longer than an answer, and the reason must not be what gets cut. */
-	return fault_set(f, -c->error, "%s failed: %s%s: %s", pt_stage_label(c->stage), strerror(c->error), hint,
-			 c->stage == PT_STAGE_FOLDER ? c->cwd : c->exe);
+	/* The path comes last: it may be longer than an answer, and the reason must not be what
+	 * gets cut. */
+	return fault_set(f, -c->error, "%s failed: %s%s: %s", pt_stage_label(c->stage),
+		strerror(c->error), hint, c->stage == PT_STAGE_FOLDER ? c->cwd : c->exe);
 }
 
 static void begin_life(struct proc *p, pid_t pid)
@@ -259,15 +273,18 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	c->nofile = s->nofile;
 	c->surroundings = &s->surroundings;
 	if (s->surroundings.given & 1u << SURROUND_OOM)
-		snprintf(c->oom_score_adj, sizeof(c->oom_score_adj), "%d", s->surroundings.oom_score_adj);
+		snprintf(c->oom_score_adj, sizeof(c->oom_score_adj), "%d",
+			s->surroundings.oom_score_adj);
 	c->no_clone3 = p->sp->no_clone3;
-	/* Linux 6.14 and later kill whatever is cloned into a cgroup on which cgroup.kill was ever used, unless the cloning process's own cgroup
-	 * was killed as often: begin with a new one. */
+	/* Linux 6.14 and later kill whatever is cloned into a cgroup on which cgroup.kill was ever
+	 * used, unless the cloning process's own cgroup was killed as often: begin with a new
+	 * one. */
 	if (p->stale_cgroup)
 		cgroup_remove(&p->sp->cgroup, p->ident->name);
 	p->stale_cgroup = false;
 	c->cgroup_fd = cgroup_open(&p->sp->cgroup, p->ident->name);
-	/* What lies in the pipes now was written before this run, and the time is the one up to which the logger may have moved some of it. */
+	/* What lies in the pipes now was written before this run, and the time is the one up to
+	 * which the logger may have moved some of it. */
 	p->life.pipe_left = bytes_in(c->keeper_fd);
 	p->life.pipe_left_err = bytes_in(c->keeper_err_fd);
 	p->launch_boot_ns = clock_boot_ns();
@@ -291,7 +308,9 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 		char list[PT_ANSWER_MAX];
 
 		surroundings_list(p->refused, list, sizeof(list));
-		say(SAY_WARNING, "%s: the kernel does not let us give it all that its start command had: %s", p->ident->name, list);
+		say(SAY_WARNING,
+			"%s: the kernel does not let us give it all that its start command had: %s",
+			p->ident->name, list);
 	}
 	begin_life(p, pid);
 	return 0;
@@ -299,8 +318,13 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 
 int launch(struct proc *p, struct fault *f)
 {
-	struct child c = { .in_fd = -1, .out_fd = -1, .keeper_fd = -1, .err_fd = -1, .keeper_err_fd = -1, .cgroup_fd = -1,
-			    .pid_cell = pt_pid_cell(p->sp->pt, p->slot) };
+	struct child c = { .in_fd = -1,
+		.out_fd = -1,
+		.keeper_fd = -1,
+		.err_fd = -1,
+		.keeper_err_fd = -1,
+		.cgroup_fd = -1,
+		.pid_cell = pt_pid_cell(p->sp->pt, p->slot) };
 	struct spec s = { 0 };
 	char file[NAME_MAX_BYTES + 8];
 	int r;
@@ -309,7 +333,8 @@ int launch(struct proc *p, struct fault *f)
 	c.stage = PT_STAGE_SPEC;
 	r = spec_load(p->sp->start.home.specs_fd, file, &s, f);
 	if (r == 0 && strcmp(s.name, p->ident->name) != 0)
-		r = fault_set(f, -EINVAL, "specs/%s is for %s, not for %s", file, s.name, p->ident->name);
+		r = fault_set(
+			f, -EINVAL, "specs/%s is for %s, not for %s", file, s.name, p->ident->name);
 	if (r == 0) {
 		c.stage = PT_STAGE_FIFO;
 		r = open_ends(p, &c, f);

@@ -1,25 +1,29 @@
-/* spawner/machine.c - the table (spawner/machine.h). tests/unit/test_spawner_machine.c walks every pair. */
+/* spawner/machine.c - the table (spawner/machine.h). tests/unit/test_spawner_machine.c walks every
+ * pair. */
 #include "spawner/machine.h"
 
-#define TO(state, actions) { .to = PT_STATE_##state, .action = (actions) }
+#define TO(state, actions) \
+	{ \
+		.to = PT_STATE_##state, .action = (actions) \
+	}
 
-/* What every resting state does: an operator's start launches it, a stop only forgets how it got here. */
-#define RESTING(self)                                             \
-	[EV_START] = TO(STARTING, ACT_UP | ACT_LAUNCH),           \
-	[EV_RESTART] = TO(STARTING, ACT_UP | ACT_LAUNCH),         \
-	[EV_STOP] = TO(STOPPED, ACT_DOWN | ACT_ALREADY),          \
-	[EV_LAUNCHED] = TO(self, 0), [EV_LAUNCH_FAILED] = TO(self, 0), [EV_LAUNCH_RETRY] = TO(self, 0), \
-	[EV_LEFTOVERS] = TO(self, 0), [EV_GONE_DOWN] = TO(self, 0), [EV_GONE_AGAIN] = TO(self, 0),      \
-	[EV_GONE_RETRY] = TO(self, 0), [EV_GONE_DONE] = TO(self, 0), [EV_GONE_FAIL] = TO(self, 0),      \
+/* What every resting state does: an operator's start launches it, a stop only forgets how it got
+ * here. */
+#define RESTING(self) \
+	[EV_START] = TO(STARTING, ACT_UP | ACT_LAUNCH), \
+	[EV_RESTART] = TO(STARTING, ACT_UP | ACT_LAUNCH), \
+	[EV_STOP] = TO(STOPPED, ACT_DOWN | ACT_ALREADY), [EV_LAUNCHED] = TO(self, 0), \
+	[EV_LAUNCH_FAILED] = TO(self, 0), [EV_LAUNCH_RETRY] = TO(self, 0), \
+	[EV_LEFTOVERS] = TO(self, 0), [EV_GONE_DOWN] = TO(self, 0), [EV_GONE_AGAIN] = TO(self, 0), \
+	[EV_GONE_RETRY] = TO(self, 0), [EV_GONE_DONE] = TO(self, 0), [EV_GONE_FAIL] = TO(self, 0), \
 	[EV_TIMEOUT] = TO(self, 0)
 
 /* Where a tree that is gone leads to, from wherever it went. */
-#define GONE                                                      \
-	[EV_GONE_DOWN] = TO(STOPPED, ACT_RESULT),                 \
-	[EV_GONE_AGAIN] = TO(STARTING, ACT_RESULT | ACT_LAUNCH),  \
-	[EV_GONE_RETRY] = TO(BACKOFF, ACT_DELAY | ACT_RESULT),    \
-	[EV_GONE_DONE] = TO(COMPLETED, ACT_RESULT),               \
-	[EV_GONE_FAIL] = TO(FAILED, ACT_RESULT)
+#define GONE \
+	[EV_GONE_DOWN] = TO(STOPPED, ACT_RESULT), \
+	[EV_GONE_AGAIN] = TO(STARTING, ACT_RESULT | ACT_LAUNCH), \
+	[EV_GONE_RETRY] = TO(BACKOFF, ACT_DELAY | ACT_RESULT), \
+	[EV_GONE_DONE] = TO(COMPLETED, ACT_RESULT), [EV_GONE_FAIL] = TO(FAILED, ACT_RESULT)
 
 static const struct machine_step table[PT_STATE_MAX][EV_MAX] = {
 	[PT_STATE_STOPPED] = { RESTING(STOPPED) },
@@ -33,7 +37,8 @@ static const struct machine_step table[PT_STATE_MAX][EV_MAX] = {
 		[EV_LAUNCH_FAILED] = TO(FAILED, ACT_RESULT),
 		[EV_LAUNCH_RETRY] = TO(BACKOFF, ACT_DELAY | ACT_RESULT),
 		[EV_LEFTOVERS] = TO(STARTING, 0),
-		[EV_TIMEOUT] = TO(STARTING, ACT_LAUNCH), /* a new spawner's: the one before it died on the way */
+		/* a new spawner's: the one before it died on the way */
+		[EV_TIMEOUT] = TO(STARTING, ACT_LAUNCH),
 		GONE,
 	},
 	[PT_STATE_RUNNING] = {
@@ -85,10 +90,18 @@ struct machine_step machine_next(unsigned state, unsigned event)
 const char *machine_event_label(unsigned event)
 {
 	static const char *const labels[EV_MAX] = {
-		[EV_START] = "start",		    [EV_STOP] = "stop",			[EV_RESTART] = "restart",
-		[EV_LAUNCHED] = "launched",	    [EV_LAUNCH_FAILED] = "launch failed", [EV_LAUNCH_RETRY] = "launch to be retried",
-		[EV_LEFTOVERS] = "leftovers",	    [EV_GONE_DOWN] = "gone, down",	[EV_GONE_AGAIN] = "gone, again",
-		[EV_GONE_RETRY] = "gone, retry",    [EV_GONE_DONE] = "gone, done",	[EV_GONE_FAIL] = "gone, failed",
+		[EV_START] = "start",
+		[EV_STOP] = "stop",
+		[EV_RESTART] = "restart",
+		[EV_LAUNCHED] = "launched",
+		[EV_LAUNCH_FAILED] = "launch failed",
+		[EV_LAUNCH_RETRY] = "launch to be retried",
+		[EV_LEFTOVERS] = "leftovers",
+		[EV_GONE_DOWN] = "gone, down",
+		[EV_GONE_AGAIN] = "gone, again",
+		[EV_GONE_RETRY] = "gone, retry",
+		[EV_GONE_DONE] = "gone, done",
+		[EV_GONE_FAIL] = "gone, failed",
 		[EV_TIMEOUT] = "timeout",
 	};
 

@@ -1,5 +1,6 @@
 /*
- * spawner/machine.h - the life of a process as one table: state x event -> state, actions. PURE: no system call, no clock, no memory.
+ * spawner/machine.h - the life of a process as one table: state x event -> state, actions. PURE: no
+ * system call, no clock, no memory.
  *
  *                 START                LAUNCHED
  *     stopped ------------> starting -----------> running ---- STOP, RESTART, LEFTOVERS ----> stopping
@@ -11,9 +12,11 @@
  *
  * What holds in each state (machine_check() asserts it):
  *   stopped, failed, completed  no pid, no deadline
- *   starting                    between the decision to launch and its result; never left waiting, except by the death of the spawner
+ *   starting                    between the decision to launch and its result; never left waiting,
+ *                               except by the death of the spawner
  *   running                     a pid, no deadline
- *   stopping                    a deadline (SIGKILL, or the next attempt); a pid until the process itself has ended, its tree may live on
+ *   stopping                    a deadline (SIGKILL, or the next attempt); a pid until the process
+ *                               itself has ended, its tree may live on
  *   backoff                     no pid, a deadline (the restart)
  */
 #ifndef SPAWNER_MACHINE_H
@@ -38,7 +41,7 @@ enum machine_event {
 	EV_MAX
 };
 
-enum machine_action { /* carried out by spawner/proc.c, in this order */
+enum machine_action {	  /* carried out by spawner/proc.c, in this order */
 	ACT_UP = 1,	  /* want it up; a request of its own, so delay and window begin anew */
 	ACT_DOWN = 2,	  /* want it down */
 	ACT_AGAIN = 4,	  /* start it once the tree is gone */
@@ -51,7 +54,7 @@ enum machine_action { /* carried out by spawner/proc.c, in this order */
 };
 
 struct machine_step {
-	uint8_t to;	/* enum pt_state */
+	uint8_t to;	 /* enum pt_state */
 	uint16_t action; /* enum machine_action bits */
 };
 

@@ -1,4 +1,5 @@
-/* spawner/main.c - tend-spawner: event loop, doorbells, the guardian's death, the end of the instance. */
+/* spawner/main.c - tend-spawner: event loop, doorbells, the guardian's death, the end of the
+ * instance. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
@@ -26,15 +27,15 @@
 #include "spawner/rows.h"
 
 #define ANNOUNCE_AGAIN_NS (100 * NS_PER_MS)
-#define LAST_SAVE_S 10
-#define GUARDIAN_WAIT_NS (100 * NS_PER_MS)
+#define LAST_SAVE_S	  10
+#define GUARDIAN_WAIT_NS  (100 * NS_PER_MS)
 
 static void usage(FILE *out)
 {
 	fputs("usage: tend-spawner [--home DIR] [--resurrect]\n"
 	      "\n"
 	      "Launches, stops and restarts the processes of an instance of tend. tend-guardian(8) starts it.\n",
-	      out);
+		out);
 }
 
 static const char *parse(int argc, char **argv, bool *resurrect, int *ready_fd)
@@ -53,17 +54,27 @@ static const char *parse(int argc, char **argv, bool *resurrect, int *ready_fd)
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
-		case 'h': home = optarg; break;
-		case 'r': *resurrect = true; break;
-		case 'v': pt_print_version("tend-spawner", stdout); exit(0);
-		case 'H': usage(stdout); exit(0);
+		case 'h':
+			home = optarg;
+			break;
+		case 'r':
+			*resurrect = true;
+			break;
+		case 'v':
+			pt_print_version("tend-spawner", stdout);
+			exit(0);
+		case 'H':
+			usage(stdout);
+			exit(0);
 		case 'f':
 			if (str_int(optarg, 0, INT32_MAX, &fd) == 0) {
 				*ready_fd = (int)fd;
 				break;
 			}
 			__attribute__((fallthrough));
-		default: usage(stderr); exit(2);
+		default:
+			usage(stderr);
+			exit(2);
 		}
 	}
 	if (optind < argc) {
@@ -86,12 +97,14 @@ static void end_all(struct spawner *sp)
 	}
 }
 
-/* The end of the instance does not wait for a disk that hangs. What the saver did not get written dies with it. */
+/* The end of the instance does not wait for a disk that hangs. What the saver did not get written
+ * dies with it. */
 static void on_saved_too_late(void *arg)
 {
 	struct spawner *sp = arg;
 
-	say(SAY_WARNING, "processes.json in %s could not be written within %d s; ending without", sp->start.home.path, LAST_SAVE_S);
+	say(SAY_WARNING, "processes.json in %s could not be written within %d s; ending without",
+		sp->start.home.path, LAST_SAVE_S);
 	loop_stop(sp->loop, 0);
 }
 
@@ -118,7 +131,8 @@ static void check_shutdown(struct spawner *sp)
 {
 	struct pt_daemon g;
 
-	if (sp->shutting || pt_read_daemon(sp->pt, ROLE_GUARDIAN, &g) < 0 || !(g.flags & PT_DAEMON_SHUTDOWN))
+	if (sp->shutting || pt_read_daemon(sp->pt, ROLE_GUARDIAN, &g) < 0 ||
+		!(g.flags & PT_DAEMON_SHUTDOWN))
 		return;
 	sp->shutting = true;
 	end_all(sp);
@@ -190,7 +204,8 @@ static void after_batch(void *arg)
 	bool told = true;
 
 	if (sp->pids_changed)
-		told = announce(sp, ROLE_GUARDIAN, &sp->guardian_bell) && announce(sp, ROLE_LOGGER, &sp->logger_bell);
+		told = announce(sp, ROLE_GUARDIAN, &sp->guardian_bell) &&
+			announce(sp, ROLE_LOGGER, &sp->logger_bell);
 	if (sp->changed) {
 		told = announce(sp, ROLE_MONITOR, &sp->monitor_bell) && told;
 		pt_changed(sp->pt);
@@ -201,7 +216,8 @@ static void after_batch(void *arg)
 		loop_timer_set(sp->loop, &sp->look_timer, clock_boot_ns() + ANNOUNCE_AGAIN_NS);
 }
 
-/* Our read ends outlive our execve, until the guardian that we become has opened its own (guardian/upgrade.c finds them). */
+/* Our read ends outlive our execve, until the guardian that we become has opened its own
+ * (guardian/upgrade.c finds them). */
 static void keep_keepers(const struct spawner *sp, int flags)
 {
 	for (uint32_t i = 0; i < sp->capacity; i++) {
@@ -215,16 +231,18 @@ static void keep_keepers(const struct spawner *sp, int flags)
 }
 
 /*
- * The guardian died. Take its place: same pid, so our children stay ours, and the subreaper bit survives the execve. Someone else
- * may have been quicker (a CLI that found no guardian); then that one is watched.
+ * The guardian died. Take its place: same pid, so our children stay ours, and the subreaper bit
+ * survives the execve. Someone else may have been quicker (a CLI that found no guardian); then that
+ * one is watched.
  */
 static void promote(struct spawner *sp)
 {
 	char program[PATH_MAX], lock[16], segment[16], capacity[16];
 	struct fault f = { "" };
 	int lock_fd = -1, segment_fd = pt_fd(sp->pt);
-	char *argv[] = { program, (char *)(uintptr_t)"--home", sp->start.home.path, (char *)(uintptr_t)"--lock-fd", lock,
-			 (char *)(uintptr_t)"--segment-fd", segment, (char *)(uintptr_t)"--capacity", capacity, NULL };
+	char *argv[] = { program, (char *)(uintptr_t) "--home", sp->start.home.path,
+		(char *)(uintptr_t) "--lock-fd", lock, (char *)(uintptr_t) "--segment-fd", segment,
+		(char *)(uintptr_t) "--capacity", capacity, NULL };
 
 	if (role_lock(sp->start.home.run_fd, ROLE_GUARDIAN, &lock_fd) < 0)
 		return;
@@ -277,9 +295,10 @@ static void watch_guardian(struct spawner *sp)
 	pid_t pid = 0;
 	uint64_t start_ticks = 0;
 
-	if (role_holder(sp->start.home.run_fd, ROLE_GUARDIAN, &pid, &start_ticks) == 0 && pid != 0 &&
-	    pidref_open(pid, start_ticks, &sp->guardian) == 0 &&
-	    loop_watch(sp->loop, sp->guardian.fd, EPOLLIN, on_guardian_gone, sp, &sp->guardian_watch) == 0)
+	if (role_holder(sp->start.home.run_fd, ROLE_GUARDIAN, &pid, &start_ticks) == 0 &&
+		pid != 0 && pidref_open(pid, start_ticks, &sp->guardian) == 0 &&
+		loop_watch(sp->loop, sp->guardian.fd, EPOLLIN, on_guardian_gone, sp,
+			&sp->guardian_watch) == 0)
 		return;
 	pidref_done(&sp->guardian);
 	promote(sp); /* there is none */
@@ -310,9 +329,10 @@ static int begin(struct spawner *sp, struct fault *f)
 	sp->signals = loop_signalfd(wanted, 2);
 	sp->bell = bell_open(&sp->start.home, ROLE_SPAWNER);
 	if (sp->signals < 0 || sp->bell < 0)
-		return fault_errno(f, sp->bell < 0 ? sp->bell : sp->signals, "cannot open the spawner's doorbell");
+		return fault_errno(f, sp->bell < 0 ? sp->bell : sp->signals,
+			"cannot open the spawner's doorbell");
 	if ((r = loop_watch(sp->loop, sp->signals, EPOLLIN, on_signal, sp, &w)) < 0 ||
-	    (r = loop_watch(sp->loop, sp->bell, EPOLLIN, on_bell, sp, &w)) < 0)
+		(r = loop_watch(sp->loop, sp->bell, EPOLLIN, on_bell, sp, &w)) < 0)
 		return fault_errno(f, r, "cannot start the spawner");
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/children", (long)syscall(SYS_gettid));
 	sp->children_fd = io_open(AT_FDCWD, path, O_RDONLY, 0);
@@ -321,8 +341,14 @@ static int begin(struct spawner *sp, struct fault *f)
 
 static int spawner(int argc, char **argv)
 {
-	static struct spawner sp = { .bell = -1, .signals = -1, .children_fd = -1, .guardian_bell = -1, .monitor_bell = -1, .logger_bell = -1, .wishes = { .fd = -1 },
-				     .guardian = PIDREF_NONE };
+	static struct spawner sp = { .bell = -1,
+		.signals = -1,
+		.children_fd = -1,
+		.guardian_bell = -1,
+		.monitor_bell = -1,
+		.logger_bell = -1,
+		.wishes = { .fd = -1 },
+		.guardian = PIDREF_NONE };
 	struct fault f = { "" };
 	int ready_fd = -1, r;
 	const char *home;

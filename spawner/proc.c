@@ -1,6 +1,7 @@
 /*
- * spawner/proc.c - proc_event() is the one door to a new state: it asks the machine, publishes state and event as one (shm/events.h), and carries out the
- * actions. Nothing else writes life.state.
+ * spawner/proc.c - proc_event() is the one door to a new state: it asks the machine, publishes
+ * state and event as one (shm/events.h), and carries out the actions. Nothing else writes
+ * life.state.
  */
 #define _GNU_SOURCE 1
 #include "spawner/proc.h"
@@ -51,20 +52,24 @@ static void on_timer(void *arg)
 {
 	struct proc *p = arg;
 
-	if (p->life.state == PT_STATE_STOPPING && clock_boot_ns() < p->life.next_boot_ns) { /* stop.c wants to try again what an error prevented */
+	/* stop.c wants to try again what an error prevented */
+	if (p->life.state == PT_STATE_STOPPING && clock_boot_ns() < p->life.next_boot_ns) {
 		loop_timer_set(p->sp->loop, &p->timer, p->life.next_boot_ns);
 		stop_resume(p);
 		return;
 	}
-	struct cause why = { .reason = p->life.state == PT_STATE_STOPPING ? PT_REASON_TIMEOUT : PT_REASON_TIMER };
+	struct cause why = { .reason = p->life.state == PT_STATE_STOPPING ? PT_REASON_TIMEOUT
+									  : PT_REASON_TIMER };
 
 	proc_event(p, EV_TIMEOUT, &why);
 }
 
-/* Of a thousand processes most commands are short: the rest of the array would be most of what a record weighs. */
+/* Of a thousand processes most commands are short: the rest of the array would be most of what a
+ * record weighs. */
 static size_t kept_size(const struct pt_ident *ident)
 {
-	return offsetof(struct pt_ident, command) + strnlen(ident->command, sizeof(ident->command) - 1) + 1;
+	return offsetof(struct pt_ident, command) +
+		strnlen(ident->command, sizeof(ident->command) - 1) + 1;
 }
 
 int proc_keep_ident(struct proc *p, const struct pt_ident *ident)
@@ -151,7 +156,8 @@ void proc_publish(struct proc *p)
 	p->sp->changed = true;
 }
 
-/* Of a run that passes before the logger has looked, its life block says nothing any more: the event tells where its bytes begin (logger/runs.c). */
+/* Of a run that passes before the logger has looked, its life block says nothing any more: the
+ * event tells where its bytes begin (logger/runs.c). */
 static void tell_first_byte(const struct proc *p, struct pt_event *ev)
 {
 	const struct pt_life *l = &p->life;
@@ -168,15 +174,17 @@ static void enter(struct proc *p, enum pt_state to, const struct cause *why)
 	struct pt_life *l = &p->life;
 	bool had_process = pt_state_traits(l->state) & PT_TRAIT_PID;
 	struct pt_event ev = { .kind = PT_EVENT_STATE,
-			       .slot = p->slot,
-			       .gen = p->gen,
-			       .from = l->state,
-			       .to = (uint8_t)to,
-			       .reason = (uint8_t)why->reason,
-			       .pid = l->pid ? l->pid : had_process ? p->session : 0,
-			       .by_pid = why->by_pid,
-			       .by_uid = why->by_uid,
-			       .value = why->delay_ms };
+		.slot = p->slot,
+		.gen = p->gen,
+		.from = l->state,
+		.to = (uint8_t)to,
+		.reason = (uint8_t)why->reason,
+		.pid = l->pid	      ? l->pid
+			: had_process ? p->session
+				      : 0,
+		.by_pid = why->by_pid,
+		.by_uid = why->by_uid,
+		.value = why->delay_ms };
 
 	memcpy(ev.name, p->ident->name, sizeof(ev.name));
 	if (why->reason == PT_REASON_LAUNCH) {
@@ -199,9 +207,11 @@ static void enter(struct proc *p, enum pt_state to, const struct cause *why)
 
 static uint64_t deadline_of(const struct proc *p, struct machine_step step, const struct cause *why)
 {
-	uint64_t now = clock_boot_ns(), before = p->life.next_boot_ns, at = now + why->timeout_ms * NS_PER_MS;
+	uint64_t now = clock_boot_ns(), before = p->life.next_boot_ns,
+		 at = now + why->timeout_ms * NS_PER_MS;
 
-	if (step.action & ACT_TERM) /* a second stop may hasten the first, but not delay what that was promised */
+	/* a second stop may hasten the first, but not delay what that was promised */
+	if (step.action & ACT_TERM)
 		return before && before < at ? before : at;
 	if (step.action & ACT_DELAY)
 		return now + why->delay_ms * NS_PER_MS;
@@ -225,8 +235,10 @@ static void note_wishes(struct proc *p, struct machine_step step)
 }
 
 /*
- * On the way into `starting`: the run is counted, and the cell of its pid is empty, before the state says so. So a new spawner that finds the state knows
- * that a pid in the cell is this run's. An end that nobody was told of yet is published first: the guardian finds the row of a zombie by the cell.
+ * On the way into `starting`: the run is counted, and the cell of its pid is empty, before the
+ * state says so. So a new spawner that finds the state knows that a pid in the cell is this run's.
+ * An end that nobody was told of yet is published first: the guardian finds the row of a zombie by
+ * the cell.
  */
 static void count_run(struct proc *p, bool restart)
 {
@@ -242,14 +254,18 @@ static void count_run(struct proc *p, bool restart)
 static void run(struct proc *p, const struct cause *why)
 {
 	struct fault f = { "" };
-	bool automatic = why->reason == PT_REASON_TIMER || why->reason == PT_REASON_RESURRECT || why->reason == PT_REASON_ADOPTED;
-	struct cause result = { .reason = PT_REASON_LAUNCHED, .by_pid = why->by_pid, .by_uid = why->by_uid };
+	bool automatic = why->reason == PT_REASON_TIMER || why->reason == PT_REASON_RESURRECT ||
+		why->reason == PT_REASON_ADOPTED;
+	struct cause result = {
+		.reason = PT_REASON_LAUNCHED, .by_pid = why->by_pid, .by_uid = why->by_uid
+	};
 
 	if (launch(p, &f) == 0) {
 		proc_event(p, EV_LAUNCHED, &result);
 		return;
 	}
-	struct policy_verdict v = policy_after_launch(p->ident, &p->life, automatic, clock_boot_ns());
+	struct policy_verdict v = policy_after_launch(
+		p->ident, &p->life, automatic, clock_boot_ns());
 
 	say(SAY_WARNING, "%s: %s", p->ident->name, f.text);
 	result.reason = v.reason;

@@ -1,9 +1,12 @@
 /*
- * spawner/rebuild.c - the table from what outlives it: after a reboot, or where the segment was lost while no daemon lived.
+ * spawner/rebuild.c - the table from what outlives it: after a reboot, or where the segment was
+ * lost while no daemon lived.
  *
- * processes.json says what is desired and who ran, but is up to a second old, or older where the disk is slow. So three things count before it: run/wishes
- * (what was asked for since), the specifications (one that it does not know is of a process that was started since), and the processes that live (found.h):
- * one that runs is never started a second time, nor taken for what a dead one left behind, whatever is written anywhere.
+ * processes.json says what is desired and who ran, but is up to a second old, or older where the
+ * disk is slow. So three things count before it: run/wishes (what was asked for since), the
+ * specifications (one that it does not know is of a process that was started since), and the
+ * processes that live (found.h): one that runs is never started a second time, nor taken for what a
+ * dead one left behind, whatever is written anywhere.
  */
 #define _GNU_SOURCE 1
 #include <dirent.h>
@@ -42,7 +45,7 @@ struct rebuild {
 	size_t n;
 	struct found found;
 	bool table_is_new, same_boot;
-	bool entries;		 /* there is a processes.json */
+	bool entries; /* there is a processes.json */
 	uint64_t as_of_real_ns;
 	unsigned added;
 };
@@ -102,11 +105,13 @@ static void look_at_specs(struct rebuild *b)
 		struct known *k;
 		struct stat st;
 
-		if (!spec_name_of(e->d_name, name) || proc_find(b->sp, name) || find_known(b, entered, name) ||
-		    fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !(k = add_known(b, name)))
+		if (!spec_name_of(e->d_name, name) || proc_find(b->sp, name) ||
+			find_known(b, entered, name) ||
+			fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!(k = add_known(b, name)))
 			continue;
-		k->stored_real_ns = (uint64_t)st.st_ctim.tv_sec * NS_PER_SEC + (uint64_t)st.st_ctim.tv_nsec;
+		k->stored_real_ns = (uint64_t)st.st_ctim.tv_sec * NS_PER_SEC +
+			(uint64_t)st.st_ctim.tv_nsec;
 		k->fresh = b->as_of_real_ns && k->stored_real_ns + COARSE_NS >= b->as_of_real_ns;
 	}
 	if (dir)
@@ -122,7 +127,8 @@ static int by_order(const void *a, const void *b)
 	if (x->entered != y->entered)
 		return y->entered - x->entered;
 	if (!x->entered)
-		return (x->stored_real_ns > y->stored_real_ns) - (x->stored_real_ns < y->stored_real_ns);
+		return (x->stored_real_ns > y->stored_real_ns) -
+			(x->stored_real_ns < y->stored_real_ns);
 	return (x->e.order > y->e.order) - (x->e.order < y->e.order);
 }
 
@@ -134,7 +140,9 @@ static void gather(struct rebuild *b)
 		b->same_boot = strcmp(d.boot_id, b->sp->boot_id) == 0;
 		b->as_of_real_ns = d.as_of_real_ns;
 		for (size_t i = 0; i < d.n; i++) {
-			struct known *k = proc_find(b->sp, d.entry[i].name) ? NULL : add_known(b, d.entry[i].name);
+			struct known *k = proc_find(b->sp, d.entry[i].name)
+				? NULL
+				: add_known(b, d.entry[i].name);
 
 			if (!k)
 				continue;
@@ -156,14 +164,17 @@ static bool was(const struct known *k, enum pt_state state)
 	return strcmp(k->e.state, pt_state_label(state)) == 0;
 }
 
-/* The process as it runs now: the one that was written down, else what is found of this name, which came after it. A process that was written down has to be
- * found as well, or where only we put processes: the file may be a copy of another home's. */
-static bool is_alive(const struct rebuild *b, const struct known *k, pid_t *pid, uint64_t *start_ticks)
+/* The process as it runs now: the one that was written down, else what is found of this name, which
+ * came after it. A process that was written down has to be found as well, or where only we put
+ * processes: the file may be a copy of another home's. */
+static bool is_alive(
+	const struct rebuild *b, const struct known *k, pid_t *pid, uint64_t *start_ticks)
 {
 	const struct found_process *root;
 
 	if (b->same_boot && k->e.pid > 0 && pid_alive(k->e.pid, k->e.start_ticks) &&
-	    (found_has(&b->found, k->e.name, k->e.pid) || cgroup_holds(&b->sp->cgroup, k->e.name, k->e.pid))) {
+		(found_has(&b->found, k->e.name, k->e.pid) ||
+			cgroup_holds(&b->sp->cgroup, k->e.name, k->e.pid))) {
 		*pid = k->e.pid;
 		*start_ticks = k->e.start_ticks;
 		return true;
@@ -176,7 +187,8 @@ static bool is_alive(const struct rebuild *b, const struct known *k, pid_t *pid,
 	return true;
 }
 
-/* It ran when it was last heard of. If it ended since, nobody saw how; the policy says what is next. */
+/* It ran when it was last heard of. If it ended since, nobody saw how; the policy says what is
+ * next. */
 static void take_up(struct proc *p, pid_t pid, uint64_t start_ticks, bool up)
 {
 	struct pt_life *l = &p->life;
@@ -207,7 +219,8 @@ static void take_up_living(struct proc *p, const struct known *k, pid_t pid, uin
 		proc_event(p, EV_RESTART, &why);
 }
 
-/* The process itself has ended, how is lost. What may be left of its tree is asked to end; then policy, or what was asked for, says what is next. */
+/* The process itself has ended, how is lost. What may be left of its tree is asked to end; then
+ * policy, or what was asked for, says what is next. */
 static void take_up_ended(struct proc *p, bool again)
 {
 	struct pt_life *l = &p->life;
@@ -274,7 +287,8 @@ static bool is_desired(const struct rebuild *b, const struct known *k, bool aliv
 		return k->wish == WISH_UP;
 	if (k->entered) /* one that runs, and did not when it was to be down, was started since */
 		return k->e.up || (alive && k->e.pid != pid && !was(k, PT_STATE_STOPPING));
-	return alive || k->fresh || (!b->entries && k->stored_real_ns + clock_boot_ns() >= clock_real_ns());
+	return alive || k->fresh ||
+		(!b->entries && k->stored_real_ns + clock_boot_ns() >= clock_real_ns());
 }
 
 /* Its removal was noted, and may not have been carried out. */
@@ -294,14 +308,17 @@ static int make_row(struct rebuild *b, const struct known *k, bool alive, struct
 	int r;
 
 	spec_file_name(k->e.name, file);
-	if (!alive && !b->table_is_new && faccessat(sp->start.home.specs_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+	if (!alive && !b->table_is_new &&
+		faccessat(sp->start.home.specs_fd, file, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+		errno == ENOENT)
 		return -ENOENT; /* removed, row and spec already */
 	r = row_load_ident(sp, file, k->e.name, &ident, &f);
 	if (r == 0)
 		r = row_add(sp, &ident, ret);
 	if (r == 0)
 		return 0;
-	say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", k->e.name, f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
+	say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", k->e.name,
+		f.text[0] ? f.text : strerror(-r), DESIRED_FILE);
 	if (k->entered)
 		(void)desired_keep(&sp->foreign_entries, &k->e);
 	return r;
@@ -320,7 +337,9 @@ static void take(struct rebuild *b, const struct known *k)
 		return;
 	}
 	if (!k->entered && !alive && !b->table_is_new)
-		return; /* what a first start leaves that failed, if its spawner dies before it has tidied up */
+		/* what a first start leaves that failed, if its spawner dies before it has tidied
+		 * up */
+		return;
 	if (make_row(b, k, alive, &p) < 0 || !p)
 		return;
 	b->added++;
@@ -346,8 +365,11 @@ int rebuild(struct spawner *sp, bool table_is_new, unsigned *n)
 		take(&b, &b.known[i]);
 	found_done(&b.found);
 	free(b.known);
-	if (!b.entries) /* from now on a specification that is not in it is of a process that was started since; not synced: the first save will be */
-		(void)desired_save(sp->start.home.fd, &(struct desired){ .as_of_real_ns = clock_real_ns() }, IO_NO_SYNC);
+	/* from now on a specification that is not in it is of a process that was started since; not
+	 * synced: the first save will be */
+	if (!b.entries)
+		(void)desired_save(sp->start.home.fd,
+			&(struct desired){ .as_of_real_ns = clock_real_ns() }, IO_NO_SYNC);
 	*n += b.added;
 	return r;
 }

@@ -6,7 +6,9 @@
 
 #include "spawner/rows.h"
 
-#define OWN_DESCRIPTORS 40u /* what a daemon has beside those for processes, with room for the files of those that write just now */
+/* what a daemon has beside those for processes, with room for the files of those that write just
+ * now */
+#define OWN_DESCRIPTORS 40u
 
 /* Each daemon has up to so many for a process: its end of each pipe, and a pidfd. */
 static unsigned wanted(const struct pt_ident *ident)
@@ -27,7 +29,8 @@ int room_for(struct spawner *sp, const struct pt_ident *ident, struct fault *f)
 	if (sum <= files.rlim_cur)
 		return 0;
 	return fault_set(f, -EMFILE,
-			 "its output could not be held: the daemons may have %" PRIu64 " open files each (ulimit -n), and %" PRIu64 " would be needed with it; "
-			 "\"tend remove\" what is not needed, or \"tend stop\" and start with a higher limit",
-			 (uint64_t)files.rlim_cur, sum);
+		"its output could not be held: the daemons may have %" PRIu64
+		" open files each (ulimit -n), and %" PRIu64 " would be needed with it; "
+		"\"tend remove\" what is not needed, or \"tend stop\" and start with a higher limit",
+		(uint64_t)files.rlim_cur, sum);
 }

@@ -39,8 +39,9 @@ static void ident_of(const struct spec *s, struct pt_ident *i)
 }
 
 /*
- * Take the table's lock. A holder that is alive lets it go within microseconds, so a short wait is worth it; once that was in vain (the holder is
- * stopped), only tries follow until one succeeds, so that supervision is never held up twice. A lock that is lost is the guardian's to replace.
+ * Take the table's lock. A holder that is alive lets it go within microseconds, so a short wait is
+ * worth it; once that was in vain (the holder is stopped), only tries follow until one succeeds, so
+ * that supervision is never held up twice. A lock that is lost is the guardian's to replace.
  */
 static int lock(struct spawner *sp)
 {
@@ -52,7 +53,8 @@ static int lock(struct spawner *sp)
 	return r < 0 ? -EBUSY : 0;
 }
 
-int row_load_ident(struct spawner *sp, const char *file, const char *name, struct pt_ident *ret, struct fault *f)
+int row_load_ident(struct spawner *sp, const char *file, const char *name, struct pt_ident *ret,
+	struct fault *f)
 {
 	struct spec s = { 0 };
 	int r = spec_load(sp->start.home.specs_fd, file, &s, f);
@@ -78,8 +80,10 @@ void row_rewrite(struct proc *p, struct pt *pt)
 		pt_restore(pt, p->slot, p->gen);
 }
 
-/* Row, FIFOs and private record, in that order of visibility: FIFOs first, so that whoever sees the row finds them. */
-static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_life *life, struct proc **ret)
+/* Row, FIFOs and private record, in that order of visibility: FIFOs first, so that whoever sees the
+ * row finds them. */
+static int make_row(
+	struct spawner *sp, struct pt_ident own, const struct pt_life *life, struct proc **ret)
 {
 	struct fault f = { "" };
 	struct proc *p;
@@ -88,7 +92,8 @@ static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_lif
 
 	if (r < 0)
 		return r;
-	while ((r = pt_free_slot(sp->pt, &slot, &gen)) == 0 && sp->slot[slot]) /* we know better: somebody wrote over the table */
+	/* we know better: somebody wrote over the table */
+	while ((r = pt_free_slot(sp->pt, &slot, &gen)) == 0 && sp->slot[slot])
 		row_rewrite(sp->slot[slot], sp->pt);
 	pt_unlock(sp->pt);
 	if (r < 0)
@@ -118,7 +123,8 @@ static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_lif
 	pt_claim(sp->pt, slot); /* only the spawner adds rows: the slot is still free */
 	pt_unlock(sp->pt);
 	sp->changed = sp->pids_changed = true;
-	/* Before it runs and not at the end of this turn: should we die before that, the others have the output of what we launched. */
+	/* Before it runs and not at the end of this turn: should we die before that, the others
+	 * have the output of what we launched. */
 	bell_ring_kept(&sp->start.home, ROLE_GUARDIAN, &sp->guardian_bell);
 	bell_ring_kept(&sp->start.home, ROLE_LOGGER, &sp->logger_bell);
 	bell_ring_kept(&sp->start.home, ROLE_MONITOR, &sp->monitor_bell);
@@ -143,7 +149,8 @@ int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
 	return 0;
 }
 
-int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct pt_life *life, struct proc **ret)
+int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct pt_life *life,
+	struct proc **ret)
 {
 	return make_row(sp, *ident, life, ret);
 }
@@ -151,10 +158,15 @@ int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct p
 int row_withdraw(struct proc *p, const struct cause *why)
 {
 	struct spawner *sp = p->sp;
-	struct pt_event ev = { .kind = PT_EVENT_REMOVED, .slot = p->slot, .gen = p->gen, .by_pid = why->by_pid, .by_uid = why->by_uid };
+	struct pt_event ev = { .kind = PT_EVENT_REMOVED,
+		.slot = p->slot,
+		.gen = p->gen,
+		.by_pid = why->by_pid,
+		.by_uid = why->by_uid };
 	int r;
 
-	/* First what only the row tells of: a new spawner must find it. If the row has to wait for the lock and is started again, all this is made anew. */
+	/* First what only the row tells of: a new spawner must find it. If the row has to wait for
+	 * the lock and is started again, all this is made anew. */
 	launch_remove_fifos(sp, p->ident->name);
 	cgroup_remove(&sp->cgroup, p->ident->name);
 	r = lock(sp);

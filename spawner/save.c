@@ -1,6 +1,7 @@
 /*
- * spawner/save.c - processes.json, written by a forked child: it has a frozen copy of our memory, may take as long as the disk does
- * with fsync, and supervision goes on meanwhile. What changes while it writes is written by the next one.
+ * spawner/save.c - processes.json, written by a forked child: it has a frozen copy of our memory,
+ * may take as long as the disk does with fsync, and supervision goes on meanwhile. What changes
+ * while it writes is written by the next one.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -20,17 +21,20 @@
 #include "config/spec.h"
 #include "spawner/proc.h"
 
-#define SAVE_SOON_NS (1 * NS_PER_SEC)
+#define SAVE_SOON_NS  (1 * NS_PER_SEC)
 #define SAVE_AGAIN_NS (5 * NS_PER_SEC) /* after a failure: a full disk, say */
-#define SAVER_LOCK "saver.lock" /* in run/ */
-#define SAVE_SYNC_EACH 16 /* more new specs than this are synced by one syncfs(): a commit for all instead of one for each */
+#define SAVER_LOCK    "saver.lock"     /* in run/ */
+/* more new specs than this are synced by one syncfs(): a commit for all instead of one for each */
+#define SAVE_SYNC_EACH 16
 
 static void fill_entry(const struct proc *p, struct desired_entry *e)
 {
 	memcpy(e->name, p->ident->name, sizeof(e->name));
 	e->up = p->life.desired;
 	(void)str_copy(e->state, sizeof(e->state),
-		       p->life.state == PT_STATE_STOPPING && p->life.again ? STATE_RESTARTING : pt_state_label(p->life.state));
+		p->life.state == PT_STATE_STOPPING && p->life.again
+			? STATE_RESTARTING
+			: pt_state_label(p->life.state));
 	e->order = p->ident->order;
 	e->service = p->ident->service;
 	e->pid = p->life.pid;
@@ -53,7 +57,9 @@ static void sync_spec(const struct spawner *sp, const struct proc *p)
 /* In the child. */
 static int write_all(struct spawner *sp)
 {
-	struct desired d = { .as_of_real_ns = clock_real_ns(), .foreign_entries = sp->foreign_entries, .foreign_keys = sp->foreign_keys };
+	struct desired d = { .as_of_real_ns = clock_real_ns(),
+		.foreign_entries = sp->foreign_entries,
+		.foreign_keys = sp->foreign_keys };
 	unsigned specs = 0;
 
 	memcpy(d.boot_id, sp->boot_id, sizeof(d.boot_id));
@@ -77,8 +83,9 @@ static int write_all(struct spawner *sp)
 }
 
 /*
- * One saver at a time, also of two spawners. What a dead spawner has forked knows older things than the next one, and must not come after it: it dies with its
- * parent, wherever it is; and one that can't die yet, for it waits inside the kernel for a disk, keeps this lock for so long.
+ * One saver at a time, also of two spawners. What a dead spawner has forked knows older things than
+ * the next one, and must not come after it: it dies with its parent, wherever it is; and one that
+ * can't die yet, for it waits inside the kernel for a disk, keeps this lock for so long.
  */
 static int be_the_only_saver(const struct spawner *sp, pid_t parent)
 {
@@ -142,7 +149,8 @@ void save_now(struct spawner *sp)
 {
 	sp->save_wanted = true;
 	if (!sp->saver)
-		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns()); /* in this turn, once for all commands of the batch */
+		/* in this turn, once for all commands of the batch */
+		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns());
 }
 
 void save_soon(struct spawner *sp)
@@ -169,12 +177,15 @@ bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
 		bool again = sp->save_failed;
 
 		if (!again)
-			say(SAY_WARNING, "cannot write %s/%s; trying again", sp->start.home.path, DESIRED_FILE);
+			say(SAY_WARNING, "cannot write %s/%s; trying again", sp->start.home.path,
+				DESIRED_FILE);
 		sp->save_failed = true;
 		sp->save_wanted = true;
 		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_AGAIN_NS);
 		if (again && sp->shutting)
-			spawner_all_rest(sp); /* the end of the instance does not wait for a disk, or for a home that is gone */
+			/* the end of the instance does not wait for a disk, or for a home that is
+			 * gone */
+			spawner_all_rest(sp);
 		return true;
 	}
 	if (sp->save_failed)
@@ -202,11 +213,15 @@ int save_load(struct spawner *sp, struct fault *f)
 
 	loop_timer_init(&sp->save_timer, on_timer, sp);
 	if (r < 0 && r != -EINVAL)
-		r = desired_load(sp->start.home.fd, &d, f); /* the file may be whole: a disk, too, may fail for a moment */
+		/* the file may be whole: a disk, too, may fail for a moment */
+		r = desired_load(sp->start.home.fd, &d, f);
 	if (r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EINTR || r == -EAGAIN)
-		return r; /* the next spawner tries again; what it can't read it would not keep when it saves */
+		/* the next spawner tries again; what it can't read it would not keep when it saves
+		 * */
+		return r;
 	if (r < 0) {
-		snprintf(aside, sizeof(aside), "%s.damaged-%llu", DESIRED_FILE, (unsigned long long)(clock_real_ns() / NS_PER_SEC));
+		snprintf(aside, sizeof(aside), "%s.damaged-%llu", DESIRED_FILE,
+			(unsigned long long)(clock_real_ns() / NS_PER_SEC));
 		say(SAY_WARNING, "%s; it is kept as %s", f->text, aside);
 		if (renameat(sp->start.home.fd, DESIRED_FILE, sp->start.home.fd, aside) < 0)
 			say(SAY_WARNING, "cannot rename it: %s", strerror(errno));

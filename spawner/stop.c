@@ -10,10 +10,11 @@
 #include "spawner/proc.h"
 #include "spawner/tree.h"
 
-#define STOP_KILL_AGAIN_MS 1000u /* what SIGKILL does not end sleeps in the kernel; look again now and then */
-#define STOP_TRY_AGAIN_MS 100u	 /* an error prevented a look */
-#define STOP_SETTLE_ROUNDS 16	 /* a tree that keeps forking is caught when all of it is stopped */
-#define STOP_SAY_AFTER 3	 /* kill rounds before it is said that something survives them */
+/* what SIGKILL does not end sleeps in the kernel; look again now and then */
+#define STOP_KILL_AGAIN_MS 1000u
+#define STOP_TRY_AGAIN_MS  100u /* an error prevented a look */
+#define STOP_SETTLE_ROUNDS 16	/* a tree that keeps forking is caught when all of it is stopped */
+#define STOP_SAY_AFTER	   3	/* kill rounds before it is said that something survives them */
 
 static void on_leftover(void *arg, uint32_t events)
 {
@@ -35,14 +36,16 @@ static bool watch_one(struct proc *p, const struct tree *t)
 	for (size_t i = t->n; i-- > 0;) {
 		if (pidref_open(t->member[i].pid, t->member[i].start_ticks, &p->leftover) < 0)
 			continue;
-		if (loop_watch(p->sp->loop, p->leftover.fd, EPOLLIN, on_leftover, p, &p->leftover_watch) == 0)
+		if (loop_watch(p->sp->loop, p->leftover.fd, EPOLLIN, on_leftover, p,
+			    &p->leftover_watch) == 0)
 			return true;
 		unwatch(p);
 	}
 	return false;
 }
 
-/* Too few descriptors or too little memory for a moment, or a member that went while we looked: soon again, but not after the deadline. */
+/* Too few descriptors or too little memory for a moment, or a member that went while we looked:
+ * soon again, but not after the deadline. */
 static void try_again(struct proc *p)
 {
 	uint64_t soon = clock_boot_ns() + STOP_TRY_AGAIN_MS * NS_PER_MS;
@@ -81,8 +84,9 @@ static void kill_tree(struct proc *p)
 		before = t.n;
 		(void)tree_signal(&t, SIGSTOP);
 	}
-	/* Noted before it is done: after cgroup.kill the next run needs a new cgroup (spawner/launch.c), also if it is another spawner's. How many
-	 * of the signals arrive says nothing: what is not our child may be gone and reaped already. */
+	/* Noted before it is done: after cgroup.kill the next run needs a new cgroup
+	 * (spawner/launch.c), also if it is another spawner's. How many of the signals arrive says
+	 * nothing: what is not our child may be gone and reaped already. */
 	if (t.n > 0) {
 		p->life.killed = 1;
 		proc_publish(p);
@@ -100,7 +104,9 @@ void stop_kill(struct proc *p)
 	kill_tree(p);
 	proc_publish(p);
 	if (++p->kills == STOP_SAY_AFTER)
-		say(SAY_WARNING, "%s: something of its tree survives SIGKILL; most likely it waits inside the kernel for a device", p->ident->name);
+		say(SAY_WARNING,
+			"%s: something of its tree survives SIGKILL; most likely it waits inside the kernel for a device",
+			p->ident->name);
 	if (p->kills > STOP_SAY_AFTER)
 		p->kills = STOP_SAY_AFTER + 1;
 	stop_look_again(p);
@@ -115,8 +121,10 @@ void stop_begin(struct proc *p, uint32_t timeout_ms)
 		stop_kill(p);
 		return;
 	}
-	/* A stopped process can't obey, so SIGCONT follows. Whoever was passed over must not wait for the timeout: all are asked once more. */
-	if (tree_find(p, &t) == 0 && tree_signal(&t, p->ident->stop_signal) == 0 && tree_signal(&t, SIGCONT) == 0) {
+	/* A stopped process can't obey, so SIGCONT follows. Whoever was passed over must not wait
+	 * for the timeout: all are asked once more. */
+	if (tree_find(p, &t) == 0 && tree_signal(&t, p->ident->stop_signal) == 0 &&
+		tree_signal(&t, SIGCONT) == 0) {
 		p->life.asked = 1;
 		proc_publish(p);
 	} else {

@@ -19,7 +19,8 @@ static int compare_pids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The roots of all processes and the daemons, sorted: no strays, whoever their parent is. The locks count beside the table, which may be damaged. */
+/* The roots of all processes and the daemons, sorted: no strays, whoever their parent is. The locks
+ * count beside the table, which may be damaged. */
 static int known_pids(struct spawner *sp, struct pidvec *v)
 {
 	struct pt_daemon d;
@@ -32,7 +33,8 @@ static int known_pids(struct spawner *sp, struct pidvec *v)
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		if (pt_read_daemon(sp->pt, role, &d) == 0 && d.pid && pidvec_push(v, d.pid) < 0)
 			return -ENOMEM;
-		if (role_holder(sp->start.home.run_fd, role, &pid, &start_ticks) == 0 && pid && pidvec_push(v, pid) < 0)
+		if (role_holder(sp->start.home.run_fd, role, &pid, &start_ticks) == 0 && pid &&
+			pidvec_push(v, pid) < 0)
 			return -ENOMEM;
 	}
 	if (pidvec_push(v, getpid()) < 0 || (sp->saver && pidvec_push(v, sp->saver) < 0))
@@ -46,13 +48,16 @@ static bool is_known(const struct pidvec *known, pid_t pid)
 	return bsearch(&pid, known->pid, known->n, sizeof(pid), compare_pids) != NULL;
 }
 
-/* Is the session of this number still the one that the process began? The number is not given out again while a member lives. So it is where we saw its first
- * process, which members can't outlive unseen, unless another process leads it now. */
+/* Is the session of this number still the one that the process began? The number is not given out
+ * again while a member lives. So it is where we saw its first process, which members can't outlive
+ * unseen, unless another process leads it now. */
 static bool has_session(const struct proc *p)
 {
 	struct procfs_stat st;
 
-	return p->session_seen && (p->life.start_ticks == 0 || procfs_stat(p->session, &st) < 0 || st.start_ticks == p->life.start_ticks);
+	return p->session_seen &&
+		(p->life.start_ticks == 0 || procfs_stat(p->session, &st) < 0 ||
+			st.start_ticks == p->life.start_ticks);
 }
 
 /* 1: yes, 0: no, or it is gone, -errno: that can't be told now. */
@@ -75,8 +80,9 @@ static int is_stray_of(const struct proc *p, pid_t pid, bool session)
 }
 
 /*
- * Those who may have become parents of our orphans. Of a process that we have launched, we ourselves: we are a subreaper. Of others also the guardian, whoever
- * adopts above it, and whoever has adopted the process itself.
+ * Those who may have become parents of our orphans. Of a process that we have launched, we
+ * ourselves: we are a subreaper. Of others also the guardian, whoever adopts above it, and whoever
+ * has adopted the process itself.
  */
 static int adopters(const struct proc *p, struct pidvec *v)
 {
@@ -90,7 +96,8 @@ static int adopters(const struct proc *p, struct pidvec *v)
 		r = pidvec_push(v, sp->guardian.pid);
 	if (r == 0 && sp->guardian.pid && procfs_stat(sp->guardian.pid, &st) == 0 && st.ppid > 1)
 		r = pidvec_push(v, st.ppid);
-	if (r == 0 && p->ref.pid && procfs_stat(p->ref.pid, &st) == 0 && st.ppid > 1 && !pidvec_has(v, st.ppid))
+	if (r == 0 && p->ref.pid && procfs_stat(p->ref.pid, &st) == 0 && st.ppid > 1 &&
+		!pidvec_has(v, st.ppid))
 		r = pidvec_push(v, st.ppid);
 	return r < 0 ? r : pidvec_push(v, 1);
 }
@@ -107,7 +114,8 @@ static int visit(void *arg, int proc_fd, pid_t pid, const struct marks *m)
 	char name[NAME_MAX_BYTES];
 	int r = whose_process(&s->p->sp->start.home, proc_fd, m, name);
 
-	if (r != WHOSE_OURS || strcmp(name, s->p->ident->name) != 0 || is_known(s->known, pid) || pidvec_has(s->found, pid))
+	if (r != WHOSE_OURS || strcmp(name, s->p->ident->name) != 0 || is_known(s->known, pid) ||
+		pidvec_has(s->found, pid))
 		return r < 0 ? r : 0;
 	return procfs_descendants(pid, s->found);
 }
@@ -121,10 +129,12 @@ static int find_strays(struct proc *p, struct pidvec *found)
 
 	if (r == 0)
 		r = known_pids(p->sp, &known);
-	/* One that can't be read adds none. Of a dead guardian's children init is the parent, which hides them from ordinary users where /proc is mounted with
-	 * hidepid: then whoever shows our marks or FIFO is looked for. */
+	/* One that can't be read adds none. Of a dead guardian's children init is the parent, which
+	 * hides them from ordinary users where /proc is mounted with hidepid: then whoever shows
+	 * our marks or FIFO is looked for. */
 	for (size_t i = 0; r == 0 && i < parents.n; i++)
-		hidden |= procfs_children(parents.pid[i], 0, &children) < 0 && parents.pid[i] != p->sp->guardian.pid;
+		hidden |= procfs_children(parents.pid[i], 0, &children) < 0 &&
+			parents.pid[i] != p->sp->guardian.pid;
 	for (size_t i = 0; r == 0 && i < children.n; i++) {
 		if (is_known(&known, children.pid[i]))
 			continue;
@@ -140,7 +150,8 @@ static int find_strays(struct proc *p, struct pidvec *found)
 	return r;
 }
 
-/* Children of ours that we neither launched nor forked: somebody's strays. The file lists pids, each followed by a blank. */
+/* Children of ours that we neither launched nor forked: somebody's strays. The file lists pids,
+ * each followed by a blank. */
 static bool have_stray_children(const struct spawner *sp)
 {
 	char text[4096];
@@ -233,7 +244,8 @@ int tree_signal(const struct tree *t, int signo)
 			missed = r;
 		if (r < 0)
 			continue;
-		(void)pidref_signal(&ref, signo); /* gone meanwhile, or another user's: as the kernel sees it */
+		/* gone meanwhile, or another user's: as the kernel sees it */
+		(void)pidref_signal(&ref, signo);
 		pidref_done(&ref);
 	}
 	return missed;

@@ -14,7 +14,9 @@
 #define WISHES_FILE "wishes"
 #define WISHES_MAX  (16u << 20) /* lines of 70 bytes at most: far more than there are processes */
 
-static const char *const words[WISH_MAX] = { [WISH_UP] = "up", [WISH_DOWN] = "down", [WISH_GONE] = "gone" };
+static const char *const words[WISH_MAX] = {
+	[WISH_UP] = "up", [WISH_DOWN] = "down", [WISH_GONE] = "gone"
+};
 
 void wishes_note(struct spawner *sp, const char *name, enum wish wish)
 {
@@ -24,14 +26,16 @@ void wishes_note(struct spawner *sp, const char *name, enum wish wish)
 
 	w->noted++;
 	if (w->fd < 0) {
-		w->fd = io_open(sp->start.home.run_fd, WISHES_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
+		w->fd = io_open(
+			sp->start.home.run_fd, WISHES_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
 		w->torn = !w->none; /* whoever wrote into it before us may have died over a line */
 	}
 	if (w->fd < 0)
 		return;
 	w->none = false;
 	n = snprintf(line, sizeof(line), "%s%s %s\n", w->torn ? "\n" : "", words[wish], name);
-	w->torn = io_write_all(w->fd, line, (size_t)n) < 0; /* a full disk: what did not fit ends before the next line begins */
+	/* a full disk: what did not fit ends before the next line begins */
+	w->torn = io_write_all(w->fd, line, (size_t)n) < 0;
 }
 
 void wishes_note_new(struct spawner *sp, const char *name)
@@ -40,9 +44,11 @@ void wishes_note_new(struct spawner *sp, const char *name)
 		wishes_note(sp, name, WISH_UP);
 }
 
-static void take_line(char *line, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
+static void take_line(
+	char *line, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
 {
-	char *rest, *word = strtok_r(line, " ", &rest), *name = word ? strtok_r(NULL, " ", &rest) : NULL;
+	char *rest, *word = strtok_r(line, " ", &rest),
+		    *name = word ? strtok_r(NULL, " ", &rest) : NULL;
 
 	if (!name || name_check(name, NULL) < 0)
 		return;
@@ -51,7 +57,8 @@ static void take_line(char *line, void (*take)(void *arg, const char *name, enum
 			take(arg, name, w);
 }
 
-void wishes_read(struct spawner *sp, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
+void wishes_read(
+	struct spawner *sp, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
 {
 	char *text = NULL, *line, *end;
 	int r = io_read_file(sp->start.home.run_fd, WISHES_FILE, WISHES_MAX, &text, NULL);
@@ -59,7 +66,8 @@ void wishes_read(struct spawner *sp, void (*take)(void *arg, const char *name, e
 	sp->wishes.none = r == -ENOENT;
 	if (r < 0)
 		return;
-	for (line = text; (end = strchr(line, '\n')); line = end + 1) { /* a line without its end was not written whole: it was never answered */
+	/* a line without its end was not written whole: it was never answered */
+	for (line = text; (end = strchr(line, '\n')); line = end + 1) {
 		*end = 0;
 		take_line(line, take, arg);
 	}

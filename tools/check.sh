@@ -1,6 +1,7 @@
 #!/bin/bash
-# Everything that is checked, then one closing line that sums it. The parts run one after the other; each runs its own tests side by side.
-# Arguments go to the system tests. Environment: BUILD, TEND_BIN, TEST_BIN, PYTHON.
+# Everything that is checked, then one closing line that sums it. The parts run one after the other;
+# each runs its own tests side by side. Arguments go to the system tests. Environment: BUILD,
+# TEND_BIN, TEST_BIN, PYTHON.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 : "${BUILD:=build/plain}" "${PYTHON:=/usr/bin/python3}"

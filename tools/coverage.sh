@@ -1,5 +1,6 @@
 #!/bin/bash
-# Sums what "make coverage" has counted: lines that some test ran, by folder, and for each file of them the lines that none did in build/coverage/uncovered.
+# Sums what "make coverage" has counted: lines that some test ran, by folder, and for each file of
+# them the lines that none did in build/coverage/uncovered.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=build/coverage

@@ -1,6 +1,7 @@
 #!/bin/bash
-# What tend is for, in a quarter of a minute, in a home of its own. Leaves nothing running and no file behind, also when it is interrupted.
-# Environment: TEND_BIN. Exit status 1 if anything did not go as the text says, 130 after Ctrl-C.
+# What tend is for, in a quarter of a minute, in a home of its own. Leaves nothing running and no
+# file behind, also when it is interrupted. Environment: TEND_BIN. Exit status 1 if anything did not
+# go as the text says, 130 after Ctrl-C.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL # whoever runs make in here starts anew
@@ -66,7 +67,8 @@ is_new() {
 other_pid() { soon is_new "$@" || new=none; }
 has_line() { grep -qs -- "$1" "$TEND_HOME/logs/$2.log"; }
 
-# echo_agent numbers its heartbeats, and begins at 1 again in each run: is there any gap, any line twice, any line torn?
+# echo_agent numbers its heartbeats, and begins at 1 again in each run: is there any gap, any line
+# twice, any line torn?
 heartbeats_are_whole() {
 	python3 -I - "$TEND_HOME/logs/echo_agent.log" <<'PYTHON'
 import json, sys
@@ -84,7 +86,8 @@ for line in open(sys.argv[1]):
 PYTHON
 }
 
-# Everything that runs for this home says so in its environment. This script does not: its environment is older than the home.
+# Everything that runs for this home says so in its environment. This script does not: its
+# environment is older than the home.
 left_over() {
 	local pid file files
 	files=$(grep -lzsFx "TEND_HOME=$TEND_HOME" /proc/[0-9]*/environ) # all of it first: grep itself has the mark, and must be gone

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The Debian packages that tend needs, in one place.
 #   tools/deps.sh need SET...      name what is missing and how to get it; exit 1 if anything is
-#   tools/deps.sh install SET...   install what is missing, as root or by sudo; silent when nothing is
+#   tools/deps.sh install SET...   install what is missing, as root or by sudo; silent when nothing
+#                                  is
 # SET: build check model fuzz demo bench memcheck coverage lint
 set -u
 
@@ -75,7 +76,8 @@ for set in "$@"; do
 	wanted+=("${more[@]}")
 done
 
-# On a system without dpkg nobody can know from here what is there; the compiler will say what it misses.
+# On a system without dpkg nobody can know from here what is there; the compiler will say what it
+# misses.
 if ! command -v dpkg-query >/dev/null; then
 	[ "$action" = need ] || echo "Not a Debian system: make sure that you have what Debian calls: ${wanted[*]}" >&2
 	exit 0

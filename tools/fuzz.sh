@@ -1,7 +1,10 @@
 #!/bin/bash
-# Runs the fuzz targets of tests/fuzz on their corpus in tests/fuzz/corpus/NAME and on changes of it.
-#   tools/fuzz.sh quick             built by the ordinary compiler with tests/fuzz/driver.c: a few seconds for all, part of make check. Environment: BUILD
-#   tools/fuzz.sh long [NAME...]    libFuzzer, sanitized, FUZZ_SECONDS (60) for each; new inputs go to build/fuzz/corpus/NAME, a finding to build/fuzz/
+# Runs the fuzz targets of tests/fuzz on their corpus in tests/fuzz/corpus/NAME and on changes of
+# it.
+#   tools/fuzz.sh quick             built by the ordinary compiler with tests/fuzz/driver.c: a few
+#                                   seconds for all, part of make check. Environment: BUILD
+#   tools/fuzz.sh long [NAME...]    libFuzzer, sanitized, FUZZ_SECONDS (60) for each; new inputs go
+#                                   to build/fuzz/corpus/NAME, a finding to build/fuzz/
 # Prints "fuzz: N passed, N failed".
 set -u
 shopt -s nullglob
@@ -50,7 +53,7 @@ long() {
 		[[ $word != */ ]] || for file in "$word"*.c; do [ "$file" = "${word}main.c" ] || modules+=("$file"); done
 	done
 	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"0"' \
-		"${flags[@]}" -o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" base/*.c lib/json/*.c shm/*.c config/*.c logread/*.c ${modules[@]+"${modules[@]}"} "${links[@]}" -pthread \
+		"${flags[@]}" -o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" lib/{base,json,config,logread}/*.c shm/*.c ${modules[@]+"${modules[@]}"} "${links[@]}" -pthread \
 		>"$out/$1.log" 2>&1 &&
 		"$out/fuzz_$1" -max_total_time="${FUZZ_SECONDS:-60}" -artifact_prefix="$out/$1-" "$out/corpus/$1" "tests/fuzz/corpus/$1" >>"$out/$1.log" 2>&1
 	tell "$1" $? "$out/$1.log"

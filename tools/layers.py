@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Holds the sources and objects against tools/layers.txt. usage: tools/layers.py [BUILD]
 
-Reports an #include that the table does not allow; a library that prints, ends the program, asks the environment or keeps state
-in a variable; and three or more object files that use each other in a circle. Two are one module in two files. Without a BUILD (a
-sanitized one has symbols of its own) only the includes are looked at.
+Reports an #include that the table does not allow; a library that prints, ends the program, asks the
+environment or keeps state in a variable; and three or more object files that use each other in a
+circle. Two are one module in two files. Without a BUILD (a sanitized one has symbols of its own)
+only the includes are looked at.
 """
 
 import collections
@@ -16,8 +17,16 @@ TOP = Path(__file__).resolve().parents[1]
 TABLE = TOP / "tools/layers.txt"
 
 # By the first part of <...>; everything else from outside is libc's.
-HEADERS = {"cjson": "cJSON", "cJSON.h": "cJSON", "curl": "libcurl", "lz4frame.h": "LZ4", "lz4.h": "LZ4", "sqlite3.h": "SQLite",
-           "microhttpd.h": "libmicrohttpd", "check.h": "Check"}  # fmt: skip
+HEADERS = {
+    "cjson": "cJSON",
+    "cJSON.h": "cJSON",
+    "curl": "libcurl",
+    "lz4frame.h": "LZ4",
+    "lz4.h": "LZ4",
+    "sqlite3.h": "SQLite",
+    "microhttpd.h": "libmicrohttpd",
+    "check.h": "Check",
+}
 
 # What a library that speaks, ends its caller, or looks around by itself would need of libc.
 SPEECH = re.compile(
@@ -72,34 +81,56 @@ def check_include(rules, folder, where, quoted, name):
         return complain(where, f'"{name}" is not written from the top folder')
     to = rules.folder_of(name)
     if to not in rules.includes[folder]:
-        return complain(where, f"{folder}/ may not include {name} (allowed: {' '.join(sorted(rules.includes[folder]))})")
+        return complain(
+            where,
+            f"{folder}/ may not include {name} (allowed: {' '.join(sorted(rules.includes[folder]))})",
+        )
     parts = rules.only.get((folder, to))
     if parts is not None and Path(name).stem not in parts:
-        return complain(where, f"{folder}/ may not include {name} (allowed: {' '.join(sorted(parts))})")
+        return complain(
+            where, f"{folder}/ may not include {name} (allowed: {' '.join(sorted(parts))})"
+        )
     return 0
 
 
 def check_includes(rules):
     bad = 0
     for folder in rules.includes:
-        for file in sorted(f for pattern in ("*.c", "*.h", "*.def") for f in (TOP / folder).glob(pattern)):
+        for file in sorted(
+            f for pattern in ("*.c", "*.h", "*.def") for f in (TOP / folder).glob(pattern)
+        ):
             for number, line in enumerate(file.read_text().splitlines(), 1):
                 match = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
                 if match:
-                    bad |= check_include(rules, folder, f"{file.relative_to(TOP)}:{number}", match[1] == '"', match[2])
+                    bad |= check_include(
+                        rules,
+                        folder,
+                        f"{file.relative_to(TOP)}:{number}",
+                        match[1] == '"',
+                        match[2],
+                    )
     return bad
 
 
 class Objects:
-    """The object files of a build, by their names without suffix ("cli/main"), and the symbols of each."""
+    """The object files of a build, by their names without suffix ("cli/main"), and the symbols of
+    each.
+    """
 
     def __init__(self, rules, build):
         self.defined = collections.defaultdict(dict)
         self.needed, self.kept = collections.defaultdict(set), collections.defaultdict(set)
-        files = [o for folder in rules.includes for o in sorted((build / folder).glob("*.o")) if (TOP / folder / f"{o.stem}.c").exists()]
+        files = [
+            o
+            for folder in rules.includes
+            for o in sorted((build / folder).glob("*.o"))
+            if (TOP / folder / f"{o.stem}.c").exists()
+        ]
         if not files:
             sys.exit(f"layers: no objects in {build}: make")
-        text = subprocess.run(["nm", "-A", "-f", "sysv", *map(str, files)], capture_output=True, text=True, check=True).stdout
+        text = subprocess.run(
+            ["nm", "-A", "-f", "sysv", *map(str, files)], capture_output=True, text=True, check=True
+        ).stdout
         for line in text.splitlines():
             path, _, rest = line.partition(":")
             if rest.count("|") == 6:
@@ -111,27 +142,33 @@ class Objects:
             self.needed[name].add(symbol)
         elif kind.isupper():
             self.defined[symbol][name] = kind
-        # Constants that hold addresses are in .data.rel.ro; what each thread has for itself (.tbss) is scratch.
-        if section in ("*COM*", ".bss") or section.startswith(".data") and not section.startswith(".data.rel.ro"):
+        # Constants that hold addresses are in .data.rel.ro; what each thread has for itself (.tbss)
+        # is scratch.
+        if (
+            section in ("*COM*", ".bss")
+            or section.startswith(".data")
+            and not section.startswith(".data.rel.ro")
+        ):
             self.kept[name].add(symbol)
 
     def users(self):
-        """{file: files whose symbols it uses}. Programs may have functions of the same name: a file means its own folder's."""
+        """{file: files whose symbols it uses}. Programs may have functions of the same name: a file
+        means its own folder's.
+        """
         graph = {}
         for name in sorted({*self.needed, *(n for d in self.defined.values() for n in d)}):
             folder, graph[name] = name.rsplit("/", 1)[0], set()
             for symbol in self.needed[name]:
                 homes = self.defined.get(symbol, {})
-                graph[name] |= {h for h in homes if h.rsplit("/", 1)[0] == folder} or set(homes if len(homes) == 1 else ())
+                graph[name] |= {h for h in homes if h.rsplit("/", 1)[0] == folder} or set(
+                    homes if len(homes) == 1 else ()
+                )
             graph[name].discard(name)
         return graph
 
 
 def is_library(folder):
-    return folder == "shm" or folder in OLD_LIBRARIES or (folder.startswith("lib/") and folder != "lib/term")
-
-
-OLD_LIBRARIES = {"base", "config", "logread", "follower"}
+    return folder == "shm" or (folder.startswith("lib/") and folder != "lib/term")
 
 
 def check_speech(rules, objects):
@@ -139,12 +176,17 @@ def check_speech(rules, objects):
     for name in sorted({*objects.needed, *objects.kept}):
         if not is_library(name.rsplit("/", 1)[0]):
             continue
-        what = sorted({s.split("@")[0] for s in objects.needed[name] if SPEECH.match(s)} | objects.kept[name])
+        what = sorted(
+            {s.split("@")[0] for s in objects.needed[name] if SPEECH.match(s)} | objects.kept[name]
+        )
         if name in rules.speaks:
             if what:
                 unused.pop(name, None)
         elif what:
-            bad |= complain(f"{name}.c", f"a library does not print, end, ask the environment or keep state: {' '.join(what)}")
+            bad |= complain(
+                f"{name}.c",
+                f"a library does not print, end, ask the environment or keep state: {' '.join(what)}",
+            )
     for name in unused:
         bad |= complain(TABLE.name, f"{name} is excepted, and need not be")
     return bad
@@ -185,7 +227,11 @@ def check_circles(rules, objects):
     bad, unused = 0, dict(rules.circles)
     for circle in circles(objects.users()):
         folder = circle[0].rsplit("/", 1)[0] + "/"
-        if len(circle) >= 3 and unused.pop(tuple(circle), None) is None and unused.pop((folder,), None) is None:
+        if (
+            len(circle) >= 3
+            and unused.pop(tuple(circle), None) is None
+            and unused.pop((folder,), None) is None
+        ):
             bad |= complain(folder, f"{len(circle)} files use each other: {' '.join(circle)}")
     for circle in unused:
         bad |= complain(TABLE.name, f"an excepted circle is none any more: {' '.join(circle)}")

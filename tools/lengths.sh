@@ -1,10 +1,11 @@
 #!/bin/bash
-# Reports functions over 60 lines and files over 400 (headers: 150), outside tests; fails on functions over 100 and files over 600.
-# A function is what stands between a "{" and a "}" in the first column; tables (.def) and layout.h may be as long as they are.
+# Reports functions over 60 lines and files over 400 (headers: 150), outside tests; fails on
+# functions over 100 and files over 600. A function is what stands between a "{" and a "}" in the
+# first column; tables (.def) and layout.h may be as long as they are.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 shopt -s nullglob
-files=({base,lib/json,shm,follower,config,logread,guardian,spawner,monitor,logger,registry,cli}/*.[ch])
+files=({lib/*,shm,guardian,spawner,monitor,logger,registry,cli}/*.[ch])
 [ ${#files[@]} -gt 0 ] || { echo "lengths: ok"; exit 0; }
 awk '
 function file_end() {

@@ -1,6 +1,7 @@
 #!/bin/bash
-# The manual page of one command, from its own help: tools/manpage.sh TEND COMMAND VERSION > tend-COMMAND.1
-# What only belongs into a manual stands in docs/man/commands/COMMAND.roff and goes in front of the examples.
+# The manual page of one command, from its own help: tools/manpage.sh TEND COMMAND VERSION >
+# tend-COMMAND.1 What only belongs into a manual stands in docs/man/commands/COMMAND.roff and goes
+# in front of the examples.
 set -euo pipefail
 tend=$1 command=$2 version=$3
 extra=$(dirname "$0")/../docs/man/commands/$command.roff

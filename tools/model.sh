@@ -1,6 +1,7 @@
 #!/bin/bash
-# Model-checks the table's protocols (tests/model/*.pml) with SPIN: each must hold, and its deliberately broken variants (-DBROKEN, -DCARELESS) must fail, so that a model which
-# can't fail is noticed. Prints one line each and "N passed, N failed". Arguments: names of models; default all.
+# Model-checks the table's protocols (tests/model/*.pml) with SPIN: each must hold, and its
+# deliberately broken variants (-DBROKEN, -DCARELESS) must fail, so that a model which can't fail is
+# noticed. Prints one line each and "N passed, N failed". Arguments: names of models; default all.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
@@ -9,7 +10,8 @@ failed=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# check MODEL [-DBROKEN]: exit status 0 = no error found, 1 = an error found, 2 = the checker itself failed.
+# check MODEL [-DBROKEN]: exit status 0 = no error found, 1 = an error found, 2 = the checker itself
+# failed.
 check() {
 	local out=$work/$1${2:-} run=(./pan -m1000000)
 	mkdir -p "$out"

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""A picture of a terminal: tools/picture.py TITLE < CAPTURE > FILE.svg. CAPTURE is what "tmux capture-pane -p -e" prints: text with colours (SGR)."""
+"""A picture of a terminal: tools/picture.py TITLE < CAPTURE > FILE.svg. CAPTURE is what "tmux
+capture-pane -p -e" prints: text with colours (SGR).
+"""
 
 import html
 import re
@@ -8,19 +10,31 @@ import unicodedata
 
 COLOURS = {31: "#e06c75", 32: "#98c379", 33: "#e5c07b", 34: "#61afef", 35: "#c678dd", 36: "#56b6c2"}
 PLAIN, GROUND, DIM = "#d7dae0", "#1e2127", "#7f848e"
-WIDTH, HEIGHT, MARGIN, BAR = 8.4, 18, 14, 30  # of a character, of a line, around the text, of the title
+WIDTH, HEIGHT, MARGIN, BAR = (
+    8.4,
+    18,
+    14,
+    30,
+)  # of a character, of a line, around the text, of the title
 
 
 def columns(text):
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def pieces(line, style):
-    """(text, style) for each piece of a line; style is carried on from line to line, as on a terminal."""
+    """(text, style) for each piece of a line; style is carried on from line to line, as on a
+    terminal.
+    """
     for text, codes in re.findall(r"([^\x1b]*)(?:\x1b\[([0-9;]*)m)?", line):
         if text:
             yield text, dict(style)
-        for code in (int(code or 0) for code in codes.split(";")) if codes or "\x1b[m" in line else ():
+        for code in (
+            (int(code or 0) for code in codes.split(";")) if codes or "\x1b[m" in line else ()
+        ):
             if code == 0:
                 style.update(colour=PLAIN, bold=False)
             elif code == 1:
@@ -46,7 +60,10 @@ def svg(title, capture):
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" font-family="ui-monospace, DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">',
         f"<title>{html.escape(title)}</title>",
         f'<rect width="100%" height="100%" rx="8" fill="{GROUND}"/>',
-        *(f'<circle cx="{20 + 20 * i}" cy="18" r="6" fill="{colour}"/>' for i, colour in enumerate(("#ff5f56", "#ffbd2e", "#27c93f"))),
+        *(
+            f'<circle cx="{20 + 20 * i}" cy="18" r="6" fill="{colour}"/>'
+            for i, colour in enumerate(("#ff5f56", "#ffbd2e", "#27c93f"))
+        ),
     ]
     style = {"colour": PLAIN, "bold": False}
     for number, line in enumerate(lines):
@@ -54,8 +71,10 @@ def svg(title, capture):
         for text, how in pieces(line, style):
             if text.strip():
                 bold = ' font-weight="bold"' if how["bold"] else ""
-                out.append(f'<text x="{MARGIN + at * WIDTH:.1f}" y="{y}" fill="{how["colour"]}"{bold} textLength="{columns(text) * WIDTH:.1f}" '
-                           f'xml:space="preserve">{html.escape(text)}</text>')  # fmt: skip
+                out.append(
+                    f'<text x="{MARGIN + at * WIDTH:.1f}" y="{y}" fill="{how["colour"]}"{bold} textLength="{columns(text) * WIDTH:.1f}" '
+                    f'xml:space="preserve">{html.escape(text)}</text>'
+                )
             at += columns(text)
     return "\n".join([*out, "</svg>", ""])
 

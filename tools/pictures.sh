@@ -1,5 +1,6 @@
 #!/bin/bash
-# Makes docs/pictures/*.svg from what tend really prints, in a terminal of tmux: tools/pictures.sh [TEND_BIN]. Needs tmux and python3.
+# Makes docs/pictures/*.svg from what tend really prints, in a terminal of tmux: tools/pictures.sh
+# [TEND_BIN]. Needs tmux and python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(realpath "${1:-build/bin}")

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Print the path of promtool: an installed one, else that of Debian's prometheus package, fetched once into build/ and not installed.
+# Print the path of promtool: an installed one, else that of Debian's prometheus package, fetched
+# once into build/ and not installed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 command -v promtool && exit 0

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs the system tests: pytest over tests/system, side by side. Arguments go to pytest ("-k name"); files among them replace the whole folder.
-# Counts go to $BUILD/results/system ("PASSED FAILED"). Environment: BUILD, TEND_BIN, TEST_BIN, PYTHON, TEST_JOBS.
+# Runs the system tests: pytest over tests/system, side by side. Arguments go to pytest ("-k name");
+# files among them replace the whole folder. Counts go to $BUILD/results/system ("PASSED FAILED").
+# Environment: BUILD, TEND_BIN, TEST_BIN, PYTHON, TEST_JOBS.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL # whoever runs make in here starts anew
@@ -20,7 +21,8 @@ jobs=${TEST_JOBS:-$((2 * $(nproc) > 8 ? 8 : 2 * $(nproc)))}
 "$PYTHON" -m pytest -c tests/system/pytest.ini --rootdir=tests/system -q -n "$jobs" --junitxml="$xml" "$@" "${where[@]}"
 status=$?
 
-# Exit status 5: no test was selected. Anything else that is neither "passed" nor "some failed" broke pytest itself.
+# Exit status 5: no test was selected. Anything else that is neither "passed" nor "some failed"
+# broke pytest itself.
 counts=$(grep -o '<testsuite [^>]*' "$xml" 2>/dev/null | head -n 1 | awk '{
 	for (i = 1; i <= NF; i++) {
 		split($i, kv, "=")

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs every unit test program that was built, side by side, each for at most five minutes. Shows one line per program, and the whole output of
-# those that fail. Counts go to $BUILD/results/unit ("PASSED FAILED"). Environment: BUILD, UNIT_JOBS, UNIT_TIMEOUT.
+# Runs every unit test program that was built, side by side, each for at most five minutes. Shows
+# one line per program, and the whole output of those that fail. Counts go to $BUILD/results/unit
+# ("PASSED FAILED"). Environment: BUILD, UNIT_JOBS, UNIT_TIMEOUT.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL # whoever runs make in here starts anew
@@ -9,8 +10,9 @@ results=$BUILD/results/unit-runs
 rm -rf "$results"
 mkdir -p "$results"
 
-# Check prints "66%: Checks: 3, Failures: 1, Errors: 0" for each run of a suite runner. A program that ends badly without having said of
-# any failure counts as one: it crashed, hung or never got as far.
+# Check prints "66%: Checks: 3, Failures: 1, Errors: 0" for each run of a suite runner. A program
+# that ends badly without having said of any failure counts as one: it crashed, hung or never got as
+# far.
 run_one() {
 	local program=$1 name out status passed failed
 	name=$(basename "$program")

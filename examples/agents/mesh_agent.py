@@ -1,13 +1,16 @@
-"""An agent of an MCP mesh with nothing but the standard library: it registers, sends heartbeats, and answers the mesh's health endpoints.
+"""An agent of an MCP mesh with nothing but the standard library: it registers, sends heartbeats,
+and answers the mesh's health endpoints.
 
     $ tend start mesh_agent.py --background      starts a registry too, if none answers
     $ tend status
 
-What tend tells an agent about the registry is in its environment: MCP_MESH_REGISTRY_URL. Further variables:
+What tend tells an agent about the registry is in its environment: MCP_MESH_REGISTRY_URL. Further
+variables:
 
     HEARTBEAT   seconds between two heartbeats (5)
     HTTP_PORT   where it serves (0: any free port)
-    QUIET_FILE  while this file exists it sends no heartbeat: it lives, but the mesh must think that it doesn't
+    QUIET_FILE  while this file exists it sends no heartbeat: it lives, but the mesh must think that
+                it doesn't
 """
 
 import http.server
@@ -24,7 +27,8 @@ REGISTRY = os.environ.get("MCP_MESH_REGISTRY_URL", "http://localhost:8080").rstr
 HEARTBEAT_SECONDS = float(os.environ.get("HEARTBEAT", "5"))
 QUIET_FILE = os.environ.get("QUIET_FILE", "")
 NAME = os.environ.get("AGENT_NAME") or os.environ.get("TEND_NAME") or "mesh_agent"
-# The mesh's registry takes names and ids of lower-case letters, digits and hyphens; tend finds the process by it all the same.
+# The mesh's registry takes names and ids of lower-case letters, digits and hyphens; tend finds the
+# process by it all the same.
 MESH_NAME = re.sub("[^a-z0-9]+", "-", NAME.lower()).strip("-") or "agent"
 # As the mesh's own agents do it: the name, and a suffix that is new at every start.
 AGENT_ID = f"{MESH_NAME[:55]}-{secrets.token_hex(4)}"
@@ -40,7 +44,9 @@ def say(**fields):
 
 
 class Health(http.server.BaseHTTPRequestHandler):
-    """/livez: the process works. /ready: it is registered. /startupz: it has come up. /health: all of it."""
+    """/livez: the process works. /ready: it is registered. /startupz: it has come up. /health: all
+    of it.
+    """
 
     def do_GET(self):
         ready = registered.is_set()
@@ -60,7 +66,9 @@ class Health(http.server.BaseHTTPRequestHandler):
 def ask(method, path, body=None):
     """The status and the JSON of an answer; an error status is an answer, too."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(REGISTRY + path, data=data, method=method, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        REGISTRY + path, data=data, method=method, headers={"Content-Type": "application/json"}
+    )
     try:
         with direct.open(request, timeout=5) as answer:
             return answer.status, json.loads(answer.read() or b"null")
@@ -70,11 +78,30 @@ def ask(method, path, body=None):
 
 
 def register(port):
-    tools = [{"function_name": "greet", "capability": "greeting", "version": "1.0.0", "description": "Says hello"}]
-    status, answer = ask("POST", "/heartbeat", {"agent_id": AGENT_ID, "name": MESH_NAME, "http_host": "127.0.0.1", "http_port": port, "tools": tools})
+    tools = [
+        {
+            "function_name": "greet",
+            "capability": "greeting",
+            "version": "1.0.0",
+            "description": "Says hello",
+        }
+    ]
+    status, answer = ask(
+        "POST",
+        "/heartbeat",
+        {
+            "agent_id": AGENT_ID,
+            "name": MESH_NAME,
+            "http_host": "127.0.0.1",
+            "http_port": port,
+            "tools": tools,
+        },
+    )
     if status != 200:
         raise OSError(f"the registry answered {status}")
-    if isinstance(answer, dict) and answer.get("status") == "error":  # a refusal comes with status 200
+    if (
+        isinstance(answer, dict) and answer.get("status") == "error"
+    ):  # a refusal comes with status 200
         raise OSError(f"the registry refuses: {answer.get('message')}")
     if not registered.is_set():
         say(event="registered", registry=REGISTRY, agent_id=AGENT_ID)
@@ -82,7 +109,9 @@ def register(port):
 
 
 def beat(port):
-    """Most beats are a HEAD without a body. The registry says by its status when the whole registration is wanted again."""
+    """Most beats are a HEAD without a body. The registry says by its status when the whole
+    registration is wanted again.
+    """
     full, error = True, None
     while not stopped.is_set():
         if not (QUIET_FILE and os.path.exists(QUIET_FILE)):
@@ -94,7 +123,10 @@ def beat(port):
             except (OSError, ValueError) as e:
                 full = True
                 if str(e) != error:
-                    say(event="registry lost" if registered.is_set() else "not registered", error=str(e))
+                    say(
+                        event="registry lost" if registered.is_set() else "not registered",
+                        error=str(e),
+                    )
                 error = str(e)
                 registered.clear()
             else:
@@ -103,7 +135,9 @@ def beat(port):
 
 
 def main():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("HTTP_PORT", "0"))), Health)
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", int(os.environ.get("HTTP_PORT", "0"))), Health
+    )
     server.daemon_threads = True
     port = server.server_address[1]
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())

@@ -1,4 +1,5 @@
-/* json/tree.c - what cJSON has read, written again (json/tree.h). cJSON reads no more than 1,000 levels. */
+/* json/tree.c - what cJSON has read, written again (json/tree.h). cJSON reads no more than 1,000
+ * levels. */
 #include "json/tree.h"
 
 void json_tree(struct json_out *o, const char *key, const cJSON *item)

@@ -64,14 +64,16 @@ static size_t plain_length(const char *s, const char *end)
 {
 	const char *p = s;
 
-	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f && *p != '"' && *p != '\\')
+	while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x7f && *p != '"' &&
+		*p != '\\')
 		p++;
 	return (size_t)(p - s);
 }
 
 static void add_escape(struct json_out *o, uint32_t c)
 {
-	static const char brief[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* pairs: the character, its letter */
+	/* pairs: the character, its letter */
+	static const char brief[] = "\"\"\\\\\bb\ff\nn\rr\tt";
 	char text[8];
 	int n = 0;
 
@@ -128,8 +130,8 @@ static void set_bit(uint64_t *bits, unsigned i, bool on)
 	bits[i / 64] = (bits[i / 64] & ~(UINT64_C(1) << i % 64)) | (uint64_t)on << i % 64;
 }
 
-/* What stands in front of each value: a comma where there is one before, a line of its own and the key
- * within an object. */
+/* What stands in front of each value: a comma where there is one before, a line of its own and the
+ * key within an object. */
 static void begin_value(struct json_out *o, const char *key)
 {
 	if (o->depth) {
@@ -206,8 +208,8 @@ void json_null(struct json_out *o, const char *key)
 	add_word(o, key, "null");
 }
 
-/* The digits of a number in front of end. snprintf() for every number of a thousand processes would take as long
- * as all the rest. */
+/* The digits of a number in front of end. snprintf() for every number of a thousand processes would
+ * take as long as all the rest. */
 static char *put_digits(char *end, uint64_t value)
 {
 	do
@@ -218,7 +220,9 @@ static char *put_digits(char *end, uint64_t value)
 
 void json_int(struct json_out *o, const char *key, int64_t value)
 {
-	char text[NUMBER_TEXT] = "", *at = put_digits(text + sizeof(text) - 1, value < 0 ? -(uint64_t)value : (uint64_t)value);
+	char text[NUMBER_TEXT] = "",
+	     *at = put_digits(
+		     text + sizeof(text) - 1, value < 0 ? -(uint64_t)value : (uint64_t)value);
 
 	if (value < 0)
 		*--at = '-';
@@ -258,7 +262,8 @@ void json_time(struct json_out *o, const char *key, uint64_t real_ns)
 void json_seconds(struct json_out *o, const char *key, uint64_t ns)
 {
 	char text[NUMBER_TEXT] = "", *at = text + sizeof(text) - 1;
-	uint64_t ms = ns / NS_PER_MS, part = 1000 + ms % 1000; /* the 1 keeps zeros in front, and becomes the point */
+	/* the 1 keeps zeros in front, and becomes the point */
+	uint64_t ms = ns / NS_PER_MS, part = 1000 + ms % 1000;
 
 	if (part > 1000) {
 		while (part % 10 == 0)

@@ -2,13 +2,13 @@
  * json/write.h - JSON as text that is whole, or known to have failed.
  *
  * A zeroed struct is an empty text. Each call appends one value, in the order of the calls; between
- * json_open() and json_close() values belong to that object or list. key is the member's name inside
- * an object, and NULL inside a list and at the top. After the first failure every call does nothing,
- * and json_end() tells of it: nobody has to look before. The text belongs to the struct, and goes with
- * json_free().
+ * json_open() and json_close() values belong to that object or list. key is the member's name
+ * inside an object, and NULL inside a list and at the top. After the first failure every call does
+ * nothing, and json_end() tells of it: nobody has to look before. The text belongs to the struct,
+ * and goes with json_free().
  *
- * Text from outside is safe to print: what is not UTF-8 becomes U+FFFD, and what a terminal would act
- * on (utf8_is_hidden()) is written as \uXXXX.
+ * Text from outside is safe to print: what is not UTF-8 becomes U+FFFD, and what a terminal would
+ * act on (utf8_is_hidden()) is written as \uXXXX.
  */
 #ifndef JSON_WRITE_H
 #define JSON_WRITE_H
@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_WRITE_DEPTH 1024u /* levels of objects and lists (cJSON reads 1,000); more is a failure, -E2BIG */
+/* levels of objects and lists (cJSON reads 1,000); more is a failure, -E2BIG */
+#define JSON_WRITE_DEPTH 1024u
 
 struct json_out {
 	char *text; /* ends with a NUL; NULL = nothing yet */
@@ -33,10 +34,11 @@ void json_open(struct json_out *o, const char *key, char bracket); /* '{' or '['
 void json_close(struct json_out *o);
 
 void json_text(struct json_out *o, const char *key, const char *text); /* NULL: null */
-void json_bytes(struct json_out *o, const char *key, const char *bytes, size_t len); /* a NUL becomes U+FFFD, too */
+/* a NUL becomes U+FFFD, too */
+void json_bytes(struct json_out *o, const char *key, const char *bytes, size_t len);
 void json_bool(struct json_out *o, const char *key, bool value);
 void json_int(struct json_out *o, const char *key, int64_t value);
-void json_u64(struct json_out *o, const char *key, uint64_t value); /* all digits */
+void json_u64(struct json_out *o, const char *key, uint64_t value);  /* all digits */
 void json_number(struct json_out *o, const char *key, double value); /* not finite: null */
 void json_null(struct json_out *o, const char *key);
 void json_time(struct json_out *o, const char *key, uint64_t real_ns); /* RFC 3339; 0: null */

@@ -1,6 +1,7 @@
 /*
- * tests/bench/alternate.c ROUNDS -- COMMAND A... -- COMMAND B... - run two commands in turn, output discarded, and print the median wall time of each
- * in microseconds: "A B". In turn, so that a noisy neighbour hits both.
+ * tests/bench/alternate.c ROUNDS -- COMMAND A... -- COMMAND B... - run two commands in turn, output
+ * discarded, and print the median wall time of each in microseconds: "A B". In turn, so that a
+ * noisy neighbour hits both.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -23,7 +24,8 @@ static double once(char **argv)
 	posix_spawn_file_actions_addopen(&fa, 1, "/dev/null", O_WRONLY, 0);
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	// NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): main() checked that both commands are there
-	if (posix_spawnp(&pid, argv[0], &fa, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+	if (posix_spawnp(&pid, argv[0], &fa, NULL, argv, environ) != 0 ||
+		waitpid(pid, &status, 0) != pid || status != 0) {
 		fprintf(stderr, "alternate: %s failed\n", argv[0]);
 		exit(1);
 	}

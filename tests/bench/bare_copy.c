@@ -1,5 +1,6 @@
-/* tests/bench/bare_copy.c read|splice FOLDER N - the floor of log capture: one loop that copies FOLDER/0.fifo ... to FOLDER/0.log ..., each renamed and begun
- * anew at 64 MiB, until its input is closed and every FIFO is empty. No index, no line ends, and bytes are lost if it is killed. */
+/* tests/bench/bare_copy.c read|splice FOLDER N - the floor of log capture: one loop that copies
+ * FOLDER/0.fifo ... to FOLDER/0.log ..., each renamed and begun anew at 64 MiB, until its input is
+ * closed and every FIFO is empty. No index, no line ends, and bytes are lost if it is killed. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +46,9 @@ static void rotate(struct way *w, unsigned i)
 
 static bool copy(struct way *w, unsigned i, bool splicing)
 {
-	ssize_t n = splicing ? splice(w->fifo, NULL, w->file, NULL, BUFFER, SPLICE_F_NONBLOCK | SPLICE_F_MOVE) : read(w->fifo, buf, sizeof(buf));
+	ssize_t n = splicing
+		? splice(w->fifo, NULL, w->file, NULL, BUFFER, SPLICE_F_NONBLOCK | SPLICE_F_MOVE)
+		: read(w->fifo, buf, sizeof(buf));
 
 	if (n <= 0)
 		return false;

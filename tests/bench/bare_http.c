@@ -1,4 +1,5 @@
-/* tests/bench/bare_http.c - the floor under tend-registry: answers each request with "200 OK" and an empty object, keeps nothing, looks at nothing. Prints its port. */
+/* tests/bench/bare_http.c - the floor under tend-registry: answers each request with "200 OK" and
+ * an empty object, keeps nothing, looks at nothing. Prints its port. */
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,7 +36,8 @@ static size_t whole(struct peer *p)
 
 static void serve(int fd)
 {
-	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", bare[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+			  bare[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 	struct peer *p = &peers[fd];
 	ssize_t n = recv(fd, p->text + p->n, sizeof(p->text) - 1 - p->n, MSG_DONTWAIT);
 	size_t used;
@@ -49,7 +51,8 @@ static void serve(int fd)
 	while ((used = whole(p)) > 0) {
 		bool head = strncmp(p->text, "HEAD", 4) == 0;
 
-		(void)send(fd, head ? bare : answer, head ? sizeof(bare) - 1 : sizeof(answer) - 1, MSG_NOSIGNAL);
+		(void)send(fd, head ? bare : answer, head ? sizeof(bare) - 1 : sizeof(answer) - 1,
+			MSG_NOSIGNAL);
 		memmove(p->text, p->text + used, p->n - used);
 		p->n -= used;
 	}
@@ -57,13 +60,15 @@ static void serve(int fd)
 
 int main(void)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sa);
 	int server = socket(AF_INET, SOCK_STREAM, 0), epoll_fd = epoll_create1(0);
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = server }, got[64];
 
-	if (server < 0 || bind(server, (struct sockaddr *)&sa, len) < 0 || listen(server, 256) < 0 || getsockname(server, (struct sockaddr *)&sa, &len) < 0 ||
-	    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, server, &ev) < 0)
+	if (server < 0 || bind(server, (struct sockaddr *)&sa, len) < 0 ||
+		listen(server, 256) < 0 || getsockname(server, (struct sockaddr *)&sa, &len) < 0 ||
+		epoll_ctl(epoll_fd, EPOLL_CTL_ADD, server, &ev) < 0)
 		return 1;
 	printf("%u\n", ntohs(sa.sin_port));
 	fflush(stdout);

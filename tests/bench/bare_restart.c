@@ -1,6 +1,6 @@
 /*
- * tests/bench/bare_restart.c PROGRAM ARGS... - the floor of a restart: run a program, wait on its pidfd, run it again at once. Prints nothing, ends
- * with its standard input.
+ * tests/bench/bare_restart.c PROGRAM ARGS... - the floor of a restart: run a program, wait on its
+ * pidfd, run it again at once. Prints nothing, ends with its standard input.
  */
 #include <poll.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* tests/bench/bare_spawn.c PROGRAM... - the floor of starting many: posix_spawn() of each in a loop; prints the pids when all run. Ends them with its standard input. */
+/* tests/bench/bare_spawn.c PROGRAM... - the floor of starting many: posix_spawn() of each in a
+ * loop; prints the pids when all run. Ends them with its standard input. */
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /*
- * tests/bench/bare_status.c SEGMENT - the floor of a status: map the segment, print a line for each row in use. Reads the bytes as shm/README.md
- * documents them, takes no care of torn copies, and formats with printf.
+ * tests/bench/bare_status.c SEGMENT - the floor of a status: map the segment, print a line for each
+ * row in use. Reads the bytes as shm/README.md documents them, takes no care of torn copies, and
+ * formats with printf.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,13 +28,18 @@ int main(int argc, char **argv)
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	for (uint32_t i = 0; i < seg_shared(&pt)->high; i++) {
-		const uint64_t *ident = seg_at(&pt, SEG_IDENTS, i), *life = seg_at(&pt, SEG_LIVES, i); /* version, copy, copy */
-		const struct pt_ident *id = (const void *)(ident + 1 + (ident[0] & 1) * sizeof(*id) / 8);
+		/* version, copy, copy */
+		const uint64_t *ident = seg_at(&pt, SEG_IDENTS, i),
+			       *life = seg_at(&pt, SEG_LIVES, i);
+		const struct pt_ident *id = (const void *)(ident + 1 +
+			(ident[0] & 1) * sizeof(*id) / 8);
 		const struct pt_life *l = (const void *)(life + 1 + (life[0] & 1) * sizeof(*l) / 8);
 
 		if (*(const uint32_t *)seg_at(&pt, SEG_GENS, i) & 1)
 			printf("%-20s %-10u %8d %10llu %8u %s\n", id->name, l->state, l->pid,
-			       (unsigned long long)now.tv_sec - (unsigned long long)(l->start_boot_ns / 1000000000u), l->restarts, id->command);
+				(unsigned long long)now.tv_sec -
+					(unsigned long long)(l->start_boot_ns / 1000000000u),
+				l->restarts, id->command);
 	}
 	return 0;
 }

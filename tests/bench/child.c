@@ -1,4 +1,5 @@
-/* tests/bench/child.c FIFO - says when its main() began: writes {pid, CLOCK_MONOTONIC in ns} to the FIFO, then sleeps for ever. */
+/* tests/bench/child.c FIFO - says when its main() began: writes {pid, CLOCK_MONOTONIC in ns} to the
+ * FIFO, then sleeps for ever. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <time.h>

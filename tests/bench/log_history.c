@@ -1,6 +1,7 @@
 /*
- * log_history FOLDER NAME MB - a history of about MB megabytes before compression: archives of 64 MB with time indexes, and a current file of 16 MB.
- * Line i says second i / 10000 of the epoch's day 20000. The word "needle" stands in one line of each 16 MB.
+ * log_history FOLDER NAME MB - a history of about MB megabytes before compression: archives of 64
+ * MB with time indexes, and a current file of 16 MB. Line i says second i / 10000 of the epoch's
+ * day 20000. The word "needle" stands in one line of each 16 MB.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,12 +34,17 @@ static int make(const char *path, size_t bytes, int *ret_idx)
 		uint64_t second = 1728000000ull + line_number / 10000;
 
 		if (line_number % 10000 == 0 || at == 0) {
-			struct tidx_entry e = { .offset = at, .real_ns = second * 1000000000ull, .life = 1 };
+			struct tidx_entry e = {
+				.offset = at, .real_ns = second * 1000000000ull, .life = 1
+			};
 
 			(void)!write(idx, &e, sizeof(e));
 		}
-		at += (uint64_t)fprintf(log, "INFO request %012llu took %llu us%s from client %llu, answered with status 200\n", (unsigned long long)line_number,
-			(unsigned long long)(line_number * 2654435761u % 100003), line_number % 180000 == 90000 ? " needle" : "",
+		at += (uint64_t)fprintf(log,
+			"INFO request %012llu took %llu us%s from client %llu, answered with status 200\n",
+			(unsigned long long)line_number,
+			(unsigned long long)(line_number * 2654435761u % 100003),
+			line_number % 180000 == 90000 ? " needle" : "",
 			(unsigned long long)(line_number * 40503u % 65521));
 	}
 	fflush(log);

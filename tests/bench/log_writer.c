@@ -1,6 +1,7 @@
-/* tests/bench/log_writer.c GATE REPORT BYTES PIECE - writes a first line, so that its file is made before the clock runs, waits until someone opens GATE for
- * writing, then writes BYTES of 100-byte lines to standard output, PIECE bytes with each write, and reports how long that took, in ns (8 bytes), to the FIFO
- * REPORT. Then it ends. */
+/* tests/bench/log_writer.c GATE REPORT BYTES PIECE - writes a first line, so that its file is made
+ * before the clock runs, waits until someone opens GATE for writing, then writes BYTES of 100-byte
+ * lines to standard output, PIECE bytes with each write, and reports how long that took, in ns (8
+ * bytes), to the FIFO REPORT. Then it ends. */
 #define _GNU_SOURCE 1
 #include <fcntl.h>
 #include <stdint.h>
@@ -28,11 +29,14 @@ int main(int argc, char **argv)
 	int report;
 
 	/* Opening the gate for reading waits until all writers are let go. */
-	if (write(1, "ready\n", 6) != 6 || !buf || open(argv[1], O_RDONLY) < 0 || (report = open(argv[2], O_WRONLY)) < 0)
+	if (write(1, "ready\n", 6) != 6 || !buf || open(argv[1], O_RDONLY) < 0 ||
+		(report = open(argv[2], O_WRONLY)) < 0)
 		exit(2);
 	for (size_t at = 0; at < piece; at += LINE) {
 		char line[LINE + 32];
-		int n = snprintf(line, sizeof(line), "2026-11-24T10:00:00.000Z INFO [bench] request %08zu took 12.5 ms", at % 100000000);
+		int n = snprintf(line, sizeof(line),
+			"2026-11-24T10:00:00.000Z INFO [bench] request %08zu took 12.5 ms",
+			at % 100000000);
 
 		memset(buf + at, '.', LINE);
 		memcpy(buf + at, line, (size_t)n);

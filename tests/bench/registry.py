@@ -1,8 +1,11 @@
 #!/usr/bin/python3
-"""tests/bench/registry.py - tend-registry under 2,000 heartbeats a second from 1,000 listed agents, on one core.
+"""tests/bench/registry.py - tend-registry under 2,000 heartbeats a second from 1,000 listed agents,
+on one core.
 
-Open loop: each heartbeat has its time, and its latency counts from then on, so that a registry that falls behind can't slow its own load down. A server that only answers (bare_http.c) gets the same, in turn: what both have is the machine's and this program's.
-Half are today's (HEAD), half the first generation's (POST); once a second somebody lists all agents. Environment: TEND_BIN, BENCH_BIN,
+Open loop: each heartbeat has its time, and its latency counts from then on, so that a registry that
+falls behind can't slow its own load down. A server that only answers (bare_http.c) gets the same,
+in turn: what both have is the machine's and this program's. Half are today's (HEAD), half the first
+generation's (POST); once a second somebody lists all agents. Environment: TEND_BIN, BENCH_BIN,
 BENCH_RATE, BENCH_AGENTS, BENCH_SECONDS, BENCH_SLICES.
 """
 
@@ -28,7 +31,10 @@ CONNECTIONS = 64
 
 
 def request(method, path, body=b""):
-    return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
 
 
 def exchange(s, data):
@@ -56,8 +62,12 @@ def load(port):
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(s, selectors.EVENT_READ)
     lister = socket.create_connection(("127.0.0.1", port))
-    beats = [request("HEAD", f"/heartbeat/agent-{i}") if i % 2 else request("POST", "/heartbeat", json.dumps({"agent_id": f"agent-{i}"}).encode())
-             for i in range(AGENTS)]  # fmt: skip
+    beats = [
+        request("HEAD", f"/heartbeat/agent-{i}")
+        if i % 2
+        else request("POST", "/heartbeat", json.dumps({"agent_id": f"agent-{i}"}).encode())
+        for i in range(AGENTS)
+    ]
     latencies, lists, due, bad = [], 0, {}, 0
     began = time.perf_counter()
     total, sent = int(RATE * SECONDS), 0
@@ -101,7 +111,11 @@ def told_port(child, stream, pattern):
 def register(port):
     with socket.create_connection(("127.0.0.1", port)) as s:
         for i in range(AGENTS):
-            body = {"agent_id": f"agent-{i}", "tools": [{"function_name": "f", "capability": f"c{i % 50}"}], "http_port": 9000}
+            body = {
+                "agent_id": f"agent-{i}",
+                "tools": [{"function_name": "f", "capability": f"c{i % 50}"}],
+                "http_port": 9000,
+            }
             head, _ = exchange(s, request("POST", "/heartbeat", json.dumps(body).encode()))
             assert b" 200 " in head, head
         _, listed = exchange(s, request("GET", "/agents"))
@@ -111,17 +125,27 @@ def register(port):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="tend-bench-") as folder:
-        child = subprocess.Popen([TEND_BIN / "tend-registry", "--port", "0", "--db", f"{folder}/r.db"], stderr=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            [TEND_BIN / "tend-registry", "--port", "0", "--db", f"{folder}/r.db"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         floor = subprocess.Popen([BENCH_BIN / "bare_http"], stdout=subprocess.PIPE, text=True)
         found = {"tend-registry": [], "bare": []}
         took = bad = cpu = 0
         try:
-            port, bare_port = told_port(child, child.stderr, "127.0.0.1:"), told_port(floor, floor.stdout, None)
+            port, bare_port = told_port(child, child.stderr, "127.0.0.1:"), told_port(
+                floor, floor.stdout, None
+            )
             listed = register(port)
             for _ in range(SLICES):  # in turn, so that what else this machine does meets both
                 before = cpu_seconds(child.pid)
                 latencies, seconds, refused = load(port)
-                cpu, took, bad = cpu + cpu_seconds(child.pid) - before, took + seconds, bad + refused
+                cpu, took, bad = (
+                    cpu + cpu_seconds(child.pid) - before,
+                    took + seconds,
+                    bad + refused,
+                )
                 found["tend-registry"].append(sorted(latencies))
                 found["bare"].append(sorted(load(bare_port)[0]))
         finally:
@@ -129,13 +153,19 @@ def main():
                 process.kill()
                 process.communicate()
     total = sum(map(len, found["tend-registry"]))
-    print(f"{total / took:.0f} heartbeats/s of {AGENTS} agents to one core, {SLICES} times {SECONDS:g} s; {100 * cpu / took:.0f} % of it; "
-          f"a list is {listed >> 10} KB; {bad} refused", flush=True)  # fmt: skip
+    print(
+        f"{total / took:.0f} heartbeats/s of {AGENTS} agents to one core, {SLICES} times {SECONDS:g} s; {100 * cpu / took:.0f} % of it; "
+        f"a list is {listed >> 10} KB; {bad} refused",
+        flush=True,
+    )
     for name, slices in found.items():
         worst = [percentile(s, 0.99) * 1e3 for s in slices]
         every = sorted(value for s in slices for value in s)
-        print(f"  {name:<14} median {statistics.median(every) * 1e3:.2f} ms, p99 {percentile(every, 0.99) * 1e3:.2f} ms (of the slices: best "
-              f"{min(worst):.2f}, middle {statistics.median(worst):.2f}), p99.9 {percentile(every, 0.999) * 1e3:.2f} ms", flush=True)  # fmt: skip
+        print(
+            f"  {name:<14} median {statistics.median(every) * 1e3:.2f} ms, p99 {percentile(every, 0.99) * 1e3:.2f} ms (of the slices: best "
+            f"{min(worst):.2f}, middle {statistics.median(worst):.2f}), p99.9 {percentile(every, 0.999) * 1e3:.2f} ms",
+            flush=True,
+        )
     print("  goal: p99 < 10 ms; where the bare server misses it too, it is the machine", flush=True)
     sys.exit(bad != 0)
 

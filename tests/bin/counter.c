@@ -1,11 +1,12 @@
 /*
- * tests/bin/counter.c - counts its own runs in a file, and ends each in a way that tells which it was: for proofs that no run and no exit is missed,
- * told twice, or made up.
+ * tests/bin/counter.c - counts its own runs in a file, and ends each in a way that tells which it
+ * was: for proofs that no run and no exit is missed, told twice, or made up.
  *
  *   counter FILE SECONDS RUNS [BASE]
  *
- * Each run appends "run N PID" to FILE (N from 0), waits SECONDS, and exits with the status BASE + N (default base 10). Run number RUNS stays for ever.
- * SIGUSR1 ends a run at once, with that status too. A run that finds another one alive appends "double -1 PID" and exits with 99: FILE is locked
+ * Each run appends "run N PID" to FILE (N from 0), waits SECONDS, and exits with the status BASE +
+ * N (default base 10). Run number RUNS stays for ever. SIGUSR1 ends a run at once, with that status
+ * too. A run that finds another one alive appends "double -1 PID" and exits with 99: FILE is locked
  * while a run lives.
  */
 #include <fcntl.h>

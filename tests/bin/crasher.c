@@ -1,10 +1,12 @@
 /*
  * tests/bin/crasher.c - a process that ends in a chosen way, after a chosen time.
  *
- *   crasher [SECONDS [HOW]]      HOW: an exit status (0 to 255), or a signal as "s9"; default: after 0 s, with exit status 1
+ *   crasher [SECONDS [HOW]]      HOW: an exit status (0 to 255), or a signal as "s9"; default:
+ *                                after 0 s, with exit status 1
  *
- * It writes "crasher PID start" first, so that a log tells how often it lived. A signal is sent to itself with the default action restored; the core
- * file is switched off, since tests would litter the machine with it.
+ * It writes "crasher PID start" first, so that a log tells how often it lived. A signal is sent to
+ * itself with the default action restored; the core file is switched off, since tests would litter
+ * the machine with it.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /*
- * documents ROUNDS - writes every document of --json (cli/doc.h) from made-up facts: nothing at all, then bytes by
- * chance wherever the table, the registry and logs may hold any, and the table of $TEND_HOME. One line each: the name
- * of its definition in docs/tend.schema.json, a tab, the document.
+ * documents ROUNDS - writes every document of --json (cli/doc.h) from made-up facts: nothing at
+ * all, then bytes by chance wherever the table, the registry and logs may hold any, and the table
+ * of $TEND_HOME. One line each: the name of its definition in docs/tend.schema.json, a tab, the
+ * document.
  */
 /* links: cli/doc_process.c cli/doc_status.c cli/doc_list.c cli/doc_monitor.c cli/doc_stats.c cli/doc_instance.c */
 /* links: cli/doc_snapshot.c cli/doc_log.c cli/doc_outcomes.c cli/doc_member.c cli/outcome.c cli/fields.c cli/story.c */
@@ -56,7 +57,8 @@ static void fill(void *at, size_t size, bool chance)
 /* A text of any bytes: valid and invalid UTF-8, quotes, what a terminal would act on. */
 static const char *any_text(char *buf, size_t size, bool chance)
 {
-	static const char *const pieces[] = { "\"", "\\", "\n", "\x1b[31m", "\xe2\x80\xae", "\xff\xfe", "\xc3", "caf\xc3\xa9", "web", "\x7f", "/", "\xf0\x9f\x98\x80" };
+	static const char *const pieces[] = { "\"", "\\", "\n", "\x1b[31m", "\xe2\x80\xae",
+		"\xff\xfe", "\xc3", "caf\xc3\xa9", "web", "\x7f", "/", "\xf0\x9f\x98\x80" };
 	size_t len = 0;
 
 	buf[0] = 0;
@@ -110,16 +112,24 @@ static void make_view(struct view *v, struct view_row *rows, bool chance)
 static void write_processes(const struct view *v, const struct home *home, bool chance)
 {
 	struct view_row **rows = calloc(v->n + 1, sizeof(*rows));
-	cJSON *entry = cJSON_Parse(chance ? "{\"id\":\"x\",\"name\":\"n\",\"endpoint\":\"http://h\",\"capabilities\":[\"a\",{\"name\":\"b\",\"n\":-0.5}],"
-					    "\"dependencies\":[null,1e300]}"
-					  : "{}");
-	cJSON *doc = cJSON_Parse("{\"mesh\":{\"pid\":7,\"service_type\":null,\"metadata\":{\"agent_file\":\"/a.py\"}}}");
+	cJSON *entry = cJSON_Parse(
+		chance ? "{\"id\":\"x\",\"name\":\"n\",\"endpoint\":\"http://h\",\"capabilities\":[\"a\",{\"name\":\"b\",\"n\":-0.5}],"
+			 "\"dependencies\":[null,1e300]}"
+		       : "{}");
+	cJSON *doc = cJSON_Parse(
+		"{\"mesh\":{\"pid\":7,\"service_type\":null,\"metadata\":{\"agent_file\":\"/a.py\"}}}");
 	const cJSON *others[] = { entry }, *lives[] = { doc->child };
 	struct foreign foreign = { .entry = lives, .n = chance };
-	struct doc_status s = { .v = v, .rows = rows, .n = v->n, .home = home, .foreign = &foreign };
-	struct doc_list l = { .v = v, .rows = rows, .n = v->n, .others = others, .n_others = chance, .home = home };
+	struct doc_status s = {
+		.v = v, .rows = rows, .n = v->n, .home = home, .foreign = &foreign
+	};
+	struct doc_list l = {
+		.v = v, .rows = rows, .n = v->n, .others = others, .n_others = chance, .home = home
+	};
 	struct doc_stats stats;
-	const struct doc_load load = { .load = { 0.01, 1e9, 3 }, .cpus = 1024, .memory_bytes = UINT64_MAX, .free_bytes = 1 };
+	const struct doc_load load = {
+		.load = { 0.01, 1e9, 3 }, .cpus = 1024, .memory_bytes = UINT64_MAX, .free_bytes = 1
+	};
 
 	TEXT(s.registry.url, chance);
 	TEXT(s.registry.host, chance);
@@ -210,7 +220,8 @@ static void write_outcomes(bool chance)
 	char text[200];
 
 	for (unsigned kind = 0; chance && kind < OUTCOME_MAX; kind++)
-		outcome_add(&all, any_text(text, sizeof(text), true), kind, (int32_t)kind, kind % 2 ? text : NULL);
+		outcome_add(&all, any_text(text, sizeof(text), true), kind, (int32_t)kind,
+			kind % 2 ? text : NULL);
 	outcome_add(&all, "web", OUTCOME_STARTED, 1, NULL);
 	outcome_registered(&all, "web", chance);
 	(void)outcome_complain(&all, "%s", any_text(text, sizeof(text), chance));

@@ -1,12 +1,14 @@
 /*
- * tests/bin/env_printer.c - tells as one line of JSON what kind of world its parent gave it: everything that a careless launch leaks or forgets.
+ * tests/bin/env_printer.c - tells as one line of JSON what kind of world its parent gave it:
+ * everything that a careless launch leaks or forgets.
  *
  *   env_printer [SECONDS]        stays for SECONDS afterwards (default: for ever)
  *
  *   pid ppid pgid sid cwd umask nofile_soft nofile_hard
  *   env        the environment, an array of "KEY=VALUE" as they came
  *   args       the arguments
- *   fds        every open descriptor: number, kind (fifo file char socket pipe dir other), target, flags (octal, as /proc shows them), cloexec
+ *   fds        every open descriptor: number, kind (fifo file char socket pipe dir other), target,
+ *              flags (octal, as /proc shows them), cloexec
  *   blocked, ignored    arrays of signal numbers
  */
 #include <dirent.h>
@@ -76,10 +78,14 @@ static void put_fd(int fd)
 	(void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
 	n = readlink(link, target, sizeof target - 1);
 	target[n < 0 ? 0 : n] = '\0';
-	printf("{\"fd\": %d, \"kind\": \"%s\", \"target\": ", fd, fstat(fd, &st) == 0 ? kind_of(st.st_mode) : "other");
+	printf("{\"fd\": %d, \"kind\": \"%s\", \"target\": ", fd,
+		fstat(fd, &st) == 0 ? kind_of(st.st_mode) : "other");
 	put_string(target);
-	printf(", \"flags\": \"%o\", \"access\": \"%s\", \"nonblock\": %s, \"cloexec\": %s}", (unsigned)flags,
-		(flags & O_ACCMODE) == O_RDONLY ? "r" : (flags & O_ACCMODE) == O_WRONLY ? "w" : "rw",
+	printf(", \"flags\": \"%o\", \"access\": \"%s\", \"nonblock\": %s, \"cloexec\": %s}",
+		(unsigned)flags,
+		(flags & O_ACCMODE) == O_RDONLY		  ? "r"
+			: (flags & O_ACCMODE) == O_WRONLY ? "w"
+							  : "rw",
 		flags & O_NONBLOCK ? "true" : "false", fd_flags & FD_CLOEXEC ? "true" : "false");
 }
 
@@ -136,8 +142,8 @@ int main(int argc, char **argv)
 	(void)umask(mask);
 	(void)getrlimit(RLIMIT_NOFILE, &nofile);
 	printf("{\"pid\": %d, \"ppid\": %d, \"pgid\": %d, \"sid\": %d, \"umask\": \"%04o\", \"nofile_soft\": %llu, \"nofile_hard\": %llu, \"cwd\": ",
-		(int)getpid(), (int)getppid(), (int)getpgrp(), (int)getsid(0), (unsigned)mask, (unsigned long long)nofile.rlim_cur,
-		(unsigned long long)nofile.rlim_max);
+		(int)getpid(), (int)getppid(), (int)getpgrp(), (int)getsid(0), (unsigned)mask,
+		(unsigned long long)nofile.rlim_cur, (unsigned long long)nofile.rlim_max);
 	put_string(cwd ? cwd : "");
 	put_strings("args", argv);
 	put_strings("env", environ);

@@ -1,10 +1,12 @@
 /*
- * tests/bin/flooder.c - writes numbered lines as fast as it is let, so that a test can prove that none is lost, torn or there twice.
+ * tests/bin/flooder.c - writes numbered lines as fast as it is let, so that a test can prove that
+ * none is lost, torn or there twice.
  *
  *   flooder LINES [WIDTH [SECONDS]]
  *
- * Line I is "I" in ten digits, a blank, and filling, WIDTH bytes with the newline (default 64, 12 to 4096; up to 4096 a write into a pipe is atomic).
- * After the last line it writes "end LINES" and stays for SECONDS (default: for ever).
+ * Line I is "I" in ten digits, a blank, and filling, WIDTH bytes with the newline (default 64, 12
+ * to 4096; up to 4096 a write into a pipe is atomic). After the last line it writes "end LINES" and
+ * stays for SECONDS (default: for ever).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +17,8 @@
 #define WIDTH_MIN 12
 #define WIDTH_MAX 4096
 
-/* Lines leave in bundles of at most 4096 bytes that end at a line's end, which makes it fast and each write whole. */
+/* Lines leave in bundles of at most 4096 bytes that end at a line's end, which makes it fast and
+ * each write whole. */
 static char bundle[WIDTH_MAX];
 static size_t used;
 
@@ -54,7 +57,8 @@ int main(int argc, char **argv)
 	unsigned long width = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
 
 	if (argc < 2 || width < WIDTH_MIN || width > WIDTH_MAX || lines > 9999999999ul) {
-		fprintf(stderr, "usage: flooder LINES [WIDTH [SECONDS]], WIDTH from %d to %d\n", WIDTH_MIN, WIDTH_MAX);
+		fprintf(stderr, "usage: flooder LINES [WIDTH [SECONDS]], WIDTH from %d to %d\n",
+			WIDTH_MIN, WIDTH_MAX);
 		return 2;
 	}
 	for (unsigned long i = 0; i < lines; i++)

@@ -1,8 +1,9 @@
 /*
- * tests/bin/forge_row.c - makes a row of the process table of $TEND_HOME speak of another process, while no daemon lives: what a reused pid looks like.
+ * tests/bin/forge_row.c - makes a row of the process table of $TEND_HOME speak of another process,
+ * while no daemon lives: what a reused pid looks like.
  *
- *   forge_row NAME PID START_TICKS
- *   forge_row NAME PID starting	a spawner died over its launch: the kernel has stored the pid, nothing else is noted
+ *   forge_row NAME PID START_TICKS forge_row NAME PID starting      a spawner died over its launch:
+ *   the kernel has stored the pid, nothing else is noted
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: forge_row NAME PID START_TICKS|starting\n");
 		return 2;
 	}
-	if (home_open(NULL, HOME_READ, &home, &f) < 0 || pt_attach_as(&home, PT_SPAWNER, &pt, &f) < 0) {
+	if (home_open(NULL, HOME_READ, &home, &f) < 0 ||
+		pt_attach_as(&home, PT_SPAWNER, &pt, &f) < 0) {
 		fprintf(stderr, "forge_row: %s\n", f.text);
 		return 1;
 	}

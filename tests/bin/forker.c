@@ -1,12 +1,17 @@
 /*
- * tests/bin/forker.c - makes a whole tree of processes, with those in it that a careless supervisor loses.
+ * tests/bin/forker.c - makes a whole tree of processes, with those in it that a careless supervisor
+ * loses.
  *
- *   forker [N [PLAIN]]           N children (default 2), each with a child of its own; unless PLAIN is given also
- *                                - a grandchild in a session of its own (setsid), whose process group is not ours
- *                                - a daemon (double fork, setsid), whose parent is no longer one of us
+ *   forker [N [PLAIN]]           N children (default 2), each with a child of its own; unless PLAIN
+ *                                is given also
+ *                                - a grandchild in a session of its own (setsid), whose process
+ *                                  group is not ours
+ *                                - a daemon (double fork, setsid), whose parent is no longer one of
+ *                                  us
  *
- * Each process writes "KIND PID" as one line once it exists; the root writes "ready PID" last, when all of them do. They all sleep then. SIGTERM
- * ends each of them, for itself alone: nobody here tidies up after another.
+ * Each process writes "KIND PID" as one line once it exists; the root writes "ready PID" last, when
+ * all of them do. They all sleep then. SIGTERM ends each of them, for itself alone: nobody here
+ * tidies up after another.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,9 @@
 /*
- * tests/bin/lock_holder.c - takes the lock of the process table of $TEND_HOME as a tend command would, and keeps it, which none ever does.
+ * tests/bin/lock_holder.c - takes the lock of the process table of $TEND_HOME as a tend command
+ * would, and keeps it, which none ever does.
  *
- * It writes "held PID" once it has the lock. SIGUSR1 makes it give the lock back and end with status 0.
+ * It writes "held PID" once it has the lock. SIGUSR1 makes it give the lock back and end with
+ * status 0.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +25,8 @@ int main(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	if (home_open(NULL, HOME_READ, &home, &f) < 0 || pt_attach_as(&home, PT_CLIENT, &pt, &f) < 0) {
+	if (home_open(NULL, HOME_READ, &home, &f) < 0 ||
+		pt_attach_as(&home, PT_CLIENT, &pt, &f) < 0) {
 		fprintf(stderr, "lock_holder: %s\n", f.text);
 		return 1;
 	}

@@ -1,9 +1,11 @@
 /*
- * tests/bin/poster.c - posts one request into the table of $TEND_HOME, as a client may that has not looked first, and prints the answer's code.
+ * tests/bin/poster.c - posts one request into the table of $TEND_HOME, as a client may that has not
+ * looked first, and prints the answer's code.
  *
  *   poster KIND NAME [FLAGS [SPEC [SIGNO]]]      numbers as in shm/ring.h and shm/commands.def
  *
- * $BEGUN: leave it as a daemon does that died over it: accepted, with so much progress noted. Prints "posted" then, before it waits for the answer.
+ * $BEGUN: leave it as a daemon does that died over it: accepted, with so much progress noted.
+ * Prints "posted" then, before it waits for the answer.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,8 @@ int main(int argc, char **argv)
 	req.flags = (uint8_t)(argc > 3 ? atoi(argv[3]) : 0);
 	(void)str_copy(req.spec, sizeof(req.spec), argc > 4 ? argv[4] : "");
 	req.signo = (uint8_t)(argc > 5 ? atoi(argv[5]) : 0);
-	if (home_open(NULL, HOME_READ, &home, &f) < 0 || pt_attach_as(&home, PT_CLIENT, &pt, &f) < 0) {
+	if (home_open(NULL, HOME_READ, &home, &f) < 0 ||
+		pt_attach_as(&home, PT_CLIENT, &pt, &f) < 0) {
 		fprintf(stderr, "poster: %s\n", f.text);
 		return 1;
 	}

@@ -1,5 +1,6 @@
 /*
- * tests/bin/sleeper.c - does nothing, as cheaply as a process can: for tests and measurements with hundreds of them.
+ * tests/bin/sleeper.c - does nothing, as cheaply as a process can: for tests and measurements with
+ * hundreds of them.
  *
  *   sleeper [SECONDS]            default: until a signal ends it
  *

@@ -1,7 +1,9 @@
 /*
- * tests/bin/stdin_reader.c - reads its input and repeats it, and ends with its input, as agents over stdio do.
+ * tests/bin/stdin_reader.c - reads its input and repeats it, and ends with its input, as agents
+ * over stdio do.
  *
- * "ready PID", then "read: TEXT" for each line, then "eof" and exit status 0. A read error is exit status 1, with its text.
+ * "ready PID", then "read: TEXT" for each line, then "eof" and exit status 0. A read error is exit
+ * status 1, with its text.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,14 @@
 /*
- * tests/bin/term_ignorer.c - will not end politely: ignores SIGTERM, SIGINT and SIGHUP, so that only SIGKILL helps.
+ * tests/bin/term_ignorer.c - will not end politely: ignores SIGTERM, SIGINT and SIGHUP, so that
+ * only SIGKILL helps.
  *
  *   term_ignorer                 one process
  *   term_ignorer child           with a child that ignores them as well
- *   term_ignorer only-child      the parent ends at SIGTERM, its child ignores it: what a stop must not leave behind
+ *   term_ignorer only-child      the parent ends at SIGTERM, its child ignores it: what a stop must
+ *                                not leave behind
  *
- * Once the signals are ignored it writes "ready PID" (and "child PID"), so that a test does not have to guess when.
+ * Once the signals are ignored it writes "ready PID" (and "child PID"), so that a test does not
+ * have to guess when.
  */
 #include <signal.h>
 #include <stdio.h>

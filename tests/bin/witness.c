@@ -1,15 +1,20 @@
 /*
- * tests/bin/witness.c - a process that keeps its own record of what it did, so that a checker can compare it with what tend says.
+ * tests/bin/witness.c - a process that keeps its own record of what it did, so that a checker can
+ * compare it with what tend says.
  *
  *   witness FOLDER NAME CRASHES LINES GAP_US
  *
- * Run number RUN (from 0) appends "RUN PID START_TICKS" to FOLDER/NAME.runs and writes lines "NAME RUN LINE" (from 0) to standard output, GAP_US apart. How many
- * of them it has written lies as a u64 at RUN * 8 in FOLDER/NAME.lines: after each write, so of a run that was killed one more may have been written.
- * One of the first CRASHES runs ends after LINES lines, by itself; later ones write LINES lines and then one each 50 x GAP_US for as long as they live, and end
- * at SIGUSR1. Right before it ends a run appends "RUN STATUS BOOT_NS" to FOLDER/NAME.ends, and exits with it: 10 + RUN % 100. A run that finds another one alive
- * appends "double PID 0" to NAME.runs and exits with 99.
+ * Run number RUN (from 0) appends "RUN PID START_TICKS" to FOLDER/NAME.runs and writes lines "NAME
+ * RUN LINE" (from 0) to standard output, GAP_US apart. How many of them it has written lies as a
+ * u64 at RUN * 8 in FOLDER/NAME.lines: after each write, so of a run that was killed one more may
+ * have been written. One of the first CRASHES runs ends after LINES lines, by itself; later ones
+ * write LINES lines and then one each 50 x GAP_US for as long as they live, and end at SIGUSR1.
+ * Right before it ends a run appends "RUN STATUS BOOT_NS" to FOLDER/NAME.ends, and exits with it:
+ * 10 + RUN % 100. A run that finds another one alive appends "double PID 0" to NAME.runs and exits
+ * with 99.
  *
- * The lock that shows this is taken as early as possible and kept to the end: no two runs of a process may ever overlap.
+ * The lock that shows this is taken as early as possible and kept to the end: no two runs of a
+ * process may ever overlap.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -94,14 +99,16 @@ static void say(unsigned long run, uint64_t line)
 		;
 	if (r != n)
 		_exit(97);
-	if (pwrite(lines_fd, &written, sizeof(written), (off_t)(run * sizeof(written))) != sizeof(written))
+	if (pwrite(lines_fd, &written, sizeof(written), (off_t)(run * sizeof(written))) !=
+		sizeof(written))
 		_exit(98);
 }
 
 /* Sleep, unless and until SIGUSR1 comes, which is blocked. */
 static void nap(unsigned long us, const sigset_t *usr1)
 {
-	struct timespec ts = { .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 };
+	struct timespec ts = { .tv_sec = (time_t)(us / 1000000),
+		.tv_nsec = (long)(us % 1000000) * 1000 };
 
 	if (sigtimedwait(usr1, NULL, &ts) == SIGUSR1)
 		told_to_end = true;
@@ -135,7 +142,8 @@ int main(int argc, char **argv)
 	run = count_lines(runs_fd);
 	append(runs_fd, "%lu %d %llu\n", run, (int)getpid(), own_start());
 	snprintf(path, sizeof(path), "%s/%s.lines", folder, name);
-	lines_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* not O_APPEND, which pwrite() would obey */
+	/* not O_APPEND, which pwrite() would obey */
+	lines_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lines_fd < 0)
 		return 98;
 	for (uint64_t line = 0; !told_to_end; line++) {
@@ -145,6 +153,7 @@ int main(int argc, char **argv)
 		nap(line < lines ? gap : gap * 50, &usr1);
 	}
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	append(open_in_folder("ends"), "%lu %lu %lld\n", run, 10 + run % 100, (long long)now.tv_sec * 1000000000 + now.tv_nsec);
+	append(open_in_folder("ends"), "%lu %lu %lld\n", run, 10 + run % 100,
+		(long long)now.tv_sec * 1000000000 + now.tv_nsec);
 	return (int)(10 + run % 100);
 }

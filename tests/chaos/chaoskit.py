@@ -1,4 +1,6 @@
-"""What chaos.py and soak.py share: an instance whose processes keep their own record, and commands that must work whatever happens."""
+"""What chaos.py and soak.py share: an instance whose processes keep their own record, and commands
+that must work whatever happens.
+"""
 
 import json
 import os
@@ -13,9 +15,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 import checker  # noqa: E402
 from harness import TEND_BIN, TEST_BIN, TOP, Tend  # noqa: E402
 
-CHAOS_BIN = Path(os.environ.get("TEST_BIN", TOP / "build/plain/tests/bin")).resolve().parent / "chaos"
+CHAOS_BIN = (
+    Path(os.environ.get("TEST_BIN", TOP / "build/plain/tests/bin")).resolve().parent / "chaos"
+)
 # A restart waits no longer than this, and there is no limit on their number.
-EAGER = ("--restart", "always", "--restart-delay", "1ms", "--restart-max-delay", "1ms", "--restart-limit", "0")
+EAGER = (
+    "--restart",
+    "always",
+    "--restart-delay",
+    "1ms",
+    "--restart-max-delay",
+    "1ms",
+    "--restart-limit",
+    "0",
+)
 COMMAND_SECONDS = float(os.environ.get("CHAOS_PATIENCE", 30))
 AT_ONCE_SECONDS = 5  # status, on a machine that may stand still for a second or two
 
@@ -45,14 +58,26 @@ class Instance(Tend):
     def attempt(self, *args, timeout=COMMAND_SECONDS):
         """Run a command to its end. Returns (exit status, what it printed)."""
         try:
-            done = subprocess.run(self.argv(*args), env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout)  # fmt: skip
+            done = subprocess.run(
+                self.argv(*args),
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+            )
         except subprocess.TimeoutExpired as e:
-            raise Failure(f"tend {' '.join(map(str, args))}: not done after {timeout} s: {e.stdout}") from None
+            raise Failure(
+                f"tend {' '.join(map(str, args))}: not done after {timeout} s: {e.stdout}"
+            ) from None
         return done.returncode, done.stdout
 
     def command(self, *args, tolerant=None):
-        """A command that must succeed; at the second time, where errors were injected, or at a later one if there were more of them meanwhile."""
+        """A command that must succeed; at the second time, where errors were injected, or at a
+        later one if there were more of them meanwhile.
+        """
         may_fail, first = self.tolerant if tolerant is None else tolerant, True
         while True:
             faults = self.count_faults()
@@ -111,11 +136,18 @@ class Instance(Tend):
 
     def wait_runs(self, name, count=None):
         count = self.expect[name]["runs"] if count is None else count
-        self.wait(lambda: len(self.runs(name)) >= count, f"run {count} of {name}, which has {len(self.runs(name))}")
+        self.wait(
+            lambda: len(self.runs(name)) >= count,
+            f"run {count} of {name}, which has {len(self.runs(name))}",
+        )
 
     def wait_lines(self, name, lines):
         """The last run has written some."""
-        self.wait(lambda: (w := checker.Witness(self.truth, name)).runs and w.written(len(w.runs) - 1) >= lines, f"{lines} lines of {name}")
+        self.wait(
+            lambda: (w := checker.Witness(self.truth, name)).runs
+            and w.written(len(w.runs) - 1) >= lines,
+            f"{lines} lines of {name}",
+        )
 
     # -- daemons
 
@@ -136,7 +168,10 @@ class Instance(Tend):
             records = checker.Table(self.home).daemons()
         except (OSError, SystemExit):
             return False
-        return all(records[role]["pid"] == self.daemon_pid(role) for role in checker.ROLES) and len({r["pid"] for r in records.values()}) == 4
+        return (
+            all(records[role]["pid"] == self.daemon_pid(role) for role in checker.ROLES)
+            and len({r["pid"] for r in records.values()}) == 4
+        )
 
     def wait_settled(self, timeout=30):
         self.wait(self.is_settled, "all four daemons run", timeout)
@@ -170,4 +205,15 @@ def environment_of(tend, **more):
     return {**tend.env, **more}
 
 
-__all__ = ["AT_ONCE_SECONDS", "CHAOS_BIN", "EAGER", "Failure", "Instance", "TEND_BIN", "TEST_BIN", "TOP", "checker", "environment_of"]
+__all__ = [
+    "AT_ONCE_SECONDS",
+    "CHAOS_BIN",
+    "EAGER",
+    "Failure",
+    "Instance",
+    "TEND_BIN",
+    "TEST_BIN",
+    "TOP",
+    "checker",
+    "environment_of",
+]

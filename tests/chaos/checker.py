@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
-"""Checks an instance of tend from outside: reads /proc, the segment as shm/README.md documents it, and files. It runs no program of tend and asks no daemon.
+"""Checks an instance of tend from outside: reads /proc, the segment as shm/README.md documents it,
+and files. It runs no program of tend and asks no daemon.
 
     checker.py HOME TRUTH [--expect FILE] [--stopped] [--timeout SECONDS]
 
-TRUTH is the folder in which each witness (tests/bin/witness.c) keeps its own record. FILE is a JSON object of what should be there, by name of process:
+TRUTH is the folder in which each witness (tests/bin/witness.c) keeps its own record. FILE is a JSON
+object of what should be there, by name of process:
     "up"        true: it should run
     "runs"      how many runs there should have been; absent: any number
     "signals"   the signals that may have ended a run of it ("stop" commands and the like)
-    "phantoms"  how many runs may have ended by SIGKILL before their program began (a fault in the launch itself)
-    "outages"   [[from, to, who], ...] in seconds since the boot: times in which daemons were dead. How a run ended that ended then may be "lost", and
-                what lay in its pipe as well. What is allowed for this reason is collected in ALLOWED
+    "phantoms"  how many runs may have ended by SIGKILL before their program began (a fault in the
+                launch itself)
+    "outages"   [[from, to, who], ...] in seconds since the boot: times in which daemons were dead.
+                How a run ended that ended then may be "lost", and what lay in its pipe as well.
+                What is allowed for this reason is collected in ALLOWED
     "foreign"   true: no witness; only whether it runs is looked at
-Without it, whatever the table holds is taken as expected. --stopped: the instance has ended, and nothing of it may be left.
+Without it, whatever the table holds is taken as expected. --stopped: the instance has ended, and
+nothing of it may be left.
 
-What does not hold yet is looked at again until the time is over. Exit status 0: all holds; 1: each line of output is something that does not.
+What does not hold yet is looked at again until the time is over. Exit status 0: all holds; 1: each
+line of output is something that does not.
 """
 
 import argparse
@@ -35,7 +41,9 @@ ROLES = ("guardian", "spawner", "monitor", "logger")
 STATE_RUNNING, STATE_STOPPING = 2, 3
 EVENT_STATE = 1
 AT_REST = (0, 5, 6)
-ALLOWED = set()  # (name, run, what, who was dead): what could not be known, or was lost, since nobody lived to see it
+ALLOWED = (
+    set()
+)  # (name, run, what, who was dead): what could not be known, or was lost, since nobody lived to see it
 
 
 @functools.cache
@@ -90,7 +98,9 @@ def pids():
 
 
 def read_bytes(path):
-    """All of a file, nothing if it can't be read. A look at all processes opens hundreds: this is twice as fast as Path."""
+    """All of a file, nothing if it can't be read. A look at all processes opens hundreds: this is
+    twice as fast as Path.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -126,7 +136,9 @@ def supervised(home):
 
 
 def daemons(home):
-    """{role: [pid]} by command line. What a daemon has forked and not yet made another program bears its parent's, and is none."""
+    """{role: [pid]} by command line. What a daemon has forked and not yet made another program
+    bears its parent's, and is none.
+    """
     found = {role: [] for role in ROLES}
     for pid in pids():
         argv = read_bytes(f"/proc/{pid}/cmdline").split(b"\0")
@@ -161,43 +173,78 @@ class Table:
         for slot in range(record("seg_shared", self.map[at : at + 384], "high")["high"]):
             gen = self.get("I", self.map, self.region("gens")[0] + 4 * slot)
             ident = record("pt_ident", self.blocks("idents", slot), "name", "gen")
-            life = record("pt_life", self.blocks("lives", slot), "gen", "pid", "state", "want", "start_ticks", "life")
+            life = record(
+                "pt_life",
+                self.blocks("lives", slot),
+                "gen",
+                "pid",
+                "state",
+                "want",
+                "start_ticks",
+                "life",
+            )
             if gen & 1 and ident["gen"] == life["gen"] == gen:
                 found[ident["name"]] = {"slot": slot, **life}
         return found
 
     def daemons(self):
-        return {role: record("pt_daemon", self.blocks("daemons", i), "pid", "restarts") for i, role in enumerate(ROLES)}
+        return {
+            role: record("pt_daemon", self.blocks("daemons", i), "pid", "restarts")
+            for i, role in enumerate(ROLES)
+        }
 
     def monitor(self, *fields):
         return record("pt_monitor", self.blocks("monitor", 0), *fields)
 
     def events(self):
-        """The spawner's events that can still be read, oldest first, and whether all there ever were are among them."""
+        """The spawner's events that can still be read, oldest first, and whether all there ever
+        were are among them.
+        """
         at, stride, count = self.region("spawner_events")
         entries = count - 1
         head = self.get("Q", self.map, at)
         found = []
         for pos in range(max(0, head - entries), head):
             here = at + stride * (1 + pos % entries)
-            ev = record("pt_event", self.map[here : here + stride], "seq", "gen", "pid", "wait_status", "kind", "from", "to", "exit_kind", "name", "real_ns")
+            ev = record(
+                "pt_event",
+                self.map[here : here + stride],
+                "seq",
+                "gen",
+                "pid",
+                "wait_status",
+                "kind",
+                "from",
+                "to",
+                "exit_kind",
+                "name",
+                "real_ns",
+            )
             if ev["seq"] == pos + 1 == self.get("Q", self.map, here):
                 found.append(ev)
         return found, head <= entries
 
 
 def told_runs(events, name, gen):
-    """What the events tell of a process, of this row of it only (None: of all there were): [[pid, end]], end None while it runs, else "exit N", "signal N" or "lost"."""
+    """What the events tell of a process, of this row of it only (None: of all there were): [[pid,
+    end]], end None while it runs, else "exit N", "signal N" or "lost".
+    """
     runs = []
     for ev in events:
-        if ev["kind"] != EVENT_STATE or ev["name"] != name or (gen is not None and ev["gen"] != gen):
+        if (
+            ev["kind"] != EVENT_STATE
+            or ev["name"] != name
+            or (gen is not None and ev["gen"] != gen)
+        ):
             continue
         if ev["to"] == STATE_RUNNING and ev["from"] != STATE_RUNNING:
             runs.append([ev["pid"], None])
         elif ev["from"] in (STATE_RUNNING, STATE_STOPPING) and runs and runs[-1][1] is None:
             if ev["exit_kind"] == 1:
                 status = ev["wait_status"]
-                runs[-1][1] = f"signal {status & 0x7F}" if status & 0x7F else f"exit {status >> 8 & 0xFF}"
+                runs[-1][1] = (
+                    f"signal {status & 0x7F}" if status & 0x7F else f"exit {status >> 8 & 0xFF}"
+                )
             elif ev["to"] != STATE_STOPPING:
                 runs[-1][1] = "lost"
     return runs
@@ -260,7 +307,9 @@ def lz4_file(data):
 
 
 def log_bytes(home, name):
-    """Everything that was captured of a process, oldest first. Files may be renamed while we look: then None."""
+    """Everything that was captured of a process, oldest first. Files may be renamed while we look:
+    then None.
+    """
     folder = Path(home) / "logs"
     before = sorted(os.listdir(folder)) if folder.is_dir() else []
     found = {}
@@ -276,8 +325,14 @@ def log_bytes(home, name):
         except FileNotFoundError:
             return None
         data += lz4_file(raw) if packed else raw
-    same = lambda names: [n for n in names if n.startswith(name + ".log") and not n.endswith((".idx", ".tmp"))]  # noqa: E731
-    return data if same(before) == same(sorted(os.listdir(folder)) if folder.is_dir() else []) else None
+    same = lambda names: [
+        n for n in names if n.startswith(name + ".log") and not n.endswith((".idx", ".tmp"))
+    ]  # noqa: E731
+    return (
+        data
+        if same(before) == same(sorted(os.listdir(folder)) if folder.is_dir() else [])
+        else None
+    )
 
 
 # ---- what a witness recorded
@@ -287,16 +342,25 @@ class Witness:
     def __init__(self, truth, name):
         self.name = name
         lines = read_bytes(Path(truth) / f"{name}.lines")
-        self.lines = list(struct.unpack(f"={len(lines) // 8}Q", lines[: len(lines) // 8 * 8]))  # first: what it holds must be in the log by now
+        self.lines = list(
+            struct.unpack(f"={len(lines) // 8}Q", lines[: len(lines) // 8 * 8])
+        )  # first: what it holds must be in the log by now
         text = read_bytes(Path(truth) / f"{name}.runs").decode().splitlines()
         self.doubles = [line for line in text if line.startswith("double")]
-        self.runs = [tuple(map(int, line.split()[1:])) for line in text if not line.startswith("double")]
-        ends = [tuple(map(int, line.split())) for line in read_bytes(Path(truth) / f"{name}.ends").decode().splitlines()]
+        self.runs = [
+            tuple(map(int, line.split()[1:])) for line in text if not line.startswith("double")
+        ]
+        ends = [
+            tuple(map(int, line.split()))
+            for line in read_bytes(Path(truth) / f"{name}.ends").decode().splitlines()
+        ]
         self.ends = {run: status for run, status, _ in ends}
         self.ended_at = {run: at / 1e9 for run, _, at in ends}
 
     def nobody_saw(self, run, expect, what):
-        """It ended in a time in which that can't be held against anyone. Which runs these are is remembered."""
+        """It ended in a time in which that can't be held against anyone. Which runs these are is
+        remembered.
+        """
         at = self.ended_at.get(run)
         for begin, end, who in expect.get("outages", ()):
             if at is not None and begin <= at <= end:
@@ -312,7 +376,9 @@ class Witness:
 
 
 def check_runs(truth, name, rows, events, complete, expect, earlier):
-    """earlier: what the witness had recorded well before the events were read, so that they must tell of it by now."""
+    """earlier: what the witness had recorded well before the events were read, so that they must
+    tell of it by now.
+    """
     w = Witness(truth, name)
     if w.doubles:
         yield f"{name}: two runs at once: {w.doubles}"
@@ -321,11 +387,19 @@ def check_runs(truth, name, rows, events, complete, expect, earlier):
     told = told_runs(events, name, rows().get(name, {}).get("gen"))
     allowed = {f"signal {int(s)}" for s in expect.get("signals", ())}
     real = {pid for pid, _ in w.runs}
-    phantoms = [run for run in told if run[0] not in real and (run[1] in allowed or run[1] == f"signal {int(signal.SIGKILL)}")]
+    phantoms = [
+        run
+        for run in told
+        if run[0] not in real and (run[1] in allowed or run[1] == f"signal {int(signal.SIGKILL)}")
+    ]
     unasked = [run for run in phantoms if run[1] not in allowed]
     if len(unasked) > expect.get("phantoms", 0):
         yield f"{name}: events tell of runs that never were: {unasked}"
-    told = [run for run in told if run not in phantoms and not (run[0] not in real and run[1] is None and run is told[-1])]
+    told = [
+        run
+        for run in told
+        if run not in phantoms and not (run[0] not in real and run[1] is None and run is told[-1])
+    ]
     runs = list(enumerate(w.runs))
     known = [pid for pid, _ in w.runs]
     while len(runs) > len(earlier.runs) and (not told or runs[-1][1][0] != told[-1][0]):
@@ -339,7 +413,15 @@ def check_runs(truth, name, rows, events, complete, expect, earlier):
         last = number == len(w.runs) - 1
         if end is None and is_alive(pid, ticks):
             row = rows().get(name)
-            if row and (row["pid"] != pid or row["state"] != STATE_RUNNING or row["start_ticks"] != ticks) and is_alive(pid, ticks):
+            if (
+                row
+                and (
+                    row["pid"] != pid
+                    or row["state"] != STATE_RUNNING
+                    or row["start_ticks"] != ticks
+                )
+                and is_alive(pid, ticks)
+            ):
                 yield f"{name}: pid {pid} runs, the table says {row}"
             continue
         if end is None and number in w.ends and number not in earlier.ends:
@@ -354,7 +436,9 @@ def check_runs(truth, name, rows, events, complete, expect, earlier):
 
 
 def check_log(home, truth, name, expect):
-    """Of what is written just now the last lines may still lie in the pipe: looked at again a little later."""
+    """Of what is written just now the last lines may still lie in the pipe: looked at again a
+    little later.
+    """
     for _ in range(5):
         complaints = list(compare_log(home, truth, name, expect))
         if not complaints:
@@ -377,14 +461,21 @@ def compare_log(home, truth, name, expect, settle=0.01):
         count = 0
         while at < len(text) and text[at] == f"{name} {run} {count}":
             at, count = at + 1, count + 1
-        # A run that was killed may have written one line more than it could note; so may one that is just writing.
+        # A run that was killed may have written one line more than it could note; so may one that
+        # is just writing.
         most = after.written(run) + (0 if run in before.ends else 1)
         if count < before.written(run) and before.nobody_saw(run, expect, "output"):
             continue
         if not before.written(run) <= count <= most:
             yield f"{name}: run {run} (pid {pid}) wrote {before.written(run)} lines, {count} are in the log"
             return
-    rest = [line for line in text[at:] if not (len(before.runs) < len(after.runs) and line.startswith(f"{name} {len(before.runs)} "))]
+    rest = [
+        line
+        for line in text[at:]
+        if not (
+            len(before.runs) < len(after.runs) and line.startswith(f"{name} {len(before.runs)} ")
+        )
+    ]
     if rest:
         yield f"{name}: the log holds what nobody wrote at its place: {rest[:3]}"
 
@@ -399,19 +490,32 @@ def settles(predicate, tries=10):
 
 def check_processes(home, table, rows, expect):
     marked = supervised(home)
-    wanted = {row["pid"]: name for name, row in rows.items() if row["pid"] and row["state"] == STATE_RUNNING}
+    wanted = {
+        row["pid"]: name
+        for name, row in rows.items()
+        if row["pid"] and row["state"] == STATE_RUNNING
+    }
     # They come and go while we look: what does not fit is looked at again.
     for pid, name in marked.items():
-        if pid not in wanted and not expect.get(name, {}).get("foreign") and not settles(
-            lambda pid=pid, name=name: not is_alive(pid) or table.rows().get(name, {}).get("pid") == pid
+        if (
+            pid not in wanted
+            and not expect.get(name, {}).get("foreign")
+            and not settles(
+                lambda pid=pid, name=name: not is_alive(pid)
+                or table.rows().get(name, {}).get("pid") == pid
+            )
         ):
             yield f"process {pid} of {name} runs, the table knows nothing of it"
     for pid, name in wanted.items():
-        if pid not in marked and not settles(lambda pid=pid, name=name: is_alive(pid) or table.rows().get(name, {}).get("pid") != pid):
+        if pid not in marked and not settles(
+            lambda pid=pid, name=name: is_alive(pid) or table.rows().get(name, {}).get("pid") != pid
+        ):
             yield f"{name}: the table says that pid {pid} runs, it does not"
     for name, e in expect.items():
         row = rows.get(name)
-        if e.get("up") and not settles(lambda name=name: table.rows().get(name, {}).get("state") == STATE_RUNNING):
+        if e.get("up") and not settles(
+            lambda name=name: table.rows().get(name, {}).get("state") == STATE_RUNNING
+        ):
             yield f"{name} should run: {row}"
         if e.get("up") is False and row and row["state"] not in AT_REST:
             yield f"{name} should not run: {row}"
@@ -438,17 +542,25 @@ def check_files(home, rows):
         "run": rf"(guardian|spawner|monitor|logger|start|config|specs|saver)\.lock|bell\.\w+|cgroup|registry\.url|agents\.json|alerts|({names})(\.in|\.out|@err\.out)",
     }
     for folder, pattern in allowed.items():
-        for entry in sorted(os.listdir(Path(home) / folder)) if (Path(home) / folder).is_dir() else ():
+        for entry in (
+            sorted(os.listdir(Path(home) / folder)) if (Path(home) / folder).is_dir() else ()
+        ):
             if not re.fullmatch(pattern, entry):
                 yield f"left over: {folder}/{entry}"
-            if folder == "logs" and re.fullmatch(r".*\.\d{9}", entry) and (Path(home) / folder / (entry + ".lz4")).exists():
+            if (
+                folder == "logs"
+                and re.fullmatch(r".*\.\d{9}", entry)
+                and (Path(home) / folder / (entry + ".lz4")).exists()
+            ):
                 yield f"both {entry} and its archive are there"
     for path in glob.glob(f"/dev/shm/tend-{os.geteuid()}-{instance_hash(home)}?*"):
         yield f"left over: {path}"
 
 
 def check_descriptors(home, rows, found):
-    """Each thing is open once in a daemon; nothing that was deleted; nothing of a process that is gone."""
+    """Each thing is open once in a daemon; nothing that was deleted; nothing of a process that is
+    gone.
+    """
     for role, own in found.items():
         for pid in own:
             seen = {}
@@ -459,10 +571,22 @@ def check_descriptors(home, rows, found):
                     continue
                 seen.setdefault(target, []).append(int(os.path.basename(fd)))
             for target, fds in seen.items():
-                limit = 3 if target.endswith("/logs/tend.log") else 2 if target.endswith("/logs") else 2 * len(rows) + 6 if target == "anon_inode:[pidfd]" else 1
+                limit = (
+                    3
+                    if target.endswith("/logs/tend.log")
+                    else 2
+                    if target.endswith("/logs")
+                    else 2 * len(rows) + 6
+                    if target == "anon_inode:[pidfd]"
+                    else 1
+                )
                 if target == "anon_inode:[signalfd]" and role == "logger":
                     limit = 2  # signals that end it, and those of pipes
-                if target == "/dev/null" or target == "anon_inode:[eventfd]" or target.startswith(("pipe:", "socket:")):
+                if (
+                    target == "/dev/null"
+                    or target == "anon_inode:[eventfd]"
+                    or target.startswith(("pipe:", "socket:"))
+                ):
                     limit = 3
                 if len(fds) > limit:
                     yield f"{role} {pid}: descriptors {sorted(fds)} are all {target}"
@@ -508,9 +632,18 @@ def check_stopped(home, truth, expect):
     """Nothing of an instance that was stopped is left but what is on disk, and the logs are whole."""
     complaints = [f"process {pid} of {name} still runs" for pid, name in supervised(home).items()]
     complaints += [f"{role} {pid} still runs" for role, own in daemons(home).items() for pid in own]
-    complaints += [f"left over: {path}" for path in glob.glob(f"/dev/shm/tend-{os.geteuid()}-{instance_hash(home)}*")]
-    complaints += [f"left over: {path}" for path in glob.glob(glob.escape(f"{home}/run") + "/bell.*")]
-    rows = [name.removesuffix(".json") for name in os.listdir(Path(home) / "specs")] if (Path(home) / "specs").is_dir() else []
+    complaints += [
+        f"left over: {path}"
+        for path in glob.glob(f"/dev/shm/tend-{os.geteuid()}-{instance_hash(home)}*")
+    ]
+    complaints += [
+        f"left over: {path}" for path in glob.glob(glob.escape(f"{home}/run") + "/bell.*")
+    ]
+    rows = (
+        [name.removesuffix(".json") for name in os.listdir(Path(home) / "specs")]
+        if (Path(home) / "specs").is_dir()
+        else []
+    )
     complaints += check_files(home, rows)
     folder = read_bytes(Path(home) / "run/cgroup").decode().strip()
     if folder and os.path.isdir(folder):

@@ -1,5 +1,7 @@
-"""Commands under fire (chaos.py --role tend): each is killed, or has a call fail, at every system call that it makes, on a living instance. The same command
-must then work, and the instance be as if nothing had happened."""
+"""Commands under fire (chaos.py --role tend): each is killed, or has a call fail, at every system
+call that it makes, on a living instance. The same command must then work, and the instance be as if
+nothing had happened.
+"""
 
 import itertools
 import signal
@@ -9,7 +11,9 @@ from chaoskit import EAGER, TEST_BIN, Failure, Instance
 from faults import forget_report, verdict_of
 
 COMMAND_SECONDS = 60
-WITHOUT_LSAN = {"LSAN_OPTIONS": "detect_leaks=0"}  # it looks for leaks at the end of a sanitized command, and takes a fault of its own calls for the end of the world
+WITHOUT_LSAN = {
+    "LSAN_OPTIONS": "detect_leaks=0"
+}  # it looks for leaks at the end of a sanitized command, and takes a fault of its own calls for the end of the world
 
 
 def witness_argv(t, name):
@@ -17,7 +21,9 @@ def witness_argv(t, name):
 
 
 def forget(t, name):
-    """What a command has made, with the witness's own record and its log: the next time begins anew."""
+    """What a command has made, with the witness's own record and its log: the next time begins
+    anew.
+    """
     t.command("stop", name)
     t.command("remove", name)
     t.expect.pop(name, None)
@@ -41,7 +47,8 @@ def down(t):
     t.command("stop", "n")
 
 
-# name: (what must be there before, the command, what it leaves: a state of n, or None). A command is a tuple, or a function that gives one.
+# name: (what must be there before, the command, what it leaves: a state of n, or None). A command
+# is a tuple, or a function that gives one.
 ON_N = {
     "start": (None, new_start, True),
     "start again": (down, ("start", "n", "--background"), True),
@@ -72,14 +79,27 @@ COMMANDS = (*ON_N, *LOOKING, *WHOLE)
 
 
 def under_fire(t, fault, command, least=0):
-    """Run it with the fault. Returns what was done. least: so many lines it prints at least, if it says that all went well."""
+    """Run it with the fault. Returns what was done. least: so many lines it prints at least, if it
+    says that all went well.
+    """
     report = t.root / "report"
     forget_report(report)
     try:
-        done = subprocess.run([*fault.argv(report), *t.argv(*command)], env={**t.env, **WITHOUT_LSAN, **fault.env(report)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, errors="replace", timeout=COMMAND_SECONDS, check=False)  # fmt: skip
+        done = subprocess.run(
+            [*fault.argv(report), *t.argv(*command)],
+            env={**t.env, **WITHOUT_LSAN, **fault.env(report)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
-        raise Failure(f"tend {' '.join(map(str, command))} under {fault}: not done after {COMMAND_SECONDS} s") from None
+        raise Failure(
+            f"tend {' '.join(map(str, command))} under {fault}: not done after {COMMAND_SECONDS} s"
+        ) from None
     did = verdict_of(report)
     if did.faults and fault.kind != "kill":
         check_outcome(fault, did, done, least)
@@ -87,27 +107,38 @@ def under_fire(t, fault, command, least=0):
 
 
 def check_outcome(fault, did, done, least):
-    """A command that could not do what it should says why, and ends by itself. What the dynamic linker does before that is its own."""
+    """A command that could not do what it should says why, and ends by itself. What the dynamic
+    linker does before that is its own.
+    """
     if not did.faults[0].up:
         return
     if done.returncode < 0 or done.returncode >= 126:
         raise Failure(f"{did}: ended with {done.returncode}: {done.stderr.strip()[-400:]}")
     if done.returncode and not (done.stderr.strip() or done.stdout.strip()):
         raise Failure(f"{did}: exit status {done.returncode}, and not a word")
-    silent = fault.kind == "malloc" or not done.stderr.strip()  # what can't be read is named, and the rest is shown; without memory nothing is
+    silent = (
+        fault.kind == "malloc" or not done.stderr.strip()
+    )  # what can't be read is named, and the rest is shown; without memory nothing is
     if done.returncode == 0 and silent and len(done.stdout.splitlines()) < least:
-        raise Failure(f"{did}: exit status 0, but of {least} lines it printed {len(done.stdout.splitlines())}: {done.stdout[-400:]}")
+        raise Failure(
+            f"{did}: exit status 0, but of {least} lines it printed {len(done.stdout.splitlines())}: {done.stdout[-400:]}"
+        )
 
 
 def again(t, name, command):
-    """The same once more must work. What is gone already (the first was carried out) is no failure; nor is it that the run that the first has ended has no
-    successor yet."""
+    """The same once more must work. What is gone already (the first was carried out) is no failure;
+    nor is it that the run that the first has ended has no successor yet.
+    """
     said = []
-    t.wait(lambda: said.append(t.attempt(*command)) or not between_runs(said[-1][1]), "a run to signal")
+    t.wait(
+        lambda: said.append(t.attempt(*command)) or not between_runs(said[-1][1]), "a run to signal"
+    )
     code, text = said[-1]
     gone = {"remove": "no process", "whole stop": "nothing is running"}
     if code and gone.get(name, "\0") not in text:
-        raise Failure(f"after it, tend {' '.join(map(str, command))}: exit status {code}: {text.strip()}")
+        raise Failure(
+            f"after it, tend {' '.join(map(str, command))}: exit status {code}: {text.strip()}"
+        )
 
 
 def between_runs(text):
@@ -115,9 +146,18 @@ def between_runs(text):
 
 
 def least_lines(t, name):
-    """How many lines a command that only looks prints, undisturbed: logs and events grow, nothing gets less."""
+    """How many lines a command that only looks prints, undisturbed: logs and events grow, nothing
+    gets less.
+    """
     if name in LOOKING and name not in t.least:
-        done = subprocess.run(t.argv(*LOOKING[name]), env=t.env, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_SECONDS, check=False)
+        done = subprocess.run(
+            t.argv(*LOOKING[name]),
+            env=t.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
         t.least[name] = len(done.stdout.splitlines())
     return t.least.get(name, 0)
 
@@ -128,7 +168,9 @@ def one_command(t, name, fault):
         before(t)
     command = command(t) if callable(command) else command
     if name in ON_N:
-        t.expect["n"] = {"signals": (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1)}  # USR1: a run that has only begun does not catch it yet
+        t.expect["n"] = {
+            "signals": (signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1)
+        }  # USR1: a run that has only begun does not catch it yet
     did = under_fire(t, fault, command, least_lines(t, name))
     again(t, name, command)
     if name in ON_N and leaves is not None:

@@ -1,9 +1,13 @@
 /*
- * tests/chaos/failmalloc.c - a library to be preloaded: in one program of tend, an allocation fails, or several.
+ * tests/chaos/failmalloc.c - a library to be preloaded: in one program of tend, an allocation
+ * fails, or several.
  *
- * Environment: CHAOS_ROLE is the program's name (tend-spawner), CHAOS_AT the number of the allocation (malloc, calloc, realloc, posix_memalign and
- * aligned_alloc count alike), or N:STRIDE[:LAST] as in inject.c. CHAOS_REPORT is a file that gets the line "done malloc PID UP AT" for each that fails, UP and
- * AT as in inject.c; with CHAOS_AT=0 it gets lines "start FROM TO" as there. All incarnations of the program are counted together, in a u64 that they share in the file CHAOS_REPORT.count.
+ * Environment: CHAOS_ROLE is the program's name (tend-spawner), CHAOS_AT the number of the
+ * allocation (malloc, calloc, realloc, posix_memalign and aligned_alloc count alike), or
+ * N:STRIDE[:LAST] as in inject.c. CHAOS_REPORT is a file that gets the line "done malloc PID UP AT"
+ * for each that fails, UP and AT as in inject.c; with CHAOS_AT=0 it gets lines "start FROM TO" as
+ * there. All incarnations of the program are counted together, in a u64 that they share in the file
+ * CHAOS_REPORT.count.
  *
  * Memory comes from glibc by its own names, so that nothing here allocates.
  */
@@ -27,7 +31,7 @@ void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 
-static _Atomic uint64_t *counted; /* NULL: another program */
+static _Atomic uint64_t *counted;	/* NULL: another program */
 static uint64_t at, stride, last, from; /* from: so many were counted when this process began */
 static bool up;
 static pid_t own_pid; /* what it has forked (a spawner, to save) may end over it */
@@ -76,7 +80,9 @@ static bool fails(void)
 	n = atomic_fetch_add(counted, 1) + 1;
 	if (stride ? !up || n < at || (last && n > last) || (n - at) % stride != 0 : !at || n != at)
 		return false;
-	append(line, snprintf(line, sizeof(line), "done malloc %d %d %" PRIu64 "\n", (int)getpid(), up && getpid() == own_pid, n));
+	append(line,
+		snprintf(line, sizeof(line), "done malloc %d %d %" PRIu64 "\n", (int)getpid(),
+			up && getpid() == own_pid, n));
 	errno = ENOMEM;
 	return true;
 }
@@ -116,7 +122,9 @@ int epoll_wait(int fd, struct epoll_event *events, int max, int timeout)
 	char line[64];
 
 	if (counted && !at && !up)
-		append(line, snprintf(line, sizeof(line), "start %" PRIu64 " %" PRIu64 "\n", from, atomic_load(counted)));
+		append(line,
+			snprintf(line, sizeof(line), "start %" PRIu64 " %" PRIu64 "\n", from,
+				atomic_load(counted)));
 	up = true;
 	return (int)syscall(SYS_epoll_pwait, fd, events, max, timeout, NULL, 0);
 }

@@ -1,4 +1,6 @@
-"""One fault, or several of a kind in one run: how inject.c and failmalloc.c are told of them, and what they have done."""
+"""One fault, or several of a kind in one run: how inject.c and failmalloc.c are told of them, and
+what they have done.
+"""
 
 import signal
 import subprocess
@@ -18,7 +20,11 @@ class Fault:
         self.role, self.kind, self.at, self.errno, self.call = role, kind, at, errno, call
 
     def __str__(self):
-        what = f"--kind {self.kind}" + (f" --errno {self.errno}" if self.errno else "") + (f" --call {self.call}" if self.call else "")
+        what = (
+            f"--kind {self.kind}"
+            + (f" --errno {self.errno}" if self.errno else "")
+            + (f" --call {self.call}" if self.call else "")
+        )
         return f"--role {self.role.removeprefix('tend-')} {what} --at {self.at}"
 
     @property
@@ -28,14 +34,36 @@ class Fault:
     def argv(self, report):
         if self.kind == "malloc":
             return []
-        how = ["--kill"] if self.kind == "kill" and self.at else ["--error", self.errno] if self.kind == "error" else ["--count"]
+        how = (
+            ["--kill"]
+            if self.kind == "kill" and self.at
+            else ["--error", self.errno]
+            if self.kind == "error"
+            else ["--count"]
+        )
         which = ["--call", self.call] if self.call else []
-        return [str(CHAOS_BIN / "inject"), "--role", self.role, "--at", str(self.at), *how, *which, "--report", str(report), "--"]
+        return [
+            str(CHAOS_BIN / "inject"),
+            "--role",
+            self.role,
+            "--at",
+            str(self.at),
+            *how,
+            *which,
+            "--report",
+            str(report),
+            "--",
+        ]
 
     def env(self, report):
         if self.kind != "malloc":
             return {}
-        return {"LD_PRELOAD": str(CHAOS_BIN / "failmalloc.so"), "CHAOS_ROLE": self.role, "CHAOS_AT": str(self.at), "CHAOS_REPORT": str(report)}
+        return {
+            "LD_PRELOAD": str(CHAOS_BIN / "failmalloc.so"),
+            "CHAOS_ROLE": self.role,
+            "CHAOS_AT": str(self.at),
+            "CHAOS_REPORT": str(report),
+        }
 
 
 class Done(NamedTuple):
@@ -49,7 +77,9 @@ class Done(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """All that did; where only counted, how many places there were, how many of each call, and which were at the start of a process."""
+    """All that did; where only counted, how many places there were, how many of each call, and
+    which were at the start of a process.
+    """
 
     faults: list
     counted: int
@@ -57,12 +87,19 @@ class Verdict(NamedTuple):
     starts: set
 
     def __str__(self):
-        return " ".join(f"{f.at}:{f.call}{'=' * bool(f.errno)}{f.errno}" for f in self.faults) or "none"
+        return (
+            " ".join(f"{f.at}:{f.call}{'=' * bool(f.errno)}{f.errno}" for f in self.faults)
+            or "none"
+        )
 
 
 def verdict_of(report):
     lines = [line.split() for line in read_lines(report)]
-    faults = [Done(*(w[1].split("=") + [""])[:2], int(w[2]), w[3] == "1", int(w[4])) for w in lines if w[0] == "done"]
+    faults = [
+        Done(*(w[1].split("=") + [""])[:2], int(w[2]), w[3] == "1", int(w[4]))
+        for w in lines
+        if w[0] == "done"
+    ]
     counted = sum(int(w[1]) for w in lines if w[0] == "none")
     try:
         counted += int.from_bytes(Path(f"{report}.count").read_bytes(), "little")
@@ -101,4 +138,14 @@ def end_tool(tool):
         tool.wait()
 
 
-__all__ = ["DAEMONS", "ERRNOS", "Done", "Fault", "Verdict", "count_faults", "end_tool", "forget_report", "verdict_of"]
+__all__ = [
+    "DAEMONS",
+    "ERRNOS",
+    "Done",
+    "Fault",
+    "Verdict",
+    "count_faults",
+    "end_tool",
+    "forget_report",
+    "verdict_of",
+]

@@ -1,22 +1,31 @@
 /*
- * tests/chaos/inject.c - runs a command and everything of tend that comes of it under ptrace, and lets a system call of one role go wrong, or several.
+ * tests/chaos/inject.c - runs a command and everything of tend that comes of it under ptrace, and
+ * lets a system call of one role go wrong, or several.
  *
- *   inject --role ROLE --at N[:STRIDE[:LAST]] (--kill | --error ERRNO-NAME | --count) [--call NAME] [--after FILE] [--lose FILE] [--report FILE] -- COMMAND [ARGUMENT...]
+ *   inject --role ROLE --at N[:STRIDE[:LAST]] (--kill | --error ERRNO-NAME | --count) [--call NAME]
+ *   [--after FILE] [--lose FILE] [--report FILE] -- COMMAND [ARGUMENT...]
  *
- * ROLE: tend, tend-guardian, tend-spawner, tend-monitor, tend-logger (all threads and all incarnations, counted together), or one of these with
- * "-child" behind it: what it has forked, until that executes another program. Counted are the system calls that the role begins: with --kill all of
- * them, with --error those that can fail with this errno (ANY: with any; which one goes by the number of the call); with --call only those of this name. At
- * number N the whole process gets SIGKILL before the call is carried out, or the call is not carried out and fails. With --after counting begins once FILE is there.
- * With --lose the four daemons of what is traced are killed with it, what the spawner has forked as well (unless that is the ROLE), and FILE, their table,
- * is removed. Then everything is let go, and the rest runs untraced. With a STRIDE the same happens again at
- * N + STRIDE, N + 2 * STRIDE and so on, up to LAST, counted on over the faults; but only to a process that has waited for events before: a start that
- * fails again and again would let nothing else come to pass. Programs that are none of tend's are let go when they are executed.
+ * ROLE: tend, tend-guardian, tend-spawner, tend-monitor, tend-logger (all threads and all
+ * incarnations, counted together), or one of these with "-child" behind it: what it has forked,
+ * until that executes another program. Counted are the system calls that the role begins: with
+ * --kill all of them, with --error those that can fail with this errno (ANY: with any; which one
+ * goes by the number of the call); with --call only those of this name. At number N the whole
+ * process gets SIGKILL before the call is carried out, or the call is not carried out and fails.
+ * With --after counting begins once FILE is there. With --lose the four daemons of what is traced
+ * are killed with it, what the spawner has forked as well (unless that is the ROLE), and FILE,
+ * their table, is removed. Then everything is let go, and the rest runs untraced. With a STRIDE the
+ * same happens again at N + STRIDE, N + 2 * STRIDE and so on, up to LAST, counted on over the
+ * faults; but only to a process that has waited for events before: a start that fails again and
+ * again would let nothing else come to pass. Programs that are none of tend's are let go when they
+ * are executed.
  *
- * Each time a line is appended to FILE: "done CALL[=ERRNO] PID UP AT", where UP is 1 if the process had waited for events before, so that its start was
- * over (a command: if the dynamic linker was done, which unmaps its cache at its end), and AT
- * the number of the call. With --at 0 it gets "none COUNT" at the end, the number of such calls until all ended, "call NAME COUNT" for each name, and "start
- * FROM TO" for each process: the calls after FROM up to TO were made before it waited for events. Exit status: that of COMMAND, 128 + N for signal N; 99 if
- * this program itself fails. SIGTERM: report and let everything go.
+ * Each time a line is appended to FILE: "done CALL[=ERRNO] PID UP AT", where UP is 1 if the process
+ * had waited for events before, so that its start was over (a command: if the dynamic linker was
+ * done, which unmaps its cache at its end), and AT the number of the call. With --at 0 it gets
+ * "none COUNT" at the end, the number of such calls until all ended, "call NAME COUNT" for each
+ * name, and "start FROM TO" for each process: the calls after FROM up to TO were made before it
+ * waited for events. Exit status: that of COMMAND, 128 + N for signal N; 99 if this program itself
+ * fails. SIGTERM: report and let everything go.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -40,7 +49,9 @@
 #include <unistd.h>
 
 #define TASKS_MAX 4096
-#define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+#define OPTIONS \
+	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
+		PTRACE_O_TRACEEXEC)
 
 /* What a call can fail with: one bit for each errno that is tried. */
 enum { NOSPC = 1, IO = 2, MFILE = 4, NFILE = 8, NOMEM = 16, INTR = 32, AGAIN = 64, ACCES = 128 };
@@ -49,12 +60,19 @@ static const struct {
 	const char *name;
 	int number, bit;
 } errors[] = {
-	{ "ENOSPC", ENOSPC, NOSPC }, { "EIO", EIO, IO },       { "EMFILE", EMFILE, MFILE }, { "ENFILE", ENFILE, NFILE },
-	{ "ENOMEM", ENOMEM, NOMEM }, { "EINTR", EINTR, INTR }, { "EAGAIN", EAGAIN, AGAIN }, { "EACCES", EACCES, ACCES },
+	{ "ENOSPC", ENOSPC, NOSPC },
+	{ "EIO", EIO, IO },
+	{ "EMFILE", EMFILE, MFILE },
+	{ "ENFILE", ENFILE, NFILE },
+	{ "ENOMEM", ENOMEM, NOMEM },
+	{ "EINTR", EINTR, INTR },
+	{ "EAGAIN", EAGAIN, AGAIN },
+	{ "EACCES", EACCES, ACCES },
 };
 
-/* EINTR and EAGAIN are left out where the descriptor is a file on a disk, which never says so; EAGAIN also of write(2), for it means that the pipe is full:
- * its reader has something to wake up for, which the injection would not give it. */
+/* EINTR and EAGAIN are left out where the descriptor is a file on a disk, which never says so;
+ * EAGAIN also of write(2), for it means that the pipe is full: its reader has something to wake up
+ * for, which the injection would not give it. */
 static const struct {
 	const char *name;
 	long number;
@@ -62,39 +80,69 @@ static const struct {
 } calls[] = {
 #define CALL(name, can) { #name, SYS_##name, can },
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEMORY(can) 0 /* a sanitizer's own allocator ends the program where the kernel refuses memory */
+/* a sanitizer's own allocator ends the program where the kernel refuses memory */
+#define MEMORY(can) 0
 #else
 #define MEMORY(can) (can)
 #endif
-	CALL(openat, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(read, IO | NOMEM | INTR | AGAIN) CALL(pread64, IO | NOMEM)
-	CALL(write, NOSPC | IO | NOMEM | INTR) CALL(pwrite64, NOSPC | IO) CALL(writev, NOSPC | IO | INTR | AGAIN)
-	CALL(splice, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(tee, NOMEM | INTR | AGAIN) CALL(copy_file_range, NOSPC | IO | NOMEM | INTR)
-	CALL(ftruncate, NOSPC | IO | INTR) CALL(fallocate, NOSPC | IO | INTR) CALL(fsync, NOSPC | IO) CALL(fdatasync, NOSPC | IO)
-	CALL(mkdirat, NOSPC | IO | NOMEM | ACCES) CALL(mknodat, NOSPC | IO | NOMEM | ACCES) CALL(renameat, NOSPC | IO | NOMEM | ACCES)
-	CALL(renameat2, NOSPC | IO | NOMEM | ACCES) CALL(unlinkat, IO | NOMEM | ACCES) CALL(linkat, NOSPC | IO | NOMEM | ACCES)
-	CALL(faccessat, IO | NOMEM | ACCES) CALL(faccessat2, IO | NOMEM | ACCES) CALL(newfstatat, IO | NOMEM | ACCES) CALL(fstat, IO | NOMEM)
-	CALL(statx, IO | NOMEM | ACCES) CALL(readlinkat, IO | NOMEM | ACCES) CALL(getdents64, IO | NOMEM) CALL(lseek, 0) CALL(close, 0)
-	CALL(fchmod, IO | ACCES) CALL(fchmodat, IO | NOMEM | ACCES) CALL(chdir, IO | NOMEM | ACCES) CALL(fchdir, IO | ACCES)
-	CALL(pipe2, MFILE | NFILE | NOMEM) CALL(dup, MFILE) CALL(dup3, MFILE | INTR) CALL(fcntl, MFILE | NOMEM | INTR | AGAIN) CALL(flock, INTR | AGAIN)
-	CALL(ioctl, IO) CALL(epoll_create1, MFILE | NFILE | NOMEM) CALL(epoll_ctl, NOMEM | NOSPC) CALL(epoll_pwait, INTR) CALL(ppoll, INTR | NOMEM)
-	CALL(timerfd_create, MFILE | NFILE | NOMEM) CALL(timerfd_settime, 0) CALL(signalfd4, MFILE | NFILE | NOMEM)
-	CALL(eventfd2, MFILE | NFILE | NOMEM) CALL(inotify_init1, MFILE | NFILE | NOMEM) CALL(inotify_add_watch, NOSPC | NOMEM | ACCES)
-	CALL(pidfd_open, MFILE | NFILE | NOMEM) CALL(pidfd_send_signal, 0) CALL(kill, 0) CALL(waitid, INTR) CALL(wait4, INTR)
-	CALL(mmap, MEMORY(NOMEM | AGAIN)) CALL(munmap, MEMORY(NOMEM)) CALL(mremap, MEMORY(NOMEM)) CALL(mprotect, MEMORY(NOMEM))
-	CALL(madvise, MEMORY(NOMEM)) CALL(brk, 0)
-	CALL(clone, NOMEM | AGAIN) CALL(clone3, NOMEM | AGAIN) CALL(execve, IO | MFILE | NFILE | NOMEM | AGAIN | ACCES) CALL(close_range, NOMEM)
-	CALL(setrlimit, 0) CALL(prlimit64, 0) CALL(futex, INTR | AGAIN) CALL(clock_nanosleep, INTR) CALL(setsid, 0)
-	CALL(socket, MFILE | NFILE | NOMEM | ACCES) CALL(connect, INTR | AGAIN | ACCES) CALL(sendto, IO | NOMEM | INTR | AGAIN)
-	CALL(recvfrom, NOMEM | INTR | AGAIN) CALL(memfd_create, MFILE | NFILE | NOMEM) CALL(rt_sigprocmask, 0) CALL(rt_sigaction, 0)
-	CALL(exit_group, 0) CALL(getpid, 0) CALL(getuid, 0) CALL(geteuid, 0) CALL(umask, 0) CALL(prctl, 0) CALL(set_robust_list, 0)
-	CALL(get_robust_list, 0) CALL(rt_sigpending, 0) CALL(getrandom, INTR | AGAIN) CALL(sched_setscheduler, 0) CALL(ioprio_set, 0)
-	CALL(statfs, IO | NOMEM | ACCES) CALL(fstatfs, IO | NOMEM) CALL(sync_file_range, IO | NOMEM | NOSPC)
+	CALL(openat, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(
+		read, IO | NOMEM | INTR | AGAIN) CALL(pread64, IO | NOMEM) CALL(write,
+		NOSPC | IO | NOMEM | INTR) CALL(pwrite64, NOSPC | IO) CALL(writev,
+		NOSPC | IO | INTR | AGAIN) CALL(splice, NOSPC | IO | NOMEM | INTR | AGAIN) CALL(tee,
+		NOMEM | INTR | AGAIN) CALL(copy_file_range,
+		NOSPC | IO | NOMEM | INTR) CALL(ftruncate, NOSPC | IO | INTR) CALL(fallocate,
+		NOSPC | IO | INTR) CALL(fsync, NOSPC | IO) CALL(fdatasync, NOSPC | IO) CALL(mkdirat,
+		NOSPC | IO | NOMEM | ACCES) CALL(mknodat, NOSPC | IO | NOMEM | ACCES) CALL(renameat,
+		NOSPC | IO | NOMEM | ACCES) CALL(renameat2,
+		NOSPC | IO | NOMEM | ACCES) CALL(unlinkat, IO | NOMEM | ACCES) CALL(linkat,
+		NOSPC | IO | NOMEM | ACCES) CALL(faccessat, IO | NOMEM | ACCES) CALL(faccessat2,
+		IO | NOMEM | ACCES) CALL(newfstatat, IO | NOMEM | ACCES) CALL(fstat,
+		IO | NOMEM) CALL(statx, IO | NOMEM | ACCES) CALL(readlinkat,
+		IO | NOMEM | ACCES) CALL(getdents64, IO | NOMEM) CALL(lseek, 0) CALL(close,
+		0) CALL(fchmod, IO | ACCES) CALL(fchmodat, IO | NOMEM | ACCES) CALL(chdir,
+		IO | NOMEM | ACCES) CALL(fchdir, IO | ACCES) CALL(pipe2,
+		MFILE | NFILE | NOMEM) CALL(dup, MFILE) CALL(dup3, MFILE | INTR) CALL(fcntl,
+		MFILE | NOMEM | INTR | AGAIN) CALL(flock, INTR | AGAIN) CALL(ioctl,
+		IO) CALL(epoll_create1, MFILE | NFILE | NOMEM) CALL(epoll_ctl,
+		NOMEM | NOSPC) CALL(epoll_pwait, INTR) CALL(ppoll,
+		INTR | NOMEM) CALL(timerfd_create, MFILE | NFILE | NOMEM) CALL(timerfd_settime, 0)
+		CALL(signalfd4, MFILE | NFILE | NOMEM) CALL(eventfd2, MFILE | NFILE | NOMEM) CALL(
+			inotify_init1, MFILE | NFILE | NOMEM) CALL(inotify_add_watch,
+			NOSPC | NOMEM | ACCES) CALL(pidfd_open,
+			MFILE | NFILE | NOMEM) CALL(pidfd_send_signal, 0) CALL(kill, 0) CALL(waitid,
+			INTR) CALL(wait4, INTR) CALL(mmap, MEMORY(NOMEM | AGAIN)) CALL(munmap,
+			MEMORY(NOMEM)) CALL(mremap, MEMORY(NOMEM)) CALL(mprotect,
+			MEMORY(NOMEM)) CALL(madvise, MEMORY(NOMEM)) CALL(brk, 0) CALL(clone,
+			NOMEM | AGAIN) CALL(clone3, NOMEM | AGAIN) CALL(execve,
+			IO | MFILE | NFILE | NOMEM | AGAIN | ACCES) CALL(close_range,
+			NOMEM) CALL(setrlimit, 0) CALL(prlimit64, 0) CALL(futex,
+			INTR | AGAIN) CALL(clock_nanosleep, INTR) CALL(setsid, 0) CALL(socket,
+			MFILE | NFILE | NOMEM | ACCES) CALL(connect,
+			INTR | AGAIN | ACCES) CALL(sendto, IO | NOMEM | INTR | AGAIN) CALL(recvfrom,
+			NOMEM | INTR | AGAIN) CALL(memfd_create,
+			MFILE | NFILE | NOMEM) CALL(rt_sigprocmask, 0) CALL(rt_sigaction,
+			0) CALL(exit_group, 0) CALL(getpid, 0) CALL(getuid, 0) CALL(geteuid, 0)
+			CALL(umask, 0) CALL(prctl, 0) CALL(set_robust_list, 0) CALL(
+				get_robust_list, 0) CALL(rt_sigpending, 0) CALL(getrandom,
+				INTR | AGAIN) CALL(sched_setscheduler, 0) CALL(ioprio_set,
+				0) CALL(statfs,
+				IO | NOMEM | ACCES) CALL(fstatfs, IO | NOMEM) CALL(sync_file_range,
+				IO | NOMEM | NOSPC)
 #ifdef __x86_64__
-	CALL(open, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(access, IO | NOMEM | ACCES) CALL(stat, IO | NOMEM | ACCES)
-	CALL(lstat, IO | NOMEM | ACCES) CALL(readlink, IO | NOMEM | ACCES) CALL(rename, NOSPC | IO | NOMEM | ACCES)
-	CALL(unlink, IO | NOMEM | ACCES) CALL(mkdir, NOSPC | IO | NOMEM | ACCES) CALL(rmdir, IO | NOMEM | ACCES) CALL(poll, INTR | NOMEM)
-	CALL(epoll_wait, INTR) CALL(dup2, INTR) CALL(pipe, MFILE | NFILE) CALL(vfork, NOMEM | AGAIN) CALL(fork, NOMEM | AGAIN)
-	CALL(mknod, NOSPC | IO | NOMEM | ACCES) CALL(chmod, IO | NOMEM | ACCES) CALL(arch_prctl, 0)
+				CALL(open, NOSPC | IO | MFILE | NFILE | NOMEM | INTR | ACCES) CALL(
+					access, IO | NOMEM | ACCES) CALL(stat, IO | NOMEM | ACCES)
+					CALL(lstat, IO | NOMEM | ACCES) CALL(
+						readlink, IO | NOMEM | ACCES) CALL(rename,
+						NOSPC | IO | NOMEM | ACCES) CALL(unlink,
+						IO | NOMEM | ACCES) CALL(mkdir,
+						NOSPC | IO | NOMEM | ACCES) CALL(rmdir,
+						IO | NOMEM | ACCES) CALL(poll, INTR | NOMEM)
+						CALL(epoll_wait, INTR) CALL(dup2, INTR) CALL(pipe,
+							MFILE | NFILE) CALL(vfork, NOMEM | AGAIN)
+							CALL(fork, NOMEM | AGAIN) CALL(
+								mknod, NOSPC | IO | NOMEM | ACCES)
+								CALL(chmod, IO | NOMEM | ACCES)
+									CALL(arch_prctl, 0)
 #endif
 };
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -102,7 +150,7 @@ static const struct {
 struct task {
 	pid_t tid, tgid;
 	char role[32];
-	bool up; /* of a process: kept in its first thread */
+	bool up;   /* of a process: kept in its first thread */
 	long from; /* likewise: so many calls were counted when it began */
 };
 
@@ -171,7 +219,8 @@ static void name_by_program(struct task *t, const char *suffix)
 	snprintf(t->role, sizeof(t->role), "%.20s%s", comm, suffix);
 }
 
-/* A thread has the role of its process; a new process is a child of its parent until it executes a program. */
+/* A thread has the role of its process; a new process is a child of its parent until it executes a
+ * program. */
 static struct task *learn(pid_t tid)
 {
 	char status[2048];
@@ -185,7 +234,9 @@ static struct task *learn(pid_t tid)
 	read_proc(tid, "status", status, sizeof(status));
 	at_tgid = strstr(status, "\nTgid:");
 	t = &tasks[n_tasks++];
-	*t = (struct task){ .tid = tid, .tgid = at_tgid ? atoi(at_tgid + 6) : tid, .from = counted };
+	*t = (struct task){
+		.tid = tid, .tgid = at_tgid ? atoi(at_tgid + 6) : tid, .from = counted
+	};
 	leader = t->tgid != tid ? find(t->tgid) : NULL;
 	if (leader)
 		memcpy(t->role, leader->role, sizeof(t->role));
@@ -219,7 +270,8 @@ static bool only_wakes(uint64_t futex_op)
 {
 	uint64_t op = futex_op & ~(uint64_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME);
 
-	return op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET || op == FUTEX_WAKE_OP || op == FUTEX_UNLOCK_PI;
+	return op == FUTEX_WAKE || op == FUTEX_WAKE_BITSET || op == FUTEX_WAKE_OP ||
+		op == FUTEX_UNLOCK_PI;
 }
 
 static int index_of_call(uint64_t nr)
@@ -235,7 +287,8 @@ static int can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
 {
 	int i = index_of_call(nr), can = i < 0 ? 0 : calls[i].can & error_bits;
 
-	if ((can & (INTR | AGAIN)) && strcmp(calls[i].name, "openat") != 0 && is_disk_file(tid, args[0]))
+	if ((can & (INTR | AGAIN)) && strcmp(calls[i].name, "openat") != 0 &&
+		is_disk_file(tid, args[0]))
 		can &= ~(INTR | AGAIN);
 	if ((nr == SYS_read || nr == SYS_writev) && (can & AGAIN) && !is_nonblocking(tid, args[0]))
 		can &= ~AGAIN;
@@ -243,11 +296,14 @@ static int can_fail(pid_t tid, uint64_t nr, const uint64_t *args)
 		can = 0;
 	if (nr == SYS_waitid && (args[3] & WNOHANG)) /* only who waits is interrupted */
 		can &= ~INTR;
-	if (nr == SYS_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC) /* setting a flag needs no descriptor */
+	/* setting a flag needs no descriptor */
+	if (nr == SYS_fcntl && args[1] != F_DUPFD && args[1] != F_DUPFD_CLOEXEC)
 		can &= ~MFILE;
-	if (nr == SYS_fcntl && args[1] != F_SETLK && args[1] != F_SETLKW && args[1] != F_OFD_SETLK && args[1] != F_OFD_SETLKW)
+	if (nr == SYS_fcntl && args[1] != F_SETLK && args[1] != F_SETLKW &&
+		args[1] != F_OFD_SETLK && args[1] != F_OFD_SETLKW)
 		can &= ~(INTR | AGAIN);
-	if (nr == SYS_epoll_ctl && args[1] == EPOLL_CTL_DEL) /* letting go needs nothing: it does not fail for a descriptor that is watched */
+	/* letting go needs nothing: it does not fail for a descriptor that is watched */
+	if (nr == SYS_epoll_ctl && args[1] == EPOLL_CTL_DEL)
 		can = 0;
 	return can;
 }
@@ -279,7 +335,7 @@ static void change_call(pid_t tid, bool exit_stop)
 }
 #elif defined(__aarch64__)
 #define NT_PRSTATUS_SET 1
-#define NT_SYSTEM_CALL 0x404
+#define NT_SYSTEM_CALL	0x404
 static void change_call(pid_t tid, bool exit_stop)
 {
 	struct user_regs_struct r;
@@ -301,7 +357,8 @@ static void change_call(pid_t tid, bool exit_stop)
 
 static int open_report(void)
 {
-	int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : dup(2);
+	int fd = report_path ? open(report_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
+			     : dup(2);
 
 	if (fd < 0)
 		fail("cannot report");
@@ -313,8 +370,8 @@ static void note(const struct task *t, uint64_t nr)
 	const struct task *leader = find(t->tgid);
 	int i = index_of_call(nr), fd = open_report();
 
-	dprintf(fd, "done %s%s%s %d %d %ld\n", i < 0 ? "another" : calls[i].name, *error_name ? "=" : "", error_name, (int)t->tgid,
-		leader && leader->up, counted);
+	dprintf(fd, "done %s%s%s %d %d %ld\n", i < 0 ? "another" : calls[i].name,
+		*error_name ? "=" : "", error_name, (int)t->tgid, leader && leader->up, counted);
 	close(fd);
 }
 
@@ -333,7 +390,8 @@ static bool is_place(const struct task *leader)
 {
 	if (!stride)
 		return at && counted == at;
-	return leader && leader->up && counted >= at && (!last || counted <= last) && (counted - at) % stride == 0;
+	return leader && leader->up && counted >= at && (!last || counted <= last) &&
+		(counted - at) % stride == 0;
 }
 
 static bool was_last_place(void)
@@ -365,7 +423,8 @@ static bool has_executed(const struct task *t)
 /* All daemons at once, none of which sees another's end; then the table. */
 static void lose_all(void)
 {
-	static const char *const daemons[] = { "tend-guardian", "tend-spawner", "tend-monitor", "tend-logger", "tend-spawner-child" };
+	static const char *const daemons[] = { "tend-guardian", "tend-spawner", "tend-monitor",
+		"tend-logger", "tend-spawner-child" };
 	bool child = strcmp(wanted_role, "tend-spawner-child") == 0;
 
 	for (size_t d = 0; d < COUNT_OF(daemons) - child; d++)
@@ -395,7 +454,9 @@ static void on_call(struct task *t)
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || failing)
 		return;
 	leader = find(t->tgid);
-	if (leader && !leader->up && (waits_for_events(info.entry.nr) || (info.entry.nr == SYS_munmap && strcmp(leader->role, "tend") == 0))) {
+	if (leader && !leader->up &&
+		(waits_for_events(info.entry.nr) ||
+			(info.entry.nr == SYS_munmap && strcmp(leader->role, "tend") == 0))) {
 		leader->up = true;
 		note_start(leader);
 	}
@@ -430,7 +491,8 @@ static void on_call(struct task *t)
 
 static void go_on(const struct task *t, int signo)
 {
-	ptrace(!over && strcmp(t->role, wanted_role) == 0 ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, NULL, (void *)(intptr_t)signo);
+	ptrace(!over && strcmp(t->role, wanted_role) == 0 ? PTRACE_SYSCALL : PTRACE_CONT, t->tid,
+		NULL, (void *)(intptr_t)signo);
 }
 
 static void on_exec(struct task *t)
@@ -514,33 +576,57 @@ static void report_counts(void)
 static char **parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "role", required_argument, NULL, 'r' },  { "at", required_argument, NULL, 'n' },     { "kill", no_argument, NULL, 'k' },
-		{ "error", required_argument, NULL, 'e' }, { "report", required_argument, NULL, 'f' }, { "count", no_argument, NULL, 'c' },
-		{ "call", required_argument, NULL, 'w' },  { "lose", required_argument, NULL, 'l' },   { "after", required_argument, NULL, 'a' },
+		{ "role", required_argument, NULL, 'r' },
+		{ "at", required_argument, NULL, 'n' },
+		{ "kill", no_argument, NULL, 'k' },
+		{ "error", required_argument, NULL, 'e' },
+		{ "report", required_argument, NULL, 'f' },
+		{ "count", no_argument, NULL, 'c' },
+		{ "call", required_argument, NULL, 'w' },
+		{ "lose", required_argument, NULL, 'l' },
+		{ "after", required_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "+", longs, NULL)) != -1) {
 		switch (c) {
-		case 'r': wanted_role = optarg; break;
-		case 'n': sscanf(optarg, "%ld:%ld:%ld", &at, &stride, &last); break;
-		case 'k': killing = true; break;
-		case 'c': break;
-		case 'w': wanted_call = optarg; break;
-		case 'l': lost_path = optarg; break;
-		case 'a': after_path = optarg; break;
-		case 'f': report_path = optarg; break;
+		case 'r':
+			wanted_role = optarg;
+			break;
+		case 'n':
+			sscanf(optarg, "%ld:%ld:%ld", &at, &stride, &last);
+			break;
+		case 'k':
+			killing = true;
+			break;
+		case 'c':
+			break;
+		case 'w':
+			wanted_call = optarg;
+			break;
+		case 'l':
+			lost_path = optarg;
+			break;
+		case 'a':
+			after_path = optarg;
+			break;
+		case 'f':
+			report_path = optarg;
+			break;
 		case 'e':
 			for (size_t i = 0; i < COUNT_OF(errors); i++)
-				if (strcmp(errors[i].name, optarg) == 0 || strcmp("ANY", optarg) == 0)
+				if (strcmp(errors[i].name, optarg) == 0 ||
+					strcmp("ANY", optarg) == 0)
 					error_bits |= errors[i].bit;
 			break;
-		default: exit(99);
+		default:
+			exit(99);
 		}
 	}
 	if (!wanted_role || optind == argc) {
-		fputs("usage: inject --role ROLE --at N[:STRIDE[:LAST]] (--kill | --error ERRNO | --count) [--report FILE] -- COMMAND [ARGUMENT...]\n", stderr);
+		fputs("usage: inject --role ROLE --at N[:STRIDE[:LAST]] (--kill | --error ERRNO | --count) [--report FILE] -- COMMAND [ARGUMENT...]\n",
+			stderr);
 		exit(99);
 	}
 	return argv + optind;

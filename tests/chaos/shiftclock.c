@@ -1,8 +1,10 @@
 /*
- * tests/chaos/shiftclock.c - a library to be preloaded: the time of day is stepped for those who use it, and for nobody else on the machine.
+ * tests/chaos/shiftclock.c - a library to be preloaded: the time of day is stepped for those who
+ * use it, and for nobody else on the machine.
  *
- * Environment: CHAOS_CLOCK is a file that holds one int64_t, the nanoseconds to be added to CLOCK_REALTIME; whoever writes to the file steps the clock of all at
- * once, while they run. Other clocks are left alone, as a step of the real one leaves them.
+ * Environment: CHAOS_CLOCK is a file that holds one int64_t, the nanoseconds to be added to
+ * CLOCK_REALTIME; whoever writes to the file steps the clock of all at once, while they run. Other
+ * clocks are left alone, as a step of the real one leaves them.
  */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
@@ -31,12 +33,14 @@ __attribute__((constructor)) static void begin(void)
 		shift = at;
 	if (fd >= 0)
 		close(fd);
-	real_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+	real_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(
+		RTLD_NEXT, "clock_gettime");
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
 {
-	int r = real_clock_gettime ? real_clock_gettime(clock, ret) : (int)syscall(SYS_clock_gettime, clock, ret);
+	int r = real_clock_gettime ? real_clock_gettime(clock, ret)
+				   : (int)syscall(SYS_clock_gettime, clock, ret);
 
 	if (r == 0 && shift && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
 		int64_t ns = ret->tv_sec * (int64_t)NS_PER_SEC + ret->tv_nsec + atomic_load(shift);

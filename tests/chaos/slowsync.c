@@ -1,6 +1,7 @@
 /*
- * tests/chaos/slowsync.c - preloaded into the daemons: fsync(2) of a regular file waits for as long as the file exists that $CHAOS_SLOW names, as a disk
- * that hangs would make it wait. A process that is killed meanwhile has not synced, nor done what comes after.
+ * tests/chaos/slowsync.c - preloaded into the daemons: fsync(2) of a regular file waits for as long
+ * as the file exists that $CHAOS_SLOW names, as a disk that hangs would make it wait. A process
+ * that is killed meanwhile has not synced, nor done what comes after.
  */
 #define _GNU_SOURCE 1
 #include <stdlib.h>

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""make chaos T="--subsets N": every subset of the four daemons is killed N times, while processes print, end with a known status, and are started again.
+"""make chaos T="--subsets N": every subset of the four daemons is killed N times, while processes
+print, end with a known status, and are started again.
 
-While one daemon lives no line and no status may be lost, and all four must be at work again within 2 s; on a machine that is shared the time is told, and only
-one that is far too long fails. Where all four are killed a command brings them back, and what ended meanwhile may be lost: it is counted.
-Run by itself: subsets.py [--rounds N] [--seed N] [--processes N] [--only guardian+logger] [--paused]. With --paused the spawner, where it lives, is stopped a second
-before the others are killed, and goes on a second after that."""
+While one daemon lives no line and no status may be lost, and all four must be at work again within
+2 s; on a machine that is shared the time is told, and only one that is far too long fails. Where
+all four are killed a command brings them back, and what ended meanwhile may be lost: it is counted.
+Run by itself: subsets.py [--rounds N] [--seed N] [--processes N] [--only guardian+logger]
+[--paused]. With --paused the spawner, where it lives, is stopped a second before the others are
+killed, and goes on a second after that.
+"""
 
 import argparse
 import contextlib
@@ -40,8 +44,17 @@ class Subsets:
 
     def populate(self):
         for name in self.names:
-            argv = [TEST_BIN / "witness", self.t.truth, name, 10**9, self.chance.randint(5, 60), self.chance.randint(500, 8000)]
-            self.t.command("start", "--background", "--name", name, *EAGER, "--log-size", "0", "--", *argv)
+            argv = [
+                TEST_BIN / "witness",
+                self.t.truth,
+                name,
+                10**9,
+                self.chance.randint(5, 60),
+                self.chance.randint(500, 8000),
+            ]
+            self.t.command(
+                "start", "--background", "--name", name, *EAGER, "--log-size", "0", "--", *argv
+            )
             self.t.expect[name] = {"up": True, "outages": self.whole}
 
     def is_at_work(self):
@@ -77,7 +90,11 @@ class Subsets:
             began = now()
         if len(roles) == len(ROLES):
             self.t.command("start", self.names[0], "--background")
-        self.t.wait(self.is_at_work, f"all four at work again after {'+'.join(roles)} were killed", FAR_TOO_LONG_SECONDS)
+        self.t.wait(
+            self.is_at_work,
+            f"all four at work again after {'+'.join(roles)} were killed",
+            FAR_TOO_LONG_SECONDS,
+        )
         outage = [began - (2 if len(roles) == len(ROLES) else 0), now(), "+".join(roles)]
         self.outages.append(outage)
         if len(roles) == len(ROLES):
@@ -86,7 +103,9 @@ class Subsets:
 
     def round(self, subsets):
         for roles in self.chance.sample(subsets, len(subsets)):
-            time.sleep(self.chance.uniform(1.1, 1.4))  # a daemon that ends within a second of its start counts as one that does not work
+            time.sleep(
+                self.chance.uniform(1.1, 1.4)
+            )  # a daemon that ends within a second of its start counts as one that does not work
             self.t.wait(self.is_at_work, "all four at work")
             self.kill(roles)
         self.t.verify(timeout=60)
@@ -94,21 +113,34 @@ class Subsets:
     def ended(self, who):
         """So many runs ended in the outages of these."""
         spans = [(a, b) for a, b, w in self.outages if w == who]
-        ends = [at for name in self.names for at in checker.Witness(self.t.truth, name).ended_at.values()]
+        ends = [
+            at
+            for name in self.names
+            for at in checker.Witness(self.t.truth, name).ended_at.values()
+        ]
         return sum(any(a <= at <= b for a, b in spans) for at in ends)
 
     def report(self):
-        lost = {what: len({(name, run) for name, run, w, _ in checker.ALLOWED if w == what}) for what in ("end", "output")}
+        lost = {
+            what: len({(name, run) for name, run, w, _ in checker.ALLOWED if w == what})
+            for what in ("end", "output")
+        }
         witnesses = [checker.Witness(self.t.truth, name) for name in self.names]
-        print(f"{sum(len(w.runs) for w in witnesses)} runs, {sum(sum(w.lines) for w in witnesses)} lines")
-        print("| killed | times | runs that ended meanwhile | statuses lost | runs with output lost | at work again, median, longest |")
+        print(
+            f"{sum(len(w.runs) for w in witnesses)} runs, {sum(sum(w.lines) for w in witnesses)} lines"
+        )
+        print(
+            "| killed | times | runs that ended meanwhile | statuses lost | runs with output lost | at work again, median, longest |"
+        )
         print("| --- | --: | --: | --: | --: | --: |")
         for roles, took in self.took.items():
             if not took:
                 continue
             whole = len(roles) == len(ROLES)
-            print(f"| {', '.join(roles)} | {len(took)} | {self.ended('+'.join(roles))} | {lost['end'] if whole else 0} | {lost['output'] if whole else 0} | "
-                  f"{statistics.median(took):.2f} s, {max(took):.2f} s |")  # fmt: skip
+            print(
+                f"| {', '.join(roles)} | {len(took)} | {self.ended('+'.join(roles))} | {lost['end'] if whole else 0} | {lost['output'] if whole else 0} | "
+                f"{statistics.median(took):.2f} s, {max(took):.2f} s |"
+            )
 
 
 def run(rounds, seed, processes=8, only=None, paused=False):
@@ -133,7 +165,9 @@ def run(rounds, seed, processes=8, only=None, paused=False):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="every subset of the daemons is killed, again and again")
+    parser = argparse.ArgumentParser(
+        description="every subset of the daemons is killed, again and again"
+    )
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=8)

@@ -1,8 +1,11 @@
 /*
- * tests/fuzz/driver.c - runs a fuzz target without libFuzzer: every file of its corpus, then random changes of them for some seconds. Finds less than libFuzzer does,
- * but needs no other compiler, so that every test run looks a little.
+ * tests/fuzz/driver.c - runs a fuzz target without libFuzzer: every file of its corpus, then random
+ * changes of them for some seconds. Finds less than libFuzzer does, but needs no other compiler, so
+ * that every test run looks a little.
  *
- *   fuzz_NAME [SECONDS [SEED]] CORPUS_FOLDER      prints the seed, and ends with "N passed, 0 failed"; an input that breaks the target is in crash-NAME before
+ *   fuzz_NAME [SECONDS [SEED]] CORPUS_FOLDER      prints the seed, and ends with "N passed, 0
+ *                                                 failed"; an input that breaks the target is in
+ *                                                 crash-NAME before
  *   fuzz_NAME FILE                                one input, to repeat a finding
  */
 #define _GNU_SOURCE 1
@@ -17,9 +20,9 @@
 #include "base/io.h"
 #include "tests/fuzz/fuzz.h"
 
-#define INPUTS_MAX 1000
+#define INPUTS_MAX	1000
 #define INPUT_BYTES_MAX (1u << 20)
-#define GROW 256 /* bytes that a change may add */
+#define GROW		256 /* bytes that a change may add */
 
 static struct input {
 	char *data;
@@ -44,12 +47,15 @@ static void load(const char *folder)
 	if (!d)
 		return;
 	while (n_inputs < INPUTS_MAX && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && io_read_file(dirfd(d), e->d_name, INPUT_BYTES_MAX, &inputs[n_inputs].data, &inputs[n_inputs].size) == 0)
+		if (e->d_name[0] != '.' &&
+			io_read_file(dirfd(d), e->d_name, INPUT_BYTES_MAX, &inputs[n_inputs].data,
+				&inputs[n_inputs].size) == 0)
 			n_inputs++;
 	closedir(d);
 }
 
-/* Each input gets a buffer of exactly its size, so that a sanitizer sees a read beyond it. The file is written first: whoever crashes can't write it any more. */
+/* Each input gets a buffer of exactly its size, so that a sanitizer sees a read beyond it. The file
+ * is written first: whoever crashes can't write it any more. */
 static void run(const uint8_t *data, size_t size, int keep_fd)
 {
 	uint8_t *own = malloc(size ? size : 1);
@@ -65,7 +71,8 @@ static void run(const uint8_t *data, size_t size, int keep_fd)
 
 static size_t change(uint8_t *buf, size_t size)
 {
-	static const char *const tokens[] = { "{", "}", "[", "]", "\"", ":", ",", "null", "-1", "1e999", "\\u0000", "/", "..", "\xff\xfe", "\n", "(", ") R 1 (" };
+	static const char *const tokens[] = { "{", "}", "[", "]", "\"", ":", ",", "null", "-1",
+		"1e999", "\\u0000", "/", "..", "\xff\xfe", "\n", "(", ") R 1 (" };
 	unsigned times = 1 + (unsigned)(draw() % 6);
 
 	while (times-- > 0) {
@@ -133,7 +140,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	if (S_ISREG(st.st_mode)) {
-		if (io_read_file(AT_FDCWD, argv[argc - 1], INPUT_BYTES_MAX, &inputs[0].data, &inputs[0].size) == 0)
+		if (io_read_file(AT_FDCWD, argv[argc - 1], INPUT_BYTES_MAX, &inputs[0].data,
+			    &inputs[0].size) == 0)
 			run((const uint8_t *)inputs[0].data, inputs[0].size, -1);
 		free(inputs[0].data);
 		return 0;

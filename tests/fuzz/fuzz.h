@@ -1,7 +1,9 @@
 /*
- * tests/fuzz/fuzz.h - what every fuzz target has: one entry, for libFuzzer (make fuzz) and for tests/fuzz/driver.c (make check).
+ * tests/fuzz/fuzz.h - what every fuzz target has: one entry, for libFuzzer (make fuzz) and for
+ * tests/fuzz/driver.c (make check).
  *
- * A target must accept any bytes, leave nothing behind (memory, descriptors, files), and end by abort() where a promise is broken.
+ * A target must accept any bytes, leave nothing behind (memory, descriptors, files), and end by
+ * abort() where a promise is broken.
  */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H

@@ -1,8 +1,9 @@
 /*
- * tests/fuzz/fuzz_archive.c - archives: the index, the filters, the frames; and files that are LZ4 and no archive of ours.
+ * tests/fuzz/fuzz_archive.c - archives: the index, the filters, the frames; and files that are LZ4
+ * and no archive of ours.
  *
- * The first byte of the input says what is put right in the rest before it is read, since a change hardly ever gets past a checksum: 1 the index's, 2 the blocks', 4 the
- * filters'.
+ * The first byte of the input says what is put right in the rest before it is read, since a change
+ * hardly ever gets past a checksum: 1 the index's, 2 the blocks', 4 the filters'.
  */
 #include <string.h>
 
@@ -27,13 +28,16 @@ static void fix(uint8_t *data, size_t size, unsigned what)
 	if (size < FRAME_HEAD + sizeof(head) + sizeof(foot))
 		return;
 	memcpy(&foot, data + size - sizeof(foot), sizeof(foot));
-	if (foot.payload_bytes > size - FRAME_HEAD || foot.payload_bytes < sizeof(head) + sizeof(foot))
+	if (foot.payload_bytes > size - FRAME_HEAD ||
+		foot.payload_bytes < sizeof(head) + sizeof(foot))
 		return;
 	payload = size - foot.payload_bytes;
 	memcpy(&head, data + payload, sizeof(head));
 	pages = head.filter_bits ? filter_pages_of_all(head.blocks) : 0;
-	front = sizeof(head) + (uint64_t)head.blocks * sizeof(struct archive_block) + (uint64_t)head.entries * sizeof(struct tidx_entry);
-	if (front + pages * (FILTER_PAGE_BYTES + sizeof(uint64_t)) + sizeof(foot) != foot.payload_bytes)
+	front = sizeof(head) + (uint64_t)head.blocks * sizeof(struct archive_block) +
+		(uint64_t)head.entries * sizeof(struct tidx_entry);
+	if (front + pages * (FILTER_PAGE_BYTES + sizeof(uint64_t)) + sizeof(foot) !=
+		foot.payload_bytes)
 		return;
 	for (uint32_t i = 0; what & FIX_BLOCKS && i < head.blocks; i++) {
 		uint8_t *at = data + payload + sizeof(head) + i * sizeof(struct archive_block);
@@ -46,16 +50,19 @@ static void fix(uint8_t *data, size_t size, unsigned what)
 		memcpy(at, &b, sizeof(b));
 	}
 	for (uint64_t p = 0; what & FIX_FILTERS && p < pages; p++) {
-		uint64_t sum = xxh64(data + payload + front + p * FILTER_PAGE_BYTES, FILTER_PAGE_BYTES);
+		uint64_t sum = xxh64(
+			data + payload + front + p * FILTER_PAGE_BYTES, FILTER_PAGE_BYTES);
 
-		memcpy(data + payload + front + pages * FILTER_PAGE_BYTES + p * sizeof(sum), &sum, sizeof(sum));
+		memcpy(data + payload + front + pages * FILTER_PAGE_BYTES + p * sizeof(sum), &sum,
+			sizeof(sum));
 	}
 	if (what & FIX_INDEX) {
 		struct xxh64 x;
 
 		xxh64_begin(&x);
 		xxh64_add(&x, data + payload, front);
-		xxh64_add(&x, data + payload + front + pages * FILTER_PAGE_BYTES, pages * sizeof(uint64_t));
+		xxh64_add(&x, data + payload + front + pages * FILTER_PAGE_BYTES,
+			pages * sizeof(uint64_t));
 		foot.checksum = xxh64_end(&x);
 		memcpy(data + size - sizeof(foot), &foot, sizeof(foot));
 	}
@@ -82,7 +89,10 @@ static void whole(int fd)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const names[] = { "a.log.000000001.lz4", NULL };
-	const struct log_query all = { .min_level = LOG_LEVEL_DEBUG }, some = { .min_level = LOG_LEVEL_WARNING, .text = "needle", .text_len = 6 };
+	const struct log_query all = { .min_level = LOG_LEVEL_DEBUG },
+			       some = { .min_level = LOG_LEVEL_WARNING,
+				       .text = "needle",
+				       .text_len = 6 };
 	struct logfolder l = { .fd = -1 };
 	uint8_t *copy;
 	int fd;

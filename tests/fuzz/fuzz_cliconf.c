@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_cliconf.c - cli_config.json: any bytes, an error that names the place or values within their limits, which survive being saved and loaded. */
+/* tests/fuzz/fuzz_cliconf.c - cli_config.json: any bytes, an error that names the place or values
+ * within their limits, which survive being saved and loaded. */
 #define _GNU_SOURCE 1
 #include <fcntl.h>
 #include <string.h>

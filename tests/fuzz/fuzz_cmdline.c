@@ -1,10 +1,13 @@
 /* links: cli/ */
 /*
- * tests/fuzz/fuzz_cmdline.c - the command line: any arguments, one on a line, for any command. Whatever is typed ends with one of the exit statuses that are promised;
- * misuse is told; and no complaint carries a control character to the terminal.
+ * tests/fuzz/fuzz_cmdline.c - the command line: any arguments, one on a line, for any command.
+ * Whatever is typed ends with one of the exit statuses that are promised; misuse is told; and no
+ * complaint carries a control character to the terminal.
  *
- * Commands act, and arguments are made up. So they run in a thread of their own that has lost every right to change anything (no file is made, changed or removed, no
- * process made or signalled, no socket), with a home that does not exist, and with nobody who reads what they print: what would follow something ends at once.
+ * Commands act, and arguments are made up. So they run in a thread of their own that has lost every
+ * right to change anything (no file is made, changed or removed, no process made or signalled, no
+ * socket), with a home that does not exist, and with nobody who reads what they print: what would
+ * follow something ends at once.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -30,11 +33,42 @@
 #define ARGS_MAX 64
 
 static const uint32_t refused[] = {
-	__NR_kill, __NR_tkill, __NR_pidfd_send_signal, __NR_rt_sigqueueinfo, __NR_execve, __NR_execveat, __NR_clone3, __NR_unlinkat, __NR_renameat2, __NR_mkdirat,
-	__NR_mknodat, __NR_symlinkat, __NR_linkat, __NR_truncate, __NR_fchmod, __NR_fchmodat, __NR_fchown, __NR_fchownat, __NR_openat2, __NR_socket, __NR_setrlimit,
+	__NR_kill,
+	__NR_tkill,
+	__NR_pidfd_send_signal,
+	__NR_rt_sigqueueinfo,
+	__NR_execve,
+	__NR_execveat,
+	__NR_clone3,
+	__NR_unlinkat,
+	__NR_renameat2,
+	__NR_mkdirat,
+	__NR_mknodat,
+	__NR_symlinkat,
+	__NR_linkat,
+	__NR_truncate,
+	__NR_fchmod,
+	__NR_fchmodat,
+	__NR_fchown,
+	__NR_fchownat,
+	__NR_openat2,
+	__NR_socket,
+	__NR_setrlimit,
 	__NR_renameat,
 #ifdef __NR_fork
-	__NR_fork, __NR_vfork, __NR_open, __NR_creat, __NR_unlink, __NR_rmdir, __NR_rename, __NR_mkdir, __NR_mknod, __NR_symlink, __NR_link, __NR_chmod, __NR_chown,
+	__NR_fork,
+	__NR_vfork,
+	__NR_open,
+	__NR_creat,
+	__NR_unlink,
+	__NR_rmdir,
+	__NR_rename,
+	__NR_mkdir,
+	__NR_mknod,
+	__NR_symlink,
+	__NR_link,
+	__NR_chmod,
+	__NR_chown,
 	__NR_lchown,
 #endif
 };
@@ -48,8 +82,14 @@ static const uint32_t refused[] = {
 static void lose_rights(void)
 {
 	static const struct sock_filter with_flags[] = {
-		UNLESS(__NR_openat, 3), LOAD(args[2]), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0, 4), REFUSE,
-		UNLESS(__NR_clone, 3),	LOAD(args[0]), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0), REFUSE,
+		UNLESS(__NR_openat, 3),
+		LOAD(args[2]),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0, 4),
+		REFUSE,
+		UNLESS(__NR_clone, 3),
+		LOAD(args[0]),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0),
+		REFUSE,
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_filter code[1 + 2 * REFUSED + sizeof(with_flags) / sizeof(with_flags[0])];
@@ -62,14 +102,17 @@ static void lose_rights(void)
 		code[n++] = (struct sock_filter)REFUSE;
 	}
 	memcpy(code + n, with_flags, sizeof(with_flags));
-	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
-	MUST(kill(0, 0) < 0 && openat(AT_FDCWD, "/tmp/fuzz-cmdline-wrote", O_WRONLY | O_CREAT, 0600) < 0);
+	MUST(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	MUST(kill(0, 0) < 0 &&
+		openat(AT_FDCWD, "/tmp/fuzz-cmdline-wrote", O_WRONLY | O_CREAT, 0600) < 0);
 }
 
 /* The completions of shells ask silently. */
 static void check_complaint(int status, bool silent, const char *text, size_t len)
 {
-	MUST(status == EXIT_OK || status == EXIT_FAIL || status == EXIT_MISUSE || status == EXIT_NOT_RUNNING);
+	MUST(status == EXIT_OK || status == EXIT_FAIL || status == EXIT_MISUSE ||
+		status == EXIT_NOT_RUNNING);
 	MUST(status != EXIT_MISUSE || len > 0 || silent);
 	for (size_t i = 0; i < len; i++)
 		MUST(((unsigned char)text[i] >= 0x20 && text[i] != 0x7f) || text[i] == '\n');
@@ -144,7 +187,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ready) {
 		setenv("TEND_HOME", "/proc/1/no-home", 1);
 		signal(SIGPIPE, SIG_IGN);
-		MUST(sem_init(&go, 0, 0) == 0 && sem_init(&done, 0, 0) == 0 && pthread_create(&thread, NULL, serve, NULL) == 0);
+		MUST(sem_init(&go, 0, 0) == 0 && sem_init(&done, 0, 0) == 0 &&
+			pthread_create(&thread, NULL, serve, NULL) == 0);
 		ready = true;
 	}
 	input = data;

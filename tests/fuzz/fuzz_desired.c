@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_desired.c - processes.json: any bytes; what is accepted survives being saved and loaded. */
+/* tests/fuzz/fuzz_desired.c - processes.json: any bytes; what is accepted survives being saved and
+ * loaded. */
 #define _GNU_SOURCE 1
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_health.c - how health is found out: the object of a specification, monitor.json, and the words of tend start --health. */
+/* tests/fuzz/fuzz_health.c - how health is found out: the object of a specification, monitor.json,
+ * and the words of tend start --health. */
 #define _GNU_SOURCE 1
 #include <string.h>
 

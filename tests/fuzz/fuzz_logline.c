@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_logline.c - lines of logs: level, time, source, message; and the times that people type. */
+/* tests/fuzz/fuzz_logline.c - lines of logs: level, time, source, message; and the times that
+ * people type. */
 /* links: cli/logtime.c */
 #include <string.h>
 
@@ -24,7 +25,8 @@ static void line(const char *text, size_t len)
 	MUST(l.source ? l.source_len > 0 : l.source_len == 0);
 	if (l.source)
 		inside(l.source, l.source_len, text, len);
-	/* Blocks of archives note levels when they are written: when a line is read does not change its level. */
+	/* Blocks of archives note levels when they are written: when a line is read does not change
+	 * its level. */
 	parse_line(text, len, NOW - NOW / 10, &again);
 	MUST(again.level == l.level);
 }
@@ -36,7 +38,8 @@ static void moment(const char *text, size_t len)
 
 	MUST(!end || (end > text && end <= text + len));
 	if (end && m.dated)
-		MUST(m.month >= 1 && m.month <= 12 && m.day >= 1 && m.day <= 31 && m.fraction_ns < 1000000000u);
+		MUST(m.month >= 1 && m.month <= 12 && m.day >= 1 && m.day <= 31 &&
+			m.fraction_ns < 1000000000u);
 	end = moment_scan(text, text + len, MOMENT_WHOLE, &m);
 	MUST(!end || end <= text + len);
 }

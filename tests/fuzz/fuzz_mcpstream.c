@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_mcpstream.c - a stream of events: what is found in it answers the request, and is found whichever way the stream is cut. */
+/* tests/fuzz/fuzz_mcpstream.c - a stream of events: what is found in it answers the request, and is
+ * found whichever way the stream is cut. */
 /* links: monitor/mcpstream.c */
 #include <cjson/cJSON.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /* links: cli/ */
 /*
- * tests/fuzz/fuzz_names.c - a folder that holds entries of any names and kinds, through which go the sweep of what killed writers left, and the lists of
- * specifications and of logs.
+ * tests/fuzz/fuzz_names.c - a folder that holds entries of any names and kinds, through which go
+ * the sweep of what killed writers left, and the lists of specifications and of logs.
  *
- * Nothing but the temporary file of a writer that is gone may be removed, and nothing that is no file of tend's may be listed.
+ * Nothing but the temporary file of a writer that is gone may be removed, and nothing that is no
+ * file of tend's may be listed.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -23,7 +24,8 @@ static bool may_be_swept(const char *name)
 	static bool ready;
 
 	if (!ready)
-		MUST(regcomp(&pattern, "^\\.(.*\\.[0-9]+-.*\\.tmp|new-[0-9]+-.*)$", REG_EXTENDED | REG_NOSUB) == 0);
+		MUST(regcomp(&pattern, "^\\.(.*\\.[0-9]+-.*\\.tmp|new-[0-9]+-.*)$",
+			     REG_EXTENDED | REG_NOSUB) == 0);
 	ready = true;
 	return regexec(&pattern, name, 0, NULL, 0) == 0;
 }

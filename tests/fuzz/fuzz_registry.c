@@ -1,7 +1,8 @@
 /*
- * tests/fuzz/fuzz_registry.c - tend-registry behind HTTP: requests in a row, each "METHOD PATH KEY=VALUE ...\n" and its body up to a byte 0. Every answer has a
- * status and is JSON; whatever was registered, the list of agents is there, and our own monitor understands it. "STORED x" has an agent in the database
- * for its body.
+ * tests/fuzz/fuzz_registry.c - tend-registry behind HTTP: requests in a row, each "METHOD PATH
+ * KEY=VALUE ...\n" and its body up to a byte 0. Every answer has a status and is JSON; whatever was
+ * registered, the list of agents is there, and our own monitor understands it. "STORED x" has an
+ * agent in the database for its body.
  */
 /* links: registry/api.c registry/gate.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c monitor/regjson.c */
 #include <cjson/cJSON.h>
@@ -13,7 +14,7 @@
 #include "registry/api.h"
 #include "tests/fuzz/fuzz.h"
 
-#define REQUESTS_MAX 64
+#define REQUESTS_MAX   64
 #define LINE_MAX_BYTES 512
 
 struct line {
@@ -51,13 +52,15 @@ static void check(const struct request *q, struct reply *r)
 
 	MUST(r->status >= 200 && r->status <= 599 && memchr(r->etag, 0, sizeof(r->etag)));
 	if (r->body.len) {
-		MUST(buf_ok(&r->body) && r->body.text[r->body.len] == 0 && strlen(r->body.text) == r->body.len);
+		MUST(buf_ok(&r->body) && r->body.text[r->body.len] == 0 &&
+			strlen(r->body.text) == r->body.len);
 		doc = cJSON_Parse(r->body.text);
 		MUST(doc || r->status == 204 || r->status == 304);
 		cJSON_Delete(doc);
 	}
 	MUST(r->status != 405 || r->allow);
-	MUST(r->status < 500 || strcmp(q->method, "GET") != 0); /* whoever only looks finds nothing out of order */
+	/* whoever only looks finds nothing out of order */
+	MUST(r->status < 500 || strcmp(q->method, "GET") != 0);
 	buf_free(&r->body);
 }
 
@@ -82,7 +85,9 @@ static void load(struct api *api, const char *body, size_t len)
 	MUST(text);
 	a = agent_from_stored(text, &f);
 	MUST(a || f.text[0]);
-	if (a && (table_find(&api->table, a->id) || table_put(&api->table, a, api->now_boot_ns, api->now_real_ns) < 0))
+	if (a &&
+		(table_find(&api->table, a->id) ||
+			table_put(&api->table, a, api->now_boot_ns, api->now_real_ns) < 0))
 		agent_free(a);
 	free(text);
 }
@@ -91,24 +96,29 @@ static void load(struct api *api, const char *body, size_t len)
 static void look(struct api *api)
 {
 	struct line none = { .method = NULL };
-	struct request q = { .method = "GET", .path = "/agents", .query = query, .query_arg = &none, .body = "" };
+	struct request q = {
+		.method = "GET", .path = "/agents", .query = query, .query_arg = &none, .body = ""
+	};
 	struct reg_list l;
 	struct fault f = { "" };
 	struct reply r;
 
 	api_answer(api, &q, &r);
 	MUST(r.status == 200);
-	MUST(regjson_parse(r.body.text, r.body.len, api->now_real_ns, &l, &f) == 0 && l.n <= api->table.n);
+	MUST(regjson_parse(r.body.text, r.body.len, api->now_real_ns, &l, &f) == 0 &&
+		l.n <= api->table.n);
 	reglist_done(&l);
 	check(&q, &r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct api api = { .now_boot_ns = 1000 * NS_PER_SEC, .now_real_ns = 1795000000 * NS_PER_SEC };
+	struct api api = { .now_boot_ns = 1000 * NS_PER_SEC,
+		.now_real_ns = 1795000000 * NS_PER_SEC };
 	const char *at = (const char *)data, *end = at + size;
 
-	api.table.rules = (struct age_rules){ AGENT_TIMEOUT_S * NS_PER_SEC, AGENT_RETENTION_S * NS_PER_SEC };
+	api.table.rules = (struct age_rules){ AGENT_TIMEOUT_S * NS_PER_SEC,
+		AGENT_RETENTION_S * NS_PER_SEC };
 	for (unsigned n = 0; n < REQUESTS_MAX && at < end; n++) {
 		const char *stop = memchr(at, 0, (size_t)(end - at)), *line_end;
 		struct line l;
@@ -119,10 +129,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_line(&l, at, (size_t)(line_end - at));
 		if (l.method && l.path) {
 			const char *body = line_end < stop ? line_end + 1 : stop;
-			struct request q = { .method = l.method, .path = l.path, .query = query, .query_arg = &l, .body = body };
+			struct request q = { .method = l.method,
+				.path = l.path,
+				.query = query,
+				.query_arg = &l,
+				.body = body };
 
 			q.body_len = (size_t)(stop - body);
-			q.headers = (struct gate_headers){ query(&l, "Host"), query(&l, "Origin"), query(&l, "Site"), query(&l, "Type") };
+			q.headers = (struct gate_headers){ query(&l, "Host"), query(&l, "Origin"),
+				query(&l, "Site"), query(&l, "Type") };
 			if (strcmp(l.method, "STORED") == 0)
 				load(&api, q.body, q.body_len);
 			else

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_regjson.c - a registry's answer: what is accepted is whole, each agent in it is found again, and what the CLI gets to see of it is JSON. */
+/* tests/fuzz/fuzz_regjson.c - a registry's answer: what is accepted is whole, each agent in it is
+ * found again, and what the CLI gets to see of it is JSON. */
 /* links: monitor/regjson.c */
 #include <cjson/cJSON.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 
 static void check_entry(const struct reg_list *l, const struct reg_entry *e)
 {
-	MUST(memchr(e->name, 0, sizeof(e->name)) && memchr(e->id, 0, sizeof(e->id)) && memchr(e->endpoint, 0, sizeof(e->endpoint)) &&
-	     memchr(e->status, 0, sizeof(e->status)));
+	MUST(memchr(e->name, 0, sizeof(e->name)) && memchr(e->id, 0, sizeof(e->id)) &&
+		memchr(e->endpoint, 0, sizeof(e->endpoint)) &&
+		memchr(e->status, 0, sizeof(e->status)));
 	MUST(e->name[0] || e->id[0]);
 	(void)reg_is_alive(e, NOW_REAL_NS);
 	if (e->name[0])

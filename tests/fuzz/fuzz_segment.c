@@ -1,7 +1,8 @@
 /*
  * tests/fuzz/fuzz_segment.c - the reader and the decoder on a segment that somebody wrote into.
  *
- * The input is a list of changes (offset of 3 bytes, then a length byte, then that many bytes) to a good segment: a whole one is 700 KB, too much to mutate well.
+ * The input is a list of changes (offset of 3 bytes, then a length byte, then that many bytes) to a
+ * good segment: a whole one is 700 KB, too much to mutate well.
  */
 #define _GNU_SOURCE 1
 #include <fcntl.h>
@@ -36,7 +37,9 @@ static void make_good(void)
 	MUST(pt_attach_as(&h, PT_SPAWNER, &sp, &f) == 0);
 	for (int i = 0; i < 2; i++) {
 		struct pt_ident id = { .policy = PT_POLICY_ALWAYS, .stop_signal = 15 };
-		struct pt_life life = { .pid = 4711, .life = 1, .state = PT_STATE_RUNNING, .want = 1 };
+		struct pt_life life = {
+			.pid = 4711, .life = 1, .state = PT_STATE_RUNNING, .want = 1
+		};
 		struct pt_event ev = { .kind = PT_EVENT_ADDED };
 		uint32_t slot, gen;
 
@@ -75,7 +78,8 @@ static void read_everything(struct pt *pt)
 	MUST(memchr(info.home, 0, sizeof(info.home)) && pt_high(pt) <= info.capacity);
 	for (uint32_t slot = 0; slot < pt_high(pt) + 1; slot++)
 		if (pt_read(pt, slot, &row) == 0) {
-			MUST(name_check(row.ident.name, NULL) == 0 && row.life.state < PT_STATE_MAX && row.life.pid >= 0);
+			MUST(name_check(row.ident.name, NULL) == 0 &&
+				row.life.state < PT_STATE_MAX && row.life.pid >= 0);
 			MUST(memchr(row.health.error, 0, sizeof(row.health.error)));
 		}
 	(void)pt_find(pt, "p1", &row);
@@ -84,7 +88,8 @@ static void read_everything(struct pt *pt)
 		uint64_t head = pt_event_head(pt, role), tail = pt_event_tail(pt, role);
 
 		(void)pt_read_daemon(pt, role, &d);
-		for (uint64_t pos = head - (head - tail > 8 ? 8 : head - tail); pos < head && pos >= tail; pos++)
+		for (uint64_t pos = head - (head - tail > 8 ? 8 : head - tail);
+			pos < head && pos >= tail; pos++)
 			(void)pt_event_read(pt, role, pos, &ev);
 	}
 }
@@ -96,9 +101,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!good)
 		make_good();
-	MUST(ftruncate(memory_fd, (off_t)good_bytes) == 0 && pwrite(memory_fd, good, good_bytes, 0) == (ssize_t)good_bytes);
+	MUST(ftruncate(memory_fd, (off_t)good_bytes) == 0 &&
+		pwrite(memory_fd, good, good_bytes, 0) == (ssize_t)good_bytes);
 	while (size > 4) {
-		uint64_t at = ((uint64_t)data[0] << 16 | (uint64_t)data[1] << 8 | data[2]) % good_bytes;
+		uint64_t at = ((uint64_t)data[0] << 16 | (uint64_t)data[1] << 8 | data[2]) %
+			good_bytes;
 		size_t len = data[3] % 17;
 
 		data += 4;

@@ -1,7 +1,8 @@
 /* links: logger/shelfload.c logger/shelfmove.c logger/tidx.c logger/job.c */
 /*
- * tests/fuzz/fuzz_shelf.c - what a logger finds in its folder when it begins, among entries of any names and kinds: it may finish or undo what a rotation or an archive
- * of its own left half-done, and touches no other name.
+ * tests/fuzz/fuzz_shelf.c - what a logger finds in its folder when it begins, among entries of any
+ * names and kinds: it may finish or undo what a rotation or an archive of its own left half-done,
+ * and touches no other name.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t i = 1; i < sh.n; i++)
 		MUST(sh.files[i - 1].number < sh.files[i].number);
 	for (size_t i = 0; i < d.n; i++)
-		MUST(strncmp(d.e[i].name, "a.log.", 6) == 0 || fstatat(d.fd, d.e[i].name, &st, AT_SYMLINK_NOFOLLOW) == 0);
+		MUST(strncmp(d.e[i].name, "a.log.", 6) == 0 ||
+			fstatat(d.fd, d.e[i].name, &st, AT_SYMLINK_NOFOLLOW) == 0);
 	free(sh.files);
 	catalog_free(&c);
 	oddfolder_remove(&d);

@@ -1,4 +1,5 @@
-/* tests/fuzz/fuzz_text.c - the small parsers: /proc/PID/stat, durations, signals, numbers, names, regular expressions; and texts made fit for a terminal. */
+/* tests/fuzz/fuzz_text.c - the small parsers: /proc/PID/stat, durations, signals, numbers, names,
+ * regular expressions; and texts made fit for a terminal. */
 #include <stdlib.h>
 #include <string.h>
 

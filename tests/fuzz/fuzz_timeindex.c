@@ -1,5 +1,6 @@
 /*
- * tests/fuzz/fuzz_timeindex.c - the time index beside a log. The first byte of the input chooses the question; the rest is the index, in which the inode is put right.
+ * tests/fuzz/fuzz_timeindex.c - the time index beside a log. The first byte of the input chooses
+ * the question; the rest is the index, in which the inode is put right.
  */
 #include <string.h>
 
@@ -18,7 +19,8 @@ static void entries(int fd, const struct stat *log)
 	for (size_t i = 0; i < t.n; i++) {
 		const struct tidx_entry *at = tidx_at(&t, t.entries[i].offset);
 
-		MUST(t.entries[i].offset >= last && t.entries[i].offset <= (uint64_t)log->st_size && t.entries[i].real_ns);
+		MUST(t.entries[i].offset >= last && t.entries[i].offset <= (uint64_t)log->st_size &&
+			t.entries[i].real_ns);
 		MUST(at && at->offset == t.entries[i].offset);
 		last = t.entries[i].offset;
 	}
@@ -28,7 +30,8 @@ static void entries(int fd, const struct stat *log)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const names[] = { "a.log", "a.log.idx", NULL };
-	static const char text[] = "INFO 1\nERROR 2\n  more of it\n2026-01-02 03:04:05 INFO 4\n\nDEBUG 6\nINFO 7\nINFO 8";
+	static const char text[] =
+		"INFO 1\nERROR 2\n  more of it\n2026-01-02 03:04:05 INFO 4\n\nDEBUG 6\nINFO 7\nINFO 8";
 	const uint64_t second = 1000000000ull;
 	struct log_query q = { .min_level = LOG_LEVEL_DEBUG };
 	struct tidx_head head;

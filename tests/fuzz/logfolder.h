@@ -1,5 +1,6 @@
 /*
- * tests/fuzz/logfolder.h - a folder with the files of one log called "a", which the fuzz targets of logread/ fill and read in both directions.
+ * tests/fuzz/logfolder.h - a folder with the files of one log called "a", which the fuzz targets of
+ * logread/ fill and read in both directions.
  */
 #ifndef TESTS_FUZZ_LOGFOLDER_H
 #define TESTS_FUZZ_LOGFOLDER_H
@@ -26,7 +27,8 @@ static inline void logfolder_make(struct logfolder *l)
 }
 
 /* A file in it, open for reading and writing. */
-static inline int logfolder_put(const struct logfolder *l, const char *name, const void *data, size_t size)
+static inline int logfolder_put(
+	const struct logfolder *l, const char *name, const void *data, size_t size)
 {
 	int fd = openat(l->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
@@ -43,7 +45,8 @@ static inline void logfolder_remove(struct logfolder *l, const char *const *name
 }
 
 /* How many lines match, and a sum over them that knows no order. */
-static inline void logfolder_read(const struct logfolder *l, enum stream_way way, const struct log_query *q, uint64_t *ret_lines, uint64_t *ret_sum)
+static inline void logfolder_read(const struct logfolder *l, enum stream_way way,
+	const struct log_query *q, uint64_t *ret_lines, uint64_t *ret_sum)
 {
 	struct stream *s = NULL;
 	struct log_entry e;
@@ -54,7 +57,8 @@ static inline void logfolder_read(const struct logfolder *l, enum stream_way way
 	while (stream_read(s, &e, &f) == 1) {
 		(*ret_lines)++;
 		*ret_sum += e.offset * 31 + e.len + e.arrival_ns;
-		MUST(e.level < LOG_LEVEL_NONE && e.parsed.message >= e.text && e.parsed.message + e.parsed.message_len <= e.text + e.len);
+		MUST(e.level < LOG_LEVEL_NONE && e.parsed.message >= e.text &&
+			e.parsed.message + e.parsed.message_len <= e.text + e.len);
 	}
 	stream_close(s);
 }

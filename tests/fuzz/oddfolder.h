@@ -1,6 +1,7 @@
 /*
- * tests/fuzz/oddfolder.h - a folder with entries of any names and kinds, for the fuzz targets of what goes through the folders of a home. The input is the names,
- * parted by slashes, which no name can hold; the kind follows from the place.
+ * tests/fuzz/oddfolder.h - a folder with entries of any names and kinds, for the fuzz targets of
+ * what goes through the folders of a home. The input is the names, parted by slashes, which no name
+ * can hold; the kind follows from the place.
  */
 #ifndef TESTS_FUZZ_ODDFOLDER_H
 #define TESTS_FUZZ_ODDFOLDER_H
@@ -31,11 +32,16 @@ struct oddfolder {
 static inline bool oddfolder_put(int fd, const char *name, size_t kind)
 {
 	switch (kind % 5) {
-	case 0: return close(openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == 0;
-	case 1: return mkdirat(fd, name, 0700) == 0;
-	case 2: return mkfifoat(fd, name, 0600) == 0;
-	case 3: return symlinkat("nowhere", fd, name) == 0;
-	default: return mknodat(fd, name, S_IFSOCK | 0600, 0) == 0;
+	case 0:
+		return close(openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) == 0;
+	case 1:
+		return mkdirat(fd, name, 0700) == 0;
+	case 2:
+		return mkfifoat(fd, name, 0600) == 0;
+	case 3:
+		return symlinkat("nowhere", fd, name) == 0;
+	default:
+		return mknodat(fd, name, S_IFSOCK | 0600, 0) == 0;
 	}
 }
 

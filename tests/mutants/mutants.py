@@ -3,11 +3,11 @@
 
 usage: make mutants [T="--count N --seed N --folder NAME --full --only FILE:LINE"]
 
-Works in a copy of the tree (build/mutants). A mutant that does not compile, or whose code is the same, is
-passed over. The others meet the unit tests of their folder, then the system tests that know it best, and with
---full all system tests. One that nothing notices is a survivor: write the test, or say in accepted.txt why
-none can notice (FILE: the line as it is now => the line as changed: reason). Exit status 1: a survivor is
-left that accepted.txt does not explain.
+Works in a copy of the tree (build/mutants). A mutant that does not compile, or whose code is the
+same, is passed over. The others meet the unit tests of their folder, then the system tests that
+know it best, and with --full all system tests. One that nothing notices is a survivor: write the
+test, or say in accepted.txt why none can notice (FILE: the line as it is now => the line as
+changed: reason). Exit status 1: a survivor is left that accepted.txt does not explain.
 """
 
 import argparse
@@ -26,7 +26,8 @@ TOP = Path(__file__).resolve().parents[2]
 TREE = TOP / "build/mutants"
 OUTPUT = TREE.with_name("mutants.out")
 
-# Which system tests are asked first about a change in a folder; the order is from general to special.
+# Which system tests are asked first about a change in a folder; the order is from general to
+# special.
 SYSTEM = {
     "spawner": "lifecycle stop restart_policy tree exec_failures environment daemon_kills groups lost_table half_done upgrade",
     "guardian": "daemon_kills segment lost_table upgrade races fifos",
@@ -107,15 +108,31 @@ def mutants_of(file):
         for pattern, replacement in OPERATORS:
             for match in re.finditer(pattern, line):
                 if any(start <= match.start() and match.end() <= end for start, end in spans):
-                    found.append(Mutant(file, number, line, line[: match.start()] + replacement + line[match.end() :]))
+                    found.append(
+                        Mutant(
+                            file,
+                            number,
+                            line,
+                            line[: match.start()] + replacement + line[match.end() :],
+                        )
+                    )
     return found
 
 
 def run(argv, timeout, **options):
-    """0: fine; else it failed, or took too long. Whatever it started ends with it. What it printed is in OUTPUT."""
+    """0: fine; else it failed, or took too long. Whatever it started ends with it. What it printed
+    is in OUTPUT.
+    """
     with OUTPUT.open("w") as output:
-        child = subprocess.Popen(argv, cwd=TREE, start_new_session=True, stdin=subprocess.DEVNULL, stdout=output,
-                                 stderr=subprocess.STDOUT, **options)  # fmt: skip
+        child = subprocess.Popen(
+            argv,
+            cwd=TREE,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            **options,
+        )
     try:
         return child.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -138,14 +155,24 @@ def object_of(file):
 
 def unit_tests(folder):
     """The unit tests of a folder: by their names, and by the modules that they are linked with."""
-    return sorted(t.stem for t in (TREE / "tests/unit").glob("test_*.c")
-                  if t.stem.startswith(f"test_{folder.split('/')[-1]}_") or re.search(rf"links:.*\b{folder}/", t.read_text()))  # fmt: skip
+    return sorted(
+        t.stem
+        for t in (TREE / "tests/unit").glob("test_*.c")
+        if t.stem.startswith(f"test_{folder.split('/')[-1]}_")
+        or re.search(rf"links:.*\b{folder}/", t.read_text())
+    )
 
 
 def environment():
     build = TREE / "build/plain"
-    return {**os.environ, "BUILD": str(build), "TEND_BIN": str(TREE / "build/bin"), "TEST_BIN": str(build / "tests/bin"),
-            "OTHER_BIN": str(TREE / "build/bin-other-layout"), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    return {
+        **os.environ,
+        "BUILD": str(build),
+        "TEND_BIN": str(TREE / "build/bin"),
+        "TEST_BIN": str(build / "tests/bin"),
+        "OTHER_BIN": str(TREE / "build/bin-other-layout"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def notices(mutant, full):
@@ -166,9 +193,22 @@ def system_tests(folder, full):
     if full:
         sets.append(["tests/system"])
     for files in sets:
-        pytest = ["/usr/bin/python3", "-m", "pytest", "-c", "tests/system/pytest.ini", "--rootdir=tests/system", "-q", "-x", "-n", "6"]
+        pytest = [
+            "/usr/bin/python3",
+            "-m",
+            "pytest",
+            "-c",
+            "tests/system/pytest.ini",
+            "--rootdir=tests/system",
+            "-q",
+            "-x",
+            "-n",
+            "6",
+        ]
         if run([*pytest, *files], 1200, env=environment()) != 0:
-            failed = re.search(r"^FAILED tests/system/(\S+)", OUTPUT.read_text(errors="replace"), re.M)
+            failed = re.search(
+                r"^FAILED tests/system/(\S+)", OUTPUT.read_text(errors="replace"), re.M
+            )
             return failed[1] if failed else "system tests that did not end"
     return None
 
@@ -200,18 +240,26 @@ def accepted():
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", action="append", help="only in this one; may be repeated")
     parser.add_argument("--only", action="append", help="all mutants of FILE:LINE", default=[])
-    parser.add_argument("--full", action="store_true", help="ask all system tests before calling one a survivor")
+    parser.add_argument(
+        "--full", action="store_true", help="ask all system tests before calling one a survivor"
+    )
     return parser.parse_args()
 
 
 def prepare():
     TREE.mkdir(parents=True, exist_ok=True)
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True).stdout.decode().split("\0")
+    files = (
+        subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True)
+        .stdout.decode()
+        .split("\0")
+    )
     for file in filter(None, files):
         source, target = TOP / file, TREE / file
         if source.is_file() and (not target.exists() or source.read_bytes() != target.read_bytes()):
@@ -223,7 +271,11 @@ def prepare():
 
 def choose(options):
     folders = options.folder or list(SYSTEM)
-    sources = sorted(str(p.relative_to(TREE)) for f in folders for p in [*TREE.glob(f"{f}/*.c"), *TREE.glob(f"lib/{f}/*.c")])
+    sources = sorted(
+        str(p.relative_to(TREE))
+        for f in folders
+        for p in [*TREE.glob(f"{f}/*.c"), *TREE.glob(f"lib/{f}/*.c")]
+    )
     every = [m for file in sources for m in mutants_of(file)]
     if options.only:
         return [m for m in every if f"{m.file}:{m.line}" in options.only]
@@ -254,7 +306,9 @@ def main():
             survivors.append(mutant)
         print(f"{tried:4} {mutant}: {result}", flush=True)
     make("all")
-    print(f"{tried} mutants in {time.monotonic() - began:.0f} s; {len(survivors)} survived without a reason")
+    print(
+        f"{tried} mutants in {time.monotonic() - began:.0f} s; {len(survivors)} survived without a reason"
+    )
     for mutant in survivors:
         print(f"survived: {mutant}")
     return 1 if survivors else 0

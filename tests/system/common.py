@@ -1,4 +1,6 @@
-"""What several files of system tests share: the ways of following a tree of processes, starting, following events, and what "nothing is left" means."""
+"""What several files of system tests share: the ways of following a tree of processes, starting,
+following events, and what "nothing is left" means.
+"""
 
 import contextlib
 import fcntl
@@ -21,20 +23,27 @@ import pytest
 
 from harness import ROLES, TEND_BIN, alive, proc_stat, wait_until
 
-# TEND_DISABLE, by what is then at work: the kernel's own view of a tree where there is one, and the fallbacks.
+# TEND_DISABLE, by what is then at work: the kernel's own view of a tree where there is one, and the
+# fallbacks.
 MODES = {"cgroup": "", "no-cgroup": "cgroup", "no-clone3": "clone3", "neither": "cgroup,clone3"}
 
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts, namespaces, other users")
+as_root = pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root: mounts, namespaces, other users"
+)
 
 
 @contextlib.contextmanager
 def ordinary_user(tend, user=65534):
-    """The instance as that of a user without rights; yields what tend.run needs for it. Where the programs were built this user may have no business."""
+    """The instance as that of a user without rights; yields what tend.run needs for it. Where the
+    programs were built this user may have no business.
+    """
     os.chown(tend.root, user, user)
     os.chown(tend.work, user, user)
     tend.root.chmod(0o755)
-    tend.segment = tend.segment.with_name(tend.segment.name.replace(f"-{os.geteuid()}-", f"-{user}-"))
+    tend.segment = tend.segment.with_name(
+        tend.segment.name.replace(f"-{os.geteuid()}-", f"-{user}-")
+    )
     tend.bin = tend.root / "programs"
     shutil.copytree(TEND_BIN, tend.bin)
     try:
@@ -44,10 +53,19 @@ def ordinary_user(tend, user=65534):
 
 
 def in_namespace(tend, prepare, *argv, timeout=60, flags=("-m",), env=None):
-    """Run a command in a mount namespace of its own after the shell commands prepare, for which $HOME_DIR is the home. A CompletedProcess."""
-    script = f"set -e; mount --make-rprivate /; {prepare}; exec \"$@\""
-    return subprocess.run(["unshare", *flags, "sh", "-c", script, "sh", *map(str, argv)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          env={**tend.env, "HOME_DIR": str(tend.home), **(env or {})}, timeout=timeout, check=False)  # fmt: skip
+    """Run a command in a mount namespace of its own after the shell commands prepare, for which
+    $HOME_DIR is the home. A CompletedProcess.
+    """
+    script = f'set -e; mount --make-rprivate /; {prepare}; exec "$@"'
+    return subprocess.run(
+        ["unshare", *flags, "sh", "-c", script, "sh", *map(str, argv)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env={**tend.env, "HOME_DIR": str(tend.home), **(env or {})},
+        timeout=timeout,
+        check=False,
+    )
 
 
 @pytest.fixture(params=MODES)
@@ -79,7 +97,9 @@ def script(tend, name, text):
 
 
 def tree_of(tend, name, count=1):
-    """The pids that the newest of `count` forkers has announced, {kind: [pid, ...]}: waits for its "ready"."""
+    """The pids that the newest of `count` forkers has announced, {kind: [pid, ...]}: waits for its
+    "ready".
+    """
     tend.wait_log(name, r"(?s)" + r".*^ready \d+$" * count)
     run = tend.log(name).split("ready ")[count - 1].split("\n", 1 if count > 1 else 0)[-1]
     found = {"ready": [int(re.findall(r"^ready (\d+)$", tend.log(name), re.M)[count - 1])]}
@@ -144,13 +164,17 @@ class Follower:
         deadline = time.monotonic() + timeout
         while True:
             line = self._line(deadline)
-            assert line is not None, f"{what} did not come within {timeout} s; so far: {[e['text'] for e in self.seen]}"
+            assert (
+                line is not None
+            ), f"{what} did not come within {timeout} s; so far: {[e['text'] for e in self.seen]}"
             self.seen.append(json.loads(line))
             if wanted(self.seen[-1]):
                 return self.seen[-1]
 
     def until_state(self, state, timeout=30):
-        return self.until(lambda e: e["event"] == "state" and e["to"] == state, timeout, f"state {state}")
+        return self.until(
+            lambda e: e["event"] == "state" and e["to"] == state, timeout, f"state {state}"
+        )
 
 
 def suspend(pid):
@@ -178,15 +202,20 @@ def cgroup_folder(tend):
 
 
 def stop_everything(tend, *args, cgroup=None, timeout=60):
-    """tend stop of all, after which nothing may be left: no daemon, segment, cgroup, and no FIFO without
-    a specification; processes are the janitor's to find."""
+    """tend stop of all, after which nothing may be left: no daemon, segment, cgroup, and no FIFO
+    without a specification; processes are the janitor's to find.
+    """
     cgroup = cgroup or cgroup_folder(tend)
     daemons = [tend.daemon_pid(role) for role in ROLES]
     done = tend.stop_all(*args, timeout=timeout)
     assert not any(alive(pid) for pid in daemons)
     assert not any(tend.daemon_pid(role) for role in ROLES)
     assert not os.path.exists(tend.segment), "the segment stayed"
-    kept = {f"{spec.stem}.{way}" for spec in (tend.home / "specs").glob("*.json") for way in ("in", "out")} | {f"{spec.stem}@err.out" for spec in (tend.home / "specs").glob("*.json")}
+    kept = {
+        f"{spec.stem}.{way}"
+        for spec in (tend.home / "specs").glob("*.json")
+        for way in ("in", "out")
+    } | {f"{spec.stem}@err.out" for spec in (tend.home / "specs").glob("*.json")}
     left = [f for f in files(tend.home / "run") if not f.endswith(".lock") and f not in kept]
     assert left == [], left
     assert cgroup is None or not cgroup.exists()
@@ -210,7 +239,9 @@ def is_free(port):
 
 
 def free_port():
-    """A port with ten free ones behind it; not one of those that the kernel gives to whoever asks for any, for another test may be that one."""
+    """A port with ten free ones behind it; not one of those that the kernel gives to whoever asks
+    for any, for another test may be that one.
+    """
     while True:
         port = random.randrange(11000, 32000)
         if all(is_free(port + i) for i in range(11)):
@@ -232,7 +263,13 @@ def on_terminal(tend, columns, *args):
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     env = {key: value for key, value in tend.env.items() if key != "COLUMNS"}
-    child = subprocess.Popen(tend.argv(*args), env={**env, "TERM": "xterm", "LC_ALL": "C.UTF-8"}, stdin=slave, stdout=slave, stderr=slave)
+    child = subprocess.Popen(
+        tend.argv(*args),
+        env={**env, "TERM": "xterm", "LC_ALL": "C.UTF-8"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
     os.close(slave)
     text, deadline = b"", time.monotonic() + 30
     while True:

@@ -1,4 +1,6 @@
-"""Fixtures: tend (an instance with a home of its own), tend_spaces (on a path with spaces), new_tend (as many as a test wants)."""
+"""Fixtures: tend (an instance with a home of its own), tend_spaces (on a path with spaces),
+new_tend (as many as a test wants).
+"""
 
 import os
 import select
@@ -11,7 +13,9 @@ from harness import Tend
 
 
 def die_with(parent):
-    """A worker whose pytest was killed would finish its test first, minutes perhaps. Its janitors can only begin once it is gone."""
+    """A worker whose pytest was killed would finish its test first, minutes perhaps. Its janitors
+    can only begin once it is gone.
+    """
     select.select([parent], [], [])
     os.kill(os.getpid(), signal.SIGKILL)
 

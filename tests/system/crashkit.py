@@ -12,12 +12,17 @@ from pathlib import Path
 
 from harness import ROLES, alive, fnv1a64, helper, identity, proc_stat, wait_gone, wait_until
 
-# From Linux 6.15 on the kernel tells how a process ended to whoever holds a pidfd of it, parent or not.
-KERNEL_TELLS_EXITS = tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups())) >= (6, 15)
+# From Linux 6.15 on the kernel tells how a process ended to whoever holds a pidfd of it, parent or
+# not.
+KERNEL_TELLS_EXITS = tuple(map(int, re.match(r"(\d+)\.(\d+)", platform.release()).groups())) >= (
+    6,
+    15,
+)
 # Restarts at once, for ever: for tests that count runs and not delays.
 EAGER = ("--restart-delay", "1ms", "--restart-max-delay", "1ms", "--restart-limit", "0")
 
-# Writes numbered lines, some hundred at a time, until the file named last exists; then "end COUNT". Dies of SIGPIPE, as a C program would.
+# Writes numbered lines, some hundred at a time, until the file named last exists; then "end COUNT".
+# Dies of SIGPIPE, as a C program would.
 WRITER = """
 import os, signal, sys, time
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -36,7 +41,18 @@ signal.pause()
 
 def start(tend, name, *command, restart="always", options=(), **kwargs):
     """Start a command in the background; returns its pid."""
-    tend.run("start", "--background", "--name", name, "--restart", restart, *options, "--", *command, **kwargs)
+    tend.run(
+        "start",
+        "--background",
+        "--name",
+        name,
+        "--restart",
+        restart,
+        *options,
+        "--",
+        *command,
+        **kwargs,
+    )
     return tend.pid(name)
 
 
@@ -80,11 +96,16 @@ def works(tend, name="proof"):
 
 
 def settled(tend, timeout=20):
-    """Wait until status says that all four daemons run, as the processes that they are now; returns the part of the document."""
+    """Wait until status says that all four daemons run, as the processes that they are now; returns
+    the part of the document.
+    """
 
     def all_run():
         daemons = tend.status()["daemons"]
-        right = all(daemons[role]["state"] == "running" and daemons[role]["pid"] == tend.daemon_pid(role) for role in ROLES)
+        right = all(
+            daemons[role]["state"] == "running" and daemons[role]["pid"] == tend.daemon_pid(role)
+            for role in ROLES
+        )
         # For a moment a spawner that became the guardian is still on record as the spawner, too.
         return right and len({daemons[role]["pid"] for role in ROLES}) == len(ROLES) and daemons
 
@@ -94,7 +115,8 @@ def settled(tend, timeout=20):
 def kill_all(tend):
     """SIGKILL every daemon at once, before any of them can react. Returns {role: pid}."""
     pids = {role: daemon["pid"] for role, daemon in settled(tend).items()}
-    # The two that bring others back first; stopped before they are killed, so that neither sees the other's end.
+    # The two that bring others back first; stopped before they are killed, so that neither sees the
+    # other's end.
     for role in ("guardian", "spawner"):
         os.kill(pids[role], signal.SIGSTOP)
     for pid in pids.values():
@@ -106,7 +128,9 @@ def kill_all(tend):
 
 
 def suppress(tend, role, seconds=1.0):
-    """Kill a daemon until the guardian waits before the next, so that for at least so long none lives. Returns when that time begins."""
+    """Kill a daemon until the guardian waits before the next, so that for at least so long none
+    lives. Returns when that time begins.
+    """
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         pid = tend.wait_daemon(role)
@@ -151,13 +175,17 @@ def runs(path):
 
 
 def noted(path, pid):
-    """Wait until this run of a counter has noted itself, and with that is ready for signals; it was executed a moment before. Returns all runs."""
+    """Wait until this run of a counter has noted itself, and with that is ready for signals; it was
+    executed a moment before. Returns all runs.
+    """
     wait_until(lambda: runs(path)[-1:] == [pid], what=f"run {pid} in {path}")
     return runs(path)
 
 
 def environment_of(pid):
-    """The environment of a process as a list; [] of a kernel thread, or of one that is gone. In the midst of an execve there is none yet: that is waited for."""
+    """The environment of a process as a list; [] of a kernel thread, or of one that is gone. In the
+    midst of an execve there is none yet: that is waited for.
+    """
     for _ in range(1000):
         try:
             text = Path(f"/proc/{pid}/environ").read_bytes()
@@ -171,20 +199,29 @@ def environment_of(pid):
 
 
 def marked(tend, name=None):
-    """Pids of the living processes that this instance started (all, or those of one name), as their environment says."""
+    """Pids of the living processes that this instance started (all, or those of one name), as their
+    environment says.
+    """
     mark = f"TEND_INSTANCE={fnv1a64(os.fsencode(tend.home.resolve())):016x}".encode()
     found = []
     for entry in os.listdir("/proc"):
         environ = environment_of(int(entry)) if entry.isdigit() else []
-        if mark in environ and (name is None or f"TEND_NAME={name}".encode() in environ) and alive(int(entry)):
+        if (
+            mark in environ
+            and (name is None or f"TEND_NAME={name}".encode() in environ)
+            and alive(int(entry))
+        ):
             found.append(int(entry))
     return found
 
 
 def daemons_of(tend):
-    """{role: [pid]} of the living daemons that were started for this home, by their command lines: those that lost the race as well.
+    """{role: [pid]} of the living daemons that were started for this home, by their command lines:
+    those that lost the race as well.
 
-    A spawner's child that writes processes.json, or that is about to execute a process, bears its parent's command line, and is none."""
+    A spawner's child that writes processes.json, or that is about to execute a process, bears its
+    parent's command line, and is none.
+    """
     found = {role: [] for role in ROLES}
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -203,9 +240,13 @@ def daemons_of(tend):
 
 
 def one_line_error(done, *parts, code=1):
-    """The command failed with one line on standard error that holds all the parts, and printed nothing else."""
+    """The command failed with one line on standard error that holds all the parts, and printed
+    nothing else.
+    """
     assert done.returncode == code, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
-    assert done.stdout == "" and done.stderr.count("\n") == 1 and done.stderr.endswith("\n"), f"{done.stdout!r} {done.stderr!r}"
+    assert (
+        done.stdout == "" and done.stderr.count("\n") == 1 and done.stderr.endswith("\n")
+    ), f"{done.stdout!r} {done.stderr!r}"
     assert done.stderr.startswith("tend "), done.stderr
     for part in parts:
         assert part in done.stderr, f"{part!r} is not in {done.stderr!r}"
@@ -224,7 +265,9 @@ def check_lines(text, first_line=None):
     count = int(lines.pop().split()[1])
     for expected, line in enumerate(lines):
         if not line.startswith(f"{expected:010d} "):
-            raise AssertionError(f"line {expected} is {line!r}, after {lines[max(0, expected - 2):expected]!r}")
+            raise AssertionError(
+                f"line {expected} is {line!r}, after {lines[max(0, expected - 2):expected]!r}"
+            )
     assert len(lines) == count
     return count
 

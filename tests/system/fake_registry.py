@@ -1,4 +1,6 @@
-"""A mesh registry that behaves as it is told: well, badly, or not at all. One thread for each connection; nothing is kept on disk."""
+"""A mesh registry that behaves as it is told: well, badly, or not at all. One thread for each
+connection; nothing is kept on disk.
+"""
 
 import json
 import socket
@@ -8,17 +10,33 @@ from datetime import datetime, timezone
 
 
 def now(offset=0):
-    return datetime.fromtimestamp(time.time() + offset, timezone.utc).isoformat().replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(time.time() + offset, timezone.utc)
+        .isoformat()
+        .replace("+00:00", "Z")
+    )
 
 
 def entry(name, status="healthy", seen=None, **more):
-    """As a registry lists it. seen None: just now, whenever it is asked; a time that is told may be before a slow start of the agent."""
-    return {"id": f"{name}-12345678", "name": name, "status": status, "endpoint": "http://localhost:1",
-            "last_seen": seen, "capabilities": [{"name": "greet"}], "dependencies": [], **more}
+    """As a registry lists it. seen None: just now, whenever it is asked; a time that is told may be
+    before a slow start of the agent.
+    """
+    return {
+        "id": f"{name}-12345678",
+        "name": name,
+        "status": status,
+        "endpoint": "http://localhost:1",
+        "last_seen": seen,
+        "capabilities": [{"name": "greet"}],
+        "dependencies": [],
+        **more,
+    }
 
 
 class FakeRegistry:
-    """Set .mode to one of the words in answer(), .agents to what it lists. .requests are the request lines and heads so far."""
+    """Set .mode to one of the words in answer(), .agents to what it lists. .requests are the
+    request lines and heads so far.
+    """
 
     def __init__(self, host="127.0.0.1", family=socket.AF_INET, tls=None):
         self.tls = tls  # an ssl.SSLContext of a server
@@ -29,14 +47,19 @@ class FakeRegistry:
         self.socket.listen(64)
         self.port = self.socket.getsockname()[1]
         scheme = "https" if tls else "http"
-        self.url = f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+        self.url = (
+            f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+        )
         self.peers = set()
         self.thread = threading.Thread(target=self.accept, daemon=True)
         self.thread.start()
 
     def close(self):
-        """Nobody is answered any more, and no thread of ours accepts. A mere close() leaves the thread in accept(2) with the number of a
-        descriptor that the next test's server gets: it then answers in that one's place."""
+        """Nobody is answered any more, and no thread of ours accepts. A mere close() leaves the
+        thread
+        in accept(2) with the number of a descriptor that the next test's server gets: it then
+        answers in that one's place.
+        """
         self.socket.shutdown(socket.SHUT_RDWR)
         self.thread.join()
         self.socket.close()
@@ -50,7 +73,9 @@ class FakeRegistry:
         """Wait until n requests have come in from now on."""
         with self.arrived:
             goal = len(self.requests) + n
-            assert self.arrived.wait_for(lambda: len(self.requests) >= goal, timeout), f"{len(self.requests)} of {goal} requests"
+            assert self.arrived.wait_for(
+                lambda: len(self.requests) >= goal, timeout
+            ), f"{len(self.requests)} of {goal} requests"
 
     def accept(self):
         while True:
@@ -88,7 +113,10 @@ class FakeRegistry:
     @staticmethod
     def send(peer, body, status="200 OK", headers=""):
         body = body.encode() if isinstance(body, str) else body
-        peer.sendall(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode() + body)
+        peer.sendall(
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{headers}\r\n".encode()
+            + body
+        )
         return True
 
     def answer(self, peer, head):
@@ -99,7 +127,7 @@ class FakeRegistry:
             return self.send(peer, listing)
         if mode == "etag":
             if 'If-None-Match: "v1"' in head:
-                peer.sendall(b"HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n\r\n")
+                peer.sendall(b'HTTP/1.1 304 Not Modified\r\nETag: "v1"\r\n\r\n')
                 return True
             return self.send(peer, listing, headers='ETag: "v1"\r\n')
         if mode == "hang":
@@ -110,7 +138,9 @@ class FakeRegistry:
                 peer.sendall(b"[")
                 time.sleep(1)
         elif mode == "half":
-            peer.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(listing) + 100}\r\n\r\n{listing}".encode())
+            peer.sendall(
+                f"HTTP/1.1 200 OK\r\nContent-Length: {len(listing) + 100}\r\n\r\n{listing}".encode()
+            )
         elif mode == "close":
             pass
         elif mode in ("500 Oops", "404 Not Found"):
@@ -118,7 +148,7 @@ class FakeRegistry:
         elif mode == "html":
             return self.send(peer, "<html><body>It works!</body></html>")
         elif mode == "huge":
-            peer.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"agents\":[")
+            peer.sendall(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"agents":[')
             for _ in range(100):
                 peer.sendall(b'{"name":"x"},' * 80000)
         elif mode == "headers":

@@ -1,6 +1,8 @@
-"""What the system tests share: one instance of tend with a home of its own, driven through its real programs.
+"""What the system tests share: one instance of tend with a home of its own, driven through its real
+programs.
 
-Environment: TEND_BIN is the folder of the programs (default build/bin), OTHER_BIN that of a build with another layout, TEST_BIN that of the small helper programs in tests/bin.
+Environment: TEND_BIN is the folder of the programs (default build/bin), OTHER_BIN that of a build
+with another layout, TEST_BIN that of the small helper programs in tests/bin.
 """
 
 import functools
@@ -19,7 +21,9 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 TEND_BIN = Path(os.environ.get("TEND_BIN", TOP / "build/bin")).resolve()
 TEST_BIN = Path(os.environ.get("TEST_BIN", TOP / "build/plain/tests/bin")).resolve()
-OTHER_BIN = Path(os.environ.get("OTHER_BIN", f"{TEND_BIN}-other-layout")).resolve()  # make LAYOUT=other
+OTHER_BIN = Path(
+    os.environ.get("OTHER_BIN", f"{TEND_BIN}-other-layout")
+).resolve()  # make LAYOUT=other
 AGENTS = TOP / "examples/agents"
 ROLES = ("guardian", "spawner", "monitor", "logger")
 
@@ -54,7 +58,9 @@ def alive(pid):
 
 
 def identity(pid):
-    """(pid, start ticks): two equal ones are the same process, not merely the same number. None if it is gone."""
+    """(pid, start ticks): two equal ones are the same process, not merely the same number. None if
+    it is gone.
+    """
     stat = proc_stat(pid) if pid else None  # looked at once: it may go at any time
     return (pid, stat[2]) if stat is not None and stat[0] not in "ZX" else None
 
@@ -79,14 +85,18 @@ def remove_folder(path):
 
 
 def wait_until(predicate, timeout=10, what=None, nap=0.01):
-    """Ask again and again until predicate() is true; returns its value. Only for what no event announces: prefer tend wait and wait_gone."""
+    """Ask again and again until predicate() is true; returns its value. Only for what no event
+    announces: prefer tend wait and wait_gone.
+    """
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise AssertionError(f"not within {timeout} s: {what or getattr(predicate, '__name__', 'a condition')}")
+            raise AssertionError(
+                f"not within {timeout} s: {what or getattr(predicate, '__name__', 'a condition')}"
+            )
         time.sleep(nap)
 
 
@@ -109,7 +119,9 @@ def parse_json(text):
 
 
 class Tend:
-    """One instance: a home, its programs, and a janitor that clears up behind it even when this process is killed."""
+    """One instance: a home, its programs, and a janitor that clears up behind it even when this
+    process is killed.
+    """
 
     def __init__(self, home_name="h"):
         self.root = Path(tempfile.mkdtemp(prefix="tend-", dir="/tmp")).resolve()
@@ -123,16 +135,35 @@ class Tend:
         self.children = []
         self.env = self._environment()
         self.janitor = subprocess.Popen(
-            [sys.executable, "-I", "-S", Path(__file__).with_name("janitor.py"), self.root, self.home, self.segment],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, cwd="/", text=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                Path(__file__).with_name("janitor.py"),
+                self.root,
+                self.home,
+                self.segment,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+            text=True,
+        )
         assert self.janitor.stdout.readline() == "ready\n"
 
     def _environment(self):
         env = {key: value for key, value in os.environ.items() if not key.startswith("TEND_")}
         # HOME too: nothing may reach the home of whoever runs the tests.
-        env.update(TEND_HOME=str(self.home), HOME=str(self.work), LC_ALL="C.UTF-8", PYTHONDONTWRITEBYTECODE="1")
-        env.update(TEND_REGISTRY="none")  # agents of the tests are no mesh agents; a test of registries takes it away
+        env.update(
+            TEND_HOME=str(self.home),
+            HOME=str(self.work),
+            LC_ALL="C.UTF-8",
+            PYTHONDONTWRITEBYTECODE="1",
+        )
+        env.update(
+            TEND_REGISTRY="none"
+        )  # agents of the tests are no mesh agents; a test of registries takes it away
         return env
 
     # -- the command line
@@ -143,29 +174,48 @@ class Tend:
         return [str(program), *map(str, args)]
 
     def run(self, *args, check=True, timeout=30, env=None, input=None, **options):
-        """Run one tend command to its end. Returns a CompletedProcess with text. check: it must exit with 0.
+        """Run one tend command to its end. Returns a CompletedProcess with text. check: it must
+        exit with 0.
 
-        Output goes through pipes on purpose: a daemon that kept them open would make this (and everybody's $(tend ...)) hang.
+        Output goes through pipes on purpose: a daemon that kept them open would make this (and
+        everybody's $(tend ...)) hang.
         """
         if input is None:
             options.setdefault("stdin", subprocess.DEVNULL)
         argv = self.argv(*args)
         try:
-            done = subprocess.run(argv, env={**self.env, **(env or {})}, input=input, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, text=True, errors="replace", timeout=timeout, **options)  # fmt: skip
+            done = subprocess.run(
+                argv,
+                env={**self.env, **(env or {})},
+                input=input,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                **options,
+            )
         except subprocess.TimeoutExpired as e:
-            raise AssertionError(f"tend {' '.join(argv[1:])}: not done after {timeout} s\n{e.stdout}\n{e.stderr}") from None
+            raise AssertionError(
+                f"tend {' '.join(argv[1:])}: not done after {timeout} s\n{e.stdout}\n{e.stderr}"
+            ) from None
         if SANITIZER.search(done.stderr):
             self.findings.append(f"tend {' '.join(argv[1:])}:\n{done.stderr}")
         if check:
-            assert done.returncode == 0, (
-                f"tend {' '.join(argv[1:])}: exit status {done.returncode}\n--- stdout\n{done.stdout}--- stderr\n{done.stderr}"
-            )
+            assert (
+                done.returncode == 0
+            ), f"tend {' '.join(argv[1:])}: exit status {done.returncode}\n--- stdout\n{done.stdout}--- stderr\n{done.stderr}"
         return done
 
     def popen(self, *args, env=None, **options):
         """Start a tend command that goes on (a foreground start, a follow, a race)."""
-        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        options = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+            **options,
+        }
         child = subprocess.Popen(self.argv(*args), env={**self.env, **(env or {})}, **options)
         self.children.append(child)
         return child
@@ -177,7 +227,9 @@ class Tend:
     # -- what is going on
 
     def status(self, name=None):
-        """The row of one process in status --json (None if there is none), or without a name the whole document."""
+        """The row of one process in status --json (None if there is none), or without a name the
+        whole document.
+        """
         document = self.json("status")
         if name is None:
             return document
@@ -193,11 +245,19 @@ class Tend:
         return self.run("wait", name, "--for", state, "--timeout", timeout, timeout=timeout + 10)
 
     def wait_pid(self, name, not_pid=None, timeout=20):
-        """Wait until the process runs with another pid than not_pid; returns the new one. A restart is announced by no single state."""
+        """Wait until the process runs with another pid than not_pid; returns the new one. A restart
+        is announced by no single state.
+        """
 
         def other():
             row = self.status(name)
-            return row and row["status"] == "running" and row["pid"] != not_pid and alive(row["pid"]) and row["pid"]
+            return (
+                row
+                and row["status"] == "running"
+                and row["pid"] != not_pid
+                and alive(row["pid"])
+                and row["pid"]
+            )
 
         return wait_until(other, timeout, f"{name} runs with another pid than {not_pid}", nap=0.03)
 
@@ -210,17 +270,26 @@ class Tend:
         """The log of a process so far, as text."""
         try:
             return (self.home / "logs" / f"{name}.log").read_text(errors="replace")
-        except (FileNotFoundError, NotADirectoryError):  # a home that is a file, in tests of such homes
+        except (
+            FileNotFoundError,
+            NotADirectoryError,
+        ):  # a home that is a file, in tests of such homes
             return ""
 
     def wait_log(self, name, pattern, timeout=20):
         """Wait for a match of the regular expression in the log of a process; returns the match."""
-        return wait_until(functools.partial(lambda: re.search(pattern, self.log(name), re.M)), timeout, f"{pattern!r} in the log of {name}")
+        return wait_until(
+            functools.partial(lambda: re.search(pattern, self.log(name), re.M)),
+            timeout,
+            f"{pattern!r} in the log of {name}",
+        )
 
     # -- the daemons
 
     def daemon_pid(self, role):
-        """The pid of the daemon that holds a role, from the text of its lock, or None. Works without a segment."""
+        """The pid of the daemon that holds a role, from the text of its lock, or None. Works without
+        a segment.
+        """
         try:
             pid, start = map(int, (self.home / "run" / f"{role}.lock").read_text().split())
         except (OSError, ValueError):
@@ -256,7 +325,9 @@ class Tend:
     # -- the end
 
     def stop_all(self, *args, timeout=60):
-        """tend stop of everything, daemons included. From here on the test promises that nothing is left: what the janitor still finds is a failure."""
+        """tend stop of everything, daemons included. From here on the test promises that nothing is
+        left: what the janitor still finds is a failure.
+        """
         done = self.run("stop", *args, timeout=timeout)
         self.must_be_clean = True
         return done
@@ -267,7 +338,9 @@ class Tend:
         for command in (["events"], ["status", "--verbose"]):
             try:
                 done = self.run(*command, check=False, timeout=10)
-                parts.append((f"tend {' '.join(command)} [{done.returncode}]", done.stdout + done.stderr))
+                parts.append(
+                    (f"tend {' '.join(command)} [{done.returncode}]", done.stdout + done.stderr)
+                )
             except (AssertionError, OSError) as e:
                 parts.append((f"tend {' '.join(command)}", str(e)))
         return "".join(f"--- {title}\n{text.rstrip()}\n" for title, text in parts)
@@ -288,5 +361,8 @@ class Tend:
         for child in self.children:
             child.communicate()  # the janitor has ended it; reap it and close its pipes
         if left and self.must_be_clean:
-            complaints.append("left running after a clean stop:\n" + "\n".join(f"  {p['pid']} {p['command']}" for p in left))
+            complaints.append(
+                "left running after a clean stop:\n"
+                + "\n".join(f"  {p['pid']} {p['command']}" for p in left)
+            )
         return complaints + self.findings

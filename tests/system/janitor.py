@@ -2,14 +2,18 @@
 
     python3 -I -S janitor.py ROOT HOME SEGMENT      with the read end of a pipe as standard input
 
-Each test home has one. It runs in a session of its own and waits for the end of its input, of which the test holds the only other end: when the
-test is over, or killed with SIGKILL, the kernel closes that end. Then it
+Each test home has one. It runs in a session of its own and waits for the end of its input, of which
+the test holds the only other end: when the test is over, or killed with SIGKILL, the kernel closes
+that end. Then it
 
-1. kills every process whose environment marks it as one of this home (TEND_HOME or TEND_INSTANCE), until no pass finds any,
-2. writes as one JSON line on standard output what it had to kill, for the test that still lives to read,
+1. kills every process whose environment marks it as one of this home (TEND_HOME or TEND_INSTANCE),
+   until no pass finds any,
+2. writes as one JSON line on standard output what it had to kill, for the test that still lives to
+   read,
 3. removes the segment, the cgroups and the folder ROOT.
 
-Marks in the environment and not process groups or parents: what a supervisor starts leaves sessions and parents on purpose.
+Marks in the environment and not process groups or parents: what a supervisor starts leaves sessions
+and parents on purpose.
 """
 
 import glob
@@ -27,10 +31,16 @@ GIVE_UP_SECONDS = 30  # a process in an uninterruptible sleep can't be killed by
 
 def marks_of(home, segment):
     """The environment entries that make a process one of this home: as bytes, exact."""
-    names = {home, os.path.realpath(home), os.path.basename(segment), os.path.basename(segment).rpartition("-")[2]}
-    return {os.fsencode(f"TEND_HOME={home}"), os.fsencode(f"TEND_HOME={os.path.realpath(home)}")} | {
-        os.fsencode(f"TEND_INSTANCE={name}") for name in names
+    names = {
+        home,
+        os.path.realpath(home),
+        os.path.basename(segment),
+        os.path.basename(segment).rpartition("-")[2],
     }
+    return {
+        os.fsencode(f"TEND_HOME={home}"),
+        os.fsencode(f"TEND_HOME={os.path.realpath(home)}"),
+    } | {os.fsencode(f"TEND_INSTANCE={name}") for name in names}
 
 
 def has_mark(pid, marks):
@@ -51,7 +61,11 @@ def command_of(pid):
 
 def marked_processes(marks):
     own = os.getpid()
-    return [int(e) for e in os.listdir("/proc") if e.isdigit() and int(e) != own and has_mark(int(e), marks)]
+    return [
+        int(e)
+        for e in os.listdir("/proc")
+        if e.isdigit() and int(e) != own and has_mark(int(e), marks)
+    ]
 
 
 def kill_pass(marks):
@@ -62,7 +76,8 @@ def kill_pass(marks):
             pidfd = os.pidfd_open(pid)
         except OSError:
             continue
-        # Looked at again through the descriptor's lifetime: the pid may have become another process before it was opened.
+        # Looked at again through the descriptor's lifetime: the pid may have become another process
+        # before it was opened.
         if not has_mark(pid, marks):
             os.close(pidfd)
             continue
@@ -90,7 +105,9 @@ def wait_for_ends(killed, deadline):
 
 
 def kill_all(marks):
-    """Kill until two looks in a row find nothing: a process that was being forked during the first is seen by the second."""
+    """Kill until two looks in a row find nothing: a process that was being forked during the first
+    is seen by the second.
+    """
     report = []
     deadline = time.monotonic() + GIVE_UP_SECONDS
     clean = 0
@@ -103,7 +120,9 @@ def kill_all(marks):
 
 
 def remove_cgroups(home):
-    """The cgroups of its processes, which are empty by now. Their folder is written down in the home."""
+    """The cgroups of its processes, which are empty by now. Their folder is written down in the
+    home.
+    """
     try:
         with open(os.path.join(home, "run", "cgroup")) as f:
             path = f.read().strip()
@@ -132,7 +151,9 @@ def sweep(root, home, segment):
     """Everything, in order. Returns what had to be killed."""
     report = kill_all(marks_of(home, segment))
     remove_cgroups(home)
-    for path in glob.glob(glob.escape(segment) + "*"):  # with what is left of a segment that was being made
+    for path in glob.glob(
+        glob.escape(segment) + "*"
+    ):  # with what is left of a segment that was being made
         try:
             os.unlink(path)
         except FileNotFoundError:

@@ -1,4 +1,6 @@
-"""The mesh's own programs, as npm has them: installed once by the tests themselves, one version, and skipped with a word where that can't be done."""
+"""The mesh's own programs, as npm has them: installed once by the tests themselves, one version,
+and skipped with a word where that can't be done.
+"""
 
 import fcntl
 import json
@@ -18,14 +20,28 @@ TRY_AGAIN_S = 600
 
 def install():
     """npm looks at the sum of what it gets, and runs nothing of the package."""
-    lock = {"name": "mesh", "lockfileVersion": 3, "requires": True, "packages": {
-        "": {"dependencies": {PACKAGE: VERSION}},
-        f"node_modules/{PACKAGE}": {"version": VERSION, "integrity": INTEGRITY}}}  # fmt: skip
-    (FOLDER / "package.json").write_text(json.dumps({"private": True, "dependencies": {PACKAGE: VERSION}}))
+    lock = {
+        "name": "mesh",
+        "lockfileVersion": 3,
+        "requires": True,
+        "packages": {
+            "": {"dependencies": {PACKAGE: VERSION}},
+            f"node_modules/{PACKAGE}": {"version": VERSION, "integrity": INTEGRITY},
+        },
+    }
+    (FOLDER / "package.json").write_text(
+        json.dumps({"private": True, "dependencies": {PACKAGE: VERSION}})
+    )
     (FOLDER / "package-lock.json").write_text(json.dumps(lock))
     try:
-        done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], cwd=FOLDER, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=280)  # fmt: skip
+        done = subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"],
+            cwd=FOLDER,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
     except (OSError, subprocess.TimeoutExpired) as e:
         return str(e)
     return None if done.returncode == 0 else done.stderr.strip()[-300:] or "npm failed"

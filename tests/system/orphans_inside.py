@@ -1,9 +1,10 @@
-"""What test_orphans.py runs as init of namespaces of its own (pid, mounts, /dev/shm), so that tend orphans --kill reaches nobody else.
+"""What test_orphans.py runs as init of namespaces of its own (pid, mounts, /dev/shm), so that tend
+orphans --kill reaches nobody else.
 
     python3 -I -S orphans_inside.py VARIANT BIN OTHER_BIN SLEEPER FOLDER
 
-Each variant makes processes that look as if nobody looked after them any more, and of which that can't be told: they are listed with the reason, or not at all,
-and never ended. Prints "well".
+Each variant makes processes that look as if nobody looked after them any more, and of which that
+can't be told: they are listed with the reason, or not at all, and never ended. Prints "well".
 """
 
 import contextlib
@@ -22,12 +23,29 @@ UID = 12345
 
 def run(*args, home=HOME, bin=BIN, prefix=(), check=True):
     env = {**os.environ, "TEND_HOME": home}
-    return subprocess.run([*prefix, bin + "/tend", *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=check, env=env)
+    return subprocess.run(
+        [*prefix, bin + "/tend", *args],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=check,
+        env=env,
+    )
 
 
 def start(*argv, **options):
     """A process s that is not restarted; returns its pid."""
-    run("start", "--background", "--restart", "no", "--name", "s", "--", *(argv or [SLEEPER]), **options)
+    run(
+        "start",
+        "--background",
+        "--restart",
+        "no",
+        "--name",
+        "s",
+        "--",
+        *(argv or [SLEEPER]),
+        **options,
+    )
     return json.loads(run("status", "s", "--json", **options).stdout)["processes"][0]["pid"]
 
 
@@ -63,7 +81,9 @@ def lose_daemons():
     pids = running("tend-")
     for signo in (signal.SIGSTOP, signal.SIGKILL):
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):  # what the spawner has forked to write a file ends by itself
+            with contextlib.suppress(
+                ProcessLookupError
+            ):  # what the spawner has forked to write a file ends by itself
                 os.kill(pid, signo)
     until(lambda: not any(map(alive, pids)))
 
@@ -85,7 +105,11 @@ def left_alone(pid, *words):
     for o in found:
         assert o["orphan"] is False and all(word in o["reason"] for word in words), o
     done = run("orphans", "--kill", home=NONE).stdout
-    assert ("0 ended, the others are left alone" in done and "can't tell: " in done) if words else done == "no orphans\n", done
+    assert (
+        ("0 ended, the others are left alone" in done and "can't tell: " in done)
+        if words
+        else done == "no orphans\n"
+    ), done
     assert alive(pid)
 
 
@@ -104,7 +128,10 @@ def other_user():
 def boxed(prepare, *unshare):
     """An instance in further namespaces; returns the pid of its process, and what ends the box."""
     script = f'{prepare}"$1/tend" start --name s --restart no --background -q -- "$2"; sleep 1000'
-    box = subprocess.Popen(["unshare", *unshare, "sh", "-c", script, "sh", BIN, SLEEPER], env={**os.environ, "TEND_HOME": HOME})
+    box = subprocess.Popen(
+        ["unshare", *unshare, "sh", "-c", script, "sh", BIN, SLEEPER],
+        env={**os.environ, "TEND_HOME": HOME},
+    )
     until(lambda: running(SLEEPER))
     (pid,) = running(SLEEPER)
     return pid, box
@@ -198,7 +225,13 @@ def too_few_descriptors():
     lose_daemons()
     shutil.rmtree(HOME + "-gone")
     for limit in range(3, 24):
-        done = run("orphans", "--kill", home=NONE, prefix=("prlimit", f"--nofile={limit}:{limit}"), check=False)
+        done = run(
+            "orphans",
+            "--kill",
+            home=NONE,
+            prefix=("prlimit", f"--nofile={limit}:{limit}"),
+            check=False,
+        )
         assert alive(pid), (limit, done)
     assert not alive(orphan), "with enough descriptors it is told"
 
@@ -219,7 +252,9 @@ def own_root():
     jail = top + "/jail"
     os.makedirs(jail)
     shutil.copy(SLEEPER, jail + "/sleeper")
-    (libraries,) = [subprocess.run(["ldd", SLEEPER], capture_output=True, text=True, check=False).stdout]
+    (libraries,) = [
+        subprocess.run(["ldd", SLEEPER], capture_output=True, text=True, check=False).stdout
+    ]
     for word in libraries.split():
         if word.startswith("/"):
             os.makedirs(jail + os.path.dirname(word), exist_ok=True)

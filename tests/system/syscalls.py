@@ -1,4 +1,6 @@
-"""A recorder of system calls: what a tend command, and the daemons that it starts, asked of the kernel, in order. By strace(1)."""
+"""A recorder of system calls: what a tend command, and the daemons that it starts, asked of the
+kernel, in order. By strace(1).
+"""
 
 import re
 import subprocess
@@ -6,14 +8,17 @@ from typing import NamedTuple
 
 from harness import wait_until
 
-# Names and order of what makes a change last, where tests look at no other. Both spellings of a call: which one there is depends on the machine.
+# Names and order of what makes a change last, where tests look at no other. Both spellings of a
+# call: which one there is depends on the machine.
 LASTING = "openat,write,pwrite64,fsync,fdatasync,syncfs,?rename,renameat,renameat2,?link,linkat,?unlink,unlinkat"
 # It looks for leaks by ptrace(2), which has its one place taken.
 NO_LEAKS = {"LSAN_OPTIONS": "detect_leaks=0"}
 
 
 class Call(NamedTuple):
-    """One that has returned: renameat(3</home/logs>, "a", 3</home/logs>, "b") = 0. Descriptors are told with their paths."""
+    """One that has returned: renameat(3</home/logs>, "a", 3</home/logs>, "b") = 0. Descriptors are
+    told with their paths.
+    """
 
     thread: int
     name: str
@@ -25,20 +30,40 @@ class Call(NamedTuple):
 
 
 class Recorder:
-    """Runs a tend command under strace; daemons that it starts stay recorded until they end. calls() is what was recorded so far.
+    """Runs a tend command under strace; daemons that it starts stay recorded until they end.
+    calls() is what was recorded so far.
 
-    inject: what strace shall do to calls, "renameat2:error=EINVAL" or "fsync:delay_enter=1000000" (strace -e inject).
-    paths: only calls that name one of these, as they name it.
+    inject: what strace shall do to calls, "renameat2:error=EINVAL" or "fsync:delay_enter=1000000"
+    (strace -e inject). paths: only calls that name one of these, as they name it.
     """
 
     def __init__(self, tend, *command, calls=LASTING, inject=(), paths=()):
         self.path = tend.work / "calls"
         self.child = subprocess.Popen(
-            ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "256", "-e", f"trace={calls}", "-e", "signal=none",
-             *(word for what in inject for word in ("-e", f"inject={what}")),
-             *(word for path in paths for word in ("-P", path)), "-o", self.path, *tend.argv(*command)],
-            env={**tend.env, **NO_LEAKS}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [
+                "strace",
+                "-f",
+                "--seccomp-bpf",
+                "-y",
+                "-qq",
+                "-s",
+                "256",
+                "-e",
+                f"trace={calls}",
+                "-e",
+                "signal=none",
+                *(word for what in inject for word in ("-e", f"inject={what}")),
+                *(word for path in paths for word in ("-P", path)),
+                "-o",
+                self.path,
+                *tend.argv(*command),
+            ],
+            env={**tend.env, **NO_LEAKS},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         tend.children.append(self.child)
 
     def finish(self, timeout=60):
@@ -48,9 +73,13 @@ class Recorder:
         return self.calls()
 
     def calls(self):
-        """In the order in which they returned. That of one thread is its own; between threads only what one of them waited for is."""
+        """In the order in which they returned. That of one thread is its own; between threads only
+        what one of them waited for is.
+        """
         begun, found = {}, []
-        for line in self.path.read_text(errors="replace").splitlines() if self.path.exists() else ():
+        for line in (
+            self.path.read_text(errors="replace").splitlines() if self.path.exists() else ()
+        ):
             thread, _, text = line.partition(" ")
             text = text.lstrip()
             if text.endswith("<unfinished ...>"):
@@ -63,18 +92,35 @@ class Recorder:
         return found
 
     def wait(self, name, pattern, timeout=60):
-        """Wait until such a call has succeeded; returns those of its thread up to it, itself the last."""
+        """Wait until such a call has succeeded; returns those of its thread up to it, itself the
+        last.
+        """
 
         def found():
             calls = self.calls()
-            at = next((i for i, c in enumerate(calls) if re.fullmatch(name, c.name) and c.about(pattern) and c.result.startswith("0")), None)
-            return None if at is None else [c for c in calls[: at + 1] if c.thread == calls[at].thread]
+            at = next(
+                (
+                    i
+                    for i, c in enumerate(calls)
+                    if re.fullmatch(name, c.name) and c.about(pattern) and c.result.startswith("0")
+                ),
+                None,
+            )
+            return (
+                None if at is None else [c for c in calls[: at + 1] if c.thread == calls[at].thread]
+            )
 
         return wait_until(found, timeout, f"a {name} of {pattern}")
 
 
 def position(calls, name, pattern):
     """Where the last such call that succeeded stands in the list; it must be there."""
-    at = [i for i, c in enumerate(calls) if re.fullmatch(name, c.name) and c.about(pattern) and not c.result.startswith("-1")]
-    assert at, f"no {name} of {pattern} in:\n" + "\n".join(f"{c.name}({c.arguments}) = {c.result}" for c in calls)
+    at = [
+        i
+        for i, c in enumerate(calls)
+        if re.fullmatch(name, c.name) and c.about(pattern) and not c.result.startswith("-1")
+    ]
+    assert at, f"no {name} of {pattern} in:\n" + "\n".join(
+        f"{c.name}({c.arguments}) = {c.result}" for c in calls
+    )
     return at[-1]

@@ -1,4 +1,6 @@
-"""--json of the commands that act: one document that tells what became of each process, and the same exit status as without."""
+"""--json of the commands that act: one document that tells what became of each process, and the
+same exit status as without.
+"""
 
 import json
 import subprocess
@@ -12,7 +14,9 @@ def act(tend, *command, status=0):
     assert done.returncode == status, (command, done)
     doc = json.loads(done.stdout)
     assert doc["command"] == command[0] and doc["ok"] == (status == 0)
-    assert len(doc["errors"]) == len([line for line in done.stderr.splitlines() if line.startswith("tend ")])
+    assert len(doc["errors"]) == len(
+        [line for line in done.stderr.splitlines() if line.startswith("tend ")]
+    )
     return doc
 
 
@@ -23,15 +27,24 @@ def results(doc):
 def test_one_life(tend):
     doc = act(tend, "start", "--name", "a", "--background", "--", helper("sleeper"))
     assert doc["daemons"] == "started" and doc["errors"] == []
-    assert doc["processes"] == [{"name": "a", "result": "started", "pid": tend.pid("a"), "error": None}]
+    assert doc["processes"] == [
+        {"name": "a", "result": "started", "pid": tend.pid("a"), "error": None}
+    ]
     doc = act(tend, "start", "a", "--background")
-    assert doc["daemons"] == "running" and doc["processes"][0] == {"name": "a", "result": "already_running", "pid": tend.pid("a"), "error": None}
+    assert doc["daemons"] == "running" and doc["processes"][0] == {
+        "name": "a",
+        "result": "already_running",
+        "pid": tend.pid("a"),
+        "error": None,
+    }
     assert results(act(tend, "signal", "a", "WINCH")) == {"a": "signalled"}
     doc = act(tend, "restart", "a")
     assert results(doc) == {"a": "restarted"} and doc["processes"][0]["pid"] == tend.pid("a")
     assert results(act(tend, "restart-agent", "a")) == {"a": "restarted"}
     doc = act(tend, "remove", "a", status=1)
-    assert results(doc) == {"a": "failed"} and "run" in doc["processes"][0]["error"] and doc["errors"]
+    assert (
+        results(doc) == {"a": "failed"} and "run" in doc["processes"][0]["error"] and doc["errors"]
+    )
     assert results(act(tend, "stop", "a")) == {"a": "stopped"}
     assert results(act(tend, "stop", "a")) == {"a": "not_running"}
     assert results(act(tend, "remove", "a")) == {"a": "removed"}
@@ -46,7 +59,12 @@ def test_some_fail(tend):
     doc = act(tend, "stop", "a", "stubborn", "--timeout", "0")
     assert results(doc) == {"a": "killed", "stubborn": "killed"}
     doc = act(tend, "restart", "a", "nosuch", "x*", "@none", status=1)
-    assert results(doc) == {"a": "restarted", "nosuch": "unknown", "x*": "unknown", "@none": "unknown"}
+    assert results(doc) == {
+        "a": "restarted",
+        "nosuch": "unknown",
+        "x*": "unknown",
+        "@none": "unknown",
+    }
     assert len(doc["errors"]) == 3
     doc = act(tend, "start", "a", "/nonexistent/b.py", "--background", "--no-registry")
     assert results(doc) == {"a": "already_running", "/nonexistent/b.py": "failed"}
@@ -60,11 +78,18 @@ def test_some_fail(tend):
 
 def test_the_foreground_has_no_document(tend):
     done = tend.run("start", "--json", "--name", "a", "--", helper("sleeper"), check=False)
-    assert (done.returncode, done.stdout) == (2, "") and "--background" in done.stderr.splitlines()[0]
+    assert (done.returncode, done.stdout) == (2, "") and "--background" in done.stderr.splitlines()[
+        0
+    ]
 
 
 def test_misuse_has_none_either(tend):
-    for command in (["stop", "--json", "--timeout", "-1"], ["signal", "--json", "a", "NOSUCH"], ["remove", "--json"], ["upgrade", "--json", "x"]):
+    for command in (
+        ["stop", "--json", "--timeout", "-1"],
+        ["signal", "--json", "a", "NOSUCH"],
+        ["remove", "--json"],
+        ["upgrade", "--json", "x"],
+    ):
         done = tend.run(*command, check=False)
         assert (done.returncode, done.stdout) == (2, ""), command
 
@@ -77,7 +102,9 @@ def test_quiet_prints_nothing(tend):
 def test_a_full_disk(tend):
     """What is done is done; that it could not be told is said."""
     start(tend, "a", helper("sleeper"))
-    with open("/dev/full", "w") as full, tend.popen("stop", "a", "--json", stdout=full, stderr=subprocess.PIPE, text=True) as stop:
+    with open("/dev/full", "w") as full, tend.popen(
+        "stop", "a", "--json", stdout=full, stderr=subprocess.PIPE, text=True
+    ) as stop:
         said = stop.communicate(timeout=30)[1]
     assert stop.returncode == 1 and "standard output" in said
     assert tend.status("a")["status"] == "stopped"

@@ -1,4 +1,6 @@
-"""The command line itself: what it prints and where, JSON, exit codes, misuse, broken outputs, and looking when nobody is there."""
+"""The command line itself: what it prints and where, JSON, exit codes, misuse, broken outputs, and
+looking when nobody is there.
+"""
 
 import json
 import os
@@ -14,8 +16,24 @@ import pytest
 from common import Follower, one_line, script, start, stop_everything, suspend, transitions
 from harness import ROLES, TEND_BIN, TOP, alive, helper, identity, proc_stat, wait_gone, wait_until
 
-COMMANDS = ("start", "stop", "restart", "restart-agent", "signal", "remove", "status", "list", "events", "why", "snapshot", "wait",
-            "resurrect", "doctor", "version", "help")  # fmt: skip
+COMMANDS = (
+    "start",
+    "stop",
+    "restart",
+    "restart-agent",
+    "signal",
+    "remove",
+    "status",
+    "list",
+    "events",
+    "why",
+    "snapshot",
+    "wait",
+    "resurrect",
+    "doctor",
+    "version",
+    "help",
+)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -30,28 +48,67 @@ def test_status_json(tend):
     document = tend.status()
     assert {"registry", "agents", "system", "processes", "daemons"} <= set(document)
     assert document["registry"]["status"] == "not_running"
-    assert document["system"] == {"total_agents": 1, "running_agents": 1, "registered_agents": 0,
-                                  "healthy_agents": document["system"]["healthy_agents"]}  # fmt: skip
+    assert document["system"] == {
+        "total_agents": 1,
+        "running_agents": 1,
+        "registered_agents": 0,
+        "healthy_agents": document["system"]["healthy_agents"],
+    }
     assert set(document["agents"]) == {"agent"}
-    wanted = {"name", "pid", "status", "state", "health_check", "command", "start_time", "uptime", "last_seen", "restarts", "exit_code",
-              "exit_signal", "service_type", "cpu_percent", "memory_bytes"}  # fmt: skip
+    wanted = {
+        "name",
+        "pid",
+        "status",
+        "state",
+        "health_check",
+        "command",
+        "start_time",
+        "uptime",
+        "last_seen",
+        "restarts",
+        "exit_code",
+        "exit_signal",
+        "service_type",
+        "cpu_percent",
+        "memory_bytes",
+    }
     rows = {row["name"]: row for row in document["processes"]}
     assert set(rows) == {"agent", "svc"}
     for row in rows.values():
         assert wanted <= set(row)
         assert TIME.fullmatch(row["start_time"])
-    assert rows["agent"]["pid"] > 0 and 0 <= rows["agent"]["uptime"] < 120 and rows["agent"]["exit_code"] is None
-    assert (rows["svc"]["pid"], rows["svc"]["exit_code"], rows["svc"]["service_type"]) == (None, 7, "service")
+    assert (
+        rows["agent"]["pid"] > 0
+        and 0 <= rows["agent"]["uptime"] < 120
+        and rows["agent"]["exit_code"] is None
+    )
+    assert (rows["svc"]["pid"], rows["svc"]["exit_code"], rows["svc"]["service_type"]) == (
+        None,
+        7,
+        "service",
+    )
     assert set(document["daemons"]) == set(ROLES)
     for role, daemon in document["daemons"].items():
-        assert daemon["pid"] == tend.daemon_pid(role) and daemon["state"] == "running" and daemon["restarts"] == 0
+        assert (
+            daemon["pid"] == tend.daemon_pid(role)
+            and daemon["state"] == "running"
+            and daemon["restarts"] == 0
+        )
         assert TIME.fullmatch(daemon["since"])
 
 
 def test_samples_arrive(tend):
     start(tend, "a", helper("sleeper"))
-    row = wait_until(lambda: (row := tend.status("a"))["memory_bytes"] and row, timeout=60, what="a sample of the monitor")
-    assert row["memory_bytes"] > 4096 and 0 <= row["cpu_percent"] < 100 and TIME.fullmatch(row["last_seen"])
+    row = wait_until(
+        lambda: (row := tend.status("a"))["memory_bytes"] and row,
+        timeout=60,
+        what="a sample of the monitor",
+    )
+    assert (
+        row["memory_bytes"] > 4096
+        and 0 <= row["cpu_percent"] < 100
+        and TIME.fullmatch(row["last_seen"])
+    )
 
 
 def test_a_stopped_daemon_is_told(tend):
@@ -81,7 +138,9 @@ def test_list(tend):
     def names(*args):
         found = set(tend.json("list", *args))
         words = [line.split()[0] for line in tend.run("list", *args).stdout.splitlines()]
-        assert {word for word in words if word not in ("agents:", "services:", "NAME")} == found, "text and JSON agree"
+        assert {
+            word for word in words if word not in ("agents:", "services:", "NAME")
+        } == found, "text and JSON agree"
         return found
 
     assert names() == names("--agents") == {"web-1", "web-2", "db"}
@@ -95,13 +154,30 @@ def test_list(tend):
     assert names("--filter", "stopped") == {"web-2"}
     assert names("--filter", "nothing-like-it") == set()
     row = tend.json("list")["web-1"]
-    wanted = {"name", "status", "registered", "health", "capabilities", "dependencies", "endpoint", "last_seen", "uptime", "pid",
-              "process_status", "agent_file", "working_directory"}  # fmt: skip
+    wanted = {
+        "name",
+        "status",
+        "registered",
+        "health",
+        "capabilities",
+        "dependencies",
+        "endpoint",
+        "last_seen",
+        "uptime",
+        "pid",
+        "process_status",
+        "agent_file",
+        "working_directory",
+    }
     assert wanted <= set(row)
     assert (row["process_status"], row["agent_file"]) == ("running", str(tend.work / "web-1"))
     for bad in ("(", r"\p{L}", r"[\D]"):
         done = tend.run("list", "--filter", bad, check=False)
-        assert done.returncode == 1 and done.stdout == "" and f"--filter {bad}: " in one_line(done.stderr)
+        assert (
+            done.returncode == 1
+            and done.stdout == ""
+            and f"--filter {bad}: " in one_line(done.stderr)
+        )
     tend.run("stop", "web-1", "db")
     tend.run("remove", "web-1", "web-2", "db")
     text = tend.run("list").stdout
@@ -112,16 +188,42 @@ def test_events_and_why(tend):
     start(tend, "a", helper("crasher"), "0", "3", options=("--restart", "no"))
     start(tend, "b", helper("sleeper"))
     tend.wait("a", "stopped")
-    wanted = {"time", "event", "name", "from", "to", "reason", "pid", "exit_code", "exit_signal", "core_dumped", "stage", "value", "by_pid", "text"}
+    wanted = {
+        "time",
+        "event",
+        "name",
+        "from",
+        "to",
+        "reason",
+        "pid",
+        "exit_code",
+        "exit_signal",
+        "core_dumped",
+        "stage",
+        "value",
+        "by_pid",
+        "text",
+    }
     events = tend.events("a")
-    assert all(set(event) >= wanted and event["name"] == "a" and TIME.fullmatch(event["time"]) for event in events)
+    assert all(
+        set(event) >= wanted and event["name"] == "a" and TIME.fullmatch(event["time"])
+        for event in events
+    )
     assert {event["name"] for event in tend.events()} >= {"a", "b"}
-    assert [event["time"] for event in tend.events()] == sorted(event["time"] for event in tend.events())
+    assert [event["time"] for event in tend.events()] == sorted(
+        event["time"] for event in tend.events()
+    )
     lines = tend.run("events", "a").stdout.splitlines()
-    shown = iter(line.split(" ", 1)[1] for line in lines)  # what came meanwhile, from a slower daemon, stands among them
+    shown = iter(
+        line.split(" ", 1)[1] for line in lines
+    )  # what came meanwhile, from a slower daemon, stands among them
     assert all(event["text"] in shown for event in events), (lines, events)
     text = tend.run("why", "a").stdout
-    assert text.startswith("a: failed") and "exited with status 3" in text and "Next: Nothing by itself." in text
+    assert (
+        text.startswith("a: failed")
+        and "exited with status 3" in text
+        and "Next: Nothing by itself." in text
+    )
     assert "If it fails it is started again" in tend.run("why", "b").stdout
     assert tend.run("events", "unknown").stdout == ""
     done = tend.run("why", "c", check=False)
@@ -151,9 +253,16 @@ def test_snapshot(tend):
 
 def fields_of(struct):
     """The names of its members, from the header."""
-    body = re.search(r"struct %s \{(.*?)\n\};" % struct, (TOP / "shm" / "table.h").read_text(), re.S)[1]
-    members = re.findall(r"^\t(?:char|u?int\d+_t) ([^;]+);", re.sub(r"/\*.*?\*/", "", body, flags=re.S), re.M)
-    return {re.sub(r"\[.*", "", name.strip()) for line in members for name in line.split(",")} - {"pad", "pad2"}
+    body = re.search(
+        r"struct %s \{(.*?)\n\};" % struct, (TOP / "shm" / "table.h").read_text(), re.S
+    )[1]
+    members = re.findall(
+        r"^\t(?:char|u?int\d+_t) ([^;]+);", re.sub(r"/\*.*?\*/", "", body, flags=re.S), re.M
+    )
+    return {re.sub(r"\[.*", "", name.strip()) for line in members for name in line.split(",")} - {
+        "pad",
+        "pad2",
+    }
 
 
 def test_a_snapshot_leaves_nothing_out(tend):
@@ -191,23 +300,37 @@ def test_status(tend):
     assert lines[1].split()[:3] == ["NAME", "STATE", "PID"]
     assert lines[2].split()[:3] == ["a", "running", str(pid)]
     text = tend.run("status", "a").stdout
-    assert re.search(rf"^pid +{pid}$", text, re.M) and "policy" in text and f"{tend.home}/logs/a.log" in text
+    assert (
+        re.search(rf"^pid +{pid}$", text, re.M)
+        and "policy" in text
+        and f"{tend.home}/logs/a.log" in text
+    )
     assert "guardian running" in tend.run("status", "--verbose").stdout
     tend.run("stop", "a")
     done = tend.run("status", "a", check=False)
-    assert done.returncode == 3 and re.search("^state +stopped", done.stdout, re.M) and done.stderr == ""
+    assert (
+        done.returncode == 3
+        and re.search("^state +stopped", done.stdout, re.M)
+        and done.stderr == ""
+    )
     assert tend.run("status", "a", "b", check=False).returncode == 1
 
 
 def test_doctor(tend):
     start(tend, "a", helper("sleeper"))
     tend.wait_daemons()
-    done = wait_until(lambda: (d := tend.run("doctor", check=False)).returncode == 0 and d, what="doctor finds all well")
+    done = wait_until(
+        lambda: (d := tend.run("doctor", check=False)).returncode == 0 and d,
+        what="doctor finds all well",
+    )
     assert done.stdout.endswith("all is well\n") and "PROBLEM" not in done.stdout
     assert f'"{helper("sleeper")}"' in tend.run("doctor", "--segment").stdout
     suspend(tend.daemon_pid("logger"))
     done = tend.run("doctor", check=False)
-    assert done.returncode == 1 and "logger" in [line for line in done.stdout.splitlines() if "PROBLEM" in line][0]
+    assert (
+        done.returncode == 1
+        and "logger" in [line for line in done.stdout.splitlines() if "PROBLEM" in line][0]
+    )
     tend.kill(tend.daemon_pid("logger"), signal.SIGCONT)
     stop_everything(tend)
     assert tend.run("doctor").stdout.endswith("all is well\n")
@@ -222,7 +345,9 @@ def test_version(tend):
 
 def test_no_library_that_only_daemons_need(tend):
     """No command speaks HTTP or TLS: what would cost each of them its start is not linked."""
-    linked = subprocess.run(["ldd", TEND_BIN / "tend"], capture_output=True, text=True, check=True).stdout
+    linked = subprocess.run(
+        ["ldd", TEND_BIN / "tend"], capture_output=True, text=True, check=True
+    ).stdout
     for library in ("curl", "ssl", "crypto", "gnutls", "microhttpd", "sqlite"):
         assert f"lib{library}" not in linked
 
@@ -305,7 +430,12 @@ def test_no_command(tend):
 
 def test_control_characters_never_reach_a_terminal(tend):
     tend.run("start")
-    for args in (["status", "\x1b[31m"], ["\x1b[2J"], ["start", "/tmp/\x1b]0;x\x07"], ["wait", "a\nb", "--for", "running"]):
+    for args in (
+        ["status", "\x1b[31m"],
+        ["\x1b[2J"],
+        ["start", "/tmp/\x1b]0;x\x07"],
+        ["wait", "a\nb", "--for", "running"],
+    ):
         done = tend.run(*args, check=False)
         assert done.returncode in (1, 2)
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout + done.stderr)
@@ -323,7 +453,10 @@ def test_signal(tend, signo):
     (event,) = [e for e in tend.events("a") if e["event"] == "signal"]
     assert event["value"] == signal.SIGHUP
     done = tend.run("signal", "a", signo, check=False)
-    assert done.returncode == 1 and one_line(done.stderr) == "tend signal: a does not run (it is failed)\n"
+    assert (
+        done.returncode == 1
+        and one_line(done.stderr) == "tend signal: a does not run (it is failed)\n"
+    )
     done = tend.run("signal", "b", signo, check=False)
     assert done.returncode == 1 and "no process is called b" in one_line(done.stderr)
 
@@ -334,7 +467,9 @@ def test_wait(tend):
         done = tend.run("wait", "a", "--for", state, "--timeout", "20")
         assert (done.stdout, done.stderr) == ("", "")
     done = tend.run("wait", "a", "--for", "stopped", "--timeout", "0.2", check=False)
-    assert done.returncode == 1 and one_line(done.stderr).startswith("tend wait: a is not stopped after ")
+    assert done.returncode == 1 and one_line(done.stderr).startswith(
+        "tend wait: a is not stopped after "
+    )
     assert tend.run("wait", "b", "--for", "running", check=False).returncode == 1
     waiting = tend.popen("wait", "a", "--for", "stopped")
     tend.run("stop", "a")
@@ -359,6 +494,7 @@ def test_ctrl_c_while_waiting(tend):
 
 # ---- outputs that don't take it
 
+
 def test_no_standard_output_at_all(tend):
     start(tend, "a", helper("sleeper"))
     for args in (["status"], ["start", "--name", "b", "--background", "--", helper("sleeper")]):
@@ -379,12 +515,25 @@ def test_before_anything_was_started(tend):
     assert {daemon["state"] for daemon in document["daemons"].values()} == {"dead"}
     assert tend.json("list") == {}
     assert tend.run("events").stdout == ""
-    for args in (["status", "a"], ["why", "a"], ["snapshot"], ["wait", "a", "--for", "running"], ["stop"], ["stop", "a"], ["restart"],
-                 ["restart", "a"], ["signal", "a", "TERM"], ["remove", "a"]):  # fmt: skip
+    for args in (
+        ["status", "a"],
+        ["why", "a"],
+        ["snapshot"],
+        ["wait", "a", "--for", "running"],
+        ["stop"],
+        ["stop", "a"],
+        ["restart"],
+        ["restart", "a"],
+        ["signal", "a", "TERM"],
+        ["remove", "a"],
+    ):
         done = tend.run(*args, check=False)
         assert (done.returncode, done.stdout) == (1, ""), args
         one_line(done.stderr)
-    assert tend.run("start").stdout == "the daemons are started\nno process was up when the instance last ran\n"
+    assert (
+        tend.run("start").stdout
+        == "the daemons are started\nno process was up when the instance last ran\n"
+    )
     stop_everything(tend)
 
 
@@ -404,14 +553,25 @@ def test_looking_at_what_the_daemons_left(tend):
     os.kill(lost, signal.SIGKILL)
     wait_until(lambda: not alive(lost), what="it is gone")
     text = tend.run("status").stdout
-    assert text.startswith("UNSUPERVISED: 2 processes, 1 running") and "last written" in text and "ago" in text
+    assert (
+        text.startswith("UNSUPERVISED: 2 processes, 1 running")
+        and "last written" in text
+        and "ago" in text
+    )
     document = tend.status()
     assert document["supervised"] is False and TIME.fullmatch(document["table_written"])
     assert {daemon["state"] for daemon in document["daemons"].values()} == {"dead"}
     rows = {row["name"]: row for row in document["processes"]}
     assert (rows["a"]["status"], rows["a"]["pid"]) == ("running", pid)
-    assert (rows["gone"]["status"], rows["gone"]["pid"], rows["gone"]["state"]) == ("stopped", None, "gone")
-    assert tend.run("status", "a").returncode == 0 and tend.run("status", "gone", check=False).returncode == 3
+    assert (rows["gone"]["status"], rows["gone"]["pid"], rows["gone"]["state"]) == (
+        "stopped",
+        None,
+        "gone",
+    )
+    assert (
+        tend.run("status", "a").returncode == 0
+        and tend.run("status", "gone", check=False).returncode == 3
+    )
     assert set(tend.json("list", "--services")) == {"a", "gone"}
     assert transitions(tend, "a")[-1] == ("starting", "running")
     assert "no spawner runs" in tend.run("why", "a").stdout
@@ -432,8 +592,16 @@ def test_under_the_name_of_the_reference(tend, tmp_path):
     done = tend.run("stop", "x", check=False)
     assert done.returncode == 1 and done.stderr.startswith("mcp_mesh_dev stop: ")
     done = tend.run("nope", check=False)
-    assert done.returncode == 2 and "usage: mcp_mesh_dev COMMAND" in done.stderr and '"mcp_mesh_dev help"' in done.stderr
+    assert (
+        done.returncode == 2
+        and "usage: mcp_mesh_dev COMMAND" in done.stderr
+        and '"mcp_mesh_dev help"' in done.stderr
+    )
     page = tend.run("help", "stop").stdout
-    assert "usage: mcp_mesh_dev stop" in page and "  mcp_mesh_dev stop --timeout 5" in page and "  tend stop" not in page
+    assert (
+        "usage: mcp_mesh_dev stop" in page
+        and "  mcp_mesh_dev stop --timeout 5" in page
+        and "  tend stop" not in page
+    )
     start(tend, "a", helper("sleeper"))
     tend.stop_all()

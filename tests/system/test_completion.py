@@ -1,4 +1,6 @@
-"""The completions of bash, zsh and fish, each in its own shell: commands, options, their values, and names from the table."""
+"""The completions of bash, zsh and fish, each in its own shell: commands, options, their values,
+and names from the table.
+"""
 
 import os
 import pty
@@ -21,7 +23,11 @@ CASES = [
     (["tend", "stop", ""], {"alpha", "beta", "@web"}, {"--force"}),
     (["tend", "stop", "al"], {"alpha"}, {"beta"}),
     (["tend", "stop", "@"], {"@web"}, {"alpha"}),
-    (["tend", "stop", "--"], {"--force", "--timeout", "--agent", "--quiet", "--help", "--json"}, {"--reset-config"}),
+    (
+        ["tend", "stop", "--"],
+        {"--force", "--timeout", "--agent", "--quiet", "--help", "--json"},
+        {"--reset-config"},
+    ),
     (["tend", "start", "--restart", ""], {"no", "on-failure", "always"}, {"--name"}),
     (["tend", "logs", "--level", "WA"], {"WARNING"}, {"INFO"}),
     (["tend", "wait", "alpha", "--for", ""], {"running", "stopped", "healthy"}, set()),
@@ -46,27 +52,47 @@ def check(offered, words, wanted, unwanted):
     assert not unwanted & offered, (words, offered)
 
 
-@pytest.mark.parametrize("words, wanted, unwanted", CASES, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+@pytest.mark.parametrize(
+    "words, wanted, unwanted", CASES, ids=lambda v: " ".join(v) if isinstance(v, list) else ""
+)
 def test_bash(tend, shell, words, wanted, unwanted):
     script = f"""source {FOLDER}/tend.bash
     compopt() {{ :; }}
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tend && printf '%s\\n' "${{COMPREPLY[@]}}" """
-    done = subprocess.run(["bash", "-c", script, "bash", *words], env=shell, cwd=tend.work, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *words],
+        env=shell,
+        cwd=tend.work,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert done.stderr == ""
     check(set(done.stdout.splitlines()), words, wanted, unwanted)
 
 
 def test_bash_makes_words_at_equals_signs(tend, shell):
-    script = f"source {FOLDER}/tend.bash; COMP_WORDS=(tend logs --level = WA); COMP_CWORD=4; _tend; echo \"${{COMPREPLY[@]}}\""
-    done = subprocess.run(["bash", "-c", script], env=shell, capture_output=True, text=True, timeout=30)
+    script = f'source {FOLDER}/tend.bash; COMP_WORDS=(tend logs --level = WA); COMP_CWORD=4; _tend; echo "${{COMPREPLY[@]}}"'
+    done = subprocess.run(
+        ["bash", "-c", script], env=shell, capture_output=True, text=True, timeout=30
+    )
     assert done.stdout == "WARNING\n"
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish here")
-@pytest.mark.parametrize("words, wanted, unwanted", CASES, ids=lambda v: " ".join(v) if isinstance(v, list) else "")
+@pytest.mark.parametrize(
+    "words, wanted, unwanted", CASES, ids=lambda v: " ".join(v) if isinstance(v, list) else ""
+)
 def test_fish(tend, shell, words, wanted, unwanted):
     script = f"source {FOLDER}/tend.fish; complete -C '{' '.join(words)}'"
-    done = subprocess.run(["fish", "--no-config", "-c", script], env=shell, cwd=tend.work, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        env=shell,
+        cwd=tend.work,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     check({line.split("\t")[0] for line in done.stdout.splitlines()}, words, wanted, unwanted)
 
 
@@ -77,8 +103,13 @@ def test_zsh(tend, shell):
     pid, fd = pty.fork()
     if pid == 0:
         os.chdir(tend.work)
-        os.execve("/usr/bin/zsh", ["zsh", "-f", "-i"], {**shell, "TERM": "xterm", "COLUMNS": "200", "LINES": "60"})
+        os.execve(
+            "/usr/bin/zsh",
+            ["zsh", "-f", "-i"],
+            {**shell, "TERM": "xterm", "COLUMNS": "200", "LINES": "60"},
+        )
     try:
+
         def send(text):
             os.write(fd, text.encode())
 
@@ -90,7 +121,9 @@ def test_zsh(tend, shell):
                 text += os.read(fd, 65536).decode(errors="replace")
             return text
 
-        send(f"PS1='> '; fpath=({FOLDER} $fpath); autoload -Uz compinit; compinit -u -D; setopt no_always_last_prompt; echo re''ady\n")
+        send(
+            f"PS1='> '; fpath=({FOLDER} $fpath); autoload -Uz compinit; compinit -u -D; setopt no_always_last_prompt; echo re''ady\n"
+        )
         until("ready\r")
         send("tend stop al\t")
         until("alpha ")

@@ -1,4 +1,6 @@
-"""The crash contract: nothing of tend's own takes a supervised process down, and no exit goes unseen."""
+"""The crash contract: nothing of tend's own takes a supervised process down, and no exit goes
+unseen.
+"""
 
 import contextlib
 import ctypes
@@ -12,9 +14,23 @@ import time
 import pytest
 
 from crashkit import (
-    EAGER, KERNEL_TELLS_EXITS, assert_untouched, daemons_of, ends, kill_all, launches, marked, parent, runs, settled, sleepers, start,
-    state_events, suppress, works,
-)  # fmt: skip
+    EAGER,
+    KERNEL_TELLS_EXITS,
+    assert_untouched,
+    daemons_of,
+    ends,
+    kill_all,
+    launches,
+    marked,
+    parent,
+    runs,
+    settled,
+    sleepers,
+    start,
+    state_events,
+    suppress,
+    works,
+)
 from harness import ROLES, alive, helper, identity, proc_stat, wait_gone, wait_until
 
 
@@ -45,11 +61,17 @@ def share_descriptor(pid, fd):
 
 def lock_of(spawner):
     """The descriptor that is its role's lock."""
-    return next(int(fd) for fd in os.listdir(f"/proc/{spawner}/fd") if os.readlink(f"/proc/{spawner}/fd/{fd}").endswith("/spawner.lock"))
+    return next(
+        int(fd)
+        for fd in os.listdir(f"/proc/{spawner}/fd")
+        if os.readlink(f"/proc/{spawner}/fd/{fd}").endswith("/spawner.lock")
+    )
 
 
 def counter(tend, name, seconds=3600, count=10**6, base=10, **kwargs):
-    """Start a counter; returns (pid, its file). It has noted its first run, and with that is ready for signals."""
+    """Start a counter; returns (pid, its file). It has noted its first run, and with that is ready
+    for signals.
+    """
     file = tend.work / f"{name}.runs"
     kwargs.setdefault("options", EAGER)
     pid = start(tend, name, helper("counter"), file, seconds, count, base, **kwargs)
@@ -58,7 +80,9 @@ def counter(tend, name, seconds=3600, count=10**6, base=10, **kwargs):
 
 
 def wait_runs(file, count, timeout=20):
-    return wait_until(lambda: len(runs(file)) >= count and runs(file), timeout, f"run {count} in {file}")
+    return wait_until(
+        lambda: len(runs(file)) >= count and runs(file), timeout, f"run {count} in {file}"
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -70,10 +94,13 @@ def test_each_daemon_comes_back_and_no_process_notices(tend, role):
     daemons = settled(tend)
     assert_untouched(tend, kept)
     assert daemons[role]["restarts"] == 1
-    # Exactly this one was replaced; a guardian's place is taken by the spawner, so there the spawner is new as well.
+    # Exactly this one was replaced; a guardian's place is taken by the spawner, so there the
+    # spawner is new as well.
     replaced = {r for r in ROLES if daemons[r]["pid"] != before[r]}
     assert replaced == ({"guardian", "spawner"} if role == "guardian" else {role})
-    told = [event for event in tend.events() if event["event"] == "daemon" and event["name"] == role]
+    told = [
+        event for event in tend.events() if event["event"] == "daemon" and event["name"] == role
+    ]
     assert [event["pid"] for event in told] == [new]
     works(tend)
     tend.stop_all()
@@ -84,7 +111,9 @@ def test_a_guardian_that_dies_is_replaced_by_its_spawner(tend):
     pid, file = counter(tend, "c")
     spawner = tend.daemon_pid("spawner")
     tend.kill_daemon("guardian")
-    assert tend.wait_daemon("guardian", not_pid=None) == spawner  # the same process: its children are still its children
+    assert (
+        tend.wait_daemon("guardian", not_pid=None) == spawner
+    )  # the same process: its children are still its children
     settled(tend)
     assert parent(pid) == spawner
     os.kill(pid, signal.SIGUSR1)
@@ -104,7 +133,9 @@ def test_a_guardian_that_dies_is_replaced_by_its_spawner(tend):
 
 
 def test_a_lock_that_outlives_the_old_spawner_delays_the_new_one_only(tend):
-    """Whatever a spawner forks shares its lock until it has ended: the spawner that took the guardian's place must not take itself for the holder."""
+    """Whatever a spawner forks shares its lock until it has ended: the spawner that took the
+    guardian's place must not take itself for the holder.
+    """
     kept = sleepers(tend, 2)
     spawner = tend.daemon_pid("spawner")
     shared = share_descriptor(spawner, lock_of(spawner))
@@ -121,13 +152,18 @@ def test_a_lock_that_outlives_the_old_spawner_delays_the_new_one_only(tend):
 
 
 def test_a_lock_that_outlives_its_holder_for_a_moment(tend):
-    """As a child that a spawner forks right before its death makes it: the next one waits for it, and counts once."""
+    """As a child that a spawner forks right before its death makes it: the next one waits for it,
+    and counts once.
+    """
     kept = sleepers(tend, 1)
     old = settled(tend)["spawner"]["pid"]
     shared = share_descriptor(old, lock_of(old))
     try:
         tend.kill_daemon("spawner")
-        wait_until(lambda: [pid for pid in daemons_of(tend)["spawner"] if pid != old], what="the next spawner")
+        wait_until(
+            lambda: [pid for pid in daemons_of(tend)["spawner"] if pid != old],
+            what="the next spawner",
+        )
     finally:
         os.close(shared)
     assert settled(tend)["spawner"]["restarts"] == 1
@@ -137,7 +173,9 @@ def test_a_lock_that_outlives_its_holder_for_a_moment(tend):
 
 
 def test_an_exit_after_every_parent_died_is_still_known(tend):
-    """A process of the first spawner belongs to nobody of tend once two guardians have died; the kernel tells its exit to who holds a pidfd."""
+    """A process of the first spawner belongs to nobody of tend once two guardians have died; the
+    kernel tells its exit to who holds a pidfd.
+    """
     pid, file = counter(tend, "c")
     for _ in range(2):
         old = tend.kill_daemon("guardian")
@@ -147,7 +185,9 @@ def test_an_exit_after_every_parent_died_is_still_known(tend):
     os.kill(pid, signal.SIGUSR1)
     wait_runs(file, 2)
     wait_until(lambda: ends(tend, "c"), what="the end told")
-    assert ends(tend, "c") == ["exit 10"] or (not KERNEL_TELLS_EXITS and ends(tend, "c") == ["lost"])
+    assert ends(tend, "c") == ["exit 10"] or (
+        not KERNEL_TELLS_EXITS and ends(tend, "c") == ["lost"]
+    )
     tend.stop_all()
 
 
@@ -181,11 +221,16 @@ def test_all_four_at_once(tend):
     os.kill(pid, signal.SIGUSR1)
     wait_runs(file, 2)
     wait_until(lambda: ends(tend, "c"), what="the end told")
-    assert ends(tend, "c") == ["exit 10"] or (not KERNEL_TELLS_EXITS and ends(tend, "c") == ["lost"])
+    assert ends(tend, "c") == ["exit 10"] or (
+        not KERNEL_TELLS_EXITS and ends(tend, "c") == ["lost"]
+    )
     tend.stop_all()
 
 
-@pytest.mark.parametrize("command", [["stop", "s0"], ["restart", "s0"], ["signal", "s0", "TERM"], ["resurrect"], ["start"]])
+@pytest.mark.parametrize(
+    "command",
+    [["stop", "s0"], ["restart", "s0"], ["signal", "s0", "TERM"], ["resurrect"], ["start"]],
+)
 def test_any_command_brings_the_daemons_back(tend, command):
     kept = sleepers(tend, 2)
     kill_all(tend)
@@ -203,7 +248,9 @@ def test_a_whole_stop_after_all_four_died_leaves_nothing(tend):
     assert marked(tend) == [] and daemons_of(tend) == {role: [] for role in ROLES}
 
 
-@pytest.mark.parametrize("restart, state", [("always", "running"), ("on-failure", "running"), ("no", "failed")])
+@pytest.mark.parametrize(
+    "restart, state", [("always", "running"), ("on-failure", "running"), ("no", "failed")]
+)
 def test_an_exit_while_no_spawner_lives(tend, restart, state):
     pid, file = counter(tend, "c", restart=restart)
     kept = sleepers(tend, 2)
@@ -230,7 +277,9 @@ def test_an_exit_while_the_spawner_is_stopped(tend):
     """The zombie waits for its parent; if that dies, the guardian reads it."""
     pid, file = counter(tend, "c")
     spawner = tend.kill_daemon("spawner", signal.SIGSTOP)
-    wait_until(lambda: tend.status()["daemons"]["spawner"]["state"] == "stopped", what="stopped shown")
+    wait_until(
+        lambda: tend.status()["daemons"]["spawner"]["state"] == "stopped", what="stopped shown"
+    )
     os.kill(pid, signal.SIGUSR1)
     wait_until(lambda: proc_stat(pid)[0] == "Z", what="the zombie")
     os.kill(spawner, signal.SIGKILL)
@@ -248,7 +297,9 @@ def test_an_exit_while_the_spawner_is_stopped(tend):
     tend.stop_all()
 
 
-@pytest.mark.parametrize("restart, state", [("always", "running"), ("on-failure", "running"), ("no", "failed")])
+@pytest.mark.parametrize(
+    "restart, state", [("always", "running"), ("on-failure", "running"), ("no", "failed")]
+)
 def test_a_process_that_dies_while_all_four_are_dead(tend, restart, state):
     pid, file = counter(tend, "c", restart=restart)
     kept = sleepers(tend, 2)
@@ -257,7 +308,9 @@ def test_a_process_that_dies_while_all_four_are_dead(tend, restart, state):
     wait_gone(pid)
     wait_until(lambda: identity(pid) is None)
     row = tend.status("c")
-    assert row["status"] == "stopped" or row["pid"] != pid, f"a dead process is shown as running: {row}"
+    assert (
+        row["status"] == "stopped" or row["pid"] != pid
+    ), f"a dead process is shown as running: {row}"
     start(tend, "other", helper("sleeper"))
     wait_until(lambda: tend.status("c")["state"] == state, what=state)
     assert len(wait_runs(file, 2 if state == "running" else 1)) == (2 if state == "running" else 1)
@@ -267,17 +320,33 @@ def test_a_process_that_dies_while_all_four_are_dead(tend, restart, state):
     tend.stop_all()
 
 
-@pytest.mark.parametrize("victims", [("spawner",), ("guardian",), ("spawner", "guardian"), ROLES], ids="+".join)
+@pytest.mark.parametrize(
+    "victims", [("spawner",), ("guardian",), ("spawner", "guardian"), ROLES], ids="+".join
+)
 def test_a_delay_before_a_restart_goes_on(tend, victims):
-    start(tend, "c", helper("crasher"), "0", "3", options=("--restart-delay", "3s", "--restart-max-delay", "3s"))
-    wait_until(lambda: row_of(tend, "c")["life"]["life"] == 2 and tend.status("c")["state"] == "backoff", what="the second crash")
+    start(
+        tend,
+        "c",
+        helper("crasher"),
+        "0",
+        "3",
+        options=("--restart-delay", "3s", "--restart-max-delay", "3s"),
+    )
+    wait_until(
+        lambda: row_of(tend, "c")["life"]["life"] == 2 and tend.status("c")["state"] == "backoff",
+        what="the second crash",
+    )
     life = row_of(tend, "c")["life"]
     due = life["next_boot_ns"]
     assert due > 0
     kill(tend, victims)
     if "guardian" in victims and len(victims) > 1:
         tend.run("start", "--background", "--name", "other", "--", helper("sleeper"))
-    row = wait_until(lambda: (row := row_of(tend, "c"))["life"]["start_boot_ns"] != life["start_boot_ns"] and row, what="the third run")
+    row = wait_until(
+        lambda: (row := row_of(tend, "c"))["life"]["start_boot_ns"] != life["start_boot_ns"]
+        and row,
+        what="the third run",
+    )
     assert row["life"]["life"] == 3
     assert row["life"]["start_boot_ns"] >= due  # not earlier because of a new spawner
     assert row["life"]["start_boot_ns"] - due < 10e9
@@ -299,7 +368,9 @@ def kill(tend, roles):
         wait_gone(pid)
 
 
-@pytest.mark.parametrize("victims", [("spawner",), ("guardian",), ("spawner", "guardian"), ROLES], ids="+".join)
+@pytest.mark.parametrize(
+    "victims", [("spawner",), ("guardian",), ("spawner", "guardian"), ROLES], ids="+".join
+)
 def test_a_stop_in_progress_keeps_its_timeout(tend, victims):
     pid = start(tend, "stubborn", helper("term_ignorer"), "child", options=("--stop-timeout", "3s"))
     tend.wait_log("stubborn", "^ready")
@@ -317,7 +388,9 @@ def test_a_stop_in_progress_keeps_its_timeout(tend, victims):
     tend.stop_all()
 
 
-@pytest.mark.parametrize("victims", [("spawner",), ("guardian",), ("spawner", "guardian"), ROLES], ids="+".join)
+@pytest.mark.parametrize(
+    "victims", [("spawner",), ("guardian",), ("spawner", "guardian"), ROLES], ids="+".join
+)
 def test_a_restart_in_progress_is_finished_once(tend, victims):
     pid = start(tend, "stubborn", helper("term_ignorer"), options=("--stop-timeout", "2s"))
     tend.wait_log("stubborn", "^ready")
@@ -351,7 +424,10 @@ def test_starts_while_the_spawner_is_being_killed(tend):
     thread = threading.Thread(target=killer)
     thread.start()
     try:
-        clis = [tend.popen("start", "--background", "--name", name, "--", helper("sleeper")) for name in names]
+        clis = [
+            tend.popen("start", "--background", "--name", name, "--", helper("sleeper"))
+            for name in names
+        ]
         results = [(cli.communicate(timeout=100), cli.returncode) for cli in clis]
     finally:
         done.set()
@@ -375,9 +451,11 @@ STORMS = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("storm", STORMS)
 def test_a_storm_of_kills(tend, storm):
-    """60 kills at random moments while 30 processes crash: each run happens once, each exit is told once, with its status.
+    """60 kills at random moments while 30 processes crash: each run happens once, each exit is told
+    once, with its status.
 
-    With the guardian among the victims a process may belong to nobody of tend when it ends; then, and only then, its status may be lost.
+    With the guardian among the victims a process may belong to nobody of tend when it ends; then,
+    and only then, its status may be lost.
     """
     seed = int.from_bytes(os.urandom(4), "big")
     print(f"seed {seed}")
@@ -386,7 +464,9 @@ def test_a_storm_of_kills(tend, storm):
     files = {}
     for i in range(30):
         name = f"c{i}"
-        _, files[name] = counter(tend, name, seconds=f"{chance.uniform(0.2, 1.2):.3f}", count=count, base=10 + i)
+        _, files[name] = counter(
+            tend, name, seconds=f"{chance.uniform(0.2, 1.2):.3f}", count=count, base=10 + i
+        )
     kept = sleepers(tend, 3)
     for _ in range(60):
         time.sleep(chance.uniform(0, 0.25))
@@ -395,11 +475,18 @@ def test_a_storm_of_kills(tend, storm):
         if pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    works(tend)  # a command, since a guardian killed right after its spawner leaves no one to take its place
+    works(
+        tend
+    )  # a command, since a guardian killed right after its spawner leaves no one to take its place
     settled(tend, 40)
     lost = 0
     for i, (name, file) in enumerate(files.items()):
-        pids = wait_until(lambda: len(runs(file)) == count + 1 and runs(file), 60, f"the last run of {name}", nap=0.05)
+        pids = wait_until(
+            lambda: len(runs(file)) == count + 1 and runs(file),
+            60,
+            f"the last run of {name}",
+            nap=0.05,
+        )
         wait_until(lambda: len(ends(tend, name)) >= count, 20, f"all ends of {name} told", nap=0.1)
         expected = [f"exit {10 + i + n}" for n in range(count)]
         told = ends(tend, name)
@@ -418,7 +505,9 @@ def test_a_storm_of_kills(tend, storm):
 def test_a_stopped_guardian_does_not_stop_restarts(tend):
     pid, file = counter(tend, "c")
     guardian = tend.kill_daemon("guardian", signal.SIGSTOP)
-    wait_until(lambda: tend.status()["daemons"]["guardian"]["state"] == "stopped", what="stopped shown")
+    wait_until(
+        lambda: tend.status()["daemons"]["guardian"]["state"] == "stopped", what="stopped shown"
+    )
     os.kill(pid, signal.SIGUSR1)
     wait_runs(file, 2)
     assert ends(tend, "c") == ["exit 10"]
@@ -431,7 +520,9 @@ def test_each_transition_is_told_once_wherever_the_spawner_is_killed(tend):
     _, file = counter(tend, "c", seconds=0.02, count=200)
     for kills in range(1, 19):
         spawner = tend.wait_daemon("spawner")
-        time.sleep(random.uniform(0, 0.1) if kills % 2 else random.uniform(1, 1.1))  # the guardian delays the third end within a second
+        time.sleep(
+            random.uniform(0, 0.1) if kills % 2 else random.uniform(1, 1.1)
+        )  # the guardian delays the third end within a second
         os.kill(spawner, signal.SIGKILL)
         wait_gone(spawner)
     wait_runs(file, 201, 60)

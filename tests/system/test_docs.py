@@ -9,8 +9,11 @@ import pytest
 
 from harness import TEND_BIN, TOP
 
-FOLDERS = "base shm config guardian spawner monitor logger cli tests tools docs examples".split()
-TEXTS = sorted([TOP / "README.md", *TOP.glob("*/*.md")])
+FOLDERS = [
+    *sorted(f"lib/{path.name}" for path in (TOP / "lib").iterdir()),
+    *"shm guardian spawner monitor logger registry cli tests tools docs examples".split(),
+]
+TEXTS = sorted([TOP / "README.md", *TOP.glob("*/*.md"), *TOP.glob("lib/*/*.md")])
 
 
 def text(path):
@@ -33,7 +36,12 @@ def plain(roff):
 
 def page_of(command):
     """The manual page of a command, as make builds it."""
-    return subprocess.run([TOP / "tools/manpage.sh", TEND_BIN / "tend", command, "1.2.3"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [TOP / "tools/manpage.sh", TEND_BIN / "tend", command, "1.2.3"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def offered(tend, *words):
@@ -43,16 +51,25 @@ def offered(tend, *words):
 
 
 def test_every_command_and_option_is_documented(tend):
-    """Help, manual page, completion and README know the same commands and options, and the programs take them."""
+    """Help, manual page, completion and README know the same commands and options, and the programs
+    take them.
+    """
     page, readme = plain(text("docs/man/tend.1")), text("README.md")
     commands = commands_of(tend)
     assert {"start", "stop", "status", "help"} <= set(commands)
     assert offered(tend, "") == set(commands)
     for command in commands:
         assert re.search(rf"tend {command}\b", page), f"tend {command} is not in tend.1"
-        assert re.search(rf"^\| .*`{command}\b", readme, re.M), f"{command} is not in the README's table of commands"
+        assert re.search(
+            rf"^\| .*`{command}\b", readme, re.M
+        ), f"{command} is not in the README's table of commands"
         explained = options_of(tend, command)
-        listed = set(re.findall(r"--[a-z][a-z-]+", " ".join(re.findall(r'^\.B "(.*)"$', plain(page_of(command)), re.M))))
+        listed = set(
+            re.findall(
+                r"--[a-z][a-z-]+",
+                " ".join(re.findall(r'^\.B "(.*)"$', plain(page_of(command)), re.M)),
+            )
+        )
         taken = offered(tend, command, "--")
         assert explained - {"--version"} == taken, f"{command}: help and what it takes"
         assert listed == taken, f"{command}: manual page and what it takes"
@@ -62,9 +79,13 @@ def test_every_command_and_option_is_documented(tend):
 
 def test_defaults_are_those_of_the_code(tend):
     """The README's table of options, the help text, and config/spec.h."""
-    header = text("config/spec.h")
-    number = {key: int(value) for key, value in re.findall(r"#define SPEC_(\w+) (\d+)u", header)}
-    help_text, readme, page = tend.run("help", "start").stdout, text("README.md"), plain(page_of("start"))
+    header = text("lib/config/spec.h")
+    number = {key: int(value) for key, value in re.findall(r"#define SPEC_(\w+)\s+(\d+)u", header)}
+    help_text, readme, page = (
+        tend.run("help", "start").stdout,
+        text("README.md"),
+        plain(page_of("start")),
+    )
 
     def span(ms):
         return f"{ms}ms" if ms < 1000 else f"{ms // 1000}s"
@@ -77,23 +98,44 @@ def test_defaults_are_those_of_the_code(tend):
         "--stable": span(number["STABLE_MS"]),
     }
     for option, default in expected.items():
-        about = " ".join(re.search(rf"^  {option} (.*(?:\n {{8,}}.*)*)", help_text, re.M)[1].split())  # however it is wrapped
-        assert re.search(rf"\(default {re.escape(default)}[);:]", about), f"help of {option}: {default}"
-        assert re.search(rf"^\| `{option} \S+` \| {re.escape(default)} \|", readme, re.M), f"README, {option}: {default}"
-        assert re.search(rf'^\.B "{option} .*"\n[^.]*\(default\s{re.escape(default)}[);:]', page, re.M), f"tend-start.1, {option}: {default}"
+        about = " ".join(
+            re.search(rf"^  {option} (.*(?:\n {{8,}}.*)*)", help_text, re.M)[1].split()
+        )  # however it is wrapped
+        assert re.search(
+            rf"\(default {re.escape(default)}[);:]", about
+        ), f"help of {option}: {default}"
+        assert re.search(
+            rf"^\| `{option} \S+` \| {re.escape(default)} \|", readme, re.M
+        ), f"README, {option}: {default}"
+        assert re.search(
+            rf'^\.B "{option} .*"\n[^.]*\(default\s{re.escape(default)}[);:]', page, re.M
+        ), f"tend-start.1, {option}: {default}"
 
 
 def test_limits_are_those_of_the_code():
-    readme, layout, table, ring = text("README.md"), text("shm/layout.h"), text("shm/table.h"), text("shm/ring.h")
+    readme, layout, table, ring = (
+        text("README.md"),
+        text("shm/layout.h"),
+        text("shm/table.h"),
+        text("shm/ring.h"),
+    )
 
     def of(name, source):
         return int(re.search(rf"#define {name}\s+(\d+)u", source)[1])
 
-    assert f"| {of('PT_CAPACITY_DEFAULT', table):,}; up to {of('PT_CAPACITY_MAX', table):,} by" in readme
+    assert (
+        f"| {of('PT_CAPACITY_DEFAULT', table):,}; up to {of('PT_CAPACITY_MAX', table):,} by"
+        in readme
+    )
     assert f"| commands under way | {of('PT_COMMANDS', ring)};" in readme
     assert f"| shown command | {of('PT_COMMAND_TEXT', table) - 1} bytes" in readme
-    events = "{:,} of the spawner, {:,} of the monitor, {:,} of the logger, {:,} of the guardian".format(
-        *(of(f"SEG_EVENTS_{role}", layout) for role in ("SPAWNER", "MONITOR", "LOGGER", "GUARDIAN"))
+    events = (
+        "{:,} of the spawner, {:,} of the monitor, {:,} of the logger, {:,} of the guardian".format(
+            *(
+                of(f"SEG_EVENTS_{role}", layout)
+                for role in ("SPAWNER", "MONITOR", "LOGGER", "GUARDIAN")
+            )
+        )
     )
     assert events in readme
 
@@ -107,18 +149,24 @@ def test_every_folder_has_a_readme_and_every_link_leads_somewhere():
 
 
 def test_the_files_that_folder_readmes_name_exist():
-    """The first column of each table whose first column is "file": `name.c`, or `name` for name.c and name.h."""
+    """The first column of each table whose first column is "file": `name.c`, or `name` for name.c
+    and name.h.
+    """
     for path in TEXTS:
         for table in re.findall(r"^\| file \|.*\n\| --- .*\n((?:\|.*\n)+)", path.read_text(), re.M):
             for cell in re.findall(r"^\| ([^|]*)", table, re.M):
                 for name in re.findall(r"`([A-Za-z0-9_*./-]+)", cell):
-                    assert list(path.parent.glob(name)) or list(path.parent.glob(f"{name}.[ch]")), f"{path.relative_to(TOP)}: {name}"
+                    assert list(path.parent.glob(name)) or list(
+                        path.parent.glob(f"{name}.[ch]")
+                    ), f"{path.relative_to(TOP)}: {name}"
 
 
 PAGES = [path for path in (TOP / "docs/man").iterdir() if path.is_file()]
 
 
-@pytest.mark.parametrize("page", [*sorted(path.name for path in PAGES), "start", "logs", "config", "version", "status"])
+@pytest.mark.parametrize(
+    "page", [*sorted(path.name for path in PAGES), "start", "logs", "config", "version", "status"]
+)
 def test_man_pages_have_no_warnings(page, tmp_path):
     if not shutil.which("man") or not shutil.which("groff"):
         pytest.skip("man or groff is not installed")
@@ -126,24 +174,51 @@ def test_man_pages_have_no_warnings(page, tmp_path):
     if not path.exists():
         path = tmp_path / f"tend-{page}.1"
         path.write_text(page_of(page))
-    done = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", path], capture_output=True, text=True,
-                          env={"MANWIDTH": "100", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}, timeout=60)  # fmt: skip
+    done = subprocess.run(
+        ["man", "--warnings", "-E", "UTF-8", "-l", path],
+        capture_output=True,
+        text=True,
+        env={"MANWIDTH": "100", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"},
+        timeout=60,
+    )
     assert done.returncode == 0 and done.stderr == ""
 
 
 def test_pictures_show_what_was_captured():
-    """tools/picture.py: each piece of text with its colour, at its column; and the pictures that are there are whole."""
-    capture = "\x1b[1mNAME\x1b[0m  x\n\x1b[36mweb |\x1b[39m <&> \x1b[31mred\n and on\x1b[0m 日本 z\n\n"
-    made = subprocess.run([TOP / "tools/picture.py", "a <title>"], input=capture, capture_output=True, text=True, check=True).stdout
+    """tools/picture.py: each piece of text with its colour, at its column; and the pictures that
+    are there are whole.
+    """
+    capture = (
+        "\x1b[1mNAME\x1b[0m  x\n\x1b[36mweb |\x1b[39m <&> \x1b[31mred\n and on\x1b[0m 日本 z\n\n"
+    )
+    made = subprocess.run(
+        [TOP / "tools/picture.py", "a <title>"],
+        input=capture,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     root = ElementTree.fromstring(made)
-    texts = [(e.text, e.get("fill"), e.get("font-weight"), e.get("x"), e.get("y")) for e in root.iter("{http://www.w3.org/2000/svg}text")]
+    texts = [
+        (e.text, e.get("fill"), e.get("font-weight"), e.get("x"), e.get("y"))
+        for e in root.iter("{http://www.w3.org/2000/svg}text")
+    ]
     by_text = {text.strip(): (fill, weight, float(x), int(y)) for text, fill, weight, x, y in texts}
     assert list(by_text) == ["NAME", "x", "web |", "<&>", "red", "and on", "日本 z"]
     assert by_text["NAME"][1] == "bold" and by_text["x"][1] is None
-    assert by_text["red"][0] == by_text["and on"][0] != by_text["日本 z"][0] and by_text["web |"][0] != by_text["<&>"][0]
-    assert by_text["NAME"][2] == by_text["web |"][2] and by_text["NAME"][3] < by_text["red"][3] < by_text["and on"][3]
+    assert (
+        by_text["red"][0] == by_text["and on"][0] != by_text["日本 z"][0]
+        and by_text["web |"][0] != by_text["<&>"][0]
+    )
+    assert (
+        by_text["NAME"][2] == by_text["web |"][2]
+        and by_text["NAME"][3] < by_text["red"][3] < by_text["and on"][3]
+    )
     pictures = list((TOP / "docs/pictures").glob("*.svg"))
     assert pictures
     for picture in pictures:
         assert f"docs/pictures/{picture.name}" in text("README.md"), picture
-        assert any("tend" in (e.text or "") or "web" in (e.text or "") for e in ElementTree.parse(picture).iter())
+        assert any(
+            "tend" in (e.text or "") or "web" in (e.text or "")
+            for e in ElementTree.parse(picture).iter()
+        )

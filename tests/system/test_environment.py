@@ -11,7 +11,18 @@ import time
 import pytest
 
 from common import as_root, in_namespace
-from crashkit import assert_untouched, daemons_of, kill_all, marked, one_line_error, saved_entries, settled, sleepers, start, works
+from crashkit import (
+    assert_untouched,
+    daemons_of,
+    kill_all,
+    marked,
+    one_line_error,
+    saved_entries,
+    settled,
+    sleepers,
+    start,
+    works,
+)
 from harness import TEND_BIN, alive, helper, identity, proc_stat, wait_gone, wait_until
 
 
@@ -22,7 +33,18 @@ def start_argv(tend, name="s"):
 # ---- paths
 
 
-@pytest.mark.parametrize("name", ["a home  with spaces", "heim-äöü-家", "it's \"quoted\" $HOME `x` \\", "-n", "new\nline", "percent%s%n", "x" * 200])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a home  with spaces",
+        "heim-äöü-家",
+        'it\'s "quoted" $HOME `x` \\',
+        "-n",
+        "new\nline",
+        "percent%s%n",
+        "x" * 200,
+    ],
+)
 def test_any_path(new_tend, name):
     tend = new_tend(name)
     kept = sleepers(tend)
@@ -42,7 +64,9 @@ def test_any_path(new_tend, name):
 
 def test_a_relative_home(tend):
     """It is resolved once: whoever uses it from elsewhere finds the same instance."""
-    kept = {"s": identity(start(tend, "s", helper("sleeper"), env={"TEND_HOME": "h"}, cwd=tend.root))}
+    kept = {
+        "s": identity(start(tend, "s", helper("sleeper"), env={"TEND_HOME": "h"}, cwd=tend.root))
+    }
     assert_untouched(tend, kept)  # by the absolute path
     document = tend.json("status", env={"TEND_HOME": "../h"}, cwd=tend.work)
     assert [row["pid"] for row in document["processes"]] == [kept["s"][0]]
@@ -56,10 +80,15 @@ def test_a_relative_home(tend):
 def test_an_empty_home_variable_means_the_default(tend):
     """As if it were not set: ~/.mcp_mesh, never the folder that one happens to be in."""
     home = tend.work / ".mcp_mesh"  # $HOME is the work folder
-    assert tend.run("status", env={"TEND_HOME": ""}, cwd=tend.work, check=False).returncode in (0, 1)
+    assert tend.run("status", env={"TEND_HOME": ""}, cwd=tend.work, check=False).returncode in (
+        0,
+        1,
+    )
     assert sorted(p.name for p in tend.work.iterdir()) in ([], [".mcp_mesh"])
     env = {"TEND_HOME": ""}
-    done = tend.run("start", "--background", "--name", "s", "--", helper("sleeper"), env=env, cwd=tend.work)
+    done = tend.run(
+        "start", "--background", "--name", "s", "--", helper("sleeper"), env=env, cwd=tend.work
+    )
     assert "s: started" in done.stdout and (home / "run").is_dir()
     tend.run("stop", env=env)
     assert sorted(p.name for p in tend.work.iterdir()) == [".mcp_mesh"]
@@ -67,7 +96,11 @@ def test_an_empty_home_variable_means_the_default(tend):
 
 def test_a_home_that_is_a_file(tend):
     tend.home.write_text("precious")
-    for argv in (["status"], ["start", "--background", "--name", "s", "--", helper("sleeper")], ["stop"]):
+    for argv in (
+        ["status"],
+        ["start", "--background", "--name", "s", "--", helper("sleeper")],
+        ["stop"],
+    ):
         one_line_error(tend.run(*argv, check=False), str(tend.home), "folder")
     assert tend.home.read_text() == "precious"
 
@@ -75,12 +108,21 @@ def test_a_home_that_is_a_file(tend):
 def test_a_home_below_a_file(tend):
     (tend.root / "file").write_text("x")
     env = {"TEND_HOME": str(tend.root / "file" / "home")}
-    one_line_error(tend.run("start", "--background", "--name", "s", "--", helper("sleeper"), check=False, env=env), str(tend.root / "file"))
+    one_line_error(
+        tend.run(
+            "start", "--background", "--name", "s", "--", helper("sleeper"), check=False, env=env
+        ),
+        str(tend.root / "file"),
+    )
 
 
 def test_a_home_that_is_too_long(tend):
     env = {"TEND_HOME": str(tend.root) + "/long" * 1000}
-    one_line_error(tend.run("start", "--background", "--name", "s", "--", helper("sleeper"), check=False, env=env))
+    one_line_error(
+        tend.run(
+            "start", "--background", "--name", "s", "--", helper("sleeper"), check=False, env=env
+        )
+    )
 
 
 @as_root
@@ -94,7 +136,11 @@ def test_a_home_of_another_user(tend):
 def test_a_home_that_others_may_write(tend):
     tend.home.mkdir()
     tend.home.chmod(0o777)
-    one_line_error(tend.run("start", "--background", "--name", "s", "--", helper("sleeper"), check=False), str(tend.home), "chmod go-w")
+    one_line_error(
+        tend.run("start", "--background", "--name", "s", "--", helper("sleeper"), check=False),
+        str(tend.home),
+        "chmod go-w",
+    )
 
 
 @as_root
@@ -103,9 +149,13 @@ def test_as_a_user_without_rights(tend):
     user = 65534
     os.chown(tend.root, user, user)
     tend.root.chmod(0o755)
-    tend.segment = tend.segment.with_name(tend.segment.name.replace(f"-{os.geteuid()}-", f"-{user}-"))
+    tend.segment = tend.segment.with_name(
+        tend.segment.name.replace(f"-{os.geteuid()}-", f"-{user}-")
+    )
     options = {"user": user, "group": user, "extra_groups": [], "cwd": "/"}
-    programs = tend.root / "programs"  # where they were built this user may have no business (a checkout in /root)
+    programs = (
+        tend.root / "programs"
+    )  # where they were built this user may have no business (a checkout in /root)
     shutil.copytree(TEND_BIN, programs)
     tend.argv = lambda *args: [str(programs / "tend"), *map(str, args)]
     try:
@@ -116,7 +166,9 @@ def test_as_a_user_without_rights(tend):
             old = tend.kill_daemon(role)
             tend.wait_daemon(role, not_pid=old)
         assert identity(pid)
-        one_line_error(tend.run("status", check=False), str(tend.home), str(user))  # for us it is someone else's
+        one_line_error(
+            tend.run("status", check=False), str(tend.home), str(user)
+        )  # for us it is someone else's
         tend.run("stop", **options)
         assert not alive(pid) and not tend.segment.exists()
     finally:
@@ -131,7 +183,14 @@ def test_a_read_only_home(tend):
     """Looking needs no right to write; everything else says what is wrong."""
     kept = sleepers(tend)
     read_only = 'mount --bind "$HOME_DIR" "$HOME_DIR"; mount -o remount,bind,ro "$HOME_DIR"'
-    for argv in (["status"], ["status", "--json"], ["list"], ["events"], ["why", "s0"], ["snapshot", "--json"]):
+    for argv in (
+        ["status"],
+        ["status", "--json"],
+        ["list"],
+        ["events"],
+        ["why", "s0"],
+        ["snapshot", "--json"],
+    ):
         done = in_namespace(tend, read_only, *tend.argv(*argv))
         assert done.returncode == 0 and "s0" in done.stdout, done
     one_line_error(in_namespace(tend, read_only, *start_argv(tend)), str(tend.home), "ead-only")
@@ -156,7 +215,11 @@ def test_no_dev_shm(tend):
 
 @as_root
 def test_a_read_only_dev_shm(tend):
-    one_line_error(in_namespace(tend, "mount -t tmpfs -o ro tmpfs /dev/shm", *start_argv(tend)), "/dev/shm", "ead-only")
+    one_line_error(
+        in_namespace(tend, "mount -t tmpfs -o ro tmpfs /dev/shm", *start_argv(tend)),
+        "/dev/shm",
+        "ead-only",
+    )
     assert daemons_of(tend)["guardian"] == []
 
 
@@ -193,7 +256,17 @@ assert all(d["state"] == "running" and d["restarts"] == 0 for d in daemons.value
 run("stop")
 print("well")
 """
-    done = in_namespace(tend, "mount -t tmpfs -o size=8m tmpfs /dev/shm", sys.executable, "-I", "-S", "-c", program, tend.argv()[0], helper("sleeper"))
+    done = in_namespace(
+        tend,
+        "mount -t tmpfs -o size=8m tmpfs /dev/shm",
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        program,
+        tend.argv()[0],
+        helper("sleeper"),
+    )
     assert done.stdout == "well\n", done
     assert marked(tend) == []
 
@@ -244,7 +317,19 @@ def test_a_full_disk_for_logs(tend):
     """The process waits, nothing is lost, people are told, and capture goes on by itself once there is space."""
     tend.home.mkdir(mode=0o700)
     prepare = 'mount -t tmpfs -o size=4m,mode=700 tmpfs "$HOME_DIR"'
-    done = in_namespace(tend, prepare, sys.executable, "-I", "-S", "-c", LOG_FULL, tend.argv()[0], helper("flooder"), tend.home, timeout=90)
+    done = in_namespace(
+        tend,
+        prepare,
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        LOG_FULL,
+        tend.argv()[0],
+        helper("flooder"),
+        tend.home,
+        timeout=90,
+    )
     assert done.stdout == "well\n", done.stdout + done.stderr
 
 
@@ -277,7 +362,18 @@ assert run("stop").returncode == 0
 print("well")
 """
     prepare = 'mount -t tmpfs -o size=1m,mode=700 tmpfs "$HOME_DIR"'
-    done = in_namespace(tend, prepare, sys.executable, "-I", "-S", "-c", program, tend.argv()[0], helper("sleeper"), tend.home)
+    done = in_namespace(
+        tend,
+        prepare,
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        program,
+        tend.argv()[0],
+        helper("sleeper"),
+        tend.home,
+    )
     assert done.stdout == "well\n", done.stdout + done.stderr
 
 
@@ -302,44 +398,100 @@ def test_the_guardian_as_pid_1(tend):
     tend.run("stop")
     del kept
     container = subprocess.Popen(
-        ["unshare", "--pid", "--fork", "--mount-proc", TEND_BIN / "tend-guardian", "--home", tend.home, "--resurrect"],
-        env=tend.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        [
+            "unshare",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            TEND_BIN / "tend-guardian",
+            "--home",
+            tend.home,
+            "--resurrect",
+        ],
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     tend.children.append(container)
-    init = wait_until(lambda: next(iter(children_of(container.pid)), None), what="its first process")
-    wait_until(lambda: len(marked(tend, "forker")) == 8 and all(len(marked(tend, f"s{i}")) == 1 for i in range(3)), what="all are up")
+    init = wait_until(
+        lambda: next(iter(children_of(container.pid)), None), what="its first process"
+    )
+    wait_until(
+        lambda: len(marked(tend, "forker")) == 8
+        and all(len(marked(tend, f"s{i}")) == 1 for i in range(3)),
+        what="all are up",
+    )
     assert os.readlink(f"/proc/{init}/exe") == str(TEND_BIN / "tend-guardian")
     # Seen from inside it is an instance like any other.
     enter = ["nsenter", "--target", str(init), "--pid", "--mount"]
-    done = subprocess.run([*enter, *tend.argv("status", "--json")], env=tend.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*enter, *tend.argv("status", "--json")],
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     document = json.loads(done.stdout)
     assert document["daemons"]["guardian"]["pid"] == 1
-    assert {row["name"]: row["status"] for row in document["processes"]} == {"s0": "running", "s1": "running", "s2": "running", "forker": "running"}
+    assert {row["name"]: row["status"] for row in document["processes"]} == {
+        "s0": "running",
+        "s1": "running",
+        "s2": "running",
+        "forker": "running",
+    }
     # An orphan that is none of ours becomes a child of PID 1, which must not let it stay a zombie.
-    orphan = subprocess.run([*enter, "sh", "-c", "sleep 0.2 & echo $!"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    orphan = subprocess.run(
+        [*enter, "sh", "-c", "sleep 0.2 & echo $!"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert orphan.stdout.strip()
-    subprocess.run([*enter, "sh", "-c", "(sh -c 'exit 3' &) ; exit 0"], stdin=subprocess.DEVNULL, check=True)
-    wait_until(lambda: not any(proc_stat(pid)[0] == "Z" for pid in children_of(init) if proc_stat(pid)), what="no zombies")
+    subprocess.run(
+        [*enter, "sh", "-c", "(sh -c 'exit 3' &) ; exit 0"], stdin=subprocess.DEVNULL, check=True
+    )
+    wait_until(
+        lambda: not any(proc_stat(pid)[0] == "Z" for pid in children_of(init) if proc_stat(pid)),
+        what="no zombies",
+    )
     # Its daemons are its children; each is replaced.
     spawner = next(pid for pid in daemons_of(tend)["spawner"])
     os.kill(spawner, signal.SIGKILL)
-    wait_until(lambda: [pid for pid in daemons_of(tend)["spawner"] if pid != spawner], what="another spawner")
+    wait_until(
+        lambda: [pid for pid in daemons_of(tend)["spawner"] if pid != spawner],
+        what="another spawner",
+    )
     os.kill(init, signal.SIGTERM)
     out, _ = container.communicate(timeout=40)
     assert container.returncode == 0, out
     assert marked(tend) == []
     # What was desired is still known: the next container does the same.
     entries = saved_entries(tend)
-    assert {name: entry["desired"] for name, entry in entries.items()} == dict.fromkeys(("s0", "s1", "s2", "forker"), "up")
+    assert {name: entry["desired"] for name, entry in entries.items()} == dict.fromkeys(
+        ("s0", "s1", "s2", "forker"), "up"
+    )
     assert not tend.segment.exists()
 
 
 @as_root
 def test_a_segment_from_another_pid_namespace(tend):
-    """Its pids mean nothing here, and a lock knows its owner by such a number: commands refuse it, and say why."""
+    """Its pids mean nothing here, and a lock knows its owner by such a number: commands refuse it,
+    and say why.
+    """
     sleepers(tend)
-    done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", *start_argv(tend)], env=tend.env, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=30, check=False)  # fmt: skip
+    done = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", *start_argv(tend)],
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     one_line_error(done, "namespace")
     works(tend)
     tend.stop_all()
@@ -354,8 +506,14 @@ def test_a_guardian_in_the_foreground(tend):
     tend.run("stop", "down")
     tend.run("stop")
     del kept
-    guardian = subprocess.Popen([TEND_BIN / "tend-guardian", "--home", tend.home, "--resurrect"], env=tend.env, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    guardian = subprocess.Popen(
+        [TEND_BIN / "tend-guardian", "--home", tend.home, "--resurrect"],
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     tend.children.append(guardian)
     wait_until(lambda: all(len(marked(tend, f"s{i}")) == 1 for i in range(3)), what="all are up")
     settled(tend)
@@ -387,7 +545,9 @@ def test_a_guardian_told_to_end_twice(tend):
 
 @pytest.mark.parametrize("role", ["spawner", "guardian"])
 def test_an_end_that_is_interrupted_is_finished(tend, role):
-    """The daemon dies while everything is being stopped: its successor goes on stopping, and starts nothing again."""
+    """The daemon dies while everything is being stopped: its successor goes on stopping, and starts
+    nothing again.
+    """
     pid = start(tend, "stubborn", helper("term_ignorer"), options=("--stop-timeout", "2s"))
     tend.wait_log("stubborn", "^ready")
     stop = tend.popen("stop")

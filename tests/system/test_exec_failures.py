@@ -1,4 +1,6 @@
-"""Starts that can't work, at each stage: one line that says what, where and why, exit status 1, and nothing stays behind."""
+"""Starts that can't work, at each stage: one line that says what, where and why, exit status 1, and
+nothing stays behind.
+"""
 
 import os
 import re
@@ -54,7 +56,11 @@ CASES = ("missing", "under a file", "broken link", "not executable", "a folder",
 @pytest.mark.parametrize("as_file", [False, True])
 def test_no_program(tend, case, as_file):
     path, reason = programs(tend)[case]
-    text = refused(tend, "--name", "bad", path) if as_file else refused(tend, "--name", "bad", "--", path)
+    text = (
+        refused(tend, "--name", "bad", path)
+        if as_file
+        else refused(tend, "--name", "bad", "--", path)
+    )
     assert str(path.parent) in text or str(path) in text
     assert re.search(reason, text), text
     nothing_was_made(tend)
@@ -68,7 +74,10 @@ def test_not_in_path(tend):
     nothing_was_made(tend)
 
 
-@pytest.mark.parametrize("suffix, interpreter", [(".py", "python3"), (".js", "node"), (".mjs", "node"), (".ts", "npx"), (".jar", "java")])
+@pytest.mark.parametrize(
+    "suffix, interpreter",
+    [(".py", "python3"), (".js", "node"), (".mjs", "node"), (".ts", "npx"), (".jar", "java")],
+)
 def test_no_interpreter_in_path(tend, suffix, interpreter):
     path = tend.work / f"bad{suffix}"
     path.write_text("")
@@ -79,7 +88,9 @@ def test_no_interpreter_in_path(tend, suffix, interpreter):
 def test_the_interpreter_of_an_agent_file(tend):
     path = script(tend, "bad", "#!/no/such/interpreter -x\n")
     text = refused(tend, path)
-    assert str(path) in text and "/no/such/interpreter" in text and "No such file or directory" in text
+    assert (
+        str(path) in text and "/no/such/interpreter" in text and "No such file or directory" in text
+    )
     nothing_was_made(tend)
 
 
@@ -91,7 +102,9 @@ def test_an_unreadable_agent_file(tend):
     assert "Permission denied" in refused(tend, path)
 
 
-@pytest.mark.parametrize("folder, reason", [("gone", "No such file or directory"), ("file", "no folder|Not a directory")])
+@pytest.mark.parametrize(
+    "folder, reason", [("gone", "No such file or directory"), ("file", "no folder|Not a directory")]
+)
 def test_no_folder(tend, folder, reason):
     (tend.work / "file").write_text("")
     text = refused(tend, "--name", "bad", "--cwd", tend.work / folder, "--", "true")
@@ -105,7 +118,11 @@ def test_no_folder(tend, folder, reason):
 def test_the_interpreter_of_a_command(tend):
     path = script(tend, "bad", "#!/no/such/interpreter\n")
     text = refused(tend, "--name", "bad", "--", path)
-    assert "executing failed: No such file or directory" in text and "interpreter" in text and str(path) in text
+    assert (
+        "executing failed: No such file or directory" in text
+        and "interpreter" in text
+        and str(path) in text
+    )
     (event,) = events_to(tend, "bad", "failed")
     assert (event["stage"], event["reason"]) == ("executing", "launch-failed")
     assert "executing failed: No such file or directory" in event["text"]
@@ -126,15 +143,21 @@ def raise_stack_limit():
 
 
 def test_over_the_kernels_limit(tend):
-    """Arguments and environment may take a quarter of the stack limit. Ours is raised for this command, the daemons' is not."""
+    """Arguments and environment may take a quarter of the stack limit. Ours is raised for this
+    command, the daemons' is not.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if hard != resource.RLIM_INFINITY and hard < 64 << 20:
         pytest.skip("the hard limit of the stack is too low to pass so much")
     start(tend, "first", helper("sleeper"))
-    text = refused(tend, "--name", "bad", "--", "true", *["x" * 100000] * 25, preexec_fn=raise_stack_limit)
+    text = refused(
+        tend, "--name", "bad", "--", "true", *["x" * 100000] * 25, preexec_fn=raise_stack_limit
+    )
     assert "executing failed: Argument list too long" in text and "limit" in text
     # More than a specification may hold is refused before it is written.
-    text = refused(tend, "--name", "bad", "--", "true", *["x" * 100000] * 45, preexec_fn=raise_stack_limit)
+    text = refused(
+        tend, "--name", "bad", "--", "true", *["x" * 100000] * 45, preexec_fn=raise_stack_limit
+    )
     assert "bad: command and environment are larger than the kernel accepts" in text
     assert tend.status("first")["status"] == "running"
     stop_everything(tend)
@@ -151,7 +174,9 @@ def test_a_failed_first_start_is_not_repeated(tend):
 
 
 def test_some_of_several(tend):
-    good, bad = script(tend, "good", f"#!/bin/sh\nexec {helper('sleeper')}\n"), script(tend, "bad", "nothing\n")
+    good, bad = script(tend, "good", f"#!/bin/sh\nexec {helper('sleeper')}\n"), script(
+        tend, "bad", "nothing\n"
+    )
     done = tend.run("start", "--background", bad, good, tend.work / "nowhere.py", check=False)
     assert "good: started (pid " in done.stdout
     lines = done.stderr.splitlines()
@@ -169,7 +194,9 @@ RETRY = ("--restart-delay", "10ms", "--restart-limit", "2")
 
 
 def fails_to_come_back(tend, pid, stage):
-    """End the process; its restart is tried as often as the budget allows and then given up. Returns what tend why says."""
+    """End the process; its restart is tried as often as the budget allows and then given up.
+    Returns what tend why says.
+    """
     os.kill(pid, 9)
     tend.wait("a", "stopped")
     row = tend.status("a")
@@ -192,7 +219,10 @@ def test_the_folder_went(tend):
     assert "No such file or directory" in fails_to_come_back(tend, pid, "changing to its folder")
     assert str(folder) in tend.log("tend")
     done = tend.run("start", "a", "--background", check=False)
-    assert done.returncode == 1 and "changing to its folder failed: No such file or directory" in one_line(done.stderr)
+    assert (
+        done.returncode == 1
+        and "changing to its folder failed: No such file or directory" in one_line(done.stderr)
+    )
     assert str(folder) in done.stderr
     folder.mkdir()
     assert tend.run("start", "a", "--background").stdout.startswith("a: started")
@@ -207,7 +237,9 @@ def test_the_program_went(tend):
     stop_everything(tend)
 
 
-@pytest.mark.parametrize("damage", ["deleted", "emptied", "no JSON", "no argv", "another name", "a folder"])
+@pytest.mark.parametrize(
+    "damage", ["deleted", "emptied", "no JSON", "no argv", "another name", "a folder"]
+)
 def test_the_specification_went(tend, damage):
     pid = start(tend, "a", helper("sleeper"), options=RETRY)
     spec = tend.home / "specs" / "a.json"
@@ -252,7 +284,9 @@ def test_a_running_process_does_not_need_its_specification(tend):
 
 
 def test_what_was_stored_survives_a_failed_start(tend):
-    """The folder is not there just now (a disk that is mounted later): that costs nobody the specification."""
+    """The folder is not there just now (a disk that is mounted later): that costs nobody the
+    specification.
+    """
     folder = tend.work / "folder"
     folder.mkdir()
     for name, policy in (("a", "no"), ("b", "always")):
@@ -276,7 +310,11 @@ def test_a_full_table(tend):
     for name in "abc":
         start(tend, name, helper("sleeper"))
     text = refused(tend, "--name", "bad", "--", helper("sleeper"))
-    assert "the table is full (3 processes)" in text and "tend remove" in text and "TEND_CAPACITY=6" in text
+    assert (
+        "the table is full (3 processes)" in text
+        and "tend remove" in text
+        and "TEND_CAPACITY=6" in text
+    )
     assert [row["status"] for row in tend.status()["processes"]] == ["running"] * 3
     tend.run("stop", "b")
     refused(tend, "--name", "bad", "--", helper("sleeper"))  # what rests has its row still

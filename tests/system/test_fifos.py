@@ -1,4 +1,6 @@
-"""What lies between a process and the logger, taken away or replaced while it is in use: what is written is captured, or it is said that it can't be."""
+"""What lies between a process and the logger, taken away or replaced while it is in use: what is
+written is captured, or it is said that it can't be.
+"""
 
 import errno
 import os
@@ -37,7 +39,11 @@ def put_a_link(fifo):
 
 def ends_of(pid, fifo):
     """The descriptors of a process that lead to what the name leads to now."""
-    return [fd for fd in os.listdir(f"/proc/{pid}/fd") if os.path.realpath(f"/proc/{pid}/fd/{fd}") == os.path.realpath(fifo)]
+    return [
+        fd
+        for fd in os.listdir(f"/proc/{pid}/fd")
+        if os.path.realpath(f"/proc/{pid}/fd/{fd}") == os.path.realpath(fifo)
+    ]
 
 
 @pytest.mark.parametrize("change", [take_away, move_away, replace, put_a_file, put_a_link])
@@ -74,7 +80,9 @@ def test_an_output_fifo(tend, change):
     assert tend.pid("a") != pid
     (tend.work / "a.gate").write_text("x\n")
     wait_until(lambda: log.read_text().endswith("line 5\nline 0\n"), what="a line of the new run")
-    wait_until(lambda: ends_of(tend.daemon_pid("guardian"), fifo), what="the guardian holds the new one")
+    wait_until(
+        lambda: ends_of(tend.daemon_pid("guardian"), fifo), what="the guardian holds the new one"
+    )
     assert is_balanced(log_block(tend, "a"))
     works(tend)
     tend.stop_all()
@@ -91,7 +99,11 @@ def test_standard_errors_own_fifo(tend):
         said.append(word)
         gate.write_text(f"{word}\n")
         for way, name in ("out", "a.log"), ("err", "a@err.log"):
-            wait_until(lambda: (logs / name).exists() and (logs / name).read_text() == "".join(f"{way} {w}\n" for w in said), what=f"{word} in {name}")  # noqa: B023
+            wait_until(
+                lambda: (logs / name).exists()
+                and (logs / name).read_text() == "".join(f"{way} {w}\n" for w in said),
+                what=f"{word} in {name}",
+            )  # noqa: B023
 
     say("one")
     take_away(tend.home / "run/a@err.out")
@@ -102,7 +114,10 @@ def test_standard_errors_own_fifo(tend):
     assert "run/a@err.out is not what the process writes to" in tend.log("tend")
     tend.run("restart", "a")
     say("four")
-    wait_until(lambda: ends_of(tend.daemon_pid("guardian"), tend.home / "run/a@err.out"), what="the guardian holds the new one")
+    wait_until(
+        lambda: ends_of(tend.daemon_pid("guardian"), tend.home / "run/a@err.out"),
+        what="the guardian holds the new one",
+    )
     tend.stop_all()
 
 
@@ -120,14 +135,19 @@ def test_the_fifo_of_standard_input(tend):
 
 
 def test_what_can_not_be_captured_is_said(tend):
-    """The name is gone, the process has closed its own end, and the logger that had it open is dead."""
+    """The name is gone, the process has closed its own end, and the logger that had it open is
+    dead.
+    """
     start(tend, "a", "bash", "-c", "exec 200<&-; echo ready; exec sleep 1000")
     tend.wait_log("a", "ready")
     take_away(tend.home / "run/a.out")
     tend.kill_daemon("logger")
     wait_until(lambda: log_block(tend, "a")["state"] == 2, what="it is blocked")
     assert log_block(tend, "a")["error"] == errno.ENOENT
-    assert f"a: its log can't be written: {os.strerror(errno.ENOENT)}" in tend.run("doctor", check=False).stdout
+    assert (
+        f"a: its log can't be written: {os.strerror(errno.ENOENT)}"
+        in tend.run("doctor", check=False).stdout
+    )
     assert [event for event in tend.events("a") if event["event"] == "log"]
     tend.run("restart", "a")
     wait_until(lambda: log_block(tend, "a")["state"] != 2, what="the next run is captured")
@@ -143,9 +163,18 @@ def move_run(tend):
     (tend.home / "run").rename(tend.home / "elsewhere")
 
 
-@pytest.mark.parametrize("change, command", [(remove_run, ("restart", "b")), (move_run, ("signal", "b", "CONT")), (remove_run, ("upgrade",))])
+@pytest.mark.parametrize(
+    "change, command",
+    [
+        (remove_run, ("restart", "b")),
+        (move_run, ("signal", "b", "CONT")),
+        (remove_run, ("upgrade",)),
+    ],
+)
 def test_the_folder_under_daemons_that_run(tend, change, command):
-    """Their locks are worth nothing then: the next ones end them, instead of working beside them on the same table. The processes don't notice."""
+    """Their locks are worth nothing then: the next ones end them, instead of working beside them on
+    the same table. The processes don't notice.
+    """
     ask = asked(tend, "a")
     ask()
     start(tend, "b", helper("sleeper"))
@@ -153,7 +182,10 @@ def test_the_folder_under_daemons_that_run(tend, change, command):
     daemons, pid = tend.wait_daemons(), tend.pid("a")
     change(tend)
     ask()
-    assert f"guardian: process {daemons['guardian']} lives, but its lock is lost" in tend.run("doctor", check=False).stdout
+    assert (
+        f"guardian: process {daemons['guardian']} lives, but its lock is lost"
+        in tend.run("doctor", check=False).stdout
+    )
     tend.run(*command)
     for old in daemons.values():
         wait_gone(old)

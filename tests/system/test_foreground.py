@@ -1,4 +1,6 @@
-"""tend start without --background: it shows what its processes write, tells what happens to them, and stops them on Ctrl-C."""
+"""tend start without --background: it shows what its processes write, tells what happens to them,
+and stops them on Ctrl-C.
+"""
 
 import os
 import pty
@@ -10,6 +12,7 @@ import time
 
 from common import script, start, stop_everything
 from harness import alive, helper, identity, wait_until
+
 
 def foreground(tend, *args, **options):
     """A start that stays; returns it once it says so."""
@@ -82,7 +85,9 @@ def test_news_are_told(tend):
 
 
 def test_ctrl_c_at_a_terminal(tend):
-    """As a person does it: the key, which signals the whole foreground group of the terminal. Supervised processes are not in it."""
+    """As a person does it: the key, which signals the whole foreground group of the terminal.
+    Supervised processes are not in it.
+    """
     master, slave = pty.openpty()
     env = {**tend.env, "TERM": "xterm"}
 
@@ -90,8 +95,14 @@ def test_ctrl_c_at_a_terminal(tend):
         os.setsid()
         os.close(os.open(os.ttyname(slave), os.O_RDWR))  # becomes the controlling terminal
 
-    child = subprocess.Popen(tend.argv("start", "--name", "a", "--", helper("sleeper")), env=env, stdin=slave, stdout=slave, stderr=slave,
-                             preexec_fn=own_terminal)  # fmt: skip
+    child = subprocess.Popen(
+        tend.argv("start", "--name", "a", "--", helper("sleeper")),
+        env=env,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        preexec_fn=own_terminal,
+    )
     tend.children.append(child)
     os.close(slave)
     text = ""
@@ -137,14 +148,18 @@ def output_of(child, until, timeout=30):
 
 def talker(tend, name):
     """Says that it is there, and something when it is asked to end. Returns its path."""
-    return script(tend, name, f"""#!/usr/bin/python3
+    return script(
+        tend,
+        name,
+        f"""#!/usr/bin/python3
 import signal, sys
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("here is {name}", flush=True)
 print("complaint of {name}", file=sys.stderr, flush=True)
 signal.sigwait([signal.SIGTERM])
 print("bye from {name}", flush=True)
-""")
+""",
+    )
 
 
 def test_output_is_shown_behind_names(tend):
@@ -154,22 +169,41 @@ def test_output_is_shown_behind_names(tend):
     tend.wait_log("one", "complaint")
     tend.run("stop", "one")
     child = tend.popen("start", *files)
-    text = output_of(child, r"(?s)(?=.*\| complaint of one)(?=.*\| complaint of second).*Ctrl-C stops")
+    text = output_of(
+        child, r"(?s)(?=.*\| complaint of one)(?=.*\| complaint of second).*Ctrl-C stops"
+    )
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=30)
     text += out
     assert (child.returncode, err) == (0, "")
     lines = text.splitlines()
-    for line in ("one    | here is one", "one    | complaint of one", "second | here is second", "second | complaint of second",
-                 "one    | bye from one", "second | bye from second"):  # fmt: skip
+    for line in (
+        "one    | here is one",
+        "one    | complaint of one",
+        "second | here is second",
+        "second | complaint of second",
+        "one    | bye from one",
+        "second | bye from second",
+    ):
         assert lines.count(line) == 1, (line, text)
-    assert lines.index("second: stopped") < lines.index("one: stopped"), "the last that was started is the first to be stopped"
+    assert lines.index("second: stopped") < lines.index(
+        "one: stopped"
+    ), "the last that was started is the first to be stopped"
     assert "\033" not in text, "no colours where no terminal is"
     stop_everything(tend)
 
 
 def test_separate_standard_error_is_shown(tend):
-    child = tend.popen("start", "--name", "a", "--separate-stderr", "--", "bash", "-c", "echo to out; echo to err >&2; exec sleep 1000")
+    child = tend.popen(
+        "start",
+        "--name",
+        "a",
+        "--separate-stderr",
+        "--",
+        "bash",
+        "-c",
+        "echo to out; echo to err >&2; exec sleep 1000",
+    )
     output_of(child, r"(?s)(?=.*^a \| to out$)(?=.*^a \| to err$)")
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 0

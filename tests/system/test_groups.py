@@ -35,7 +35,14 @@ def test_a_group_is_all_that_was_put_there(tend):
 
 def test_the_logs_of_a_group(tend):
     for name, group in (("a", "web"), ("b", "web"), ("c", "db")):
-        start(tend, name, "sh", "-c", f"echo line of {name}; exec sleep 1000", options=("--group", group))
+        start(
+            tend,
+            name,
+            "sh",
+            "-c",
+            f"echo line of {name}; exec sleep 1000",
+            options=("--group", group),
+        )
         tend.wait_log(name, "line of")
     out = tend.run("logs", "@web").stdout
     assert sorted(out.splitlines()) == ["a | line of a", "b | line of b"]
@@ -62,7 +69,16 @@ def test_a_group_is_kept_and_can_be_changed(tend):
 
 def test_what_is_no_group(tend):
     for bad in ("", "@web", "a b", "-x", ".x", "x" * 64, "a/b"):
-        done = tend.run("start", f"--group={bad}", "--name", "a", "--background", "--", helper("sleeper"), check=False)
+        done = tend.run(
+            "start",
+            f"--group={bad}",
+            "--name",
+            "a",
+            "--background",
+            "--",
+            helper("sleeper"),
+            check=False,
+        )
         assert (done.returncode, done.stdout) == (2, ""), bad
         assert "--group" in done.stderr.splitlines()[0]
 
@@ -70,7 +86,13 @@ def test_what_is_no_group(tend):
 def test_hundreds_of_names(tend):
     """Known and unknown, patterns and repetitions: each process once, each unknown said."""
     web(tend, "a", "b")
-    done = tend.run("status", "--json", *(["a", "b", "*", "@web"] * 100), *(f"no{i}" for i in range(100)), check=False)
+    done = tend.run(
+        "status",
+        "--json",
+        *(["a", "b", "*", "@web"] * 100),
+        *(f"no{i}" for i in range(100)),
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stdout.count('"service_type"') == 2
     assert len(done.stderr.splitlines()) == 100
@@ -108,12 +130,17 @@ def test_the_group_of_what_runs_already(tend):
     start(tend, "a", helper("sleeper"))
     start(tend, "b", helper("sleeper"))
     before = tend.pid("a"), tend.pid("b")
-    out = tend.run("start", "--name", "a", "--group", "web", "--background", "--", helper("sleeper")).stdout
+    out = tend.run(
+        "start", "--name", "a", "--group", "web", "--background", "--", helper("sleeper")
+    ).stdout
     assert out == f"a: already running (pid {before[0]})\na: now in the group web\n"
     assert "already running" in tend.run("start", "b", "--group", "web", "--background").stdout
     assert [row["name"] for row in tend.json("status", "@web")["processes"]] == ["a", "b"]
     assert (tend.pid("a"), tend.pid("b")) == before
-    assert tend.run("start", "b", "--group", "web", "--background").stdout == f"b: already running (pid {before[1]})\n"
+    assert (
+        tend.run("start", "b", "--group", "web", "--background").stdout
+        == f"b: already running (pid {before[1]})\n"
+    )
     tend.run("restart", "b")
     assert tend.json("group") == {"web": ["a", "b"]}, "what is started again keeps it"
     done = tend.run("start", "--group", "web", check=False)
@@ -126,18 +153,30 @@ def test_changing_groups(tend):
     for name in ("a", "b1", "b2"):
         start(tend, name, helper("sleeper"))
     before = tend.pid("a")
-    assert tend.run("group", "web", "a", "b*").stdout == "a: now in the group web\nb1: now in the group web\nb2: now in the group web\n"
+    assert (
+        tend.run("group", "web", "a", "b*").stdout
+        == "a: now in the group web\nb1: now in the group web\nb2: now in the group web\n"
+    )
     assert tend.run("group", "@web", "a").stdout == "a: already in the group web\n"
     assert tend.run("group", "db", "b2").stdout == "b2: now in the group db\n"
-    assert tend.run("group").stdout.splitlines() == ["GROUP  COUNT  NAMES", "db         1  b2", "web        2  a, b1"]
-    assert tend.run("group", "db").stdout.splitlines() == ["GROUP  COUNT  NAMES", "db         1  b2"]
+    assert tend.run("group").stdout.splitlines() == [
+        "GROUP  COUNT  NAMES",
+        "db         1  b2",
+        "web        2  a, b1",
+    ]
+    assert tend.run("group", "db").stdout.splitlines() == [
+        "GROUP  COUNT  NAMES",
+        "db         1  b2",
+    ]
     assert tend.json("group", "web") == {"web": ["a", "b1"]}
     lines = tend.run("status", "--verbose").stdout.splitlines()
     group = lines[1].split().index("GROUP")
     assert [line.split()[group] for line in lines[2:5]] == ["web", "web", "db"]
     assert "GROUP" not in tend.run("status").stdout
     tend.run("stop")
-    assert tend.run("group", "--none", "@web").stdout == "a: now in no group\nb1: now in no group\n", "no daemon is needed"
+    assert (
+        tend.run("group", "--none", "@web").stdout == "a: now in no group\nb1: now in no group\n"
+    ), "no daemon is needed"
     assert tend.json("group") == {"db": ["b2"]}
     tend.run("start")
     assert tend.pid("a") != before and tend.json("group") == {"db": ["b2"]}
@@ -147,10 +186,22 @@ def test_changing_groups(tend):
 
 def test_bad_groups(tend):
     start(tend, "apple", helper("sleeper"))
-    for words, said in ((["web", "aple"], "did you mean apple?"), (["web", "x*"], "no process matches"), (["web", "@no"], "no process is in"), (["no"], "no process is in")):
+    for words, said in (
+        (["web", "aple"], "did you mean apple?"),
+        (["web", "x*"], "no process matches"),
+        (["web", "@no"], "no process is in"),
+        (["no"], "no process is in"),
+    ):
         done = tend.run("group", *words, check=False)
         assert (done.returncode, done.stdout) == (1, "") and said in one_line(done.stderr), words
-    for words in (["a b", "apple"], ["--none"], ["", "apple"], ["@@x", "apple"], ["\udcff", "apple"], ["x" * 64, "apple"]):
+    for words in (
+        ["a b", "apple"],
+        ["--none"],
+        ["", "apple"],
+        ["@@x", "apple"],
+        ["\udcff", "apple"],
+        ["x" * 64, "apple"],
+    ):
         done = tend.run("group", *words, check=False)
         assert (done.returncode, done.stdout) == (2, ""), words
     (tend.home / "specs/apple.json").write_text("{")
@@ -165,17 +216,30 @@ def test_why_and_events_of_several(tend):
     tend.wait("gone", "stopped")
     tend.run("remove", "gone")
     out = tend.run("why", "@web", "gone", "a").stdout
-    assert re.findall(r"^(?:(\w+): running for|(\w+) is no longer)", out, re.M) == [("a", ""), ("b", ""), ("", "gone")]
+    assert re.findall(r"^(?:(\w+): running for|(\w+) is no longer)", out, re.M) == [
+        ("a", ""),
+        ("b", ""),
+        ("", "gone"),
+    ]
     assert [doc["name"] for doc in tend.json("why", "@web", "gone")] == ["a", "b", "gone"]
-    assert [doc["name"] for doc in tend.json("why", "lon*")] == ["loner"], "a list, whatever matches"
+    assert [doc["name"] for doc in tend.json("why", "lon*")] == [
+        "loner"
+    ], "a list, whatever matches"
     assert tend.json("why", "a")["name"] == "a"
     done = tend.run("why", "a", "nosuch", "x*", check=False)
-    assert done.returncode == 1 and done.stdout.startswith("a: running") and len(done.stderr.splitlines()) == 2
+    assert (
+        done.returncode == 1
+        and done.stdout.startswith("a: running")
+        and len(done.stderr.splitlines()) == 2
+    )
     done = tend.run("why", "x*", check=False)
     assert (done.returncode, done.stdout) == (1, "")
 
     def names(*operands):
-        return {line.split()[1].rstrip(":") for line in tend.run("events", *operands).stdout.splitlines()}
+        return {
+            line.split()[1].rstrip(":")
+            for line in tend.run("events", *operands).stdout.splitlines()
+        }
 
     assert names("@web", "gone") == {"a", "b", "gone"}
     assert names("lon*", "guardian", "spawner") >= {"loner"} and "a" not in names("lon*")

@@ -1,4 +1,6 @@
-"""What a daemon leaves half-done: begun commands are finished by the next one, once; what can't be done is undone, told, and done when it can be."""
+"""What a daemon leaves half-done: begun commands are finished by the next one, once; what can't be
+done is undone, told, and done when it can be.
+"""
 
 import contextlib
 import errno
@@ -14,8 +16,21 @@ import pytest
 
 from common import files, leaves_no_trace
 from crashkit import (
-    EAGER, assert_untouched, ends, kill_all, launches, marked, noted, saved, saved_entries, settled, sleepers, start, suppress, works,
-)  # fmt: skip
+    EAGER,
+    assert_untouched,
+    ends,
+    kill_all,
+    launches,
+    marked,
+    noted,
+    saved,
+    saved_entries,
+    settled,
+    sleepers,
+    start,
+    suppress,
+    works,
+)
 from harness import ROLES, TEND_BIN, alive, helper, identity, wait_gone, wait_until
 from test_fifos import ends_of
 from test_requests import REMOVE, RESTART, SIGNAL, START, STOP, post
@@ -28,10 +43,15 @@ def without_spawner(tend, signo=signal.SIGKILL):
     """The spawner has died, and until the end of the block nobody starts another."""
     guardian = tend.kill_daemon("guardian", signal.SIGSTOP)
     try:
-        wait_until(lambda: open(f"/proc/{guardian}/stat").read().rpartition(") ")[2][0] == "T", what="the guardian is suspended")
+        wait_until(
+            lambda: open(f"/proc/{guardian}/stat").read().rpartition(") ")[2][0] == "T",
+            what="the guardian is suspended",
+        )
         old = tend.daemon_pid("spawner")
         os.kill(old, signo)
-        wait_until(lambda: not alive(old), what="the spawner's end")  # a zombie for now: its parent can't reap it
+        wait_until(
+            lambda: not alive(old), what="the spawner's end"
+        )  # a zombie for now: its parent can't reap it
         yield
     finally:
         os.kill(guardian, signal.SIGCONT)
@@ -42,7 +62,12 @@ class Begun:
     """A command that a spawner has died over: accepted, so much of it done."""
 
     def __init__(self, tend, progress, *words):
-        self.child = subprocess.Popen([helper("poster"), *map(str, words)], env={**tend.env, "BEGUN": str(progress)}, stdout=subprocess.PIPE, text=True)
+        self.child = subprocess.Popen(
+            [helper("poster"), *map(str, words)],
+            env={**tend.env, "BEGUN": str(progress)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         tend.children.append(self.child)
         assert self.child.stdout.readline() == "posted\n"
 
@@ -82,7 +107,11 @@ def test_a_restart_that_was_not_done_is_done_once(tend):
     tend.stop_all()
 
 
-@pytest.mark.parametrize("progress, code", [(0, 0), (1, -errno.EINTR), (2, 0)], ids=["not yet sent", "perhaps sent", "sent"])
+@pytest.mark.parametrize(
+    "progress, code",
+    [(0, 0), (1, -errno.EINTR), (2, 0)],
+    ids=["not yet sent", "perhaps sent", "sent"],
+)
 def test_a_signal_is_never_sent_twice(tend, progress, code):
     pid, file = counter(tend, "a")
     with without_spawner(tend):
@@ -93,7 +122,9 @@ def test_a_signal_is_never_sent_twice(tend, progress, code):
         pid = tend.wait_pid("a", not_pid=pid)
     works(tend)
     assert noted(file, pid)[-1] == pid and len(noted(file, pid)) == (2 if progress == 0 else 1)
-    assert len([event for event in tend.events("a") if event["event"] == "signal"]) == (progress == 0)
+    assert len([event for event in tend.events("a") if event["event"] == "signal"]) == (
+        progress == 0
+    )
     tend.stop_all()
 
 
@@ -114,7 +145,11 @@ def test_a_removal_is_finished(tend):
     for name in "ab":
         start(tend, name, helper("sleeper"))
         tend.run("stop", name)
-    wait_until(lambda: {name: entry.get("desired") for name, entry in saved_entries(tend).items()} == {"a": "down", "b": "down"}, what="both are saved")
+    wait_until(
+        lambda: {name: entry.get("desired") for name, entry in saved_entries(tend).items()}
+        == {"a": "down", "b": "down"},
+        what="both are saved",
+    )
     before = (tend.home / "processes.json").read_bytes()
     tend.run("remove", "a")
     wait_until(lambda: "a" not in saved_entries(tend), what="the removal is saved")
@@ -140,14 +175,20 @@ def spec_of_command(tend, name, number=1):
 
 
 def test_a_start_is_finished_wherever_it_was(tend):
-    """Its specification still has the name that the command gave it, or its own already; the process may run already."""
+    """Its specification still has the name that the command gave it, or its own already; the
+    process may run already.
+    """
     start(tend, "model", helper("sleeper"))
     ran = start(tend, "ran", helper("sleeper"))
     with without_spawner(tend):
         first = spec_of_command(tend, "first")
         second = spec_of_command(tend, "second", 2)
         os.rename(tend.home / "specs" / second, tend.home / "specs/second.json")
-        begun = [Begun(tend, 0, START, "first", 0, first), Begun(tend, 0, START, "second", 0, second), Begun(tend, 0, START, "ran")]
+        begun = [
+            Begun(tend, 0, START, "first", 0, first),
+            Begun(tend, 0, START, "second", 0, second),
+            Begun(tend, 0, START, "ran"),
+        ]
     assert [one.answer()[0] for one in begun] == [0, 0, 0]
     for name in ("first", "second"):
         assert launches(tend, name) == [tend.pid(name)] == marked(tend, name)
@@ -180,7 +221,10 @@ def test_a_start_whose_specification_can_not_be_stored_leaves_nothing(tend):
     code, text = post(tend, START, "a", 0, spec)
     assert code == -errno.EISDIR and "cannot store the specification of a" in text
     (tend.home / "specs/a.json").rmdir()
-    wait_until(lambda: not (tend.home / "specs" / spec).exists(), what="what the dead client left is swept away")
+    wait_until(
+        lambda: not (tend.home / "specs" / spec).exists(),
+        what="what the dead client left is swept away",
+    )
     leaves_no_trace(tend, "a")
     tend.run("start", "--name", "a", "--background", "--", helper("sleeper"))
     tend.stop_all()
@@ -194,7 +238,9 @@ def test_what_a_dead_client_asked_for_is_done_once_the_table_can_be_changed(tend
         client = Begun(tend, 0, START, "late", 0, spec)
         client.child.kill()
         client.child.wait()
-        holder = subprocess.Popen([helper("lock_holder")], env=tend.env, stdout=subprocess.PIPE, text=True)
+        holder = subprocess.Popen(
+            [helper("lock_holder")], env=tend.env, stdout=subprocess.PIPE, text=True
+        )
         tend.children.append(holder)
         assert holder.stdout.readline() == f"held {holder.pid}\n"
     settled(tend)
@@ -222,14 +268,22 @@ def test_what_a_shutdown_refuses(tend):
 
 
 def test_a_start_that_another_command_overtakes(tend):
-    """It waits for the stop that is under way to end; then someone wants the process down after all."""
+    """It waits for the stop that is under way to end; then someone wants the process down after
+    all.
+    """
     start(tend, "stubborn", helper("term_ignorer"), options=("--stop-timeout", "3s"))
     tend.wait_log("stubborn", "^ready")
     stopping = tend.popen("stop", "stubborn")
     wait_until(lambda: tend.status("stubborn")["state"] == "stopping", what="stopping")
-    starting = subprocess.Popen([helper("poster"), str(START), "stubborn"], env=tend.env, stdout=subprocess.PIPE, text=True)
+    starting = subprocess.Popen(
+        [helper("poster"), str(START), "stubborn"], env=tend.env, stdout=subprocess.PIPE, text=True
+    )
     tend.children.append(starting)
-    again = lambda: next(row for row in tend.json("snapshot")["rows"] if row["ident"]["name"] == "stubborn")["life"]["again"]  # noqa: E731
+    again = lambda: next(
+        row for row in tend.json("snapshot")["rows"] if row["ident"]["name"] == "stubborn"
+    )["life"][
+        "again"
+    ]  # noqa: E731
     wait_until(again, what="it is to be started again")
     tend.run("stop", "stubborn")
     out, _ = starting.communicate(timeout=30)
@@ -284,21 +338,28 @@ def test_a_daemon_whose_program_is_missing_comes_back_with_it(tend, role):
 
 
 def test_without_descriptors_no_process_is_taken_for_dead(tend):
-    """A new spawner can't watch them all; once descriptors are free again, it does. None is lost of sight for good."""
+    """A new spawner can't watch them all; once descriptors are free again, it does. None is lost of
+    sight for good.
+    """
     own_programs(tend)
     first, real = tend.work / "first", tend.work / "real"
     real.mkdir()
     (tend.bin / "tend-spawner").rename(real / "tend-spawner")
-    # A process has a descriptor 200 for itself, so the limit must be above that; the rest is used up from the first one that is not to be free.
-    (tend.bin / "tend-spawner").write_text(f"""#!/bin/bash
+    # A process has a descriptor 200 for itself, so the limit must be above that; the rest is used
+    # up from the first one that is not to be free.
+    (tend.bin / "tend-spawner").write_text(
+        f"""#!/bin/bash
 if [ -e {first} ]; then
 	for ((i = $(cat {first}); i < 200; i++)); do eval "exec $i</dev/null"; done
 	ulimit -n 203
 fi
 exec {real}/tend-spawner "$@"
-""")
+"""
+    )
     (tend.bin / "tend-spawner").chmod(0o755)
-    kept = {f"s{i}": identity(start(tend, f"s{i}", helper("sleeper"), options=EAGER)) for i in range(12)}
+    kept = {
+        f"s{i}": identity(start(tend, f"s{i}", helper("sleeper"), options=EAGER)) for i in range(12)
+    }
     old = settled(tend)["spawner"]["pid"]
     saved(tend, kept)
     few = len(os.listdir(f"/proc/{old}/fd")) + 8  # and one for each process that is not its child
@@ -308,7 +369,13 @@ exec {real}/tend-spawner "$@"
     tend.wait_log("tend", r"\[spawner\] took over 12 processes")
     settled(tend)
     assert resource.prlimit(new, resource.RLIMIT_NOFILE) == (203, 203)
-    assert sum(os.readlink(f"/proc/{new}/fd/{fd}") == "anon_inode:[pidfd]" for fd in os.listdir(f"/proc/{new}/fd")) < 12
+    assert (
+        sum(
+            os.readlink(f"/proc/{new}/fd/{fd}") == "anon_inode:[pidfd]"
+            for fd in os.listdir(f"/proc/{new}/fd")
+        )
+        < 12
+    )
     assert_untouched(tend, kept)
     for pid, _ in kept.values():
         os.kill(pid, signal.SIGKILL)
@@ -328,7 +395,18 @@ def test_output_that_only_the_spawner_holds(tend):
     daemons = settled(tend)
     for role in ("guardian", "logger"):
         os.kill(daemons[role]["pid"], signal.SIGSTOP)
-    tend.run("start", "--name", "a", "--background", "--restart", "no", "--", "sh", "-c", "echo only once")
+    tend.run(
+        "start",
+        "--name",
+        "a",
+        "--background",
+        "--restart",
+        "no",
+        "--",
+        "sh",
+        "-c",
+        "echo only once",
+    )
     wait_until(lambda: tend.status("a")["state"] == "completed", what="its end")
     tend.kill_daemon("guardian")
     tend.wait_daemon("guardian")
@@ -354,17 +432,28 @@ def test_a_table_from_before_the_last_boot(tend):
     inode = tend.segment.stat().st_ino
     tend.run("start")
     settled(tend)
-    assert "the segment is from before the last boot" in tend.log("tend") and tend.segment.stat().st_ino != inode
+    assert (
+        "the segment is from before the last boot" in tend.log("tend")
+        and tend.segment.stat().st_ino != inode
+    )
     assert_untouched(tend, kept)  # by processes.json, which is of this boot
     works(tend)
     tend.stop_all()
 
 
 def test_what_was_written_last_is_captured_at_the_end(tend):
-    """The logger has crashed again and again, and is to be started later: one more is, since the pipes are to be emptied."""
+    """The logger has crashed again and again, and is to be started later: one more is, since the
+    pipes are to be emptied.
+    """
     gate, written = tend.work / "gate", tend.work / "written"
     os.mkfifo(gate)
-    start(tend, "a", "sh", "-c", f"echo first; read line <{gate}; echo $line; touch {written}; exec sleep 1000")
+    start(
+        tend,
+        "a",
+        "sh",
+        "-c",
+        f"echo first; read line <{gate}; echo $line; touch {written}; exec sleep 1000",
+    )
     tend.wait_log("a", "first")
     suppress(tend, "logger", 3)
     gate.write_text("last\n")
@@ -378,7 +467,10 @@ def test_the_guardian_holds_what_a_later_specification_brings(tend):
     start(tend, "a", helper("sleeper"))
     tend.run("stop", "a")
     tend.run("start", "--name", "a", "--background", "--separate-stderr", "--", helper("sleeper"))
-    wait_until(lambda: ends_of(tend.daemon_pid("guardian"), tend.home / "run/a@err.out"), what="the guardian holds standard error's own")
+    wait_until(
+        lambda: ends_of(tend.daemon_pid("guardian"), tend.home / "run/a@err.out"),
+        what="the guardian holds standard error's own",
+    )
     tend.stop_all()
 
 
@@ -386,7 +478,9 @@ def test_the_guardian_holds_what_a_later_specification_brings(tend):
 
 
 def end_all_daemons(tend):
-    """The spawner in order, so that it hands over; the others at once. The table goes with them. Returns the file of the handover."""
+    """The spawner in order, so that it hands over; the others at once. The table goes with them.
+    Returns the file of the handover.
+    """
     daemons = settled(tend)
     os.kill(daemons["guardian"]["pid"], signal.SIGSTOP)
     os.kill(daemons["spawner"]["pid"], signal.SIGTERM)
@@ -405,7 +499,9 @@ def keys_of(tend):
 
     def note(pairs):
         if any(key == "processes" for key, _ in pairs):
-            found.extend(key for key, _ in next(value for key, value in pairs if key == "processes"))
+            found.extend(
+                key for key, _ in next(value for key, value in pairs if key == "processes")
+            )
         return pairs
 
     json.loads((tend.home / "processes.json").read_text(), object_pairs_hook=note)
@@ -413,7 +509,9 @@ def keys_of(tend):
 
 
 def test_a_handover_that_makes_no_sense_in_part(tend):
-    """What can't be used is taken from processes.json; what can't be used at all stays there, once, until it can."""
+    """What can't be used is taken from processes.json; what can't be used at all stays there, once,
+    until it can.
+    """
     kept = sleepers(tend, 5)
     for name in ("s0", "s2"):
         pid = kept[name][0]
@@ -423,7 +521,12 @@ def test_a_handover_that_makes_no_sense_in_part(tend):
     handover = end_all_daemons(tend)
     text = handover.read_text()
     text = re.sub(r"^(row s1 .*)\bstate=\d+", r"\1state=99", text, flags=re.M)
-    text = re.sub(r"^(row s2 .*)\breason=\d+", r"\1reason=250 launch_stage=250 what word=x of_a_newer_build=7", text, flags=re.M)
+    text = re.sub(
+        r"^(row s2 .*)\breason=\d+",
+        r"\1reason=250 launch_stage=250 what word=x of_a_newer_build=7",
+        text,
+        flags=re.M,
+    )
     assert "state=99" in text and "reason=250" in text
     handover.write_text(text + "row ../x state=2\nrow\n\nnonsense s0 a=b\n")
     specs = tend.home / "specs"
@@ -432,7 +535,11 @@ def test_a_handover_that_makes_no_sense_in_part(tend):
     (specs / "s4.json").rename(tend.work / "s4.json")
 
     done = tend.run("start", check=False)
-    assert done.returncode == 1 and re.search(r"^tend start: s3: specs/s3.json: ", done.stderr, re.M) and "s4" in done.stderr
+    assert (
+        done.returncode == 1
+        and re.search(r"^tend start: s3: specs/s3.json: ", done.stderr, re.M)
+        and "s4" in done.stderr
+    )
     settled(tend)
     assert_untouched(tend, {name: kept[name] for name in ("s0", "s1", "s2")})
     assert [tend.status(name)["restarts"] for name in ("s0", "s1", "s2")] == [1, 0, 1]
@@ -459,7 +566,9 @@ def test_a_handover_of_another_boot_is_none(tend):
     kept = sleepers(tend)
     saved(tend, kept)
     handover = end_all_daemons(tend)
-    handover.write_text(re.sub(r"^boot .*", "boot another", handover.read_text()).replace("row s0", "row s9"))
+    handover.write_text(
+        re.sub(r"^boot .*", "boot another", handover.read_text()).replace("row s0", "row s9")
+    )
     tend.run("start")
     settled(tend)
     assert_untouched(tend, kept)

@@ -14,7 +14,8 @@ import pytest
 from fake_registry import FakeRegistry
 from harness import Tend, alive, fnv1a64, helper, identity, proc_stat, wait_gone, wait_until
 
-# A holder: an instance, a process with its mark in a session of its own, a segment, a file in the home. Says where they are and waits for ever.
+# A holder: an instance, a process with its mark in a session of its own, a segment, a file in the
+# home. Says where they are and waits for ever.
 HOLDER = """
 import json, os, signal, subprocess, sys
 sys.path.insert(0, sys.argv[1])
@@ -32,7 +33,13 @@ signal.pause()
 
 def marked(instance, *command, **env):
     """Start a process of that home, as tend would: the mark in its environment, nothing else in common with us."""
-    return subprocess.Popen(command, env={**instance.env, **env}, start_new_session=True, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env={**instance.env, **env},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.parametrize("home_name", ["h", "a home  with spaces"])
@@ -73,13 +80,17 @@ def test_what_is_left_after_a_clean_stop_is_a_complaint():
 def test_the_instance_mark_counts_too():
     instance = Tend()
     number = f"{fnv1a64(os.fsencode(instance.home)):016x}"
-    process = subprocess.Popen([helper("sleeper")], env={"TEND_INSTANCE": number}, start_new_session=True)
+    process = subprocess.Popen(
+        [helper("sleeper")], env={"TEND_INSTANCE": number}, start_new_session=True
+    )
     instance.close()
     assert process.wait(5) == -signal.SIGKILL
 
 
 def test_strangers_are_left_alone():
-    """A mark must match as a whole: a home whose path begins with ours, or our path in another variable, is none of ours."""
+    """A mark must match as a whole: a home whose path begins with ours, or our path in another
+    variable, is none of ours.
+    """
     instance = Tend()
     strangers = [
         subprocess.Popen([helper("sleeper")], env={"TEND_HOME": f"{instance.home}2"}),
@@ -88,7 +99,8 @@ def test_strangers_are_left_alone():
         subprocess.Popen([helper("sleeper"), f"TEND_HOME={instance.home}"], env={}),
     ]
     try:
-        # The last one is given a number of seconds that is none, so it ends by itself; what counts is who ended it.
+        # The last one is given a number of seconds that is none, so it ends by itself; what counts
+        # is who ended it.
         assert strangers[-1].wait(5) == 0
         instance.close()
         assert [process.poll() for process in strangers] == [None, None, None, 0]
@@ -110,7 +122,9 @@ def test_a_folder_without_rights_is_removed():
 def test_a_sanitizer_report_is_a_complaint():
     instance = Tend()
     (instance.home / "logs").mkdir(parents=True)
-    (instance.home / "logs" / "tend.log").write_text("==1==ERROR: AddressSanitizer: heap-use-after-free\n")
+    (instance.home / "logs" / "tend.log").write_text(
+        "==1==ERROR: AddressSanitizer: heap-use-after-free\n"
+    )
     assert len(instance.close()) == 1
 
 
@@ -129,7 +143,13 @@ def test_wait_until_says_what_it_waited_for():
 
 
 def ended(*command):
-    done = subprocess.run([helper(command[0]), *command[1:]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=10)
+    done = subprocess.run(
+        [helper(command[0]), *command[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=10,
+    )
     return done.returncode, done.stdout
 
 
@@ -149,25 +169,39 @@ def test_flooder_numbers_every_line():
 
 
 def test_stdin_reader_ends_with_its_input():
-    done = subprocess.run([helper("stdin_reader")], input="one\ntwo", stdout=subprocess.PIPE, text=True, timeout=10)
+    done = subprocess.run(
+        [helper("stdin_reader")], input="one\ntwo", stdout=subprocess.PIPE, text=True, timeout=10
+    )
     assert done.returncode == 0
     assert done.stdout.splitlines()[1:] == ["read: one", "read: two", "eof"]
 
 
 def test_env_printer_sees_its_world():
-    done = subprocess.run([helper("env_printer"), "0"], env={"A": 'quote " and \\', "B": "tab\t"}, cwd="/", umask=0o027,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=10)  # fmt: skip
+    done = subprocess.run(
+        [helper("env_printer"), "0"],
+        env={"A": 'quote " and \\', "B": "tab\t"},
+        cwd="/",
+        umask=0o027,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=10,
+    )
     world = json.loads(done.stdout)
     assert world["env"] == ['A=quote " and \\', "B=tab\t"]
     assert world["cwd"] == "/" and world["umask"] == "0027"
     fds = {fd["fd"]: fd for fd in world["fds"]}
     assert set(fds) == {0, 1, 2}
     assert fds[0]["target"] == "/dev/null" and fds[1]["kind"] == "fifo" and fds[1]["access"] == "w"
-    assert signal.SIGPIPE not in world["ignored"]  # Python's subprocess restores it, and the program tells
+    assert (
+        signal.SIGPIPE not in world["ignored"]
+    )  # Python's subprocess restores it, and the program tells
 
 
 def test_term_ignorer_ignores():
-    with subprocess.Popen([helper("term_ignorer"), "only-child"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [helper("term_ignorer"), "only-child"], stdout=subprocess.PIPE, text=True
+    ) as process:
         child = int(process.stdout.readline().split()[1])
         process.stdout.readline()
         kept = identity(child)
@@ -181,7 +215,9 @@ def test_term_ignorer_ignores():
 
 
 def test_a_closed_registry_answers_nobody():
-    """Its thread must not wait in accept(2): the descriptor's number may be the next registry's, which it would then answer for."""
+    """Its thread must not wait in accept(2): the descriptor's number may be the next registry's,
+    which it would then answer for.
+    """
     server = FakeRegistry()
     with socket.create_connection(("127.0.0.1", server.port)) as peer:
         wait_until(lambda: server.connections)

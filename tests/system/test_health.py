@@ -30,10 +30,19 @@ def quick(tend):
 
 
 class Web:
-    """An HTTP server that answers with .status and .body; .posts are the bodies that were posted. hang: it answers nothing."""
+    """An HTTP server that answers with .status and .body; .posts are the bodies that were posted.
+    hang: it answers nothing.
+    """
 
     def __init__(self):
-        self.status, self.body, self.posts, self.hang, self.headers, self.paths = 200, b"ok", [], False, {}, []
+        self.status, self.body, self.posts, self.hang, self.headers, self.paths = (
+            200,
+            b"ok",
+            [],
+            False,
+            {},
+            [],
+        )
         web = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,7 +51,9 @@ class Web:
                 if web.hang:
                     time.sleep(20)
                 body = web.body(self) if callable(web.body) else web.body
-                self.send_response(web.status.get(self.path, 200) if isinstance(web.status, dict) else web.status)
+                self.send_response(
+                    web.status.get(self.path, 200) if isinstance(web.status, dict) else web.status
+                )
                 for key, value in web.headers.items():
                     self.send_header(key, value)
                 self.send_header("Content-Length", str(len(body)))
@@ -77,8 +88,19 @@ def web():
 def start(tend, health, *command, name="svc"):
     path = tend.work / f"{name}.health.json"
     path.write_text(json.dumps(health))
-    done = tend.run("start", "--name", name, "--background", "--health", path, "--", *(command or ("sleep", "1000")))
-    return int(re.search(r"\(pid (\d+)\)", done.stdout)[1])  # not tend.pid(): it may be restarted before that looks
+    done = tend.run(
+        "start",
+        "--name",
+        name,
+        "--background",
+        "--health",
+        path,
+        "--",
+        *(command or ("sleep", "1000")),
+    )
+    return int(
+        re.search(r"\(pid (\d+)\)", done.stdout)[1]
+    )  # not tend.pid(): it may be restarted before that looks
 
 
 def probes(liveness, **more):
@@ -110,8 +132,16 @@ def test_a_hanging_probe_delays_no_other(quick, web):
     wait_health(quick, "unhealthy", "hung")
 
 
-HOSTILE = {"hang": "imed out", "dribble": "imed out", "half": "", "close": "mpty reply", "huge": "larger", "headers": "larger", "binary": "",
-           "500 Oops": "status 500"}  # fmt: skip
+HOSTILE = {
+    "hang": "imed out",
+    "dribble": "imed out",
+    "half": "",
+    "close": "mpty reply",
+    "huge": "larger",
+    "headers": "larger",
+    "binary": "",
+    "500 Oops": "status 500",
+}
 
 
 @pytest.mark.parametrize("mode", HOSTILE)
@@ -148,7 +178,18 @@ def test_tcp(quick):
 def test_exec_is_killed_with_its_children_at_the_timeout(quick):
     flag = quick.work / "hang"
     pids = quick.work / "pids"
-    start(quick, probes({"exec": ["/bin/sh", "-c", f"test -e {flag} || exit 0; sleep 1000 & echo $! >> {pids}; wait"]}))
+    start(
+        quick,
+        probes(
+            {
+                "exec": [
+                    "/bin/sh",
+                    "-c",
+                    f"test -e {flag} || exit 0; sleep 1000 & echo $! >> {pids}; wait",
+                ]
+            }
+        ),
+    )
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
     flag.write_text("")
     wait_health(quick, "unhealthy")
@@ -165,8 +206,13 @@ def test_exec_status_is_told(quick):
 
 def test_startup_waits_for_a_line_of_the_log(quick):
     go = quick.work / "go"
-    start(quick, {"probes": {"startup": {"log": r"^ready\s\d+$", "interval": 0.1, "within": 60}}}, "/bin/sh", "-c",
-          f"echo begin; until test -e {go}; do sleep 0.05; done; echo ready 1; exec sleep 1000")
+    start(
+        quick,
+        {"probes": {"startup": {"log": r"^ready\s\d+$", "interval": 0.1, "within": 60}}},
+        "/bin/sh",
+        "-c",
+        f"echo begin; until test -e {go}; do sleep 0.05; done; echo ready 1; exec sleep 1000",
+    )
     quick.wait_log("svc", "begin")
     assert quick.status("svc")["health_check"] == "unknown"
     go.write_text("")
@@ -183,16 +229,25 @@ def test_mcp_initialize_and_ping(quick, web, stream):
         text = json.dumps({"jsonrpc": "2.0", "id": call["id"], "result": {}})
         return (f"event: message\ndata: {text}\n\n" if stream else text).encode()
 
-    web.body, web.headers = answer, {"Mcp-Session-Id": "s1", "Content-Type": "text/event-stream" if stream else "application/json"}
+    web.body, web.headers = answer, {
+        "Mcp-Session-Id": "s1",
+        "Content-Type": "text/event-stream" if stream else "application/json",
+    }
     start(quick, probes({"mcp": web.url + "/mcp"}))
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
     assert seen[:2] == [("initialize", None), ("ping", "s1")]
-    web.body = b'{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}' if not stream else b"data: no\n"
+    web.body = (
+        b'{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}'
+        if not stream
+        else b"data: no\n"
+    )
     wait_health(quick, "unhealthy")
 
 
 def test_mcp_ends_its_session_and_finds_its_answer_in_the_stream(quick, web):
-    """A notification and a request of the server's come first, and the stream stays open behind the answer."""
+    """A notification and a request of the server's come first, and the stream stays open behind the
+    answer.
+    """
     gone, ended = threading.Event(), []
 
     def answer(request):
@@ -204,8 +259,11 @@ def test_mcp_ends_its_session_and_finds_its_answer_in_the_stream(quick, web):
         request.send_header("Content-Type", "text/event-stream")
         request.send_header("Mcp-Session-Id", f"s{len(web.posts)}")
         request.end_headers()
-        for event in ({"jsonrpc": "2.0", "method": "notifications/message"}, {"jsonrpc": "2.0", "id": call["id"], "method": "ping"},
-                      {"jsonrpc": "2.0", "id": call["id"], "result": {}}):
+        for event in (
+            {"jsonrpc": "2.0", "method": "notifications/message"},
+            {"jsonrpc": "2.0", "id": call["id"], "method": "ping"},
+            {"jsonrpc": "2.0", "id": call["id"], "result": {}},
+        ):
             request.wfile.write(f"event: message\ndata: {json.dumps(event)}\n\n".encode())
         gone.wait(30)
         raise ConnectionError
@@ -221,9 +279,21 @@ def test_mcp_ends_its_session_and_finds_its_answer_in_the_stream(quick, web):
 def test_mesh_probes(quick, web):
     """What every agent of the mesh serves, by one word."""
     web.status = {"/startupz": 503}
-    quick.run("start", "--name", "svc", "--background", "--health", f"mesh:{web.port}", "--", "sleep", "1000")
+    quick.run(
+        "start",
+        "--name",
+        "svc",
+        "--background",
+        "--health",
+        f"mesh:{web.port}",
+        "--",
+        "sleep",
+        "1000",
+    )
     wait_until(lambda: web.paths.count("/startupz") >= 2, 20)
-    assert quick.status("svc")["health_check"] == "unknown" and set(web.paths) == {"/startupz"}  # the others wait for it
+    assert quick.status("svc")["health_check"] == "unknown" and set(web.paths) == {
+        "/startupz"
+    }  # the others wait for it
     web.status = {}
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "20s")
     assert {"/ready", "/livez"} <= set(web.paths)
@@ -235,7 +305,10 @@ def test_mesh_probes(quick, web):
 
 def test_the_first_success_does_not_wait_for_an_interval(quick):
     flag = quick.work / "up"
-    start(quick, {"probes": {"liveness": {"exec": ["/usr/bin/test", "-e", str(flag)], "interval": 3600}}})
+    start(
+        quick,
+        {"probes": {"liveness": {"exec": ["/usr/bin/test", "-e", str(flag)], "interval": 3600}}},
+    )
     wait_cycles(quick, 3)
     flag.write_text("")
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "100s", timeout=120)
@@ -243,7 +316,18 @@ def test_the_first_success_does_not_wait_for_an_interval(quick):
 
 def test_what_is_tried_more_often_at_first_fails_no_sooner(quick):
     tries = quick.work / "tries"
-    start(quick, {"probes": {"liveness": {"exec": ["/bin/sh", "-c", f"echo >> {tries}; exit 1"], "interval": 3600, "failure_threshold": 2}}})
+    start(
+        quick,
+        {
+            "probes": {
+                "liveness": {
+                    "exec": ["/bin/sh", "-c", f"echo >> {tries}; exit 1"],
+                    "interval": 3600,
+                    "failure_threshold": 2,
+                }
+            }
+        },
+    )
     wait_until(lambda: tries.exists() and len(tries.read_text()) >= 4, 30, "four tries")
     wait_cycles(quick, 3)
     assert quick.status("svc")["health_check"] == "unknown"
@@ -252,8 +336,13 @@ def test_what_is_tried_more_often_at_first_fails_no_sooner(quick):
 @pytest.mark.parametrize("way", ("restart", "a new instance"))
 def test_a_line_of_the_run_before_does_not_count(quick, way):
     once = quick.work / "once"
-    start(quick, {"probes": {"startup": {"log": "^ready$", "interval": 0.1, "within": 600}}}, "/bin/sh", "-c",
-          f"test -e {once} || echo ready; : > {once}; echo begun; exec sleep 1000")
+    start(
+        quick,
+        {"probes": {"startup": {"log": "^ready$", "interval": 0.1, "within": 600}}},
+        "/bin/sh",
+        "-c",
+        f"test -e {once} || echo ready; : > {once}; echo begun; exec sleep 1000",
+    )
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
     if way == "restart":
         quick.run("restart", "svc")
@@ -267,8 +356,13 @@ def test_a_line_of_the_run_before_does_not_count(quick, way):
 
 def test_a_line_right_before_a_rotation_counts(quick):
     go = quick.work / "go"
-    start(quick, {"probes": {"startup": {"log": "^ready$", "interval": 2, "within": 600}}}, "/bin/sh", "-c",
-          f"echo begun; until test -e {go}; do sleep 0.05; done; echo ready; exec sleep 1000")
+    start(
+        quick,
+        {"probes": {"startup": {"log": "^ready$", "interval": 2, "within": 600}}},
+        "/bin/sh",
+        "-c",
+        f"echo begun; until test -e {go}; do sleep 0.05; done; echo ready; exec sleep 1000",
+    )
     quick.wait_log("svc", "begun")
     wait_cycles(quick, 3)
     go.write_text("")
@@ -280,7 +374,13 @@ def test_a_line_right_before_a_rotation_counts(quick):
 
 def test_a_new_monitor_gives_a_log_probe_its_time_again(quick):
     """When the last line matched is not known to it."""
-    start(quick, probes({"log": "^beat$", "within": 3}), "/bin/sh", "-c", "while echo beat; do sleep 1; done")
+    start(
+        quick,
+        probes({"log": "^beat$", "within": 3}),
+        "/bin/sh",
+        "-c",
+        "while echo beat; do sleep 1; done",
+    )
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
     old = quick.daemon_pid("monitor")
     quick.kill_daemon("monitor")
@@ -343,11 +443,16 @@ def test_mesh_probes_go_to_the_endpoint_that_the_registry_lists(tend, listed, fa
     port = begin((200, family))[0]
     endpoint(f"http://localhost:{port}")
     tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
-    assert all(f"asked for {path} at {port}" in tend.log("web") for path in ("/startupz", "/ready", "/livez"))
+    assert all(
+        f"asked for {path} at {port}" in tend.log("web")
+        for path in ("/startupz", "/ready", "/livez")
+    )
 
 
 def test_an_endpoint_that_is_not_the_agents_own_is_not_probed(tend, listed, web):
-    """Another process listens there. That is told, and nobody is asked until the registry tells the truth."""
+    """Another process listens there. That is told, and nobody is asked until the registry tells the
+    truth.
+    """
     begin, endpoint = listed
     port = begin((200, 4))[0]
     endpoint(web.url)
@@ -382,7 +487,12 @@ def test_one_of_several_ports_counts_only_once_it_has_passed(tend, listed):
     tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
 
 
-POLICY = {"restart_on_failure": True, "max_restart_attempts": 1, "restart_cooldown": 0, "check_interval": 1}
+POLICY = {
+    "restart_on_failure": True,
+    "max_restart_attempts": 1,
+    "restart_cooldown": 0,
+    "check_interval": 1,
+}
 
 
 def test_an_unhealthy_process_is_restarted_and_given_up_after_the_attempts(quick, web):
@@ -392,18 +502,36 @@ def test_an_unhealthy_process_is_restarted_and_given_up_after_the_attempts(quick
     quick.wait_pid("svc", not_pid=pid)
     wait_until(lambda: any(p["alert"] == "gave_up" for p in web.posts), 30)
     kinds = [p["alert"] for p in web.posts]
-    assert kinds[:2] == ["process_failed", "process_restarted"] and kinds.count("process_restarted") == 1
-    assert "exited with status 1" in web.posts[0]["error"] and web.posts[0]["consecutive_failures"] == 1
+    assert (
+        kinds[:2] == ["process_failed", "process_restarted"]
+        and kinds.count("process_restarted") == 1
+    )
+    assert (
+        "exited with status 1" in web.posts[0]["error"]
+        and web.posts[0]["consecutive_failures"] == 1
+    )
     assert web.posts[1]["restart_count"] == 1
     assert any(e["reason"] == "unhealthy" for e in quick.events("svc"))
     assert "attempts are used up" in quick.run("status", "svc").stdout
 
 
 def test_a_new_run_has_all_its_failures_ahead(quick):
-    """It was restarted because a probe failed, and needs a while until it answers: that is less than the threshold."""
+    """It was restarted because a probe failed, and needs a while until it answers: that is less
+    than the threshold.
+    """
     flag, runs = quick.work / "bad", quick.work / "runs"
-    probe = {"exec": ["/bin/sh", "-c", f"! test -e {flag}"], "interval": 0.2, "failure_threshold": 10}
-    pid = start(quick, probes(probe, policy=POLICY), "/bin/sh", "-c", f"echo >> {runs}; test $(wc -l < {runs}) = 1 || {{ sleep 0.5; rm {flag}; }}; exec sleep 1000")
+    probe = {
+        "exec": ["/bin/sh", "-c", f"! test -e {flag}"],
+        "interval": 0.2,
+        "failure_threshold": 10,
+    }
+    pid = start(
+        quick,
+        probes(probe, policy=POLICY),
+        "/bin/sh",
+        "-c",
+        f"echo >> {runs}; test $(wc -l < {runs}) = 1 || {{ sleep 0.5; rm {flag}; }}; exec sleep 1000",
+    )
     wait_health(quick, "healthy")
     flag.write_text("")
     quick.wait_pid("svc", not_pid=pid)
@@ -414,7 +542,13 @@ def test_a_new_run_has_all_its_failures_ahead(quick):
 
 def test_what_is_stopped_for_its_health_is_not_healthy_meanwhile(quick):
     policy = {**POLICY, "health_check_timeout": 1}
-    pid = start(quick, probes({"exec": ["false"]}, policy=policy), "/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+    pid = start(
+        quick,
+        probes({"exec": ["false"]}, policy=policy),
+        "/bin/sh",
+        "-c",
+        "trap '' TERM; while :; do sleep 0.1; done",
+    )
     quick.wait_pid("svc", not_pid=pid)
     assert all(e["to"] != "healthy" for e in quick.events("svc") if e["event"] == "health")
 
@@ -422,8 +556,18 @@ def test_what_is_stopped_for_its_health_is_not_healthy_meanwhile(quick):
 def test_what_runs_again_is_healthy_for_no_reason(quick):
     """How an earlier run ended says nothing of this one."""
     runs = quick.work / "runs"
-    start(quick, {"limits": {"age": 0}}, "/bin/sh", "-c", f"echo >> {runs}; test $(wc -l < {runs}) -gt 2 || exit 3; exec sleep 1000")
-    wait_until(lambda: quick.status("svc")["restarts"] == 2 and quick.status("svc")["health_check"] == "healthy", 20)
+    start(
+        quick,
+        {"limits": {"age": 0}},
+        "/bin/sh",
+        "-c",
+        f"echo >> {runs}; test $(wc -l < {runs}) -gt 2 || exit 3; exec sleep 1000",
+    )
+    wait_until(
+        lambda: quick.status("svc")["restarts"] == 2
+        and quick.status("svc")["health_check"] == "healthy",
+        20,
+    )
     assert any(e["event"] == "health" and e["to"] == "failed" for e in quick.events("svc"))
     assert quick.json("why", "svc", "--json")["health_error"] is None
     assert "health       healthy\n" in quick.run("status", "svc").stdout
@@ -435,7 +579,12 @@ def test_a_restart_that_fails_is_told(quick, web):
     (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"url": web.url}}))
     flag, program = quick.work / "bad", quick.work / "program"
     shutil.copy("/bin/sleep", program)
-    start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy=POLICY), str(program), "1000")
+    start(
+        quick,
+        probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy=POLICY),
+        str(program),
+        "1000",
+    )
     wait_health(quick, "healthy")
     program.unlink()
     flag.write_text("")
@@ -453,8 +602,14 @@ def test_a_memory_limit_restarts(quick):
 def test_the_brake_holds_when_many_turn_unhealthy(quick):
     flag = quick.work / "bad"
     for i in range(4):
-        start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={**POLICY, "restart_cooldown": 60,
-                                                                                 "max_restart_attempts": 100}), name=f"p{i}")
+        start(
+            quick,
+            probes(
+                {"exec": ["/bin/sh", "-c", f"! test -e {flag}"]},
+                policy={**POLICY, "restart_cooldown": 60, "max_restart_attempts": 100},
+            ),
+            name=f"p{i}",
+        )
     for i in range(4):
         wait_health(quick, "healthy", f"p{i}")
     flag.write_text("")
@@ -465,23 +620,41 @@ def test_the_brake_holds_when_many_turn_unhealthy(quick):
 def test_an_alert_command_that_hangs_or_fails_holds_nothing_up(quick, web):
     out = quick.work / "alerts"
     quick.home.mkdir(exist_ok=True, mode=0o700)
-    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"command": ["/bin/sh", "-c", f"cat >> {out}; sleep 1000"], "timeout": 0.3}}))
+    (quick.home / "monitor.json").write_text(
+        json.dumps(
+            {"alerts": {"command": ["/bin/sh", "-c", f"cat >> {out}; sleep 1000"], "timeout": 0.3}}
+        )
+    )
     flag = quick.work / "bad"
-    start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={"check_interval": 1}))
+    start(
+        quick,
+        probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={"check_interval": 1}),
+    )
     wait_health(quick, "healthy")
     flag.write_text("")
     wait_health(quick, "unhealthy")
     flag.unlink()
     wait_health(quick, "healthy")
     wait_until(lambda: out.exists() and out.read_text().count("\n") >= 2, 20)
-    assert [json.loads(line)["alert"] for line in out.read_text().splitlines()[:2]] == ["process_failed", "process_recovered"]
+    assert [json.loads(line)["alert"] for line in out.read_text().splitlines()[:2]] == [
+        "process_failed",
+        "process_recovered",
+    ]
     wait_until(lambda: any(e["event"] == "alert" for e in quick.json("events", "--json")), 20)
     wait_until(lambda: not list((quick.home / "run" / "alerts").iterdir()), 20)
 
 
-@pytest.mark.parametrize("text,part", [("{", "no JSON"), ('{"probes":{"live":{}}}', 'no key "live"'), ('{"probes":{"liveness":{"http":5}}}', "a text"),
-                                       ('{"probes":{"liveness":{"http":"x"}}}', "http://"), ('{"limits":{"age":-1}}', "health.limits.age"),
-                                       ('{"policy":{"enabled":1}}', "health.policy.enabled")])
+@pytest.mark.parametrize(
+    "text,part",
+    [
+        ("{", "no JSON"),
+        ('{"probes":{"live":{}}}', 'no key "live"'),
+        ('{"probes":{"liveness":{"http":5}}}', "a text"),
+        ('{"probes":{"liveness":{"http":"x"}}}', "http://"),
+        ('{"limits":{"age":-1}}', "health.limits.age"),
+        ('{"policy":{"enabled":1}}', "health.policy.enabled"),
+    ],
+)
 def test_a_wrong_description_is_refused(quick, text, part):
     path = quick.work / "bad.json"
     path.write_text(text)
@@ -500,13 +673,17 @@ def test_a_waiting_alert_survives_the_monitor(quick, web):
     quick.wait_daemon("monitor", not_pid=old)
     web.status = 200
     count = len(web.posts)
-    wait_until(lambda: len(web.posts) > count and not list((quick.home / "run" / "alerts").iterdir()), 20)
+    wait_until(
+        lambda: len(web.posts) > count and not list((quick.home / "run" / "alerts").iterdir()), 20
+    )
     assert web.posts[-1]["alert"] in ("process_failed", "daemon_restarted")
     assert any(p["alert"] == "process_failed" for p in web.posts[count:])
 
 
 def test_the_queue_of_alerts_is_bounded(quick, web):
-    """256 wait already, as an earlier monitor has left them: each further one costs one, and the others are delivered in their order."""
+    """256 wait already, as an earlier monitor has left them: each further one costs one, and the
+    others are delivered in their order.
+    """
     folder = quick.home / "run" / "alerts"
     for made in (quick.home, folder.parent, folder):
         made.mkdir(mode=0o700, exist_ok=True)
@@ -521,14 +698,21 @@ def test_the_queue_of_alerts_is_bounded(quick, web):
         return quick.json("status", "--json")["monitor"]
 
     flag = quick.work / "bad"
-    start(quick, probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={"check_interval": 1}))
+    start(
+        quick,
+        probes({"exec": ["/bin/sh", "-c", f"! test -e {flag}"]}, policy={"check_interval": 1}),
+    )
     wait_health(quick, "healthy")
     wait_until(lambda: monitor()["alerts_queued"] == 256 and web.posts, 20)
     flag.write_text("")
     wait_until(lambda: monitor()["alerts_lost"] == 1, 20, "a lost alert")
     flag.unlink()
     wait_until(lambda: monitor()["alerts_lost"] == 2, 20, "another lost alert")
-    assert monitor()["alerts_queued"] == 256 and len(list(folder.iterdir())) == 256 and monitor()["alerts_sent"] == 0
+    assert (
+        monitor()["alerts_queued"] == 256
+        and len(list(folder.iterdir())) == 256
+        and monitor()["alerts_sent"] == 0
+    )
     assert "2 could not be delivered" in quick.run("doctor", check=False).stdout
     refused = len(web.posts)
     web.status = 200
@@ -541,17 +725,31 @@ def test_the_queue_of_alerts_is_bounded(quick, web):
 @pytest.mark.parametrize("host", ("127.0.0.1", "::1"))
 def test_a_port_alone_is_tried_on_both_loopbacks(quick, host):
     try:
-        server = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        server = socket.create_server(
+            (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
     except OSError:
         pytest.skip("this machine has no IPv6 loopback")
     with server:
-        quick.run("start", "--name", "svc", "--background", "--health", f"tcp:{server.getsockname()[1]}", "--", "sleep", "1000")
+        quick.run(
+            "start",
+            "--name",
+            "svc",
+            "--background",
+            "--health",
+            f"tcp:{server.getsockname()[1]}",
+            "--",
+            "sleep",
+            "1000",
+        )
         quick.run("wait", "svc", "--for", "healthy", "--timeout", "60s")
 
 
 @pytest.mark.parametrize("kind", ("text/event-stream", "text/plain"))
 def test_an_answer_without_an_end_is_judged_by_its_status(quick, web, kind):
-    """A stream of events at once, any other when the timeout is over; with "body" the whole answer is wanted."""
+    """A stream of events at once, any other when the timeout is over; with "body" the whole answer
+    is wanted.
+    """
     gone = threading.Event()
 
     def endless(request):
@@ -575,7 +773,12 @@ def test_an_answer_without_an_end_is_judged_by_its_status(quick, web, kind):
 
 def test_a_restart_that_was_asked_for_survives_the_loss_of_the_table(quick):
     flag = quick.work / "bad"
-    policy = {"restart_on_failure": True, "max_restart_attempts": 1, "restart_cooldown": 0, "check_interval": 1}
+    policy = {
+        "restart_on_failure": True,
+        "max_restart_attempts": 1,
+        "restart_cooldown": 0,
+        "check_interval": 1,
+    }
     pid = start(quick, probes({"exec": ["/usr/bin/test", "!", "-e", str(flag)]}, policy=policy))
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
     log = quick.home / "logs" / "tend.log"
@@ -585,29 +788,46 @@ def test_a_restart_that_was_asked_for_survives_the_loss_of_the_table(quick):
     wait_until(lambda: "svc: restarting it" in log.read_text(), 30, "a restart that was asked for")
     flag.unlink()
     quick.segment.unlink()
-    wait_until(lambda: "[monitor] the process table was made again" in log.read_text(), 30, "a new table")
+    wait_until(
+        lambda: "[monitor] the process table was made again" in log.read_text(), 30, "a new table"
+    )
     os.kill(spawner, signal.SIGCONT)
     quick.wait_pid("svc", not_pid=pid, timeout=30)
-    wait_until(lambda: quick.json("snapshot", "--json")["rows"][0]["health"]["health_restarts"] == 1, 30, "the restart was noticed")
+    wait_until(
+        lambda: quick.json("snapshot", "--json")["rows"][0]["health"]["health_restarts"] == 1,
+        30,
+        "the restart was noticed",
+    )
     assert "the restart failed" not in log.read_text()
 
 
 @pytest.fixture
 def undying(tend):
-    """An instance of an ordinary user, and a program that its monitor can't kill, as what hangs in the kernel can't: it became another user."""
+    """An instance of an ordinary user, and a program that its monitor can't kill, as what hangs in
+    the kernel can't: it became another user.
+    """
     if os.geteuid() != 0:
         pytest.skip("only root can make a program that becomes another user")
     tend.root.chmod(0o755)
     tool = tend.root / "setpriv"
     shutil.copy("/usr/bin/setpriv", tool)
     tool.chmod(0o4755)
-    command = [str(tool), "--reuid", str(OTHER_UID), "--clear-groups", "sleep", str(10**6 + os.getpid())]
+    command = [
+        str(tool),
+        "--reuid",
+        str(OTHER_UID),
+        "--clear-groups",
+        "sleep",
+        str(10**6 + os.getpid()),
+    ]
     for folder in (tend.home, tend.work):
         folder.mkdir(mode=0o700, exist_ok=True)
         os.chown(folder, OWN_UID, OWN_UID)
     tend.env.update(TEND_MONITOR_INTERVAL_MS="150", TEND_REGISTRY="none")
     run = tend.run
-    tend.run = lambda *args, **options: run(*args, user=OWN_UID, group=OWN_UID, extra_groups=[], **options)
+    tend.run = lambda *args, **options: run(
+        *args, user=OWN_UID, group=OWN_UID, extra_groups=[], **options
+    )
     proof = subprocess.run([*command[:-1], "0"], user=OWN_UID, group=OWN_UID)
     if proof.returncode:
         pytest.skip("the file system knows no setuid programs")
@@ -617,7 +837,11 @@ def undying(tend):
 
 
 def living(command):
-    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and command_line(pid)[:2] == command[-2:] and alive(int(pid))]
+    return [
+        int(pid)
+        for pid in os.listdir("/proc")
+        if pid.isdigit() and command_line(pid)[:2] == command[-2:] and alive(int(pid))
+    ]
 
 
 def command_line(pid):
@@ -629,7 +853,9 @@ def command_line(pid):
 
 @pytest.mark.parametrize("below", (False, True), ids=("itself", "its child"))
 def test_a_probe_that_can_not_be_killed_holds_nothing_up(undying, below):
-    """Others are probed, no second one is started beside it, status and doctor tell, and the instance ends."""
+    """Others are probed, no second one is started beside it, status and doctor tell, and the
+    instance ends.
+    """
     tend, tool = undying
     flag = tend.work / "bad"
     command = ["/bin/sh", "-c", shlex.join(tool) + "; true"] if below else tool
@@ -637,8 +863,17 @@ def test_a_probe_that_can_not_be_killed_holds_nothing_up(undying, below):
     start(tend, probes({"exec": ["/usr/bin/test", "!", "-e", str(flag)]}), name="web")
     tend.run("wait", "web", "--for", "healthy", "--timeout", "30s")
     wait_until(lambda: tend.status("hang")["health_check"] == "unhealthy", 30, "hang unhealthy")
-    wait_until(lambda: "can't be killed" in tend.run("status", "hang", check=False).stdout, 30, "the reason")
-    wait_until(lambda: "1 command of probes or alerts can't be killed" in tend.run("doctor", check=False).stdout, 30, "doctor tells")
+    wait_until(
+        lambda: "can't be killed" in tend.run("status", "hang", check=False).stdout,
+        30,
+        "the reason",
+    )
+    wait_until(
+        lambda: "1 command of probes or alerts can't be killed"
+        in tend.run("doctor", check=False).stdout,
+        30,
+        "doctor tells",
+    )
     assert "can't be killed" in tend.run("status").stdout
     flag.write_text("")
     wait_health(tend, "unhealthy", "web")
@@ -650,7 +885,11 @@ def test_a_probe_that_can_not_be_killed_holds_nothing_up(undying, below):
 def test_a_probe_is_made_again_once_the_one_before_has_gone(undying):
     tend, tool = undying
     start(tend, probes({"exec": tool}), name="hang")
-    wait_until(lambda: "can't be killed" in tend.run("status", "hang", check=False).stdout, 30, "the reason")
+    wait_until(
+        lambda: "can't be killed" in tend.run("status", "hang", check=False).stdout,
+        30,
+        "the reason",
+    )
     old = living(tool)
     os.kill(old[0], 9)
     wait_until(lambda: living(tool) and living(tool) != old, 30, "another one")
@@ -659,10 +898,14 @@ def test_a_probe_is_made_again_once_the_one_before_has_gone(undying):
 def test_an_alert_command_that_can_not_be_killed_holds_nothing_up(undying):
     """No second one is started; the alerts behind it are lost, each counted once."""
     tend, tool = undying
-    (tend.home / "monitor.json").write_text(json.dumps({"alerts": {"command": tool, "timeout": 0.3}}))
+    (tend.home / "monitor.json").write_text(
+        json.dumps({"alerts": {"command": tool, "timeout": 0.3}})
+    )
     start(tend, probes({"exec": ["false"]}), name="one")
     start(tend, probes({"exec": ["false"]}), name="two")
-    wait_until(lambda: tend.json("status", "--json")["monitor"]["alerts_lost"] == 2, 30, "two lost alerts")
+    wait_until(
+        lambda: tend.json("status", "--json")["monitor"]["alerts_lost"] == 2, 30, "two lost alerts"
+    )
     assert len(living(tool)) == 1 and tend.json("status", "--json")["monitor"]["alerts_sent"] == 0
     tend.run("stop", "--timeout", "5s", timeout=60)
 
@@ -677,17 +920,28 @@ def test_a_stopped_daemon_does_not_keep_the_instance_from_ending(tend, role):
 
 
 def test_an_alert_is_either_sent_or_lost(quick, web):
-    """The command fails and the address takes it: one of the two ways did not work, which counts once."""
+    """The command fails and the address takes it: one of the two ways did not work, which counts
+    once.
+    """
     quick.home.mkdir(exist_ok=True, mode=0o700)
-    (quick.home / "monitor.json").write_text(json.dumps({"alerts": {"command": ["false"], "url": web.url}}))
+    (quick.home / "monitor.json").write_text(
+        json.dumps({"alerts": {"command": ["false"], "url": web.url}})
+    )
     start(quick, probes({"exec": ["false"]}))
-    wait_until(lambda: quick.json("status", "--json")["monitor"]["alerts_lost"] == 1, 20, "a lost alert")
+    wait_until(
+        lambda: quick.json("status", "--json")["monitor"]["alerts_lost"] == 1, 20, "a lost alert"
+    )
     assert len(web.posts) == 1 and quick.json("status", "--json")["monitor"]["alerts_sent"] == 0
 
 
 def test_what_can_not_be_executed_is_told(quick):
     start(quick, probes({"exec": ["/nonexistent"]}))
-    wait_until(lambda: "could not be executed: No such file" in quick.run("status", "svc", check=False).stdout, 20, "the reason")
+    wait_until(
+        lambda: "could not be executed: No such file"
+        in quick.run("status", "svc", check=False).stdout,
+        20,
+        "the reason",
+    )
 
 
 def test_what_survives_sigkill_does_not_keep_stop_waiting(undying):
@@ -697,7 +951,11 @@ def test_what_survives_sigkill_does_not_keep_stop_waiting(undying):
     wait_until(lambda: living(tool), 20)
     start(tend, {}, name="other")
     done = tend.run("stop", "--timeout", "1s", check=False, timeout=100)
-    assert done.returncode == 1 and "svc: something of it" in done.stderr and "survives SIGKILL" in done.stderr
+    assert (
+        done.returncode == 1
+        and "svc: something of it" in done.stderr
+        and "survives SIGKILL" in done.stderr
+    )
     for pid in living(tool):
         os.kill(pid, 9)
     wait_until(lambda: not tend.segment.exists(), 60, "the end of the instance")

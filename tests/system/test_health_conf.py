@@ -1,4 +1,6 @@
-"""The files that say how health is found out: wrong ones, ones that change while everything runs, and where each fault is seen."""
+"""The files that say how health is found out: wrong ones, ones that change while everything runs,
+and where each fault is seen.
+"""
 
 import json
 
@@ -56,12 +58,17 @@ def conf_error(tend):
 
 def test_a_wrong_monitor_json_is_seen_and_leaves_in_force_what_was(quick):
     alerts = quick.work / "alerts"
-    good = {"alerts": {"command": ["/bin/sh", "-c", f"cat >> {alerts}"]}, "policy": {"check_interval": 1}}
+    good = {
+        "alerts": {"command": ["/bin/sh", "-c", f"cat >> {alerts}"]},
+        "policy": {"check_interval": 1},
+    }
     file = quick.home / "monitor.json"
     file.write_text(json.dumps(good))
     start(quick, health=liveness("true"))
     wait_health(quick, "healthy")
-    assert conf_error(quick) is None and "monitor.json: alerts are sent" in quick.run("doctor").stdout
+    assert (
+        conf_error(quick) is None and "monitor.json: alerts are sent" in quick.run("doctor").stdout
+    )
     file.write_text('{"alerts": {"comand": ["true"]}}')
     wait_until(lambda: conf_error(quick))
     assert 'alerts: there is no key "comand"' in conf_error(quick)
@@ -69,7 +76,9 @@ def test_a_wrong_monitor_json_is_seen_and_leaves_in_force_what_was(quick):
     done = quick.run("doctor", check=False)
     assert done.returncode == 1 and 'no key "comand"' in done.stdout
     set_health(quick, liveness("false"))
-    wait_until(lambda: alerts.exists() and "process_failed" in alerts.read_text(), 20)  # the alerts of before
+    wait_until(
+        lambda: alerts.exists() and "process_failed" in alerts.read_text(), 20
+    )  # the alerts of before
     file.write_text(json.dumps(good))
     wait_until(lambda: conf_error(quick) is None)
     assert "monitor.json" not in quick.run("status").stdout
@@ -97,7 +106,9 @@ def test_probes_change_while_the_process_runs(quick):
     wait_health(quick, "degraded")
     set_health(quick, None)
     wait_health(quick, "healthy")
-    assert "exited" not in quick.run("status", "svc").stdout  # nothing is left of the last probe's word
+    assert (
+        "exited" not in quick.run("status", "svc").stdout
+    )  # nothing is left of the last probe's word
     assert quick.pid("svc") == pid and quick.status("svc")["restarts"] == 0
 
 
@@ -113,11 +124,18 @@ def test_limits_change_while_the_process_runs(quick):
 def test_an_unchanged_health_keeps_its_counts(quick):
     """The rest of the specification may change: that is for the next run, and no probe begins anew."""
     runs = quick.work / "runs"
-    start(quick, health={"probes": {"startup": {**FAST, "exec": ["/bin/sh", "-c", f"echo x >> {runs}"]}}})
+    start(
+        quick,
+        health={"probes": {"startup": {**FAST, "exec": ["/bin/sh", "-c", f"echo x >> {runs}"]}}},
+    )
     wait_health(quick, "healthy")
     path = quick.home / "specs" / "svc.json"
     spec = json.loads(path.read_text())
-    spec["env"] = {**(spec.get("env") or {}), "EXTRA": "1"} if isinstance(spec.get("env"), dict) else spec.get("env")
+    spec["env"] = (
+        {**(spec.get("env") or {}), "EXTRA": "1"}
+        if isinstance(spec.get("env"), dict)
+        else spec.get("env")
+    )
     path.write_text(json.dumps(spec, indent=3))
     cycles = quick.json("status", "--json")["monitor"]["cycles"]
     wait_until(lambda: quick.json("status", "--json")["monitor"]["cycles"] > cycles + 3)
@@ -131,7 +149,12 @@ def test_a_wrong_health_in_a_spec_is_seen(quick):
     set_health(quick, {"probes": {"live": {}}})
     wait_until(lambda: "not probed" in quick.run("status", "svc").stdout)
     done = quick.run("doctor", check=False)
-    assert done.returncode == 1 and "specs/svc.json" in done.stdout and 'no key "live"' in done.stdout and "other" not in done.stdout
+    assert (
+        done.returncode == 1
+        and "specs/svc.json" in done.stdout
+        and 'no key "live"' in done.stdout
+        and "other" not in done.stdout
+    )
     assert quick.status("svc")["health_check"] == "healthy"  # it lives, and nothing else is known
     set_health(quick, liveness("true"))
     wait_until(lambda: "not probed" not in quick.run("status", "svc").stdout)
@@ -139,13 +162,19 @@ def test_a_wrong_health_in_a_spec_is_seen(quick):
 
 
 def test_the_interval_of_the_checks_is_the_configurations(quick):
-    """health_check_interval is how often the policy looks at a process that stays unhealthy: each check but the first asks for a restart that the
-    cooldown allows. With a day between checks there is only the one on the edge, which the cooldown forbids."""
+    """health_check_interval is how often the policy looks at a process that stays unhealthy: each
+    check but the first asks for a restart that the cooldown allows. With a day between checks there
+    is only the one on the edge, which the cooldown forbids.
+    """
     quick.run("config", "set", "health_check_interval", "86400")
     policy = {"restart_on_failure": True, "restart_cooldown": 5, "max_restart_attempts": 1000}
-    (quick.home / "monitor.json").write_text(json.dumps({"policy": policy, "brake": {"least": 1000}, "budget": {"restarts": 1000}}))
+    (quick.home / "monitor.json").write_text(
+        json.dumps({"policy": policy, "brake": {"least": 1000}, "budget": {"restarts": 1000}})
+    )
     start(quick, health=liveness("false"))
-    wait_until(lambda: quick.status("svc")["restarts"] == 1, 20, "a restart")  # the edge: nothing forbids it yet
+    wait_until(
+        lambda: quick.status("svc")["restarts"] == 1, 20, "a restart"
+    )  # the edge: nothing forbids it yet
     wait_health(quick, "unhealthy")
     pid = quick.pid("svc")
     cycles = quick.json("status", "--json")["monitor"]["cycles"]
@@ -173,12 +202,18 @@ def test_a_second_start_of_what_runs_takes_up_its_health(quick):
     (quick.work / "svc.health.json").write_text(json.dumps(liveness("false"), indent=4))
     for options in again:
         done = quick.run("start", "--name", "svc", "--background", *options, "--", "sleep", "1000")
-        assert f"already running (pid {pid})" in done.stdout and "svc: its health is found out in the new way" in done.stdout
+        assert (
+            f"already running (pid {pid})" in done.stdout
+            and "svc: its health is found out in the new way" in done.stdout
+        )
         done = quick.run("start", "--name", "svc", "--background", *options, "--", "sleep", "1000")
         assert "new way" not in done.stdout  # nothing is new
     wait_health(quick, "unhealthy")
     assert quick.pid("svc") == pid
-    assert "new way" in quick.run("start", "svc", "--background", "--health-check-interval", "8").stdout
+    assert (
+        "new way"
+        in quick.run("start", "svc", "--background", "--health-check-interval", "8").stdout
+    )
     spec = json.loads((quick.home / "specs" / "svc.json").read_text())
     assert spec["health_check_interval_s"] == 8 and spec["health"] == liveness("false")
 
@@ -186,12 +221,29 @@ def test_a_second_start_of_what_runs_takes_up_its_health(quick):
 def test_the_check_interval_of_a_start_reaches_the_monitor_that_runs(quick):
     """As above, by the option: of a process that is started, and of one that runs."""
     quick.run("config", "set", "health_check_interval", "86400")
-    policy = {"restart_on_failure": True, "restart_cooldown": 5, "max_restart_attempts": 1000, "check_interval": 86400}
-    (quick.home / "monitor.json").write_text(json.dumps({"policy": policy, "brake": {"least": 1000}, "budget": {"restarts": 1000}}))
+    policy = {
+        "restart_on_failure": True,
+        "restart_cooldown": 5,
+        "max_restart_attempts": 1000,
+        "check_interval": 86400,
+    }
+    (quick.home / "monitor.json").write_text(
+        json.dumps({"policy": policy, "brake": {"least": 1000}, "budget": {"restarts": 1000}})
+    )
     start(quick, health=liveness("false"))  # the monitor runs from here on
-    options = ("--name", "two", "--background", "--health", quick.work / "svc.health.json", "--health-check-interval", "1")
+    options = (
+        "--name",
+        "two",
+        "--background",
+        "--health",
+        quick.work / "svc.health.json",
+        "--health-check-interval",
+        "1",
+    )
     quick.run("start", *options, "--", "sleep", "1000")
-    wait_until(lambda: quick.status("two")["restarts"] >= 3, 60, "restarts of the one that was started so")
+    wait_until(
+        lambda: quick.status("two")["restarts"] >= 3, 60, "restarts of the one that was started so"
+    )
     assert quick.status("svc")["restarts"] == 1
     quick.run("start", "svc", "--background", "--health-check-interval", "1")
     wait_until(lambda: quick.status("svc")["restarts"] >= 2, 40, "restarts of the one that ran")

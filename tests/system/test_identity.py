@@ -1,5 +1,8 @@
-"""Whose a process is. A pid and a start time in a file prove nothing, nor does a mark that anybody can set: a home is copied or moved, another user imitates,
-a table is cut. What is not proved to be of this instance is neither adopted, nor signalled, nor counted."""
+"""Whose a process is. A pid and a start time in a file prove nothing, nor does a mark that anybody
+can
+set: a home is copied or moved, another user imitates, a table is cut. What is not proved to be of
+this instance is neither adopted, nor signalled, nor counted.
+"""
 
 import json
 import os
@@ -13,7 +16,17 @@ from pathlib import Path
 import pytest
 
 from common import as_root, in_namespace
-from crashkit import assert_untouched, ends, kill_all, marked, saved, settled, sleepers, start, works
+from crashkit import (
+    assert_untouched,
+    ends,
+    kill_all,
+    marked,
+    saved,
+    settled,
+    sleepers,
+    start,
+    works,
+)
 from harness import TEND_BIN, alive, fnv1a64, helper, identity, proc_stat, wait_gone, wait_until
 
 OTHER_UID = 65534
@@ -30,11 +43,18 @@ def stranger():
 
 
 def marks(tend, name):
-    return {"TEND_HOME": str(tend.home), "TEND_NAME": name, "TEND_INSTANCE": f"{fnv1a64(os.fsencode(tend.home)):016x}"}
+    return {
+        "TEND_HOME": str(tend.home),
+        "TEND_NAME": name,
+        "TEND_INSTANCE": f"{fnv1a64(os.fsencode(tend.home)):016x}",
+    }
 
 
 def bears(pid, name):
-    wait_until(lambda: f"TEND_NAME={name}".encode() in Path(f"/proc/{pid}/environ").read_bytes(), what="it bears the marks")
+    wait_until(
+        lambda: f"TEND_NAME={name}".encode() in Path(f"/proc/{pid}/environ").read_bytes(),
+        what="it bears the marks",
+    )
 
 
 def lose_all(tend):
@@ -62,11 +82,20 @@ def copied(tend, new_tend):
 # ---- files that name strangers
 
 
-@pytest.mark.parametrize("state, desired", [("running", "up"), ("stopping", "down"), ("restarting", "up")])
+@pytest.mark.parametrize(
+    "state, desired", [("running", "up"), ("stopping", "down"), ("restarting", "up")]
+)
 def test_a_stranger_in_processes_json(tend, stranger, state, desired):
     start(tend, "a", helper("sleeper"))
     tend.run("stop")
-    write_entry(tend, "a", pid=stranger.pid, start_ticks=proc_stat(stranger.pid)[2], desired=desired, state=state)
+    write_entry(
+        tend,
+        "a",
+        pid=stranger.pid,
+        start_ticks=proc_stat(stranger.pid)[2],
+        desired=desired,
+        state=state,
+    )
     works(tend)
     assert tend.status("a")["pid"] != stranger.pid
     tend.run("stop", "a", check=False)
@@ -76,7 +105,9 @@ def test_a_stranger_in_processes_json(tend, stranger, state, desired):
 
 @pytest.mark.parametrize("note", ["starting", "another"])
 def test_a_stranger_in_the_table(tend, new_tend, stranger, note):
-    """Its number was stored by a launch that nobody finished and given out again; or the process shows that it is another instance's."""
+    """Its number was stored by a launch that nobody finished and given out again; or the process
+    shows that it is another instance's.
+    """
     other = new_tend()
     pid = start(tend, "a", helper("sleeper"), restart="no")
     theirs = start(other, "a", helper("sleeper"))
@@ -84,7 +115,17 @@ def test_a_stranger_in_the_table(tend, new_tend, stranger, note):
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: proc_stat(pid) is None, what="reaped")
     who = stranger.pid if note == "starting" else theirs
-    subprocess.run([helper("forge_row"), "a", str(who), note if note == "starting" else str(proc_stat(who)[2])], env=tend.env, check=True, timeout=10)
+    subprocess.run(
+        [
+            helper("forge_row"),
+            "a",
+            str(who),
+            note if note == "starting" else str(proc_stat(who)[2]),
+        ],
+        env=tend.env,
+        check=True,
+        timeout=10,
+    )
     works(tend)
     wait_until(lambda: tend.status("a")["state"] == "failed", what="it has ended")
     assert tend.status("a")["pid"] != who and ends(tend, "a") == ["lost"]
@@ -100,7 +141,9 @@ def test_a_stranger_in_the_table(tend, new_tend, stranger, note):
 @pytest.mark.parametrize("mode", ["", "cgroup"])
 @pytest.mark.parametrize("originals", ["live", "are dead"])
 def test_a_copy_takes_nothing_from_its_original(copied, tend, mode, originals):
-    """Not a process, whether the original's daemons live or not; not its cgroup either, whose path run/cgroup still names."""
+    """Not a process, whether the original's daemons live or not; not its cgroup either, whose path
+    run/cgroup still names.
+    """
     kept, copy = copied
     copy.env["TEND_DISABLE"] = mode
     if originals == "are dead":
@@ -127,12 +170,20 @@ def test_a_copied_handover_is_not_taken(copied, tend):
     kept, copy = copied
     spawner = tend.status()["daemons"]["spawner"]["pid"]
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    rows = "".join(f"row {name} pid={pid} start_ticks={ticks} state=2 want=1 desired=1 life=1\n" for name, (pid, ticks) in kept.items())
-    for text in (f"instance {fnv1a64(os.fsencode(tend.home)):016x}\n", ""):  # builds before this line was written wrote none
+    rows = "".join(
+        f"row {name} pid={pid} start_ticks={ticks} state=2 want=1 desired=1 life=1\n"
+        for name, (pid, ticks) in kept.items()
+    )
+    for text in (
+        f"instance {fnv1a64(os.fsencode(tend.home)):016x}\n",
+        "",
+    ):  # builds before this line was written wrote none
         (copy.home / "run" / "handover").write_text(f"boot {boot}\n{text}{rows}end\n")
         copy.run("start")
         settled(copy)
-        assert not {row["pid"] for row in copy.status()["processes"]} & {pid for pid, _ in kept.values()}
+        assert not {row["pid"] for row in copy.status()["processes"]} & {
+            pid for pid, _ in kept.values()
+        }
         copy.run("stop", check=False)
         assert spawner == tend.status()["daemons"]["spawner"]["pid"]
     assert_untouched(tend, kept)
@@ -140,7 +191,9 @@ def test_a_copied_handover_is_not_taken(copied, tend):
 
 
 def test_a_moved_home_takes_its_processes_along(tend, new_tend):
-    """They bear the mark of where the home lay, but hold its FIFOs, which moved with it: nothing is started twice."""
+    """They bear the mark of where the home lay, but hold its FIFOs, which moved with it: nothing is
+    started twice.
+    """
     kept = sleepers(tend, 2)
     saved(tend, kept)
     lose_all(tend)
@@ -162,7 +215,9 @@ def test_a_home_that_is_moved_under_its_daemons(tend, new_tend):
     tend.home.rename(moved.home)
     for command in (["start"], ["status", "s0"], ["stop"]):
         done = moved.run(*command, check=False)
-        assert done.returncode != 0 and str(tend.home) in done.stderr and "renamed" in done.stderr, (command, done)
+        assert (
+            done.returncode != 0 and str(tend.home) in done.stderr and "renamed" in done.stderr
+        ), (command, done)
     assert all(identity(pid) == (pid, ticks) for pid, ticks in kept.values())
     moved.home.rename(tend.home)
     assert_untouched(tend, kept)
@@ -170,7 +225,9 @@ def test_a_home_that_is_moved_under_its_daemons(tend, new_tend):
 
 
 def test_a_copy_in_the_place_of_its_original(tend):
-    """A home is moved away under its daemons, and a copy lies there now: the path, and so the copy, is the instance. One set of daemons, no process twice."""
+    """A home is moved away under its daemons, and a copy lies there now: the path, and so the copy,
+    is the instance. One set of daemons, no process twice.
+    """
     kept = sleepers(tend, 2)
     saved(tend, kept)
     daemons = [d["pid"] for d in tend.status()["daemons"].values()]
@@ -187,11 +244,21 @@ def test_a_copy_in_the_place_of_its_original(tend):
 
 @as_root
 def test_the_same_path_in_other_mounts(tend):
-    """Another folder at the same path, in a private mount: by its marks it is the same instance. Nothing of the first is ended, and the second is refused."""
+    """Another folder at the same path, in a private mount: by its marks it is the same instance.
+    Nothing of the first is ended, and the second is refused.
+    """
     kept = sleepers(tend, 2)
     daemons = {role: d["pid"] for role, d in tend.status()["daemons"].items()}
-    for command in (["start", "--background", "--name", "x", "--", helper("sleeper")], ["start"], ["stop"], ["stop", "s0", "--force"], ["restart", "s0"]):
-        done = in_namespace(tend, 'mount -t tmpfs -o mode=700 none "$HOME_DIR"', TEND_BIN / "tend", *command)
+    for command in (
+        ["start", "--background", "--name", "x", "--", helper("sleeper")],
+        ["start"],
+        ["stop"],
+        ["stop", "s0", "--force"],
+        ["restart", "s0"],
+    ):
+        done = in_namespace(
+            tend, 'mount -t tmpfs -o mode=700 none "$HOME_DIR"', TEND_BIN / "tend", *command
+        )
         assert done.returncode == 1 and "another folder" in done.stderr, (command, done)
         assert {role: d["pid"] for role, d in tend.status()["daemons"].items()} == daemons
     assert_untouched(tend, kept)
@@ -204,7 +271,9 @@ def test_the_same_path_in_other_mounts(tend):
 @as_root
 @pytest.mark.parametrize("how", ["plain", "setuid"])
 def test_marks_of_another_user(tend, how):
-    """By a process of his own, or by a setuid program, which runs as us in his environment: neither is taken for ours when all is lost, nor delays a stop."""
+    """By a process of his own, or by a setuid program, which runs as us in his environment: neither
+    is taken for ours when all is lost, nor delays a stop.
+    """
     tend.root.chmod(0o755)
     tend.work.chmod(0o755)
     tend.env["TEND_DISABLE"] = "cgroup"
@@ -214,7 +283,10 @@ def test_marks_of_another_user(tend, how):
     pid = start(tend, "c", helper("sleeper"), options=("--stop-timeout", "300s"))
     saved(tend, {"c": identity(pid)})
     impostor = impostor_of(tend, program, "c")
-    if how == "setuid" and b"Uid:\t%d\t0\t" % OTHER_UID not in Path(f"/proc/{impostor}/status").read_bytes():
+    if (
+        how == "setuid"
+        and b"Uid:\t%d\t0\t" % OTHER_UID not in Path(f"/proc/{impostor}/status").read_bytes()
+    ):
         pytest.skip("set-user-ID bits count for nothing here")
     try:
         kill_all(tend)
@@ -223,7 +295,10 @@ def test_marks_of_another_user(tend, how):
         assert alive(impostor)
         saved(tend, {"c": identity(tend.pid("c"))})
         lose_all(tend)
-        os.kill(marked(tend, "c")[0] if marked(tend, "c")[0] != impostor else marked(tend, "c")[1], signal.SIGKILL)
+        os.kill(
+            marked(tend, "c")[0] if marked(tend, "c")[0] != impostor else marked(tend, "c")[1],
+            signal.SIGKILL,
+        )
         works(tend)
         assert tend.wait_pid("c") != impostor and alive(impostor)
         tend.run("stop", "c")
@@ -234,14 +309,28 @@ def test_marks_of_another_user(tend, how):
 
 
 def impostor_of(tend, program, name):
-    """Another user's process with our marks, a session leader whose parent is init, as what is left of a tree is."""
+    """Another user's process with our marks, a session leader whose parent is init, as what is left
+    of a tree is.
+    """
     argv = [sys.executable, "-I", "-S", "-c", SPAWN, str(program)]
-    subprocess.run(argv, user=OTHER_UID, group=OTHER_UID, extra_groups=[], env=marks(tend, name), cwd="/", check=True, timeout=20)
+    subprocess.run(
+        argv,
+        user=OTHER_UID,
+        group=OTHER_UID,
+        extra_groups=[],
+        env=marks(tend, name),
+        cwd="/",
+        check=True,
+        timeout=20,
+    )
 
     def find():
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if os.readlink(folder / "exe") == str(program) and f"TEND_NAME={name}".encode() in (folder / "environ").read_bytes():
+                if (
+                    os.readlink(folder / "exe") == str(program)
+                    and f"TEND_NAME={name}".encode() in (folder / "environ").read_bytes()
+                ):
                     return int(folder.name)
             except OSError:
                 continue
@@ -258,8 +347,20 @@ def test_a_process_that_has_changed_its_user(tend):
     program = tend.work / "program"
     shutil.copy(helper("sleeper"), program)
     program.chmod(0o755)
-    pid = start(tend, "c", "/usr/bin/setpriv", "--reuid", OTHER_UID, "--regid", OTHER_UID, "--clear-groups", program)
-    wait_until(lambda: os.readlink(f"/proc/{pid}/exe") == str(program), what="it runs as another user")
+    pid = start(
+        tend,
+        "c",
+        "/usr/bin/setpriv",
+        "--reuid",
+        OTHER_UID,
+        "--regid",
+        OTHER_UID,
+        "--clear-groups",
+        program,
+    )
+    wait_until(
+        lambda: os.readlink(f"/proc/{pid}/exe") == str(program), what="it runs as another user"
+    )
     ident = identity(pid)
     saved(tend, {"c": ident})
     lose_all(tend)
@@ -274,7 +375,9 @@ def test_a_process_that_has_changed_its_user(tend):
 
 @as_root
 def test_a_tree_whose_new_parent_is_hidden(tend):
-    """hidepid=2 and no cgroup: after spawner and guardian have died together, what is left of a tree is init's, whose children an ordinary user can't list."""
+    """hidepid=2 and no cgroup: after spawner and guardian have died together, what is left of a
+    tree is init's, whose children an ordinary user can't list.
+    """
     for folder in (tend.root, tend.work):
         folder.chmod(0o755)
     home = tend.work / "u"
@@ -298,8 +401,19 @@ echo done
     file.write_text(script)
     env = {"TEND_HOME": str(home / "h"), "TEND_DISABLE": "cgroup", "HOME": str(home)}
     as_user = 'setpriv --reuid 12345 --regid 12345 --clear-groups sh "$@"; exit $?'  # the shell stays root, and is init there
-    done = in_namespace(tend, "umount /proc; mount -t proc -o hidepid=2 none /proc", "sh", "-c", as_user, "sh", file, TEND_BIN / "tend", helper("forker"),
-                        flags=("-m", "-p", "-f", "--mount-proc", "--kill-child=KILL"), env=env)  # fmt: skip
+    done = in_namespace(
+        tend,
+        "umount /proc; mount -t proc -o hidepid=2 none /proc",
+        "sh",
+        "-c",
+        as_user,
+        "sh",
+        file,
+        TEND_BIN / "tend",
+        helper("forker"),
+        flags=("-m", "-p", "-f", "--mount-proc", "--kill-child=KILL"),
+        env=env,
+    )
     assert done.stdout == "done\n", done.stdout + done.stderr
 
 
@@ -318,7 +432,10 @@ def test_a_cut_table_loses_no_child(tend):
         wait_until(lambda: proc_stat(pid) is None, what="reaped")
     finally:
         os.kill(guardian, signal.SIGCONT)
-    wait_until(lambda: tend.run("status", "s0", check=False).returncode == 0, what="the table is made again")
+    wait_until(
+        lambda: tend.run("status", "s0", check=False).returncode == 0,
+        what="the table is made again",
+    )
     assert tend.wait_pid("s0", not_pid=pid) != pid
     row = tend.status("s0")
     assert (row["restarts"], row["exit_signal"]) == (1, 9), row
@@ -326,13 +443,20 @@ def test_a_cut_table_loses_no_child(tend):
 
 
 def test_a_row_that_the_table_forgot_is_not_given_away(tend):
-    """Somebody wrote zeros over the marks of which rows are in use: the next process gets another row, and those that are there are written again."""
+    """Somebody wrote zeros over the marks of which rows are in use: the next process gets another
+    row, and those that are there are written again.
+    """
     kept = sleepers(tend, 3)
     with open(tend.segment, "r+b", buffering=0) as file:
-        offset, stride = struct.unpack("<QI", os.pread(file.fileno(), 12, 624 + 16))  # region 1: gens
+        offset, stride = struct.unpack(
+            "<QI", os.pread(file.fileno(), 12, 624 + 16)
+        )  # region 1: gens
         os.pwrite(file.fileno(), bytes(3 * stride), offset)
     pid = start(tend, "other", helper("sleeper"))
-    wait_until(lambda: {row["name"] for row in tend.status()["processes"]} == {*kept, "other"}, what="all rows are there")
+    wait_until(
+        lambda: {row["name"] for row in tend.status()["processes"]} == {*kept, "other"},
+        what="all rows are there",
+    )
     assert_untouched(tend, {**kept, "other": identity(pid)})
     tend.stop_all()
     assert not any(alive(pid) for pid, _ in kept.values())

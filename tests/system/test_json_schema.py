@@ -1,4 +1,6 @@
-"""What --json prints is what docs/tend.schema.json describes, all of it: a key that the schema does not know is a failure here, although programs must bear it."""
+"""What --json prints is what docs/tend.schema.json describes, all of it: a key that the schema does
+not know is a failure here, although programs must bear it.
+"""
 
 import copy
 import json
@@ -86,7 +88,9 @@ def test_the_schema_is_one():
 
 def test_output_is_as_described(tend):
     agent = tend.work / "a.py"
-    agent.write_text("import time\nprint('2026-01-01 10:00:00 - a - ERROR - x', flush=True)\ntime.sleep(1000)\n")
+    agent.write_text(
+        "import time\nprint('2026-01-01 10:00:00 - a - ERROR - x', flush=True)\ntime.sleep(1000)\n"
+    )
     tend.run("start", agent, "--background", "--group", "g")
     start(tend, "dead", helper("crasher"), "0", "3", options=("--restart", "no"))
     start(tend, "gone", "true", options=("--restart", "no"))
@@ -97,24 +101,39 @@ def test_output_is_as_described(tend):
     assert json.loads(tend.run("status", "--json").stdout)["agents"]["a"]["group"] == "g"
     for command, name, lines in COMMANDS:
         text = tend.run(*command, "--json", check=False).stdout
-        documents = [json.loads(line, object_pairs_hook=once) for line in (text.splitlines() if lines else [text])]
+        documents = [
+            json.loads(line, object_pairs_hook=once)
+            for line in (text.splitlines() if lines else [text])
+        ]
         assert documents, command
         for document in documents:
             validator(name).validate(document)
 
 
 def test_documents_of_whatever_facts_are_as_described(tend):
-    """Every function that writes a document, with facts that no instance would show: none, and bytes by chance."""
+    """Every function that writes a document, with facts that no instance would show: none, and
+    bytes by chance.
+    """
     start(tend, "a", helper("sleeper"), options=("--group", "g"))
-    text = subprocess.run([helper("documents"), "40"], env=tend.env, capture_output=True, check=True).stdout.decode()
-    assert not [c for c in text if c != "\n" and c != "\t" and (c < " " or "\x7f" <= c <= "\x9f" or c == "\u202e")]
+    text = subprocess.run(
+        [helper("documents"), "40"], env=tend.env, capture_output=True, check=True
+    ).stdout.decode()
+    assert not [
+        c
+        for c in text
+        if c != "\n" and c != "\t" and (c < " " or "\x7f" <= c <= "\x9f" or c == "\u202e")
+    ]
     validators = {name: validator(name) for name in SCHEMA["$defs"]}
     written = set()
     for line in text.splitlines():
         name, _, document = line.partition("\t")
         validators[name].validate(json.loads(document, object_pairs_hook=once))
         written.add(name)
-    assert written == set(SCHEMA["$defs"]) - {"time", "time_or_null", "why"}  # the last one is an item of whys
+    assert written == set(SCHEMA["$defs"]) - {
+        "time",
+        "time_or_null",
+        "why",
+    }  # the last one is an item of whys
     tend.stop_all()
 
 
@@ -122,5 +141,8 @@ def test_every_command_that_knows_json_is_described(tend):
     described = {command[0] for command, _, _ in COMMANDS}
     for line in tend.run("complete", 1, "tend", "").stdout.splitlines():
         command = line.split("\t")[0]
-        options = {line.split("\t")[0] for line in tend.run("complete", 2, "tend", command, "--").stdout.splitlines()}
+        options = {
+            line.split("\t")[0]
+            for line in tend.run("complete", 2, "tend", command, "--").stdout.splitlines()
+        }
         assert ("--json" in options) == (command in described), command

@@ -1,4 +1,6 @@
-"""From the first start to the removal: restarts by hand, starts of what is known, what a full stop remembers, what is forgotten."""
+"""From the first start to the removal: restarts by hand, starts of what is known, what a full stop
+remembers, what is forgotten.
+"""
 
 import json
 import signal
@@ -13,13 +15,20 @@ def test_restart_keeps_everything(tend):
     folder = tend.work / "folder"
     folder.mkdir()
     options = ("--env", "A=1", "--restart", "always", "--stop-signal", "INT", "--cwd", folder)
-    old = start(tend, "a", helper("env_printer"), "1000", "x y", options=options, env={"WHO": "first"})
+    old = start(
+        tend, "a", helper("env_printer"), "1000", "x y", options=options, env={"WHO": "first"}
+    )
     before = world(tend, "a")
     spec = (tend.home / "specs" / "a.json").read_bytes()
     done = tend.run("restart", "a", env={"WHO": "second", "A": "2"}, cwd="/")
     row = tend.status("a")
     assert done.stdout == f"a: restarted (pid {row['pid']})\n"
-    assert row["pid"] != old and row["restarts"] == 1 and row["exit_signal"] == signal.SIGINT and row["restart_policy"] == "always"
+    assert (
+        row["pid"] != old
+        and row["restarts"] == 1
+        and row["exit_signal"] == signal.SIGINT
+        and row["restart_policy"] == "always"
+    )
     after = json.loads(tend.wait_log("a", r"^\{.*\}\n(\{.*\})$")[1])
     for key in ("args", "cwd", "umask", "nofile_soft"):
         assert after[key] == before[key]
@@ -55,7 +64,12 @@ def test_restart_kills_what_will_not_end(tend):
     tend.wait_log("a", "^ready")
     tend.run("restart", "a", "--timeout", "0.2")
     row = tend.status("a")
-    assert row["pid"] != old and not alive(old) and row["exit_signal"] == signal.SIGKILL and row["status"] == "running"
+    assert (
+        row["pid"] != old
+        and not alive(old)
+        and row["exit_signal"] == signal.SIGKILL
+        and row["status"] == "running"
+    )
     stop_everything(tend, "--force")
 
 
@@ -73,7 +87,9 @@ def test_a_stored_name_starts_as_it_was(tend):
 
 
 def test_resurrection(tend):
-    """Brought back: what ran. Not: what was stopped by name, what has completed by itself, what was removed."""
+    """Brought back: what ran. Not: what was stopped by name, what has completed by itself, what was
+    removed.
+    """
     for name in ("up", "down", "again", "gone"):
         start(tend, name, helper("sleeper"))
     start(tend, "done", helper("crasher"), "0", "0")
@@ -124,7 +140,9 @@ def test_remove(tend):
     tend.run("stop", "a")
     assert tend.run("remove", "a").stdout == "a: removed\n"
     assert tend.status("a") is None
-    assert files(tend.home / "specs") == [] and not [f for f in files(tend.home / "run") if f.startswith("a.")]
+    assert files(tend.home / "specs") == [] and not [
+        f for f in files(tend.home / "run") if f.startswith("a.")
+    ]
     assert "start" in tend.log("a"), "its log stays"
     assert tend.run("remove", "a", check=False).returncode == 1
     assert "a: removed" in tend.run("why", "a").stdout
@@ -146,7 +164,11 @@ def test_a_life(tend):
     tend.run("stop", "a")
     tend.run("remove", "a")
     events = tend.events("a")
-    told = [(e["event"], e["to"], e["reason"]) for e in events if e["event"] in ("added", "state", "removed")]
+    told = [
+        (e["event"], e["to"], e["reason"])
+        for e in events
+        if e["event"] in ("added", "state", "removed")
+    ]
     assert told == [
         ("added", None, "none"),
         ("state", "starting", "operator"),
@@ -165,19 +187,36 @@ def test_a_life(tend):
         ("removed", None, "none"),
     ]
     # Who asked is told where someone did.
-    assert all(e["by_pid"] for e in events if e["event"] == "state" and e["reason"] == "operator" and e["from"] in ("stopped", "running", "failed"))
+    assert all(
+        e["by_pid"]
+        for e in events
+        if e["event"] == "state"
+        and e["reason"] == "operator"
+        and e["from"] in ("stopped", "running", "failed")
+    )
     stop_everything(tend)
 
 
 def test_two_at_once(tend):
-    """Commands for the same process from many sides: each gets an answer, and there is one process in the end."""
+    """Commands for the same process from many sides: each gets an answer, and there is one process
+    in the end.
+    """
     start(tend, "a", helper("sleeper"))
-    commands = [("restart", "a"), ("stop", "a"), ("start", "a", "--background"), ("restart", "a", "--timeout", "0")] * 4
+    commands = [
+        ("restart", "a"),
+        ("stop", "a"),
+        ("start", "a", "--background"),
+        ("restart", "a", "--timeout", "0"),
+    ] * 4
     children = [tend.popen(*command) for command in commands]
     for child in children:
         out, err = child.communicate(timeout=60)
         # A start that another's stop overtook says so.
-        assert child.returncode == 0 or "was stopped by another command" in err, (child.args, out, err)
+        assert child.returncode == 0 or "was stopped by another command" in err, (
+            child.args,
+            out,
+            err,
+        )
     tend.run("restart", "a")
     row = tend.status("a")
     assert row["status"] == "running" and alive(row["pid"])

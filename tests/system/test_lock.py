@@ -10,14 +10,32 @@ import time
 
 import pytest
 
-from crashkit import EAGER, assert_untouched, ends, kill_all, marked, noted, one_line_error, settled, sleepers, start, works
+from crashkit import (
+    EAGER,
+    assert_untouched,
+    ends,
+    kill_all,
+    marked,
+    noted,
+    one_line_error,
+    settled,
+    sleepers,
+    start,
+    works,
+)
 from harness import Tend, helper, identity, wait_gone, wait_until
 
 
 @contextlib.contextmanager
 def held(tend: Tend):
     """The lock is held by a process that is stopped."""
-    holder = subprocess.Popen([helper("lock_holder")], env=tend.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [helper("lock_holder")],
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert holder.stdout.readline() == f"held {holder.pid}\n"
         holder.send_signal(signal.SIGSTOP)
@@ -43,7 +61,12 @@ def test_supervision_goes_on(tend):
             os.kill(pid, signal.SIGUSR1)
             pid = tend.wait_pid("c", not_pid=pid, timeout=10)
             assert len(noted(file, pid)) == n + 2
-        for role in ("spawner", "logger", "monitor", "guardian"):  # new daemons don't need it either
+        for role in (
+            "spawner",
+            "logger",
+            "monitor",
+            "guardian",
+        ):  # new daemons don't need it either
             old = tend.kill_daemon(role)
             tend.wait_daemon(role, not_pid=old)
             settled(tend)
@@ -57,21 +80,28 @@ def test_supervision_goes_on(tend):
 
 
 def scribble(tend, tid):
-    """The owner's words of the lock name a thread that does not hold it, as a stray write of anything that has the table mapped might."""
+    """The owner's words of the lock name a thread that does not hold it, as a stray write of
+    anything that has the table mapped might.
+    """
     with open(tend.segment, "r+b") as f, mmap.mmap(f.fileno(), 0) as table:
         lock = struct.unpack_from("=Q", table, 624)[0] + 64  # the first region, see shm/README.md
         struct.pack_into("=i", table, lock, tid)
         struct.pack_into("=i", table, lock + 8, tid)
 
 
-@pytest.mark.parametrize("who", ["nobody", "a process that has nothing to do with it", "the spawner"])
+@pytest.mark.parametrize(
+    "who", ["nobody", "a process that has nothing to do with it", "the spawner"]
+)
 def test_an_owner_that_does_not_hold_the_lock(tend, who):
     kept = sleepers(tend)
     settled(tend)
     tid = {"nobody": 2**22 + 5, "the spawner": tend.daemon_pid("spawner")}.get(who, os.getpid())
     scribble(tend, tid)
     if who != "the spawner":
-        assert f"its lock names thread {tid} as its holder, which is none" in tend.run("doctor", check=False).stdout
+        assert (
+            f"its lock names thread {tid} as its holder, which is none"
+            in tend.run("doctor", check=False).stdout
+        )
     works(tend)
     assert "its lock names" not in tend.run("doctor", check=False).stdout
     assert_untouched(tend, kept)
@@ -82,7 +112,14 @@ def test_looking_does_not_wait(tend):
     sleepers(tend)
     with held(tend):
         begin = time.monotonic()
-        for command in (["status"], ["status", "--json"], ["list"], ["events"], ["why", "s0"], ["snapshot", "--json"]):
+        for command in (
+            ["status"],
+            ["status", "--json"],
+            ["list"],
+            ["events"],
+            ["why", "s0"],
+            ["snapshot", "--json"],
+        ):
             tend.run(*command)
         # Six commands of some milliseconds; a wait for the lock would take seconds each.
         assert time.monotonic() - begin < 4
@@ -93,7 +130,9 @@ def test_looking_does_not_wait(tend):
 def test_a_command_says_who_holds_it_and_works_afterwards(tend, end):
     kept = sleepers(tend)
     with held(tend) as holder:
-        done = tend.run("start", "--background", "--name", "new", "--", helper("sleeper"), check=False)
+        done = tend.run(
+            "start", "--background", "--name", "new", "--", helper("sleeper"), check=False
+        )
         one_line_error(done, str(holder.pid), "stopped", f"kill -CONT {holder.pid}")
         assert tend.status("new") is None
         assert list((tend.home / "specs").glob(".new-*")) == []
@@ -110,7 +149,10 @@ def test_a_command_says_who_holds_it_and_works_afterwards(tend, end):
 def test_a_command_that_waits_goes_on_once_the_holder_is_gone(tend):
     sleepers(tend, 1)
     with held(tend) as holder:
-        waiting = [tend.popen("start", "--background", "--name", f"n{i}", "--", helper("sleeper")) for i in range(3)]
+        waiting = [
+            tend.popen("start", "--background", "--name", f"n{i}", "--", helper("sleeper"))
+            for i in range(3)
+        ]
         stopping = tend.popen("stop", "s0")
         time.sleep(0.5)
         assert all(cli.poll() is None for cli in [*waiting, stopping])
@@ -130,7 +172,10 @@ def test_a_start_that_was_posted_before_the_lock_was_taken(tend):
     spawner = tend.kill_daemon("spawner", signal.SIGSTOP)
     cli = tend.popen("start", "--background", "--name", "new", "--", helper("sleeper"))
     wait_until(lambda: list((tend.home / "specs").glob(".new-*")), what="its specification")
-    wait_until(lambda: open(f"/proc/{cli.pid}/syscall").read().startswith(("202 ", "98 ", "449 ")), what="it waits for the answer")
+    wait_until(
+        lambda: open(f"/proc/{cli.pid}/syscall").read().startswith(("202 ", "98 ", "449 ")),
+        what="it waits for the answer",
+    )
     with held(tend):
         os.kill(spawner, signal.SIGCONT)
         os.kill(pid, signal.SIGUSR1)
@@ -146,7 +191,10 @@ def test_the_holder_outlives_every_daemon(tend):
     kept = sleepers(tend)
     with held(tend) as holder:
         kill_all(tend)
-        assert tend.run("start", check=False).returncode in (0, 1)  # the daemons come back; whether the command has its lock is another matter
+        assert tend.run("start", check=False).returncode in (
+            0,
+            1,
+        )  # the daemons come back; whether the command has its lock is another matter
         settled(tend)
         assert_untouched(tend, kept)
         holder.kill()
@@ -156,9 +204,12 @@ def test_the_holder_outlives_every_daemon(tend):
 
 
 def test_a_stopped_command_holds_nothing(tend):
-    """Ctrl-Z of commands at random moments: the lock is free all the same, for they put such signals off while they have it."""
+    """Ctrl-Z of commands at random moments: the lock is free all the same, for they put such
+    signals off while they have it.
+    """
     sleepers(tend, 1)
-    # The leak check at the end of a sanitized program stops and traces itself; a stop from outside in that moment confuses it.
+    # The leak check at the end of a sanitized program stops and traces itself; a stop from outside
+    # in that moment confuses it.
     tend.env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     for i in range(15):
         cli = tend.popen("start", "--background", "--name", f"z{i}", "--", helper("sleeper"))

@@ -1,4 +1,6 @@
-"""What becomes of a process's output on the disk: rotation, archives, retention, standard error apart, the logger's deaths, a file system that is full."""
+"""What becomes of a process's output on the disk: rotation, archives, retention, standard error
+apart, the logger's deaths, a file system that is full.
+"""
 
 import errno
 import os
@@ -32,13 +34,24 @@ def log_block(tend, name):
 
 
 def is_balanced(log):
-    kept = ("file_bytes", "err_file_bytes", "rotated_bytes", "archived_bytes", "deleted_bytes", "gone_bytes")
+    kept = (
+        "file_bytes",
+        "err_file_bytes",
+        "rotated_bytes",
+        "archived_bytes",
+        "deleted_bytes",
+        "gone_bytes",
+    )
     return log["base_bytes"] + log["captured_bytes"] == sum(log[key] for key in kept)
 
 
 def numbered(tend, name):
     """The rotated files of a log, oldest first."""
-    return sorted(path for path in (tend.home / "logs").glob(f"{name}.log.*") if re.search(r"\.\d{9}(\.lz4)?$", path.name))
+    return sorted(
+        path
+        for path in (tend.home / "logs").glob(f"{name}.log.*")
+        if re.search(r"\.\d{9}(\.lz4)?$", path.name)
+    )
 
 
 def content(path):
@@ -63,7 +76,17 @@ def check(data, count):
 
 
 def write_lines(tend, name, count, *options):
-    return start(tend, name, sys.executable, "-I", "-S", "-c", LINES, count, options=("--restart", "no", *options))
+    return start(
+        tend,
+        name,
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        LINES,
+        count,
+        options=("--restart", "no", *options),
+    )
 
 
 def newest(tend, name):
@@ -71,7 +94,10 @@ def newest(tend, name):
     for path in [tend.home / "logs" / f"{name}.log"] + numbered(tend, name)[::-1]:
         try:
             data = content(path)
-        except (FileNotFoundError, subprocess.CalledProcessError):  # renamed, or compressed, meanwhile
+        except (
+            FileNotFoundError,
+            subprocess.CalledProcessError,
+        ):  # renamed, or compressed, meanwhile
             continue
         if data:
             return data
@@ -86,7 +112,11 @@ def ended(tend, name):
 def test_rotation_at_full_speed_keeps_every_line_whole(tend):
     write_lines(tend, "a", 100000, "--log-size", "256KiB", "--log-keep", "0")
     ended(tend, "a")
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="everything is archived")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0,
+        timeout=60,
+        what="everything is archived",
+    )
     log = log_block(tend, "a")
     assert log["rotations"] == log["archives"] == len(numbered(tend, "a")) >= 15
     data = everything(tend, "a")
@@ -101,7 +131,12 @@ def test_rotation_at_full_speed_keeps_every_line_whole(tend):
 def test_retention_by_count(tend):
     write_lines(tend, "a", 100000, "--log-size", "256KiB", "--log-keep", "3")
     ended(tend, "a")
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0 and log_block(tend, "a")["archives"] == 3, timeout=60, what="three archives")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0
+        and log_block(tend, "a")["archives"] == 3,
+        timeout=60,
+        what="three archives",
+    )
     log = log_block(tend, "a")
     assert len(numbered(tend, "a")) == 3 and log["deleted_bytes"] > 0
     assert is_balanced(log)
@@ -118,10 +153,18 @@ def test_retention_over_all(tend):
         ended(tend, name)
 
     def total():
-        files = [path for path in (tend.home / "logs").iterdir() if not path.name.endswith((".idx", ".tmp")) and path.name[0] in "ab"]
+        files = [
+            path
+            for path in (tend.home / "logs").iterdir()
+            if not path.name.endswith((".idx", ".tmp")) and path.name[0] in "ab"
+        ]
         return sum(path.stat().st_size for path in files)
 
-    wait_until(lambda: all(log_block(tend, name)["rotated_bytes"] == 0 for name in "ab"), timeout=60, what="everything is archived")
+    wait_until(
+        lambda: all(log_block(tend, name)["rotated_bytes"] == 0 for name in "ab"),
+        timeout=60,
+        what="everything is archived",
+    )
     wait_until(lambda: total() <= 1 << 20, timeout=30, what="the limit is kept")
     assert all(is_balanced(log_block(tend, name)) for name in "ab")
 
@@ -131,7 +174,11 @@ def test_standard_error_apart(tend):
     start(tend, "a", "bash", "-c", script, options=("--restart", "no", "--separate-stderr"))
     wait_until(lambda: tend.status("a")["state"] == "failed", what="it has failed")
     logs = tend.home / "logs"
-    wait_until(lambda: (logs / "a@err.log").exists() and (logs / "a@err.log").read_text() == "err 1\nerr 2\nerr 3\n", what="standard error")
+    wait_until(
+        lambda: (logs / "a@err.log").exists()
+        and (logs / "a@err.log").read_text() == "err 1\nerr 2\nerr 3\n",
+        what="standard error",
+    )
     assert (logs / "a.log").read_text() == "out 1\nout 2\nout 3\n"
     wait_until(lambda: log_block(tend, "a")["captured_bytes"] == 36, what="both are counted")
     log = log_block(tend, "a")
@@ -144,7 +191,12 @@ def test_the_process_holds_its_own_end_of_both_pipes(tend):
     pid = start(tend, "a", helper("sleeper"), options=("--separate-stderr",))
     ends = {fd: os.readlink(f"/proc/{pid}/fd/{fd}") for fd in ("1", "2", "200", "201")}
     run = os.path.realpath(tend.home / "run")
-    assert ends == {"1": f"{run}/a.out", "2": f"{run}/a@err.out", "200": f"{run}/a.out", "201": f"{run}/a@err.out"}
+    assert ends == {
+        "1": f"{run}/a.out",
+        "2": f"{run}/a@err.out",
+        "200": f"{run}/a.out",
+        "201": f"{run}/a@err.out",
+    }
     guardian = tend.wait_daemon("guardian")
 
     def held():
@@ -153,8 +205,12 @@ def test_the_process_holds_its_own_end_of_both_pipes(tend):
         except FileNotFoundError:  # one was closed meanwhile
             return set()
 
-    # The ends reach the guardian before the process is started, but it takes them when it is its turn to run.
-    wait_until(lambda: {f"{run}/a.out", f"{run}/a@err.out"} <= held(), what="the guardian holds the pipes too")
+    # The ends reach the guardian before the process is started, but it takes them when it is its
+    # turn to run.
+    wait_until(
+        lambda: {f"{run}/a.out", f"{run}/a@err.out"} <= held(),
+        what="the guardian holds the pipes too",
+    )
 
 
 def runs_in_index(tend, name):
@@ -164,7 +220,9 @@ def runs_in_index(tend, name):
     except FileNotFoundError:
         return {}
     entries = [struct.unpack_from("<QQII", data, at) for at in range(32, len(data) - 23, 24)]
-    assert all(a[0] <= b[0] and a[1] <= b[1] for a, b in zip(entries, entries[1:])), "offsets and times never fall"
+    assert all(
+        a[0] <= b[0] and a[1] <= b[1] for a, b in zip(entries, entries[1:])
+    ), "offsets and times never fall"
     return {life: offset for offset, _, life, _ in reversed(entries)}
 
 
@@ -173,12 +231,21 @@ def test_the_index_tells_where_each_run_begins(tend):
     script = f"echo run; echo more; read line < {gate}; kill -9 $$"
     tend.home.mkdir(mode=0o700, exist_ok=True)
     os.mkfifo(gate)
-    start(tend, "a", "bash", "-c", script, options=("--restart-limit", "4/1m", "--restart-delay", "10ms"))
+    start(
+        tend,
+        "a",
+        "bash",
+        "-c",
+        script,
+        options=("--restart-limit", "4/1m", "--restart-delay", "10ms"),
+    )
     for run in range(1, 6):  # each run waits until the logger has heard of it
         try:
             wait_until(lambda: len(runs_in_index(tend, "a")) == run, 30)
         except AssertionError:
-            raise AssertionError(f"{run} runs, not {runs_in_index(tend, 'a')} of {tend.log('a')!r} with {log_block(tend, 'a')}") from None
+            raise AssertionError(
+                f"{run} runs, not {runs_in_index(tend, 'a')} of {tend.log('a')!r} with {log_block(tend, 'a')}"
+            ) from None
         gate.write_text("go\n")
     wait_until(lambda: tend.status("a")["state"] == "failed", what="it has failed")
     assert tend.wait_log("a", r"(?s)\A(run\nmore\n){5}\Z")
@@ -192,14 +259,20 @@ def test_old_age_rotates(tend):
 
 
 def test_deaths_of_the_logger_while_it_rotates(tend):
-    """The logger dies as often as the guardian starts it without delay; thousands of deaths are the unit test's."""
+    """The logger dies as often as the guardian starts it without delay; thousands of deaths are the
+    unit test's.
+    """
     write_lines(tend, "a", 400000, "--log-size", "128KiB", "--log-keep", "0")
     for _ in range(3):
         pid = tend.wait_daemon("logger")
         os.kill(pid, signal.SIGKILL)
         tend.wait_daemon("logger", not_pid=pid)
     ended(tend, "a")
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="everything is archived")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0,
+        timeout=60,
+        what="everything is archived",
+    )
     check(everything(tend, "a"), 400000)
     assert is_balanced(log_block(tend, "a"))
 
@@ -207,30 +280,53 @@ def test_deaths_of_the_logger_while_it_rotates(tend):
 def threads_of(pid):
     """Their names."""
     try:
-        return {task.joinpath("comm").read_text().strip() for task in Path(f"/proc/{pid}/task").iterdir()}
+        return {
+            task.joinpath("comm").read_text().strip()
+            for task in Path(f"/proc/{pid}/task").iterdir()
+        }
     except OSError:
         return set()
 
 
 @pytest.mark.timeout(240)
 def test_deaths_of_a_logger_with_two_movers(tend):
-    """Where several pipes are always full, a second thread of the logger moves bytes, too, if there is a processor for it."""
+    """Where several pipes are always full, a second thread of the logger moves bytes, too, if there
+    is a processor for it.
+    """
     names, lines, gate = [f"f{i}" for i in range(4)], 100000, tend.work / "gate"
     os.mkfifo(gate)
     for name in names:
-        start(tend, name, "sh", "-c", f': < "{gate}"; exec "{helper("flooder")}" {lines} 1000', options=("--log-size", "4MiB", "--log-keep", "0"))
+        start(
+            tend,
+            name,
+            "sh",
+            "-c",
+            f': < "{gate}"; exec "{helper("flooder")}" {lines} 1000',
+            options=("--log-size", "4MiB", "--log-keep", "0"),
+        )
     opened = os.open(gate, os.O_WRONLY)  # and kept so, until the last of them has come by
     seen = False
     for _ in range(3):
         pid = tend.wait_daemon("logger")
-        wait_until(lambda: "mover" in threads_of(pid) or newest(tend, "f0").endswith(b"end %d\n" % lines), what="the second mover, or the end")
+        wait_until(
+            lambda: "mover" in threads_of(pid) or newest(tend, "f0").endswith(b"end %d\n" % lines),
+            what="the second mover, or the end",
+        )
         seen = seen or "mover" in threads_of(pid)
         os.kill(pid, signal.SIGKILL)
         tend.wait_daemon("logger", not_pid=pid)
     assert seen == (len(os.sched_getaffinity(0)) > 1)
     for name in names:
-        wait_until(lambda name=name: newest(tend, name).endswith(b"end %d\n" % lines), timeout=60, what=f"the end of {name}")
-        wait_until(lambda name=name: log_block(tend, name)["rotated_bytes"] == 0, timeout=60, what="everything is archived")
+        wait_until(
+            lambda name=name: newest(tend, name).endswith(b"end %d\n" % lines),
+            timeout=60,
+            what=f"the end of {name}",
+        )
+        wait_until(
+            lambda name=name: log_block(tend, name)["rotated_bytes"] == 0,
+            timeout=60,
+            what="everything is archived",
+        )
         got = everything(tend, name).splitlines()
         assert got.pop() == b"end %d" % lines and len(got) == lines
         assert all(len(line) == 999 and int(line[:10]) == n for n, line in enumerate(got))
@@ -239,10 +335,14 @@ def test_deaths_of_a_logger_with_two_movers(tend):
 
 
 def test_where_splice_is_refused_a_flood_is_not_held_up(tend):
-    """Once each turn moved one batch of 64 KB and then napped, which is 11 MB a second: these 200 MB took 18 s. They take half a second."""
+    """Once each turn moved one batch of 64 KB and then napped, which is 11 MB a second: these 200
+    MB took 18 s. They take half a second.
+    """
     tend.env["TEND_DISABLE"] = "splice"
     start(tend, "f", helper("flooder"), "200000", "1000")
-    wait_until(lambda: newest(tend, "f").endswith(b"end 200000\n"), timeout=12, what="the end of the flood")
+    wait_until(
+        lambda: newest(tend, "f").endswith(b"end 200000\n"), timeout=12, what="the end of the flood"
+    )
 
 
 def test_tends_own_log_is_rotated_without_losing_a_line(tend):
@@ -257,7 +357,13 @@ def test_tends_own_log_is_rotated_without_losing_a_line(tend):
     pid = tend.wait_daemon("logger")
     os.kill(pid, signal.SIGKILL)  # a new one looks, and the guardian has something to say
     tend.wait_daemon("logger", not_pid=pid)
-    wait_until(lambda: [path.suffix for path in numbered(tend, "tend")] == [".lz4"], timeout=60, what="it is archived")
+    wait_until(
+        lambda: [path.suffix for path in numbered(tend, "tend")] == [".lz4"],
+        timeout=60,
+        what="it is archived",
+    )
     os.kill(tend.wait_daemon("logger"), signal.SIGKILL)
-    wait_until(lambda: own.exists() and own.stat().st_size > 0, what="the guardian writes to the new file")
+    wait_until(
+        lambda: own.exists() and own.stat().st_size > 0, what="the guardian writes to the new file"
+    )
     assert everything(tend, "tend").startswith(before)

@@ -1,4 +1,6 @@
-"""Symbolic links among the logs, in place of whatever may be there: none is followed. Nothing outside is shown, changed or removed, and capture goes on."""
+"""Symbolic links among the logs, in place of whatever may be there: none is followed. Nothing
+outside is shown, changed or removed, and capture goes on.
+"""
 
 import os
 import shutil
@@ -15,7 +17,9 @@ SECRET = b"secret " * 8 + b"\n"
 
 
 class Elsewhere:
-    """A folder that is not tend's, with files in the formats of logs; nothing of it may be shown, and all of it must stay as it is."""
+    """A folder that is not tend's, with files in the formats of logs; nothing of it may be shown,
+    and all of it must stay as it is.
+    """
 
     def __init__(self, tend):
         self.folder = tend.work / "elsewhere"
@@ -24,10 +28,16 @@ class Elsewhere:
         start(tend, "model", "sh", "-c", f"cat {self.folder}/text; exec sleep 1000")
         wait_until(lambda: tend.log("model").count("\n") == 1000, what="the model's log")
         index = tend.home / "logs/model.log.idx"
-        wait_until(lambda: index.exists() and index.stat().st_size > 32, what="its time index, which is written behind the bytes")
+        wait_until(
+            lambda: index.exists() and index.stat().st_size > 32,
+            what="its time index, which is written behind the bytes",
+        )
         shutil.copy2(index, self.folder / "idx")
         tend.run("logs", "rotate", "model")
-        wait_until(lambda: [path.suffix for path in numbered(tend, "model")] == [".lz4"], what="its archive")
+        wait_until(
+            lambda: [path.suffix for path in numbered(tend, "model")] == [".lz4"],
+            what="its archive",
+        )
         (archive,) = numbered(tend, "model")
         shutil.copy2(archive, self.folder / "lz4")
         tend.run("stop", "model")
@@ -37,13 +47,31 @@ class Elsewhere:
         self.before = self.state()
 
     def state(self):
-        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino, path.stat().st_nlink) for path in self.folder.iterdir()}
+        return {
+            path.name: (
+                path.read_bytes(),
+                path.stat().st_mtime_ns,
+                path.stat().st_ino,
+                path.stat().st_nlink,
+            )
+            for path in self.folder.iterdir()
+        }
 
     def check(self, tend):
         """Nothing changed, and no command shows it."""
         assert self.state() == self.before
-        for words in (["a", "--lines", "0"], ["--lines", "0"], ["a", "--lines", "0", "--json"], ["a", "--filter", "secret"], ["a", "--previous"],
-                      ["export", "a"], ["export", "--format", "csv"], ["a", "--verify"], ["size"], ["a", "--since", "1h"]):  # fmt: skip
+        for words in (
+            ["a", "--lines", "0"],
+            ["--lines", "0"],
+            ["a", "--lines", "0", "--json"],
+            ["a", "--filter", "secret"],
+            ["a", "--previous"],
+            ["export", "a"],
+            ["export", "--format", "csv"],
+            ["a", "--verify"],
+            ["size"],
+            ["a", "--since", "1h"],
+        ):
             assert "secret" not in tend.run("logs", *words, check=False, timeout=60).stdout, words
         assert "secret" not in tend.run("logs-aggregator", "--stats", check=False).stdout
         assert self.state() == self.before
@@ -62,7 +90,12 @@ def more(tend, count):
     (tend.work / "count").write_text(str(count))
     tend.run("start", "a")
     wait_until(lambda: tend.status("a")["state"] == "completed", timeout=60, what="its end")
-    wait_until(lambda: log_block(tend, "a")["captured_bytes"] > before and log_block(tend, "a")["state"] != 2, timeout=60, what="all is captured")
+    wait_until(
+        lambda: log_block(tend, "a")["captured_bytes"] > before
+        and log_block(tend, "a")["state"] != 2,
+        timeout=60,
+        what="all is captured",
+    )
 
 
 @pytest.fixture
@@ -72,9 +105,24 @@ def logged(tend):
     tend.outside = outside
     command = f"import os; exec({LINES!r}.replace('sys.argv[1]', 'open(sys.argv[1]).read()'))"
     (tend.work / "count").write_text("12000")
-    start(tend, "a", sys.executable, "-I", "-S", "-c", command, tend.work / "count", options=("--restart", "no", "--log-size", "64KiB", "--log-keep", "0"))
+    start(
+        tend,
+        "a",
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        command,
+        tend.work / "count",
+        options=("--restart", "no", "--log-size", "64KiB", "--log-keep", "0"),
+    )
     wait_until(lambda: tend.status("a")["state"] == "completed", timeout=60, what="its end")
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0 and log_block(tend, "a")["archives"] >= 5, timeout=60, what="all is archived")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0
+        and log_block(tend, "a")["archives"] >= 5,
+        timeout=60,
+        what="all is archived",
+    )
     return tend
 
 
@@ -125,12 +173,16 @@ def test_links_in_place_of_what_is_written_next(logged):
         if n % 3 == 2:
             link(tend, f"a.log.{n:09d}.idx", outside / "idx")
     more(tend, 12000)
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="all is archived")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="all is archived"
+    )
     logged.outside.check(tend)
     tend.kill_daemon("logger")
     settled(tend)
     more(tend, 12000)
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="all is archived")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="all is archived"
+    )
     logged.outside.check(tend)
     tend.stop_all()
     logged.outside.check(tend)
@@ -152,7 +204,11 @@ def test_retention_removes_links_and_not_what_they_lead_to(logged):
     more(tend, 12000)
 
     def total():
-        return sum(path.lstat().st_size for path in (tend.home / "logs").iterdir() if path.name[0] in "ag" and not path.name.endswith((".idx", ".tmp")))
+        return sum(
+            path.lstat().st_size
+            for path in (tend.home / "logs").iterdir()
+            if path.name[0] in "ag" and not path.name.endswith((".idx", ".tmp"))
+        )
 
     wait_until(lambda: total() <= 100 << 10, timeout=60, what="the limit is kept")
     logged.outside.check(tend)

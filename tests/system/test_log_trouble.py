@@ -1,5 +1,7 @@
-"""Capture when something is wrong with the disk, the files or the clock, and retention. The daemons get a mount namespace of their own where a file system is
-needed, which goes with them: nothing stays behind when a test is killed."""
+"""Capture when something is wrong with the disk, the files or the clock, and retention. The daemons
+get a mount namespace of their own where a file system is needed, which goes with them: nothing
+stays behind when a test is killed.
+"""
 
 import datetime
 import errno
@@ -18,7 +20,18 @@ import pytest
 
 from common import as_root, in_namespace, start
 from harness import helper, wait_until
-from test_log_files import LINES, check, content, ended, everything, is_balanced, log_block, newest, numbered, write_lines
+from test_log_files import (
+    LINES,
+    check,
+    content,
+    ended,
+    everything,
+    is_balanced,
+    log_block,
+    newest,
+    numbered,
+    write_lines,
+)
 
 # Says a numbered line for each that it reads from the FIFO argv[1].
 ASKED = """
@@ -45,7 +58,11 @@ def asked(tend, name, *options):
         said += 1
         file = where or tend.home / "logs" / f"{name}.log"
         if wait:
-            wait_until(lambda: file.exists() and file.read_text().endswith(f"line {said - 1}\n"), timeout=20, what=f"line {said - 1} of {name}")
+            wait_until(
+                lambda: file.exists() and file.read_text().endswith(f"line {said - 1}\n"),
+                timeout=20,
+                what=f"line {said - 1} of {name}",
+            )
 
     return ask
 
@@ -55,42 +72,75 @@ class Mounted:
 
     def __init__(self, tend, options):
         (tend.home / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
-        done = in_namespace(tend, f'mount -t tmpfs -o {options} tmpfs "$HOME_DIR/logs"', *tend.argv("start"))
+        done = in_namespace(
+            tend, f'mount -t tmpfs -o {options} tmpfs "$HOME_DIR/logs"', *tend.argv("start")
+        )
         if done.returncode:
             pytest.skip(f"no such mount here: {done.stderr}")
         self.pid = tend.wait_daemon("guardian")
         self.logs = f"/proc/{self.pid}/root{tend.home.resolve()}/logs"
 
     def enter(self, commands):
-        subprocess.run(["nsenter", "-t", str(self.pid), "-m", "sh", "-e", "-c", commands], check=True)
+        subprocess.run(
+            ["nsenter", "-t", str(self.pid), "-m", "sh", "-e", "-c", commands], check=True
+        )
 
     def read(self, name):
         with open(f"{self.logs}/{name}", "rb") as file:
             return file.read()
 
     def everything(self, name):
-        names = sorted(entry for entry in os.listdir(self.logs) if entry.startswith(f"{name}.log.") and not entry.endswith((".idx", ".tmp")))
-        parts = [subprocess.run(["lz4", "-dc"], input=self.read(entry), check=True, stdout=subprocess.PIPE).stdout if entry.endswith(".lz4") else self.read(entry)
-                 for entry in names]
+        names = sorted(
+            entry
+            for entry in os.listdir(self.logs)
+            if entry.startswith(f"{name}.log.") and not entry.endswith((".idx", ".tmp"))
+        )
+        parts = [
+            subprocess.run(
+                ["lz4", "-dc"], input=self.read(entry), check=True, stdout=subprocess.PIPE
+            ).stdout
+            if entry.endswith(".lz4")
+            else self.read(entry)
+            for entry in names
+        ]
         return b"".join(parts) + self.read(f"{name}.log")
 
 
 def blocked_then_whole(tend, read, error, cure):
-    """A process writes until it waits; its state tells why; once the trouble is over, every line is there."""
+    """A process writes until it waits; its state tells why; once the trouble is over, every line is
+    there.
+    """
     write_lines(tend, "a", 60000, "--log-size", "256KiB", "--log-keep", "0")
     wait_until(lambda: log_block(tend, "a")["full"] == 1, timeout=60, what="the process waits")
     log = log_block(tend, "a")
     assert log["state"] == 2 and log["error"] == error and log["full_boot_ns"] > 0
     told = [e["text"] for e in tend.events("a") if e["event"] == "log"]
-    assert f"a: log open -> blocked: {os.strerror(error)}" in told and "a: its output pipe is full, and it waits when it writes" in told, told
+    assert (
+        f"a: log open -> blocked: {os.strerror(error)}" in told
+        and "a: its output pipe is full, and it waits when it writes" in told
+    ), told
     status = tend.status("a")
-    assert status["state"] == "running" and status["log_blocked"] is True and os.strerror(error) in status["reason"]
+    assert (
+        status["state"] == "running"
+        and status["log_blocked"] is True
+        and os.strerror(error) in status["reason"]
+    )
     cure()
-    wait_until(lambda: tend.status("a")["state"] == "completed", timeout=60, what="the process has ended")
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0 and log_block(tend, "a")["state"] != 2, timeout=90, what="everything is archived")
+    wait_until(
+        lambda: tend.status("a")["state"] == "completed", timeout=60, what="the process has ended"
+    )
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0 and log_block(tend, "a")["state"] != 2,
+        timeout=90,
+        what="everything is archived",
+    )
     check(read(), 60000)
     log = log_block(tend, "a")
-    assert is_balanced(log) and log["stall_max_ns"] > 0 and log["gone_bytes"] == log["deleted_bytes"] == 0
+    assert (
+        is_balanced(log)
+        and log["stall_max_ns"] > 0
+        and log["gone_bytes"] == log["deleted_bytes"] == 0
+    )
 
 
 @as_root
@@ -98,39 +148,62 @@ def test_a_full_disk(tend):
     disk = Mounted(tend, "size=8m,mode=700")
     with open(f"{disk.logs}/ballast", "wb") as file:
         file.write(b"b" * 7800 * 1024)
-    blocked_then_whole(tend, lambda: disk.everything("a"), errno.ENOSPC, lambda: os.unlink(f"{disk.logs}/ballast"))
+    blocked_then_whole(
+        tend, lambda: disk.everything("a"), errno.ENOSPC, lambda: os.unlink(f"{disk.logs}/ballast")
+    )
 
 
 @as_root
 def test_a_read_only_file_system(tend):
-    """The file lies on a read-only mount of its own: open files keep a whole file system from becoming read-only."""
+    """The file lies on a read-only mount of its own: open files keep a whole file system from
+    becoming read-only.
+    """
     disk = Mounted(tend, "size=64m,mode=700")
     file = tend.home / "logs" / "a.log"
     disk.enter(f"touch {file}; mount --bind {file} {file}; mount -o remount,bind,ro {file}")
-    blocked_then_whole(tend, lambda: disk.everything("a"), errno.EROFS, lambda: disk.enter(f"umount {file}"))
+    blocked_then_whole(
+        tend, lambda: disk.everything("a"), errno.EROFS, lambda: disk.enter(f"umount {file}")
+    )
 
 
 def test_retention_by_age(tend):
     write_lines(tend, "a", 60000, "--log-size", "256KiB", "--log-keep", "0", "--log-keep-age", "3s")
     wait_until(lambda: log_block(tend, "a")["rotations"] >= 8, timeout=60, what="it rotates")
     wait_until(lambda: not numbered(tend, "a"), timeout=60, what="all of them are too old")
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == log_block(tend, "a")["archived_bytes"] == 0, what="that is counted")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"]
+        == log_block(tend, "a")["archived_bytes"]
+        == 0,
+        what="that is counted",
+    )
     log = log_block(tend, "a")
     assert is_balanced(log) and log["deleted_bytes"] > 1 << 20 and log["gone_bytes"] == 0
     rest = (tend.home / "logs" / "a.log").read_bytes()
-    assert rest.endswith(b"end\n") and log["deleted_lines"] + rest.count(b"\n") == 60001, "the current file is never too old"
+    assert (
+        rest.endswith(b"end\n") and log["deleted_lines"] + rest.count(b"\n") == 60001
+    ), "the current file is never too old"
 
 
 def test_retention_by_bytes(tend):
     limit = 600000  # of some 5 MB
-    write_lines(tend, "a", 100000, "--log-size", "256KiB", "--log-keep", "0", "--log-keep-bytes", str(limit))
+    write_lines(
+        tend, "a", 100000, "--log-size", "256KiB", "--log-keep", "0", "--log-keep-bytes", str(limit)
+    )
     ended(tend, "a")
 
     def kept():
         return sum(path.stat().st_size for path in numbered(tend, "a"))
 
-    wait_until(lambda: log_block(tend, "a")["rotated_bytes"] == 0, timeout=60, what="everything is archived")
-    wait_until(lambda: log_block(tend, "a")["archive_file_bytes"] <= limit and kept() <= limit, timeout=30, what="the limit is kept")
+    wait_until(
+        lambda: log_block(tend, "a")["rotated_bytes"] == 0,
+        timeout=60,
+        what="everything is archived",
+    )
+    wait_until(
+        lambda: log_block(tend, "a")["archive_file_bytes"] <= limit and kept() <= limit,
+        timeout=30,
+        what="the limit is kept",
+    )
     log = log_block(tend, "a")
     data = everything(tend, "a")
     assert numbered(tend, "a"), "the newest ones stay"
@@ -149,14 +222,26 @@ def test_removed_processes_count_for_the_limit_over_all(tend):
     for path in foreign:
         path.write_text("not tend's\n")
     logs = tend.home / "logs"
-    wait_until(lambda: numbered(tend, "old") and not (logs / "old.log").exists(), timeout=30, what="its last file is rotated")
-    wait_until(lambda: all(path.suffix == ".lz4" for path in numbered(tend, "old")), timeout=60, what="its files are archived")
+    wait_until(
+        lambda: numbered(tend, "old") and not (logs / "old.log").exists(),
+        timeout=30,
+        what="its last file is rotated",
+    )
+    wait_until(
+        lambda: all(path.suffix == ".lz4" for path in numbered(tend, "old")),
+        timeout=60,
+        what="its files are archived",
+    )
     assert b"".join(content(path) for path in numbered(tend, "old")).endswith(b"end\n")
     tend.run("stop", "--force")  # the next logger finds them by itself
     write_lines(tend, "new", 120000, "--log-size", "128KiB", "--log-keep", "0")
     ended(tend, "new")
     wait_until(lambda: not numbered(tend, "old"), timeout=90, what="the oldest files went")
-    wait_until(lambda: log_block(tend, "new")["rotated_bytes"] == 0, timeout=90, what="everything is archived")
+    wait_until(
+        lambda: log_block(tend, "new")["rotated_bytes"] == 0,
+        timeout=90,
+        what="everything is archived",
+    )
     assert is_balanced(log_block(tend, "new"))
     assert [path.read_text() for path in foreign] == ["not tend's\n"] * 3
     write_lines(tend, "old", 1, "--log-keep", "0")  # its name is free again, and so is its number
@@ -185,14 +270,18 @@ def test_what_follows_a_truncation_arrived_then(tend):
     before = time.time()
     os.truncate(file, 0)
     ask()
-    wait_until(lambda: json.loads(tend.run("logs", "a", "--json").stdout)["arrived"])  # it is noted behind the move
+    wait_until(
+        lambda: json.loads(tend.run("logs", "a", "--json").stdout)["arrived"]
+    )  # it is noted behind the move
     entry = json.loads(tend.run("logs", "a", "--json").stdout)
     arrived = datetime.datetime.fromisoformat(entry["arrived"].replace("Z", "+00:00")).timestamp()
     assert entry["line"] == "line 1" and before - 0.01 < arrived < time.time()
 
 
 def test_a_replaced_file_is_noticed(tend):
-    """Moved away as other programs rotate: what was moved stays as it was, and the new file gets what comes a second later."""
+    """Moved away as other programs rotate: what was moved stays as it was, and the new file gets
+    what comes a second later.
+    """
     ask = asked(tend, "a")
     file, aside = tend.home / "logs" / "a.log", tend.home / "logs" / "aside"
     ask()
@@ -222,12 +311,18 @@ def test_a_folder_or_link_in_the_files_place(tend):
     ask(wait=False)
     wait_until(lambda: log_block(tend, "a")["state"] == 2, timeout=20, what="the link is refused")
     file.unlink()
-    wait_until(lambda: file.exists() and file.read_text() == "line 1\n", timeout=20, what="it goes on by itself")
+    wait_until(
+        lambda: file.exists() and file.read_text() == "line 1\n",
+        timeout=20,
+        what="it goes on by itself",
+    )
     assert elsewhere.read_text() == "mine\n"
     assert is_balanced(log_block(tend, "a"))
 
 
-not_sanitized = pytest.mark.skipif(bool(os.environ.get("SAN_FLAGS")), reason="a sanitizer's library wants to be the first")
+not_sanitized = pytest.mark.skipif(
+    bool(os.environ.get("SAN_FLAGS")), reason="a sanitizer's library wants to be the first"
+)
 
 
 def preload(tend, source, **env):
@@ -235,8 +330,23 @@ def preload(tend, source, **env):
     compiler = shutil.which("gcc") or shutil.which("cc")
     assert compiler, "tend was built with one"
     (tend.work / "between.c").write_text(source)
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", tend.work / "between.so", tend.work / "between.c", "-ldl"], check=True)
-    tend.env |= {"LD_PRELOAD": str(tend.work / "between.so"), **{key: str(value) for key, value in env.items()}}
+    subprocess.run(
+        [
+            compiler,
+            "-shared",
+            "-fPIC",
+            "-O1",
+            "-o",
+            tend.work / "between.so",
+            tend.work / "between.c",
+            "-ldl",
+        ],
+        check=True,
+    )
+    tend.env |= {
+        "LD_PRELOAD": str(tend.work / "between.so"),
+        **{key: str(value) for key, value in env.items()},
+    }
 
 
 OVER_QUOTA = """
@@ -314,11 +424,21 @@ def test_the_clock_steps_back(tend):
         assert after[-1] < before[-1] + 1000 * 10**9, "the lines got no time of the future"
         tend.run("logs", "rotate", "a")
         ask()
-        wait_until(lambda: index.exists() and times() and times()[0] < before[0] - 3000 * 10**9, timeout=20, what="the new file has the new time")
-        wait_until(lambda: [path.suffix for path in numbered(tend, "a")] == [".lz4"], timeout=30, what="the old one is archived")
+        wait_until(
+            lambda: index.exists() and times() and times()[0] < before[0] - 3000 * 10**9,
+            timeout=20,
+            what="the new file has the new time",
+        )
+        wait_until(
+            lambda: [path.suffix for path in numbered(tend, "a")] == [".lz4"],
+            timeout=30,
+            what="the old one is archived",
+        )
         page[:8] = struct.pack("<q", 0)
         ask()
-    assert [line for line in everything(tend, "a").decode().splitlines()] == [f"line {i}" for i in range(6)]
+    assert [line for line in everything(tend, "a").decode().splitlines()] == [
+        f"line {i}" for i in range(6)
+    ]
     assert is_balanced(log_block(tend, "a"))
 
 
@@ -328,7 +448,9 @@ def test_a_stopped_logger_loses_nothing(tend):
     logger = tend.wait_daemon("logger")
     os.kill(logger, signal.SIGSTOP)
     try:
-        start(tend, "a", sys.executable, "-I", "-S", "-c", LINES, 20000, options=("--restart", "no"))
+        start(
+            tend, "a", sys.executable, "-I", "-S", "-c", LINES, 20000, options=("--restart", "no")
+        )
         pid = tend.pid("a")
 
         def waits():
@@ -339,7 +461,9 @@ def test_a_stopped_logger_loses_nothing(tend):
             wait_until(waits, timeout=20, what="it waits in write(2)")
         status = tend.status("a")
         assert status["state"] == "running" and status["log_blocked"] is True
-        assert re.search(r"^why +log_blocked: .*the logger does not run$", tend.run("status", "a").stdout, re.M)
+        assert re.search(
+            r"^why +log_blocked: .*the logger does not run$", tend.run("status", "a").stdout, re.M
+        )
     finally:
         os.kill(logger, signal.SIGCONT)
     ended(tend, "a")

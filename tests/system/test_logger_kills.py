@@ -1,4 +1,6 @@
-"""No byte of a process's output is lost, repeated or torn, whoever dies, and no process ever gets SIGPIPE."""
+"""No byte of a process's output is lost, repeated or torn, whoever dies, and no process ever gets
+SIGPIPE.
+"""
 
 import os
 import random
@@ -37,7 +39,8 @@ def test_a_logger_killed_fifty_times(tend):
     kept = {"steady": writer(tend, "steady"), "fast": writer(tend, "fast", "0.0001", "200")}
     for kill in range(50):
         pid = tend.wait_daemon("logger")
-        # Every second kill hits a logger that has just begun. The guardian delays only the third early end in a row.
+        # Every second kill hits a logger that has just begun. The guardian delays only the third
+        # early end in a row.
         time.sleep(random.uniform(0, 0.03) if kill % 2 else random.uniform(1.0, 1.1))
         os.kill(pid, signal.SIGKILL)
         tend.wait_daemon("logger", not_pid=pid)
@@ -50,8 +53,13 @@ def test_a_logger_killed_fifty_times(tend):
     log = {row["ident"]["name"]: row["log"] for row in tend.json("snapshot")["rows"]}
     for name in kept:  # nor are bytes counted twice
         size = (tend.home / "logs" / f"{name}.log").stat().st_size
-        wait_until(lambda: {r["ident"]["name"]: r["log"] for r in tend.json("snapshot")["rows"]}[name]["captured_bytes"] == size,
-                   what=f"{name}: {size} bytes counted, not {log[name]}")  # fmt: skip
+        wait_until(
+            lambda: {r["ident"]["name"]: r["log"] for r in tend.json("snapshot")["rows"]}[name][
+                "captured_bytes"
+            ]
+            == size,
+            what=f"{name}: {size} bytes counted, not {log[name]}",
+        )
     tend.stop_all()
 
 
@@ -78,11 +86,27 @@ def test_a_flood_through_the_deaths_of_every_daemon(tend):
 @pytest.mark.parametrize("dead", ["logger", "all"])
 @pytest.mark.parametrize("closes", [False, True], ids=["keeper", "no-keeper"])
 def test_more_than_a_pipe_while_nobody_reads(tend, dead, closes):
-    """It blocks, and goes on where it was. With no daemon alive at all the process itself must be the reader that keeps the pipe whole."""
+    """It blocks, and goes on where it was. With no daemon alive at all the process itself must be
+    the reader that keeps the pipe whole.
+    """
     if dead == "all" and closes:
-        pytest.skip("a process that closes what it did not open has no reader left when every daemon is dead")
+        pytest.skip(
+            "a process that closes what it did not open has no reader left when every daemon is dead"
+        )
     go, done = tend.work / "go", tend.work / "done"
-    pid = start(tend, "w", sys.executable, "-I", "-S", "-c", BLOCKED, go, done, "5000", *(["close"] if closes else []))
+    pid = start(
+        tend,
+        "w",
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        BLOCKED,
+        go,
+        done,
+        "5000",
+        *(["close"] if closes else []),
+    )
     tend.wait_log("w", "^ready")
     if dead == "all":
         kill_all(tend)
@@ -111,7 +135,9 @@ def in_pipe_write(pid):
             call = f.read().split()
     except OSError:
         return False
-    number, first = {"x86_64": "1", "aarch64": "64"}[os.uname().machine], call[1] if len(call) > 1 else ""
+    number, first = {"x86_64": "1", "aarch64": "64"}[os.uname().machine], call[1] if len(
+        call
+    ) > 1 else ""
     return proc_stat(pid)[0] == "S" and call[0] == number and first == "0x1"
 
 
@@ -138,7 +164,9 @@ def test_output_of_a_process_that_is_removed_while_no_logger_lives(tend):
     os.kill(guardian, signal.SIGSTOP)
     tend.kill_daemon("logger")
     remove = tend.popen("remove", "c")
-    assert not [line for line in wait_quiet(remove) if line], "it was removed, and nobody had its output"
+    assert not [
+        line for line in wait_quiet(remove) if line
+    ], "it was removed, and nobody had its output"
     os.kill(guardian, signal.SIGCONT)
     assert remove.wait(30) == 0
     tend.wait_log("c", r"^crasher \d+ start$")

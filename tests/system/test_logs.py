@@ -38,13 +38,23 @@ def pack(path, data=None):
 
 # Of memory, for what must not need more; a sanitizer reserves terabytes.
 LIMIT = "" if os.environ.get("SAN_FLAGS") else "ulimit -v 600000; "
-LEVELS = "".join(f"2026-01-02 03:04:0{i} {level} line {i}\n" for i, level in enumerate(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]))
+LEVELS = "".join(
+    f"2026-01-02 03:04:0{i} {level} line {i}\n"
+    for i, level in enumerate(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+)
 
 
 def test_levels_and_what_continues_an_entry(tend, logs):
-    (logs / "a.log").write_text(LEVELS + "Traceback:\n  File x\nKeyError: 'INFO'\n2026-01-02 03:05:00 DEBUG last\n  detail\n")
+    (logs / "a.log").write_text(
+        LEVELS
+        + "Traceback:\n  File x\nKeyError: 'INFO'\n2026-01-02 03:05:00 DEBUG last\n  detail\n"
+    )
     assert len(lines_of(tend, "a")) == 4 + 3
-    assert lines_of(tend, "a", "--level", "ERROR")[-3:] == ["Traceback:", "  File x", "KeyError: 'INFO'"]
+    assert lines_of(tend, "a", "--level", "ERROR")[-3:] == [
+        "Traceback:",
+        "  File x",
+        "KeyError: 'INFO'",
+    ]
     assert len(lines_of(tend, "a", "--level", "critical")) == 4
     assert lines_of(tend, "a", "--level", "DEBUG")[-1] == "  detail"
     assert lines_of(tend, "a", "--agent", "a", "-n", "1") == ["KeyError: 'INFO'"]
@@ -52,7 +62,9 @@ def test_levels_and_what_continues_an_entry(tend, logs):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_entry_goes_on_in_the_next_file(tend, logs, packed):
-    """Files end at a line end, and in the midst of an entry: its rest has its level in whatever direction it is read."""
+    """Files end at a line end, and in the midst of an entry: its rest has its level in whatever
+    direction it is read.
+    """
     (logs / "a.log.000000001").write_text("INFO 1\nERROR boom\nTraceback:\n")
     (logs / "a.log.000000002").write_text("  File x\n  File y\n")
     (logs / "a.log").write_text("KeyError\nINFO fine\n")
@@ -62,7 +74,9 @@ def test_an_entry_goes_on_in_the_next_file(tend, logs, packed):
     for lines in ("0", "9"):
         shown = lines_of(tend, "a", "--level", "ERROR", "-n", lines)
         assert shown == ["ERROR boom", "Traceback:", "  File x", "  File y", "KeyError"]
-        assert lines_of(tend, "a", "--level", "ERROR", "--filter", "File", "-n", lines) == shown[2:4]
+        assert (
+            lines_of(tend, "a", "--level", "ERROR", "--filter", "File", "-n", lines) == shown[2:4]
+        )
         assert lines_of(tend, "a", "--level", "ERROR", "--filter", "KeyE", "-n", lines) == shown[4:]
 
 
@@ -77,7 +91,10 @@ def test_archives_rotated_and_current_are_one(tend, logs):
     assert lines_of(tend, "a", "--filter", "n 17") == [x for x in expected if "n 17" in x][-50:]
     assert lines_of(tend, "a", "--regex", "n 1(2|3)$") == [expected[12], expected[13]]
     assert lines_of(tend, "a", "--regex", r"\bn\s1[\d]$")[2:4] == [expected[12], expected[13]]
-    assert lines_of(tend, "a", "--regex", "n 1$", "--regex", "n 1(2|3)$") == [expected[12], expected[13]]  # the last one counts
+    assert lines_of(tend, "a", "--regex", "n 1$", "--regex", "n 1(2|3)$") == [
+        expected[12],
+        expected[13],
+    ]  # the last one counts
     out = tend.root / "out"
     tend.run("logs", "export", "a", "--output", out)
     assert out.read_text().splitlines() == expected
@@ -89,7 +106,10 @@ def test_export_does_not_empty_what_it_reads(tend, logs):
     link.symlink_to(logs / "a.log")
     for path in (logs / "a.log", link):
         done = tend.run("logs", "export", "a", "--output", path, check=False)
-        assert (done.returncode, done.stderr) == (1, f"tend logs: {path} is one of the files to export\n")
+        assert (done.returncode, done.stderr) == (
+            1,
+            f"tend logs: {path} is one of the files to export\n",
+        )
     assert (logs / "a.log").read_text() == "INFO a\n"
 
 
@@ -99,33 +119,51 @@ def test_odd_bytes_are_made_visible(tend, logs):
     shown = tend.run("logs", "a").stdout
     assert shown == "INFO a\\x00b \\xff\\xfe \\x1b[2J € end\n"
     assert json.loads(tend.run("logs", "a", "--json").stdout)["line"].startswith("INFO a\ufffdb")
-    done = subprocess.run(tend.argv("logs", "export", "a"), env=tend.env, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        tend.argv("logs", "export", "a"), env=tend.env, stdout=subprocess.PIPE, check=True
+    )
     assert done.stdout == raw
 
 
 def test_a_line_of_20_megabytes(tend, logs):
     (logs / "a.log").write_bytes(b"INFO before\nINFO " + b"x" * (20 << 20) + b"\nINFO after\n")
     shown = lines_of(tend, "a")
-    assert (len(shown), shown[0], len(shown[1]), shown[2]) == (3, "INFO before", 5 + (20 << 20), "INFO after")
+    assert (len(shown), shown[0], len(shown[1]), shown[2]) == (
+        3,
+        "INFO before",
+        5 + (20 << 20),
+        "INFO after",
+    )
     assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
 
 
 def test_damage_is_named_and_the_rest_is_shown(tend, logs):
-    path = pack(logs / "a.log.000000001", b"".join(b"INFO %06d %s\n" % (i, os.urandom(50).hex().encode()) for i in range(20000)))
+    path = pack(
+        logs / "a.log.000000001",
+        b"".join(b"INFO %06d %s\n" % (i, os.urandom(50).hex().encode()) for i in range(20000)),
+    )
     with path.open("r+b") as f:
         f.seek(path.stat().st_size // 2)
         f.write(b"\xff" * 64)
     (logs / "a.log").write_text("INFO the current one\n")
     done = tend.run("logs", "a", "-n", "0")
     shown = done.stdout.splitlines()
-    assert shown[0].startswith("INFO 000000") and shown[-1] == "INFO the current one" and 1000 < len(shown) < 20001
+    assert (
+        shown[0].startswith("INFO 000000")
+        and shown[-1] == "INFO the current one"
+        and 1000 < len(shown) < 20001
+    )
     assert "a.log.000000001.lz4: damaged at offset " in done.stderr
     done = tend.run("logs", "export", "a", check=False)
-    assert done.returncode == 1 and done.stdout.startswith("INFO 000000")  # a copy that is not whole
+    assert done.returncode == 1 and done.stdout.startswith(
+        "INFO 000000"
+    )  # a copy that is not whole
 
 
 def test_more_files_than_descriptors(tend, logs):
-    """Archives are then opened one after the other. Where even the current files are too many, nothing is shown as if it were all."""
+    """Archives are then opened one after the other. Where even the current files are too many,
+    nothing is shown as if it were all.
+    """
     expected = []
     for name in ("a", "b", "c"):
         for i in range(1, 41):
@@ -136,7 +174,13 @@ def test_more_files_than_descriptors(tend, logs):
 
     def limited(*args):
         command = subprocess.list2cmdline(tend.argv("logs", *args))
-        done = subprocess.run(["bash", "-c", f"ulimit -n 48; {command}"], env=tend.env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["bash", "-c", f"ulimit -n 48; {command}"],
+            env=tend.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return done.returncode, done.stdout.splitlines(), done.stderr
 
     for args in (["export"], ["export", "-n", "1000"], ["export", "--since", "2026-01-01"]):
@@ -153,14 +197,25 @@ def test_since_and_until(tend, logs):
     tend.env["TZ"] = "UTC"
     (logs / "a.log").write_text(LEVELS)
     assert len(lines_of(tend, "a", "--since", "2026-01-02T03:04:03Z")) == 2
-    assert len(lines_of(tend, "a", "--since", "2026-01-02 03:04:02", "--until", "2026-01-02T04:04:03+01:00")) == 2
+    assert (
+        len(
+            lines_of(
+                tend, "a", "--since", "2026-01-02 03:04:02", "--until", "2026-01-02T04:04:03+01:00"
+            )
+        )
+        == 2
+    )
     assert lines_of(tend, "a", "--since", "10m") == []
     assert len(lines_of(tend, "a", "--until", "yesterday")) == 4
 
 
 def test_merges_by_time(tend, logs):
-    (logs / "a.log").write_text("".join(f"2026-01-02 03:04:{i:02} INFO a{i}\n" for i in range(0, 60, 2)))
-    (logs / "b.log").write_text("".join(f"2026-01-02 03:04:{i:02} INFO b{i}\n" for i in range(1, 60, 2)))
+    (logs / "a.log").write_text(
+        "".join(f"2026-01-02 03:04:{i:02} INFO a{i}\n" for i in range(0, 60, 2))
+    )
+    (logs / "b.log").write_text(
+        "".join(f"2026-01-02 03:04:{i:02} INFO b{i}\n" for i in range(1, 60, 2))
+    )
     for n in ("0", "50"):
         shown = lines_of(tend, "-n", n)
         numbers = [int(x[-2:].lstrip("ab")) for x in shown]
@@ -173,10 +228,15 @@ def test_merges_by_time(tend, logs):
 def test_patterns(tend, logs):
     for name in ("api-one", "api-two@err", "web"):
         (logs / f"{name}.log").write_text(f"INFO of {name}\n")
-    assert sorted(lines_of(tend, "api-*")) == ["api-one | INFO of api-one", "api-two | INFO of api-two@err"]
+    assert sorted(lines_of(tend, "api-*")) == [
+        "api-one | INFO of api-one",
+        "api-two | INFO of api-two@err",
+    ]
     assert lines_of(tend, "[v-x]eb", "web") == ["INFO of web"]
     done = tend.run("logs", "none*", check=False)
-    assert done.returncode == 1 and done.stderr.startswith("tend logs: no log's name matches none*; there are: api-one, ")
+    assert done.returncode == 1 and done.stderr.startswith(
+        "tend logs: no log's name matches none*; there are: api-one, "
+    )
 
 
 def test_size_for_people(tend, logs):
@@ -193,18 +253,39 @@ def test_size_for_people(tend, logs):
 def test_both_files_of_a_process_count_as_one(tend):
     """Also where another name lies between "a" and "a@err"."""
     for name in ("a", "a-2", "a1"):
-        start(tend, name, "sh", "-c", "echo INFO out; echo INFO err >&2; exec sleep 1000", options=["--separate-stderr"])
+        start(
+            tend,
+            name,
+            "sh",
+            "-c",
+            "echo INFO out; echo INFO err >&2; exec sleep 1000",
+            options=["--separate-stderr"],
+        )
         wait_until(lambda name=name: tend.log(name) and tend.log(name + "@err"))
-    assert [json.loads(x)["files"] for x in lines_of(tend, "size", "--json")] == [2, 2, 2, 1]  # and tend's own
-    assert [x["name"] for x in map(json.loads, lines_of(tend, "size", "--json"))] == ["a", "a-2", "a1", "tend"]
+    assert [json.loads(x)["files"] for x in lines_of(tend, "size", "--json")] == [
+        2,
+        2,
+        2,
+        1,
+    ]  # and tend's own
+    assert [x["name"] for x in map(json.loads, lines_of(tend, "size", "--json"))] == [
+        "a",
+        "a-2",
+        "a1",
+        "tend",
+    ]
     shown = tend.run("logs", "--verify").stdout
     assert shown.count(": complete, 18 bytes") == 3
 
 
 def test_an_empty_answer_is_explained_on_a_terminal(tend, logs):
     (logs / "a.log").write_text("DEBUG x\n")
-    assert b"nothing to show of INFO and above; --level DEBUG shows all" in on_a_terminal(tend, "logs", "a")
-    assert b"nothing to show" in on_a_terminal(tend, "logs", "a", "--level", "DEBUG", "--filter", "y")
+    assert b"nothing to show of INFO and above; --level DEBUG shows all" in on_a_terminal(
+        tend, "logs", "a"
+    )
+    assert b"nothing to show" in on_a_terminal(
+        tend, "logs", "a", "--level", "DEBUG", "--filter", "y"
+    )
     assert tend.run("logs", "a").stderr == ""
 
 
@@ -216,27 +297,41 @@ def test_the_aggregator(tend, logs):
     assert "ERROR    src: from elsewhere\n" in tend.run("logs-aggregator", cwd=tend.work).stdout
     assert "foreign" not in tend.run("logs-aggregator", "--format", "csv").stdout
     rows = tend.run("logs-aggregator", "--format", "csv", "--level", "ERROR").stdout.splitlines()
-    assert rows[0] == "timestamp,level,name,source,message" and rows[1].endswith(',ERROR,a,"a","line 3"') and len(rows) == 3
-    entries = [json.loads(x) for x in tend.run("logs-aggregator", "--format", "json").stdout.splitlines()]
+    assert (
+        rows[0] == "timestamp,level,name,source,message"
+        and rows[1].endswith(',ERROR,a,"a","line 3"')
+        and len(rows) == 3
+    )
+    entries = [
+        json.loads(x) for x in tend.run("logs-aggregator", "--format", "json").stdout.splitlines()
+    ]
     assert [e["level"] for e in entries] == ["INFO", "WARNING", "ERROR", "CRITICAL"]
     stats = json.loads(tend.run("logs-aggregator", "--stats", "--format", "json").stdout)
-    assert (stats["source"], stats["lines"], stats["levels"]["ERROR"], stats["size"]) == ("a", 5, 1, len(LEVELS))
+    assert (stats["source"], stats["lines"], stats["levels"]["ERROR"], stats["size"]) == (
+        "a",
+        5,
+        1,
+        len(LEVELS),
+    )
     assert stats["path"] == str(logs / "a.log")
 
 
-@pytest.mark.parametrize("args, status, said", [
-    (["--regex", "("], 2, "--regex (: "),
-    (["--regex", r"\p{L}"], 2, r"--regex \p{L}: \p is not known"),
-    (["--level", "LOUD"], 2, "--level LOUD: not a level"),
-    (["--lines", "-3"], 2, "--lines -3: not a number"),
-    (["--since", "whenever"], 2, "--since whenever: not a time"),
-    (["--since", "1h", "--until", "2h"], 2, "--since lies after --until"),
-    (["nobody"], 1, "there is no log of nobody; there are: alpha"),
-    (["--previous"], 2, "--previous needs the name of one process"),
-    (["--follow", "--until", "1m"], 2, "--until and --follow contradict each other"),
-    (["alpha@err"], 1, "what alpha wrote to standard error is shown with the rest of its log"),
-    (["--output", "x"], 2, "belong to"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "args, status, said",
+    [
+        (["--regex", "("], 2, "--regex (: "),
+        (["--regex", r"\p{L}"], 2, r"--regex \p{L}: \p is not known"),
+        (["--level", "LOUD"], 2, "--level LOUD: not a level"),
+        (["--lines", "-3"], 2, "--lines -3: not a number"),
+        (["--since", "whenever"], 2, "--since whenever: not a time"),
+        (["--since", "1h", "--until", "2h"], 2, "--since lies after --until"),
+        (["nobody"], 1, "there is no log of nobody; there are: alpha"),
+        (["--previous"], 2, "--previous needs the name of one process"),
+        (["--follow", "--until", "1m"], 2, "--until and --follow contradict each other"),
+        (["alpha@err"], 1, "what alpha wrote to standard error is shown with the rest of its log"),
+        (["--output", "x"], 2, "belong to"),
+    ],
+)
 def test_bad_input_is_one_line(tend, logs, args, status, said):
     (logs / "alpha.log").write_text("INFO x\n")
     if args == ["alpha@err"]:
@@ -248,7 +343,12 @@ def test_bad_input_is_one_line(tend, logs, args, status, said):
 def test_a_reader_that_leaves(tend, logs):
     (logs / "a.log").write_text("INFO some line\n" * 200000)
     command = subprocess.list2cmdline(tend.argv("logs", "a", "-n", "0"))
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -1"], env=tend.env, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | head -1"],
+        env=tend.env,
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "INFO some line\n", "")
 
 
@@ -262,7 +362,9 @@ class Reader:
     def until(self, text, timeout=20):
         deadline = time.monotonic() + timeout
         while text.encode() not in self.seen:
-            ready, _, _ = select.select([self.child.stdout], [], [], max(0, deadline - time.monotonic()))
+            ready, _, _ = select.select(
+                [self.child.stdout], [], [], max(0, deadline - time.monotonic())
+            )
             assert ready, f"{text!r} did not come; seen: {self.seen[-500:]!r}"
             piece = os.read(self.child.stdout.fileno(), 65536)
             assert piece, f"it ended: {self.child.stderr.read()!r}"
@@ -320,13 +422,20 @@ def test_follow_finds_a_named_process_that_begins_to_complain(tend, logs):
 
 
 def test_the_aggregator_follows(tend, logs):
-    (logs / "a.log").write_text("2026-01-02 03:04:05 - db - ERROR - one\n2026-01-02 03:04:06 - db - ERROR - two\n")
+    (logs / "a.log").write_text(
+        "2026-01-02 03:04:05 - db - ERROR - one\n2026-01-02 03:04:06 - db - ERROR - two\n"
+    )
     reader = Reader(tend, "--filter", "o", "--level", "ERROR", command="logs-aggregator")
     reader.until("[03:04:06] ERROR    db: two\n")
     with (logs / "new.log").open("a") as f:
-        f.write("2026-01-02 03:04:07 - api - ERROR - four\n2026-01-02 03:04:07 - api - INFO - hello\n2026-01-02 03:04:08 - api - ERROR - so\n")
+        f.write(
+            "2026-01-02 03:04:07 - api - ERROR - four\n2026-01-02 03:04:07 - api - INFO - hello\n2026-01-02 03:04:08 - api - ERROR - so\n"
+        )
     reader.until("so\n")
-    assert reader.end() == [f"[03:04:0{i}] ERROR    {text}" for i, text in ((5, "db: one"), (6, "db: two"), (7, "api: four"), (8, "api: so"))]
+    assert reader.end() == [
+        f"[03:04:0{i}] ERROR    {text}"
+        for i, text in ((5, "db: one"), (6, "db: two"), (7, "api: four"), (8, "api: so"))
+    ]
 
 
 def test_follow_ends_at_the_first_signal(tend, logs):
@@ -353,7 +462,9 @@ def test_follow_ends_when_its_reader_does(tend, logs):
 
 
 def test_follow_goes_on_with_the_entry_at_the_end(tend, logs):
-    """What continues it has its level; and a file without a last line end is shown to its end, unless it may still grow."""
+    """What continues it has its level; and a file without a last line end is shown to its end,
+    unless it may still grow.
+    """
     (logs / "a.log.000000001").write_text("INFO 1\nERROR 2")
     (logs / "a.log").write_text("ERROR 3\n  detail 1\n")
     reader = Reader(tend, "a", "--level", "ERROR")
@@ -365,7 +476,9 @@ def test_follow_goes_on_with_the_entry_at_the_end(tend, logs):
 
 
 def test_follow_of_a_line_that_grows(tend, logs):
-    """A line is shown once it has its end, and is not read again from its beginning for each piece of it."""
+    """A line is shown once it has its end, and is not read again from its beginning for each piece
+    of it.
+    """
     (logs / "a.log").write_text("INFO 0\n")
     reader = Reader(tend, "a")
     reader.until("INFO 0\n")
@@ -384,15 +497,24 @@ def test_an_export_of_several_keeps_their_lines_apart(tend, logs):
     (logs / "a.log").write_text("2026-01-02 03:04:01 INFO a")
     (logs / "b.log").write_text("2026-01-02 03:04:02 INFO b\n2026-01-02 03:04:03 INFO c")
     assert tend.run("logs", "export", "a").stdout == "2026-01-02 03:04:01 INFO a"
-    assert tend.run("logs", "export").stdout == "2026-01-02 03:04:01 INFO a\n2026-01-02 03:04:02 INFO b\n2026-01-02 03:04:03 INFO c"
+    assert (
+        tend.run("logs", "export").stdout
+        == "2026-01-02 03:04:01 INFO a\n2026-01-02 03:04:02 INFO b\n2026-01-02 03:04:03 INFO c"
+    )
 
 
 def test_standard_error_of_its_own_is_merged(tend, logs):
-    (logs / "a.log").write_text("".join(f"2026-01-02 03:04:{i:02} INFO out {i}\n" for i in range(0, 10, 2)))
-    (logs / "a@err.log").write_text("".join(f"2026-01-02 03:04:{i:02} ERROR err {i}\n" for i in range(1, 10, 2)))
+    (logs / "a.log").write_text(
+        "".join(f"2026-01-02 03:04:{i:02} INFO out {i}\n" for i in range(0, 10, 2))
+    )
+    (logs / "a@err.log").write_text(
+        "".join(f"2026-01-02 03:04:{i:02} ERROR err {i}\n" for i in range(1, 10, 2))
+    )
     (logs / "b.log").write_text("2026-01-02 03:04:30 INFO b\n")
     shown = lines_of(tend, "a")
-    assert [x.split()[-1] for x in shown] == [str(i) for i in range(10)] and shown[1] == "2026-01-02 03:04:01 ERROR err 1"
+    assert [x.split()[-1] for x in shown] == [str(i) for i in range(10)] and shown[
+        1
+    ] == "2026-01-02 03:04:01 ERROR err 1"
     assert "a | 2026-01-02 03:04:01 ERROR err 1" in lines_of(tend)
     streams = [json.loads(x)["stream"] for x in lines_of(tend, "a", "--json")]
     assert streams == ["out", "err"] * 5
@@ -407,7 +529,13 @@ def test_standard_error_of_its_own_is_merged(tend, logs):
 def on_a_terminal(tend, *args, **env):
     """What a command writes to a terminal, as bytes."""
     ours, theirs = pty.openpty()
-    child = subprocess.Popen(tend.argv(*args), env={**tend.env, "TERM": "xterm", **env}, stdin=theirs, stdout=theirs, stderr=theirs)
+    child = subprocess.Popen(
+        tend.argv(*args),
+        env={**tend.env, "TERM": "xterm", **env},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
     os.close(theirs)
     seen = b""
     try:
@@ -424,14 +552,20 @@ def test_colour_on_a_terminal_only(tend, logs):
     (logs / "a.log").write_text(LEVELS + "ERROR \033[2Jtrick\033]0;title\007\n")
     shown = on_a_terminal(tend, "logs", "a", "--level", "DEBUG")
     assert b"\033[31m" in shown and b"\033[33m" in shown and b"\033[2m" in shown
-    assert b"\033[2J" not in shown and b"\033]0" not in shown and b"\\x1b[2Jtrick\\x1b]0;title\\x07" in shown
+    assert (
+        b"\033[2J" not in shown
+        and b"\033]0" not in shown
+        and b"\\x1b[2Jtrick\\x1b]0;title\\x07" in shown
+    )
     assert b"\033" not in on_a_terminal(tend, "logs", "a", NO_COLOR="1")
     assert b"\033" not in on_a_terminal(tend, "logs", "a", TERM="dumb")
     assert "\033" not in tend.run("logs", "a").stdout
 
 
 def test_100_megabytes_without_a_newline(tend, logs):
-    """Shown whole, raw and archived; the memory that takes is some times the line, and other logs are not held up by it."""
+    """Shown whole, raw and archived; the memory that takes is some times the line, and other logs
+    are not held up by it.
+    """
     piece = b"x" * (1 << 20)
     with (logs / "a.log").open("wb") as f:
         f.write(b"INFO before\nINFO ")
@@ -440,8 +574,16 @@ def test_100_megabytes_without_a_newline(tend, logs):
         f.write(b"\nINFO after\n")
     for step in ("raw", "archived"):
         command = f"{subprocess.list2cmdline(tend.argv('logs', 'a', '-n', '3'))} | wc -lc"
-        done = subprocess.run(["bash", "-c", f"{LIMIT}{command}"], env=tend.env, capture_output=True, text=True, check=True)
-        assert done.stdout.split() == ["3", str(12 + 6 + (100 << 20) + 11)] and done.stderr == "", step
+        done = subprocess.run(
+            ["bash", "-c", f"{LIMIT}{command}"],
+            env=tend.env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert (
+            done.stdout.split() == ["3", str(12 + 6 + (100 << 20) + 11)] and done.stderr == ""
+        ), step
         assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
         assert lines_of(tend, "a", "--filter", "xINFO") == []
         if step == "raw":
@@ -456,50 +598,78 @@ def test_a_line_longer_than_reading_takes_comes_in_parts(tend, logs):
         f.seek(300 << 20)
         f.write(b"\nINFO after\n")
     command = subprocess.list2cmdline(tend.argv("logs", "export", "a"))
-    done = subprocess.run(["bash", "-c", f"{LIMIT}{command} | tr -d '\\0' | wc -lc"], env=tend.env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", f"{LIMIT}{command} | tr -d '\\0' | wc -lc"],
+        env=tend.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.split() == ["2", "17"] and done.stderr == ""
     assert lines_of(tend, "a", "-n", "1") == ["INFO after"]
 
 
 def test_what_lies_in_front_of_a_long_line_stays_whole(tend, logs):
     with (logs / "a.log").open("wb") as f:
-        f.write(b"".join(b"INFO before %06d %0100d\n" % (i, i) for i in range(350000)))  # of which a part is read with the long line
+        f.write(
+            b"".join(b"INFO before %06d %0100d\n" % (i, i) for i in range(350000))
+        )  # of which a part is read with the long line
         f.write(b"INFO ")
         f.seek(100 << 20, os.SEEK_CUR)
         f.write(b"\nINFO after\n")
     command = subprocess.list2cmdline(tend.argv("logs", "a", "-n", "350002"))
-    done = subprocess.run(["bash", "-c", f"{command} | cut -c-19 | grep before | uniq | wc -l"], env=tend.env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | cut -c-19 | grep before | uniq | wc -l"],
+        env=tend.env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert (done.stdout, done.stderr) == ("350000\n", "")
 
 
 def time_index(log, entries):
     """entries: (offset, seconds since 1970). logread/format.h has the form."""
     head = struct.pack("<8s3Q", b"TNDTIDX1", log.stat().st_ino, 0, 0)
-    return head + b"".join(struct.pack("<QQII", offset, second * 10**9, 1, 0) for offset, second in entries)
+    return head + b"".join(
+        struct.pack("<QQII", offset, second * 10**9, 1, 0) for offset, second in entries
+    )
 
 
 def test_a_line_that_comes_in_pieces_counts_by_its_beginning(tend, logs):
     log = logs / "a.log"
     lines = ["INFO 1", "INFO " + "x" * 300000, "INFO 3"]
     log.write_text("".join(f"{x}\n" for x in lines))
-    (logs / "a.log.idx").write_bytes(time_index(log, [(0, 1000), (100, 2000), (200000, 3000), (log.stat().st_size - 7, 4000)]))
+    (logs / "a.log.idx").write_bytes(
+        time_index(log, [(0, 1000), (100, 2000), (200000, 3000), (log.stat().st_size - 7, 4000)])
+    )
     for until, shown in ((1000, lines[:2]), (2000, lines[:2]), (3999, lines[:2]), (4000, lines)):
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
-        assert lines_of(tend, "a", "--until", when) == lines_of(tend, "a", "--until", when, "-n", "9") == shown
+        assert (
+            lines_of(tend, "a", "--until", when)
+            == lines_of(tend, "a", "--until", when, "-n", "9")
+            == shown
+        )
     assert lines_of(tend, "a", "--since", "1970-01-01T00:33:20Z") == lines[2:]
 
 
 def test_a_search_in_lines_without_levels_is_no_slower(tend, logs):
-    """What a line continues is looked for in what was not looked at before, not from the beginning for each."""
+    """What a line continues is looked for in what was not looked at before, not from the beginning
+    for each.
+    """
     (logs / "a.log").write_text("".join(f"plain {i}\n" for i in range(300000)))
     began = time.monotonic()
     assert len(lines_of(tend, "a", "--filter", "plain", "-n", "0", timeout=60)) == 300000
-    assert len(lines_of(tend, "a", "--filter", "7", "-n", "200000", "--level", "INFO", timeout=60)) == sum("7" in str(i) for i in range(300000))
+    assert len(
+        lines_of(tend, "a", "--filter", "7", "-n", "200000", "--level", "INFO", timeout=60)
+    ) == sum("7" in str(i) for i in range(300000))
     assert time.monotonic() - began < 30  # it took some minutes
 
 
 def test_damage_of_a_time_index_is_named(tend, logs):
-    """One that is none, one cut short, one with a damaged entry: times are gone, no line is. One of another file is what a rotation leaves for a moment."""
+    """One that is none, one cut short, one with a damaged entry: times are gone, no line is. One of
+    another file is what a rotation leaves for a moment.
+    """
     log = logs / "a.log"
     log.write_text("INFO 1\nINFO 2\nINFO 3\n")
     good = time_index(log, [(0, 1000), (7, 2000), (14, 3000)])
@@ -511,20 +681,33 @@ def test_damage_of_a_time_index_is_named(tend, logs):
         (b"", "", [None] * 3),
         (good[:10], "a.log.idx: the time index is cut short in its head\n", [None] * 3),
         (b"\xff" * 500, "a.log.idx: this is no time index (magic at offset 0)\n", [None] * 3),
-        (good[:56] + b"\xff" * 24 + good[80:], "", [1000, 1000, 1000]),  # beyond the end: as if the log were read a moment too early
-        (good[:64] + bytes(8) + good[72:], "a.log.idx: damaged at offset 56: when later lines arrived is not known\n", [1000, None, None]),
+        (
+            good[:56] + b"\xff" * 24 + good[80:],
+            "",
+            [1000, 1000, 1000],
+        ),  # beyond the end: as if the log were read a moment too early
+        (
+            good[:64] + bytes(8) + good[72:],
+            "a.log.idx: damaged at offset 56: when later lines arrived is not known\n",
+            [1000, None, None],
+        ),
     ):
         (logs / "a.log.idx").write_bytes(index)
         done = tend.run("logs", "a")
         assert (done.stdout, done.stderr.removeprefix("tend logs: ")) == (log.read_text(), told)
         times = [json.loads(x)["arrived"] for x in lines_of(tend, "a", "--json")]
-        assert times == [x and time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(x)) for x in arrived]
+        assert times == [
+            x and time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(x)) for x in arrived
+        ]
 
 
 def archive_of_60000_lines(tend):
     """Of the process p; returns its path."""
     start(tend, "p", "seq", "-f", "INFO line %06g", "1", "60000")
-    wait_until(lambda: (tend.home / "logs/p.log").exists() and (tend.home / "logs/p.log").read_bytes().endswith(b"INFO line 060000\n"))
+    wait_until(
+        lambda: (tend.home / "logs/p.log").exists()
+        and (tend.home / "logs/p.log").read_bytes().endswith(b"INFO line 060000\n")
+    )
     tend.run("logs", "rotate", "p")
     path = tend.home / "logs/p.log.000000001.lz4"
     wait_until(path.exists)
@@ -532,16 +715,24 @@ def archive_of_60000_lines(tend):
 
 
 def test_damage_of_an_archive_index_is_named(tend):
-    """An archive whose index is damaged is read as any LZ4 file; a damaged block is left out; each is said with file and offset."""
+    """An archive whose index is damaged is read as any LZ4 file; a damaged block is left out; each
+    is said with file and offset.
+    """
     path = archive_of_60000_lines(tend)
     expected = [f"INFO line {i:06}" for i in range(1, 60001)]
     whole = path.read_bytes()
     assert lines_of(tend, "p", "-n", "0") == expected
     path.write_bytes(whole[:-5] + b"\x00" + whole[-4:])
-    assert lines_of(tend, "p", "-n", "0") == expected  # no magic at the end: a foreign file, which is no damage
+    assert (
+        lines_of(tend, "p", "-n", "0") == expected
+    )  # no magic at the end: a foreign file, which is no damage
     path.write_bytes(whole[:-20] + b"\x00" + whole[-19:])
     done = tend.run("logs", "p", "-n", "0")
-    assert done.stdout.splitlines() == expected and "p.log.000000001.lz4: damaged at offset " in done.stderr and "checksum of the index" in done.stderr
+    assert (
+        done.stdout.splitlines() == expected
+        and "p.log.000000001.lz4: damaged at offset " in done.stderr
+        and "checksum of the index" in done.stderr
+    )
     path.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
     done = tend.run("logs", "p", "-n", "0")
     shown = done.stdout.splitlines()
@@ -552,7 +743,9 @@ def test_damage_of_an_archive_index_is_named(tend):
 
 
 def test_verify_does_not_take_a_damaged_archive_for_whole(tend):
-    """Neither one that is cut short and whose process is not known, nor one with both its index and a block damaged."""
+    """Neither one that is cut short and whose process is not known, nor one with both its index and
+    a block damaged.
+    """
     path = archive_of_60000_lines(tend)
     whole = path.read_bytes()
     other = tend.home / "logs/other.log.000000001.lz4"
@@ -564,7 +757,9 @@ def test_verify_does_not_take_a_damaged_archive_for_whole(tend):
         return v["complete"], v["damaged_bytes"]
 
     assert verdict("p") == (True, 0)
-    path.write_bytes(whole[:-20] + b"\x00" + whole[-19:])  # the index alone: each line can still be read
+    path.write_bytes(
+        whole[:-20] + b"\x00" + whole[-19:]
+    )  # the index alone: each line can still be read
     assert verdict("p") == (True, 0)
     path.write_bytes(whole[:1000] + bytes(8) + whole[1008:-20] + b"\x00" + whole[-19:])
     complete, lost = verdict("p")
@@ -589,7 +784,10 @@ def test_foreign_files_in_the_folder(tend, logs):
     done = tend.run("logs")
     assert sorted(done.stdout.splitlines()) == ["a       | INFO a", "foreign | INFO from lz4"]
     told = done.stderr.splitlines()
-    assert len(told) == 3 and all(any(f"{name}.log: can't be read" in line for line in told) for name in ("folder", "pipe", "link"))
+    assert len(told) == 3 and all(
+        any(f"{name}.log: can't be read" in line for line in told)
+        for name in ("folder", "pipe", "link")
+    )
 
 
 def test_a_real_process_previous_size_and_verify(tend):
@@ -610,7 +808,8 @@ def test_a_real_process_previous_size_and_verify(tend):
     assert done.returncode == 1 and ("MISSING" in done.stdout or "taken away" in done.stdout)
 
 
-# Runs count themselves in a file; the last one stays, the others end at once. Each line says which run wrote it.
+# Runs count themselves in a file; the last one stays, the others end at once. Each line says which
+# run wrote it.
 SHORT_RUNS = """#!/bin/bash
 n=$(cat {count} 2>/dev/null || echo 0)
 echo $((n + 1)) >{count}
@@ -619,7 +818,16 @@ echo "INFO run $n again" >&2
 [ $n -lt {runs} ] && exit 3
 exec sleep 1000
 """
-EAGER = ("--restart", "always", "--restart-delay", "1ms", "--restart-max-delay", "1ms", "--restart-limit", "0")
+EAGER = (
+    "--restart",
+    "always",
+    "--restart-delay",
+    "1ms",
+    "--restart-max-delay",
+    "1ms",
+    "--restart-limit",
+    "0",
+)
 
 
 @pytest.mark.parametrize("runs", [1, 2, 3, 7])
@@ -643,7 +851,9 @@ def test_runs_that_pass_before_the_logger_looks(tend, runs, apart, when):
         tend.run("start", "p", "--background")
     else:
         start(tend, "p", program, options=options)
-    wait_until(lambda: count.exists() and count.read_text().strip() == f"{runs + 1}", what="the last run")
+    wait_until(
+        lambda: count.exists() and count.read_text().strip() == f"{runs + 1}", what="the last run"
+    )
     os.kill(logger, signal.SIGCONT)
     wait_until(lambda: f"run {runs} again" in tend.log("p") + tend.log("p@err"))
 
@@ -651,7 +861,8 @@ def test_runs_that_pass_before_the_logger_looks(tend, runs, apart, when):
         return sorted(x.split(" | ")[-1].split(" /")[0] for x in lines_of(tend, "p", "--previous"))
 
     expected = [f"INFO run {runs - 1} again", f"INFO run {runs - 1} first"]
-    # Between the move of bytes and the note of whose they are some of them may be missing; none is ever of another run.
+    # Between the move of bytes and the note of whose they are some of them may be missing; none is
+    # ever of another run.
     wait_until(lambda: previous() == expected, what=f"--previous is {expected}")
 
 
@@ -695,7 +906,10 @@ def test_follow_after_a_removal_and_a_rotation(tend):
     (tend.home / "logs/p.log").unlink()
     say("2 and more")
     tend.run("logs", "rotate", "p")
-    wait_until(lambda: (tend.home / "logs/p.log.000000001.lz4").exists() and not (tend.home / "logs/p.log.000000001").exists())
+    wait_until(
+        lambda: (tend.home / "logs/p.log.000000001.lz4").exists()
+        and not (tend.home / "logs/p.log.000000001").exists()
+    )
     say("3")
     reader.child.send_signal(signal.SIGCONT)
     reader.until("INFO 3\n")
@@ -703,7 +917,11 @@ def test_follow_after_a_removal_and_a_rotation(tend):
 
 
 def test_follow_of_a_real_process_over_rotate(tend):
-    program = script(tend, "p", "#!/bin/bash\nfor i in $(seq 400); do echo INFO $i; [ $((i % 40)) = 0 ] && sleep 0.05; done; echo INFO the end; exec sleep 1000\n")
+    program = script(
+        tend,
+        "p",
+        "#!/bin/bash\nfor i in $(seq 400); do echo INFO $i; [ $((i % 40)) = 0 ] && sleep 0.05; done; echo INFO the end; exec sleep 1000\n",
+    )
     start(tend, "p", "sleep", "0")
     tend.wait("p", "stopped")
     tend.run("remove", "p")

@@ -21,7 +21,9 @@ def agents(tend, letter, count, text):
 
 @pytest.mark.timeout(300)
 def test_five_hundred(tend):
-    """Started by one command, listed, crashed in part, stopped: each is there exactly once, and none stays."""
+    """Started by one command, listed, crashed in part, stopped: each is there exactly once, and
+    none stays.
+    """
     paths = agents(tend, "p", MANY, f"#!/bin/sh\nexec {helper('sleeper')}\n")
     done = tend.run("start", "--background", *paths, timeout=200)
     started = dict(re.findall(r"^(p\d+): started \(pid (\d+)\)$", done.stdout, re.M))
@@ -43,7 +45,9 @@ def test_five_hundred(tend):
     rows = {row["name"]: row for row in tend.status()["processes"]}
     assert {name for name, row in rows.items() if row["restarts"]} == set(crashed)
     assert all(rows[name]["exit_signal"] == 9 and rows[name]["restarts"] == 1 for name in crashed)
-    assert all(str(row["pid"]) == started[name] for name, row in rows.items() if name not in crashed)
+    assert all(
+        str(row["pid"]) == started[name] for name, row in rows.items() if name not in crashed
+    )
 
     done = stop_everything(tend, timeout=200)
     assert len(re.findall(r"^p\d+: stopped$", done.stdout, re.M)) == MANY
@@ -56,11 +60,22 @@ def test_a_hundred_that_crash_at_once_and_always(tend):
     tend.run("start", "--name", "calm", "--background", "--", helper("sleeper"))
     calm = tend.pid("calm")
     paths = agents(tend, "c", 100, "#!/bin/sh\nexit 1\n")
-    tend.run("start", "--background", "--restart-limit", "3", "--restart-delay", "5ms", *paths, timeout=120)
+    tend.run(
+        "start",
+        "--background",
+        "--restart-limit",
+        "3",
+        "--restart-delay",
+        "5ms",
+        *paths,
+        timeout=120,
+    )
     for path in paths:
         tend.wait(path.stem, "stopped", timeout=60)
     rows = {row["name"]: row for row in tend.status()["processes"]}
     assert rows["calm"]["pid"] == calm and rows["calm"]["restarts"] == 0
     crashed = [row for name, row in rows.items() if name != "calm"]
-    assert {(row["state"], row["restarts"], row["exit_code"]) for row in crashed} == {("failed", 3, 1)}
+    assert {(row["state"], row["restarts"], row["exit_code"]) for row in crashed} == {
+        ("failed", 3, 1)
+    }
     stop_everything(tend)

@@ -1,4 +1,6 @@
-"""Beside the mesh's own programs (tests/system/meshkit.py installs them): tend with either registry, and meshctl with tend's."""
+"""Beside the mesh's own programs (tests/system/meshkit.py installs them): tend with either
+registry, and meshctl with tend's.
+"""
 
 import json
 import os
@@ -19,7 +21,9 @@ REGISTRIES = ["tend", "mesh"]
 def ask(tend, method, path, body=None):
     """Status and JSON of the registry's answer."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url(tend) + path, data=data, method=method, headers={"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url(tend) + path, data=data, method=method, headers={"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, json.loads(answer.read() or b"null")
@@ -28,12 +32,25 @@ def ask(tend, method, path, body=None):
 
 
 def tool(name, *dependencies):
-    return {"function_name": f"do_{name}", "capability": name, "version": "1.2.0", "tags": ["a"], "description": name,
-            "dependencies": [{"capability": d, "version": ">=1.0"} for d in dependencies]}  # fmt: skip
+    return {
+        "function_name": f"do_{name}",
+        "capability": name,
+        "version": "1.2.0",
+        "tags": ["a"],
+        "description": name,
+        "dependencies": [{"capability": d, "version": ">=1.0"} for d in dependencies],
+    }
 
 
 def full(agent_id, *dependencies, **more):
-    return {"agent_id": agent_id, "name": agent_id[:-9], "http_host": "127.0.0.1", "http_port": 9, "tools": [tool(agent_id[:-9], *dependencies)], **more}
+    return {
+        "agent_id": agent_id,
+        "name": agent_id[:-9],
+        "http_host": "127.0.0.1",
+        "http_port": 9,
+        "tools": [tool(agent_id[:-9], *dependencies)],
+        **more,
+    }
 
 
 # ---- what both registries answer alike. The fixture quick is one of them, then the other.
@@ -49,16 +66,38 @@ def test_what_agents_ask(quick):  # noqa: F811
     assert status == 200 and answer["status"] == "success" and answer["agent_id"] == "sun-1a2b3c4d"
     status, answer = ask(quick, "POST", "/heartbeat", full("moon-1a2b3c4d", "sun"))
     found = answer["dependencies_resolved"]["do_moon"][0]
-    assert (found["agent_id"], found["function_name"], found["endpoint"], found["capability"], found["status"]) == (
-        "sun-1a2b3c4d", "do_sun", "http://127.0.0.1:9", "sun", "available")  # fmt: skip
+    assert (
+        found["agent_id"],
+        found["function_name"],
+        found["endpoint"],
+        found["capability"],
+        found["status"],
+    ) == ("sun-1a2b3c4d", "do_sun", "http://127.0.0.1:9", "sun", "available")
     entry = next(e for e in ask(quick, "GET", "/agents")[1]["agents"] if e["id"] == "moon-1a2b3c4d")
-    assert (entry["name"], entry["agent_type"], entry["runtime"], entry["endpoint"]) == ("moon", "mcp_agent", "python", "http://127.0.0.1:9")
+    assert (entry["name"], entry["agent_type"], entry["runtime"], entry["endpoint"]) == (
+        "moon",
+        "mcp_agent",
+        "python",
+        "http://127.0.0.1:9",
+    )
     assert (entry["total_dependencies"], entry["dependencies_resolved"]) == (1, 1)
-    assert (entry["capabilities"][0]["name"], entry["capabilities"][0]["function_name"], entry["capabilities"][0]["version"]) == ("moon", "do_moon", "1.2.0")
+    assert (
+        entry["capabilities"][0]["name"],
+        entry["capabilities"][0]["function_name"],
+        entry["capabilities"][0]["version"],
+    ) == ("moon", "do_moon", "1.2.0")
     resolution = entry["dependency_resolutions"][0]
-    assert (resolution["mcp_tool"], resolution["provider_agent_id"], resolution["endpoint"], resolution["status"]) == (
-        "do_sun", "sun-1a2b3c4d", "http://127.0.0.1:9", "available")  # fmt: skip
-    assert ask(quick, "HEAD", "/heartbeat/moon-1a2b3c4d")[0] in (200, 202, 410)  # silent for a second it counts as gone
+    assert (
+        resolution["mcp_tool"],
+        resolution["provider_agent_id"],
+        resolution["endpoint"],
+        resolution["status"],
+    ) == ("do_sun", "sun-1a2b3c4d", "http://127.0.0.1:9", "available")
+    assert ask(quick, "HEAD", "/heartbeat/moon-1a2b3c4d")[0] in (
+        200,
+        202,
+        410,
+    )  # silent for a second it counts as gone
     assert ask(quick, "DELETE", "/agents/moon-1a2b3c4d")[0] == 204
     assert ask(quick, "DELETE", "/agents/nobody-1a2b3c4d")[0] == 204
     statuses = {e["id"]: e["status"] for e in ask(quick, "GET", "/agents")[1]["agents"]}
@@ -67,9 +106,15 @@ def test_what_agents_ask(quick):  # noqa: F811
 
 def test_an_empty_list_is_an_answer(quick):  # noqa: F811
     """Whether a registry writes it as [] or as null."""
-    quick.run("start", agent(quick), "--background", "--startup-timeout", "1", check=False)  # the monitor asks on its behalf; it never registers
+    quick.run(
+        "start", agent(quick), "--background", "--startup-timeout", "1", check=False
+    )  # the monitor asks on its behalf; it never registers
     assert not get(url(quick) + "/agents")["agents"]
-    wait_until(lambda: quick.status()["registry"]["answers"] == "reachable", 30, "the registry's answer is understood")
+    wait_until(
+        lambda: quick.status()["registry"]["answers"] == "reachable",
+        30,
+        "the registry's answer is understood",
+    )
     assert "unreachable" not in quick.run("status").stdout
 
 
@@ -83,11 +128,15 @@ def test_the_database_is_where_it_was_asked_for(quick):  # noqa: F811
     wait_gone(pid)
     quick.wait_pid("registry", not_pid=pid)
     get_soon(url(quick) + "/health")
-    assert [e["name"] for e in get(url(quick) + "/agents")["agents"]] == ["mesh-agent"]  # from the disk, or registered again
+    assert [e["name"] for e in get(url(quick) + "/agents")["agents"]] == [
+        "mesh-agent"
+    ]  # from the disk, or registered again
 
 
 def test_a_database_url_of_the_users_own_stays(quick):  # noqa: F811
-    """Where tend was not told of a database: who runs the mesh's registry beside another server has it there."""
+    """Where tend was not told of a database: who runs the mesh's registry beside another server has
+    it there.
+    """
     quick.env["DATABASE_URL"] = str(quick.work / "mine.db")
     del quick.env["MCP_MESH_DB_PATH"]
     quick.run("start", "--registry-only", "--background", cwd=quick.work)
@@ -110,7 +159,14 @@ while True:
 
 def test_an_agent_that_is_refused(quick):  # noqa: F811
     """start says what it heard, whatever the status of the refusal is."""
-    done = quick.run("start", agent(quick, "liked.py", REFUSED), "--background", "--startup-timeout", "3", check=False)
+    done = quick.run(
+        "start",
+        agent(quick, "liked.py", REFUSED),
+        "--background",
+        "--startup-timeout",
+        "3",
+        check=False,
+    )
     assert done.returncode == 1
     assert "liked has not registered; its last output:" in done.stderr
     assert re.search("must contain only lowercase|http_port must be", done.stderr), done.stderr
@@ -118,7 +174,9 @@ def test_an_agent_that_is_refused(quick):  # noqa: F811
 
 
 def test_the_example_tells_a_refusal(quick):  # noqa: F811
-    """It is registered under a name that both registries take; and one that is refused does not say that it is registered."""
+    """It is registered under a name that both registries take; and one that is refused does not say
+    that it is registered.
+    """
     server = """
 import http.server, os
 class H(http.server.BaseHTTPRequestHandler):
@@ -136,7 +194,9 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), H).serve
     path = quick.work / "refuses.py"
     path.write_text(server)
     quick.run("config", "set", "registry_command", f"python3 {path}")
-    done = quick.run("start", AGENTS / "mesh_agent.py", "--background", "--startup-timeout", "3", check=False)
+    done = quick.run(
+        "start", AGENTS / "mesh_agent.py", "--background", "--startup-timeout", "3", check=False
+    )
     assert done.returncode == 1 and "the registry refuses: not you" in done.stderr
     assert '"event": "registered"' not in quick.log("mesh_agent")
 
@@ -153,12 +213,25 @@ def meshctl(mesh):  # noqa: F811
     """A function that runs it. tend's own registry is at work, with one agent; silence is noticed after three seconds."""
     program = meshkit.programs() / "meshctl"
     mesh.quiet = mesh.work / "quiet"
-    mesh.env.update(DEFAULT_TIMEOUT_THRESHOLD="3", HEALTH_CHECK_INTERVAL="1", HEARTBEAT="0.2", QUIET_FILE=str(mesh.quiet))
-    mesh.run("start", AGENTS / "mesh_agent.py", "--background", "--startup-timeout", "60", timeout=90)
+    mesh.env.update(
+        DEFAULT_TIMEOUT_THRESHOLD="3",
+        HEALTH_CHECK_INTERVAL="1",
+        HEARTBEAT="0.2",
+        QUIET_FILE=str(mesh.quiet),
+    )
+    mesh.run(
+        "start", AGENTS / "mesh_agent.py", "--background", "--startup-timeout", "60", timeout=90
+    )
 
     def run(*words):
-        done = subprocess.run([program, *words, "--registry-port", str(mesh.port)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              timeout=60, env={"HOME": str(mesh.work), "PATH": os.defpath, "NO_COLOR": "1"})  # fmt: skip
+        done = subprocess.run(
+            [program, *words, "--registry-port", str(mesh.port)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"HOME": str(mesh.work), "PATH": os.defpath, "NO_COLOR": "1"},
+        )
         assert done.returncode == 0, done
         return shown(done.stdout)
 
@@ -166,19 +239,36 @@ def meshctl(mesh):  # noqa: F811
 
 
 def check_healthy(meshctl, agent_id):
-    assert re.search(rf"{agent_id} +Python +Agent +healthy +0/0 +1/1 +127\.0\.0\.1:\d+", meshctl("list"))
+    assert re.search(
+        rf"{agent_id} +Python +Agent +healthy +0/0 +1/1 +127\.0\.0\.1:\d+", meshctl("list")
+    )
     assert re.search(rf"{agent_id} .*healthy", meshctl("list", "--all"))
     assert re.search(rf"greet +{agent_id[:15]}\S* +greeting", meshctl("list", "--tools"))
     assert "Version: 1.0.0" in meshctl("list", "--tools=greet")
     listed = json.loads(meshctl("list", "--json"))
     assert listed["registry"]["status"] == "running" and listed["registry"]["healthy_count"] >= 1
     found = next(a for a in listed["agents"] if a["id"] == agent_id)
-    assert (found["name"], found["status"], found["runtime"], found["agent_type"]) == ("mesh-agent", "healthy", "python", "mcp_agent")
-    assert [(t["capability"], t["function_name"], t["version"]) for t in found["tools"]] == [("greeting", "greet", "1.0.0")]
-    assert not found["last_heartbeat"].startswith("0001") and not found["created_at"].startswith("0001")
+    assert (found["name"], found["status"], found["runtime"], found["agent_type"]) == (
+        "mesh-agent",
+        "healthy",
+        "python",
+        "mcp_agent",
+    )
+    assert [(t["capability"], t["function_name"], t["version"]) for t in found["tools"]] == [
+        ("greeting", "greet", "1.0.0")
+    ]
+    assert not found["last_heartbeat"].startswith("0001") and not found["created_at"].startswith(
+        "0001"
+    )
     about = meshctl("status", agent_id)
-    assert re.search(r"Name +: mesh-agent", about) and re.search(r"Status +: healthy", about) and re.search(r"greeting +greet +1\.0\.0", about)
-    assert [a["id"] for a in json.loads(meshctl("status", "--json")) if a["id"] == agent_id] == [agent_id]
+    assert (
+        re.search(r"Name +: mesh-agent", about)
+        and re.search(r"Status +: healthy", about)
+        and re.search(r"greeting +greet +1\.0\.0", about)
+    )
+    assert [a["id"] for a in json.loads(meshctl("status", "--json")) if a["id"] == agent_id] == [
+        agent_id
+    ]
 
 
 def healthy_ids(tend):
@@ -205,7 +295,11 @@ def test_meshctl_after_a_restart(mesh, meshctl):  # noqa: F811
     wait_until(lambda: healthy_ids(mesh) == [agent_id], 60, "the agent is healthy again")
     check_healthy(meshctl, agent_id)
     mesh.run("restart-agent", "mesh_agent")  # under a new id
-    wait_until(lambda: len(healthy_ids(mesh)) == 1 and healthy_ids(mesh) != [agent_id], 60, "the new run alone is healthy")
+    wait_until(
+        lambda: len(healthy_ids(mesh)) == 1 and healthy_ids(mesh) != [agent_id],
+        60,
+        "the new run alone is healthy",
+    )
     check_healthy(meshctl, healthy_ids(mesh)[0])
 
 

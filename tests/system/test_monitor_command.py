@@ -92,10 +92,27 @@ def test_table(ran):
 def test_json(ran):
     found = ran.json("monitor")
     assert list(found) == ["api", "down", "web"]
-    assert set(found["web"]) == {"pid", "name", "command", "start_time", "status", "health_check", "last_seen", "restarts"}
-    assert found["web"]["pid"] == ran.pid("web") and found["web"]["status"] == "running" and found["down"]["pid"] == 0
+    assert set(found["web"]) == {
+        "pid",
+        "name",
+        "command",
+        "start_time",
+        "status",
+        "health_check",
+        "last_seen",
+        "restarts",
+    }
+    assert (
+        found["web"]["pid"] == ran.pid("web")
+        and found["web"]["status"] == "running"
+        and found["down"]["pid"] == 0
+    )
     more = ran.json("monitor", "--verbose", "--filter", "web")
-    assert set(more) == {"web"} and more["web"]["service_type"] == "service" and more["web"]["uptime"] > 0
+    assert (
+        set(more) == {"web"}
+        and more["web"]["service_type"] == "service"
+        and more["web"]["uptime"] > 0
+    )
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "x", "", "0s", "0.0001", "49ms"])
@@ -141,7 +158,10 @@ def test_the_terminal_is_as_it_was(ran, signo):
     wait_until(lambda: not screen.local_flags() & termios.ICANON, what="keys are taken")
     os.kill(screen.child, signo)
     screen.wait_for(r"\x1b\[\?25h\x1b\[\?1049l")
-    wait_until(lambda: screen.local_flags() & termios.ICANON and screen.local_flags() & termios.ECHO, what="the terminal is as it was")
+    wait_until(
+        lambda: screen.local_flags() & termios.ICANON and screen.local_flags() & termios.ECHO,
+        what="the terminal is as it was",
+    )
     assert screen.end() == 0
 
 
@@ -156,8 +176,14 @@ def test_redirected(ran):
     child.send_signal(signal.SIGINT)
     child.communicate(timeout=20)
     assert child.returncode == 0
-    done = subprocess.run(f"'{ran.argv()[0]}' monitor --continuous --interval 100ms | head -1", shell=True, env=ran.env, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=30)  # fmt: skip
+    done = subprocess.run(
+        f"'{ran.argv()[0]}' monitor --continuous --interval 100ms | head -1",
+        shell=True,
+        env=ran.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=30,
+    )
     assert done.stderr == b"" and done.stdout.startswith(b"MCP Mesh")
 
 
@@ -180,19 +206,27 @@ def test_continuous_json(ran):
 
 def test_stats(ran):
     found = ran.json("stats", "--system")
-    assert found["total_processes"] == 3 and found["status_breakdown"]["running"] == 2 and found["service_breakdown"] == {"service": 3}
+    assert (
+        found["total_processes"] == 3
+        and found["status_breakdown"]["running"] == 2
+        and found["service_breakdown"] == {"service": 3}
+    )
     assert found["avg_uptime"] > 0 and found["system_load"]["cpus"] >= 1
     assert "system_load" not in ran.json("stats")
     assert "processes: 3\n" in ran.run("stats").stdout
 
 
 NAME_OF_METRIC = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
-SAMPLE = re.compile(rf'({NAME_OF_METRIC})(?:\{{([a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[n"\\])*"(?:,[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[n"\\])*")*)\}})? '
-                    r'(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)')  # fmt: skip
+SAMPLE = re.compile(
+    rf'({NAME_OF_METRIC})(?:\{{([a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[n"\\])*"(?:,[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[n"\\])*")*)\}})? '
+    r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+)
 
 
 def read_metrics(text):
-    """Prometheus' text format, strictly: {family: (type, [(name, labels, value)])}. Each family is whole, has a type and a help, and no sample twice."""
+    """Prometheus' text format, strictly: {family: (type, [(name, labels, value)])}. Each family is
+    whole, has a type and a help, and no sample twice.
+    """
     assert text.endswith("\n")
     families, family = {}, None
     for line in text.splitlines():
@@ -214,8 +248,19 @@ def read_metrics(text):
 
 
 def test_metrics_follow_the_format(ran):
-    ran.run("start", "--name", "odd", "--background", "--", "sh", "-c", "sleep 1000 # \"quoted\" back\\slash")
-    wait_until(lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample")
+    ran.run(
+        "start",
+        "--name",
+        "odd",
+        "--background",
+        "--",
+        "sh",
+        "-c",
+        'sleep 1000 # "quoted" back\\slash',
+    )
+    wait_until(
+        lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample"
+    )
     families = read_metrics(ran.run("metrics").stdout)
     names = {labels for labels, _ in families["tend_process_up"][1]}
     assert names == {f'name="{name}"' for name in ("api", "down", "odd", "web")}
@@ -227,11 +272,17 @@ def test_an_idle_screen_costs_nothing(ran):
     screen.wait_for("Refreshing")
     wait_until(lambda: not screen.local_flags() & termios.ICANON, what="keys are taken")
     for name in ("web", "api"):
-        wait_until(lambda: next(r for r in ran.json("snapshot")["rows"] if r["ident"]["name"] == name)["health"]["sampled_real_ns"])
+        wait_until(
+            lambda: next(r for r in ran.json("snapshot")["rows"] if r["ident"]["name"] == name)[
+                "health"
+            ]["sampled_real_ns"]
+        )
 
     def switches():
         text = open(f"/proc/{screen.child}/status").read()
-        return sum(int(n) for n in re.findall(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", text, re.M))
+        return sum(
+            int(n) for n in re.findall(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", text, re.M)
+        )
 
     def is_still():
         before, changes = switches(), ran.json("snapshot")["segment"]["changes"]
@@ -244,12 +295,27 @@ def test_an_idle_screen_costs_nothing(ran):
 
 
 def test_metrics_pass_promtool(ran):
-    tool = subprocess.run([TOP / "tools/promtool.sh"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=240)
+    tool = subprocess.run(
+        [TOP / "tools/promtool.sh"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=240,
+    )
     if tool.returncode:
         pytest.skip("no promtool here: " + tool.stderr.strip())
-    wait_until(lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample")
+    wait_until(
+        lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample"
+    )
     text = ran.run("metrics").stdout
-    checked = subprocess.run([tool.stdout.strip(), "check", "metrics"], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    checked = subprocess.run(
+        [tool.stdout.strip(), "check", "metrics"],
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
     assert checked.returncode == 0 and checked.stdout == "", checked.stdout
     assert 'tend_process_up{name="web"} 1' in text and 'tend_process_up{name="down"} 0' in text
 
@@ -257,17 +323,34 @@ def test_metrics_pass_promtool(ran):
 def test_openmetrics_pass_their_own_parser(ran):
     """Of the standard's authors; it refuses what is not strictly in its form."""
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")
-    wait_until(lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample")
+    wait_until(
+        lambda: "tend_process_resident_memory_bytes{" in ran.run("metrics").stdout, what="a sample"
+    )
     text = ran.run("metrics", "--openmetrics").stdout
     assert text.endswith("\n# EOF\n")
     families = {f.name: f for f in parser.text_string_to_metric_families(text)}
     classic = read_metrics(ran.run("metrics").stdout)
     suffix = {"counter": "_total", "info": "_info"}
     assert {f.name + suffix.get(f.type, "") for f in families.values()} == set(classic)
-    assert all(f.documentation and f.type in ("gauge", "counter", "info") for f in families.values())
-    assert families["tend_process"].type == "info" and families["tend_process_restarts"].type == "counter"
-    assert families["tend_process_cpu_seconds"].unit == "seconds" and families["tend_process_resident_memory_bytes"].unit == "bytes"
-    assert {s.labels["name"]: s.value for s in families["tend_process_up"].samples} == {"api": 1, "down": 0, "web": 1}
-    for broken in (text.replace("# EOF\n", ""), text.replace("tend_process_restarts counter", "tend_process_restarts_total counter")):
+    assert all(
+        f.documentation and f.type in ("gauge", "counter", "info") for f in families.values()
+    )
+    assert (
+        families["tend_process"].type == "info"
+        and families["tend_process_restarts"].type == "counter"
+    )
+    assert (
+        families["tend_process_cpu_seconds"].unit == "seconds"
+        and families["tend_process_resident_memory_bytes"].unit == "bytes"
+    )
+    assert {s.labels["name"]: s.value for s in families["tend_process_up"].samples} == {
+        "api": 1,
+        "down": 0,
+        "web": 1,
+    }
+    for broken in (
+        text.replace("# EOF\n", ""),
+        text.replace("tend_process_restarts counter", "tend_process_restarts_total counter"),
+    ):
         with pytest.raises(ValueError):
             list(parser.text_string_to_metric_families(broken))

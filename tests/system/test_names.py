@@ -57,7 +57,9 @@ def test_names(tend, name):
 
 
 def test_names_that_share_file_names(tend):
-    """A process a.in has the FIFOs a.in.in and a.in.out, a process a has a.in: they must not be the same."""
+    """A process a.in has the FIFOs a.in.in and a.in.out, a process a has a.in: they must not be the
+    same.
+    """
     pids = [start(tend, name, helper("sleeper")) for name in ("a", "a.in", "a.out", "a.in.in")]
     assert len(set(pids)) == 4
     assert sorted(f for f in files(tend.home / "run") if f.startswith("a.")) == sorted(
@@ -65,7 +67,9 @@ def test_names_that_share_file_names(tend):
     )
     tend.run("stop", "a.in")
     tend.run("remove", "a.in")
-    assert tend.status("a")["status"] == "running" and {"a.in", "a.out"} <= set(files(tend.home / "run"))
+    assert tend.status("a")["status"] == "running" and {"a.in", "a.out"} <= set(
+        files(tend.home / "run")
+    )
     stop_everything(tend)
 
 
@@ -78,7 +82,15 @@ def test_the_stem_is_the_name(tend):
     assert {row["name"] for row in tend.status()["processes"]} == {"plain", "two.dots", "x_1"}
 
 
-@pytest.mark.parametrize("file, reason", [("bad name.sh", "only letters"), (".hidden", "begin with"), ("tend.sh", "reserved"), ("registry.py", "reserved")])
+@pytest.mark.parametrize(
+    "file, reason",
+    [
+        ("bad name.sh", "only letters"),
+        (".hidden", "begin with"),
+        ("tend.sh", "reserved"),
+        ("registry.py", "reserved"),
+    ],
+)
 def test_a_stem_that_is_no_name(tend, file, reason):
     path = sleeping(tend, file)
     done = tend.run("start", "--background", path, check=False)
@@ -106,7 +118,15 @@ def test_the_same_file_twice(tend):
 
 
 def test_a_name_for_several_files(tend):
-    done = tend.run("start", "--background", "--name", "x", sleeping(tend, "a"), sleeping(tend, "b"), check=False)
+    done = tend.run(
+        "start",
+        "--background",
+        "--name",
+        "x",
+        sleeping(tend, "a"),
+        sleeping(tend, "b"),
+        check=False,
+    )
     assert done.returncode == 2 and "--name" in done.stderr
 
 
@@ -126,7 +146,9 @@ def test_what_runs_already(tend):
 def test_taken_by_another_command(tend, command):
     start(tend, "a", helper("sleeper"))
     kept, spec = identity(tend.pid("a")), (tend.home / "specs" / "a.json").read_bytes()
-    done = tend.run("start", "--name", "a", "--background", "--", helper(command[0]), *command[1:], check=False)
+    done = tend.run(
+        "start", "--name", "a", "--background", "--", helper(command[0]), *command[1:], check=False
+    )
     assert (done.returncode, done.stdout) == (1, "")
     text = one_line(done.stderr)
     assert "already runs another command" in text and helper("sleeper") in text and "--name" in text
@@ -139,7 +161,17 @@ def test_taken_by_another_command(tend, command):
 def test_taken_by_another_folder(tend):
     """The same words in another folder are another command."""
     start(tend, "a", helper("sleeper"), options=("--cwd", "/"))
-    done = tend.run("start", "--name", "a", "--background", "--cwd", "/tmp", "--", helper("sleeper"), check=False)
+    done = tend.run(
+        "start",
+        "--name",
+        "a",
+        "--background",
+        "--cwd",
+        "/tmp",
+        "--",
+        helper("sleeper"),
+        check=False,
+    )
     assert done.returncode == 1 and "another command" in one_line(done.stderr)
 
 
@@ -153,7 +185,9 @@ def test_a_name_at_rest_is_free(tend):
 
 
 def test_a_failed_change_of_command_keeps_the_row(tend):
-    """The new command of a name at rest can't be executed: there is still a row, which says so, and a good command mends it."""
+    """The new command of a name at rest can't be executed: there is still a row, which says so, and
+    a good command mends it.
+    """
     start(tend, "a", helper("crasher"), "0", "0")
     tend.wait("a", "stopped")
     path = script(tend, "bad", "nothing\n")

@@ -1,4 +1,6 @@
-"""What lies in the folders of a home under a name or of a kind that tend never made: nobody stumbles over it, and it stays."""
+"""What lies in the folders of a home under a name or of a kind that tend never made: nobody
+stumbles over it, and it stays.
+"""
 
 import os
 import re
@@ -11,16 +13,71 @@ from common import start
 from crashkit import kill_all
 from harness import ROLES, helper, wait_until
 
-# Whatever a folder can hold: too little of a name that tend makes, too much of it, bytes that are no text.
+# Whatever a folder can hold: too little of a name that tend makes, too much of it, bytes that are
+# no text.
 ODD_NAMES = [
-    b".tmp", b"..tmp", b"tmp", b".-.tmp", b".x.tmp", b".x.1-00000000.tmp", b".x.-1-00000000.tmp", b".x.99999999999999999999-00000000.tmp", b".1-00000000.tmp",
-    b".new", b".new-", b".new-1", b".new-1-", b".new--1-x", b".new-99999999999999999999-0.json",
-    b".json", b"..json", b"-.json", b"@.json", b"\n.json", b"a\nb.json", b"\xff\xfe.json", b"x" * 250 + b".json", b"x" * 59 + b".json",
-    b".in", b".out", b"@err.out", b"@@err.out", b"x@err@err.out", b"\xff\xfe.out", b"x" * 251 + b".out", b"..out", b".lock", b"bell.", b"bell.x",
-    b".log", b"@err.log", b".log.log", b".log.000000001", b"x.log.000000000", b"x.log.0000000001", b"x.log.1", b"x.log.", b"x.log.lz4x", b"\n.log", b"\xff\xfe.log",
-    b"x" * 251 + b".log", b"x" * 241 + b".log.000000001", b"..log",
-    b"-", b"--", b"--help", b"-rf", b"\n", b" ", b"\x1b[31m", b"\xff", b"x" * 255, b"00000000000000000001.json", b"18446744073709551615.json", b"99999999999999999999.json",
-]  # fmt: skip
+    b".tmp",
+    b"..tmp",
+    b"tmp",
+    b".-.tmp",
+    b".x.tmp",
+    b".x.1-00000000.tmp",
+    b".x.-1-00000000.tmp",
+    b".x.99999999999999999999-00000000.tmp",
+    b".1-00000000.tmp",
+    b".new",
+    b".new-",
+    b".new-1",
+    b".new-1-",
+    b".new--1-x",
+    b".new-99999999999999999999-0.json",
+    b".json",
+    b"..json",
+    b"-.json",
+    b"@.json",
+    b"\n.json",
+    b"a\nb.json",
+    b"\xff\xfe.json",
+    b"x" * 250 + b".json",
+    b"x" * 59 + b".json",
+    b".in",
+    b".out",
+    b"@err.out",
+    b"@@err.out",
+    b"x@err@err.out",
+    b"\xff\xfe.out",
+    b"x" * 251 + b".out",
+    b"..out",
+    b".lock",
+    b"bell.",
+    b"bell.x",
+    b".log",
+    b"@err.log",
+    b".log.log",
+    b".log.000000001",
+    b"x.log.000000000",
+    b"x.log.0000000001",
+    b"x.log.1",
+    b"x.log.",
+    b"x.log.lz4x",
+    b"\n.log",
+    b"\xff\xfe.log",
+    b"x" * 251 + b".log",
+    b"x" * 241 + b".log.000000001",
+    b"..log",
+    b"-",
+    b"--",
+    b"--help",
+    b"-rf",
+    b"\n",
+    b" ",
+    b"\x1b[31m",
+    b"\xff",
+    b"x" * 255,
+    b"00000000000000000001.json",
+    b"18446744073709551615.json",
+    b"99999999999999999999.json",
+]
 
 
 def make_socket(path):
@@ -59,16 +116,36 @@ def everything_works(tend):
     for role in reversed(ROLES):  # the guardian last: the spawner takes its place
         old = tend.kill_daemon(role)
         tend.wait_daemon(role, not_pid=old)
-        wait_until(lambda: len(set(tend.wait_daemons().values())) == len(ROLES), what="four daemons")
+        wait_until(
+            lambda: len(set(tend.wait_daemons().values())) == len(ROLES), what="four daemons"
+        )
     before = tend.wait_daemons()
     start(tend, "new", helper("sleeper"))
     tend.run("config", "set", "debug_mode", "true")
     tend.run("group", "some", "new")
-    for words in (["status"], ["status", "--json"], ["list"], ["list", "@some"], ["logs"], ["logs", "--verify"], ["logs", "--json"], ["logs-aggregator"], ["group"],
-                  ["doctor"], ["orphans"], ["config", "show"], ["complete", "2", "tend", "status", ""], ["events"], ["snapshot"]):  # fmt: skip
+    for words in (
+        ["status"],
+        ["status", "--json"],
+        ["list"],
+        ["list", "@some"],
+        ["logs"],
+        ["logs", "--verify"],
+        ["logs", "--json"],
+        ["logs-aggregator"],
+        ["group"],
+        ["doctor"],
+        ["orphans"],
+        ["config", "show"],
+        ["complete", "2", "tend", "status", ""],
+        ["events"],
+        ["snapshot"],
+    ):
         done = tend.run(*words, check=False)
         assert done.returncode in (0, 1) and "\x1b" not in done.stdout, (words, done)
-    assert {row["name"]: row["state"] for row in tend.status()["processes"]} == {"old": "running", "new": "running"}
+    assert {row["name"]: row["state"] for row in tend.status()["processes"]} == {
+        "old": "running",
+        "new": "running",
+    }
     tend.run("remove", "new", check=False)
     tend.run("stop", "new")
     tend.run("remove", "new")
@@ -86,7 +163,9 @@ def test_entries_of_any_name_and_kind(tend, kind):
     everything_works(tend)
     tend.run("stop")
     tend.run("start")
-    ours = re.compile(rb".*/run/alerts/\d{20}\.json")  # alerts that wait to be sent; what is none is given up, and told
+    ours = re.compile(
+        rb".*/run/alerts/\d{20}\.json"
+    )  # alerts that wait to be sent; what is none is given up, and told
     assert [path for path in paths if not os.path.lexists(path) and not ours.fullmatch(path)] == []
     tend.stop_all()
 
@@ -97,7 +176,9 @@ OWN = [f"{role}.lock" for role in ROLES] + [f"bell.{role}" for role in ROLES] + 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "socket", "link", "file"])
 @pytest.mark.parametrize("name", OWN)
 def test_something_in_the_place_of_a_lock_or_doorbell(tend, name, kind):
-    """Once all daemons are gone, the next command finds it, makes way, and all is as ever; a folder, which may hold anything, is kept."""
+    """Once all daemons are gone, the next command finds it, makes way, and all is as ever; a
+    folder, which may hold anything, is kept.
+    """
     pid = start(tend, "old", helper("sleeper"))
     kill_all(tend)
     path = tend.home / "run" / name

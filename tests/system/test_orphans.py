@@ -1,4 +1,6 @@
-"""tend orphans: what carries tend's mark and belongs to no live record. Nothing else is listed, and nothing else is taken down."""
+"""tend orphans: what carries tend's mark and belongs to no live record. Nothing else is listed, and
+nothing else is taken down.
+"""
 
 import json
 import os
@@ -18,7 +20,11 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs a pid namespace of
 
 def orphans(tend):
     """Those of this instance: other tests may have some of their own."""
-    return {o["pid"]: o for o in json.loads(tend.run("orphans", "--json").stdout) if o["home"] == str(tend.home)}
+    return {
+        o["pid"]: o
+        for o in json.loads(tend.run("orphans", "--json").stdout)
+        if o["home"] == str(tend.home)
+    }
 
 
 def test_nothing_that_is_supervised(tend):
@@ -46,25 +52,53 @@ def test_a_home_that_was_deleted(tend):
     tend.segment.unlink()
     while tend.home.exists():  # a save of processes.json may still be under way
         shutil.rmtree(tend.home, ignore_errors=True)
-    found = wait_until(lambda: (o := orphans(tend)) and all(each["orphan"] for each in o.values()) and o, what="no child of the spawner's lives any more")
+    found = wait_until(
+        lambda: (o := orphans(tend)) and all(each["orphan"] for each in o.values()) and o,
+        what="no child of the spawner's lives any more",
+    )
     assert set(found) == pids
     for pid, o in found.items():
-        assert o["reason"] == "its home is gone" and o["name"].startswith("s") and "sleeper" in o["command"]
+        assert (
+            o["reason"] == "its home is gone"
+            and o["name"].startswith("s")
+            and "sleeper" in o["command"]
+        )
         assert 0 <= o["age"] < 120 and o["memory_bytes"] > 0 and alive(pid)
     text = tend.run("orphans").stdout
-    assert text.splitlines()[0].split() == ["PID", "NAME", "AGE", "MEM", "WHY", "HOME", "COMMAND"] and all(str(pid) in text for pid in pids)
+    assert text.splitlines()[0].split() == [
+        "PID",
+        "NAME",
+        "AGE",
+        "MEM",
+        "WHY",
+        "HOME",
+        "COMMAND",
+    ] and all(str(pid) in text for pid in pids)
 
 
 def test_children_that_outlived_a_record(tend):
-    """A daemonised child that left session and parents behind is found by its mark once its process has been stopped without it."""
+    """A daemonised child that left session and parents behind is found by its mark once its process
+    has been stopped without it.
+    """
     pid = start(tend, "a", helper("sleeper"))
-    stray = subprocess.Popen([helper("sleeper")], env={**tend.env, "TEND_NAME": "a", "TEND_HOME": str(tend.home),
-                             "TEND_INSTANCE": tend.segment.name.rsplit("-", 1)[1]}, start_new_session=True)  # fmt: skip
+    stray = subprocess.Popen(
+        [helper("sleeper")],
+        env={
+            **tend.env,
+            "TEND_NAME": "a",
+            "TEND_HOME": str(tend.home),
+            "TEND_INSTANCE": tend.segment.name.rsplit("-", 1)[1],
+        },
+        start_new_session=True,
+    )
     tend.children.append(stray)
     assert orphans(tend) == {}
     tend.run("stop", "a")
     wait_gone(pid)
-    wait_until(lambda: stray.poll() is not None or list(orphans(tend)) == [stray.pid], what="the stray is listed")
+    wait_until(
+        lambda: stray.poll() is not None or list(orphans(tend)) == [stray.pid],
+        what="the stray is listed",
+    )
     if stray.poll() is None:
         found = orphans(tend)[stray.pid]
         assert (found["orphan"], found["reason"]) == (False, "its record says that it does not run")
@@ -109,21 +143,70 @@ run("stop", TEND_HOME=other)
 shutil.rmtree(other)
 print("well")
 """
-    argv = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-I", "-S", "-c", program, tend.argv()[0], helper("sleeper"),
-            helper("term_ignorer"), str(tend.home)]  # fmt: skip
-    done = subprocess.run(argv, env=tend.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False)
+    argv = [
+        "unshare",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        program,
+        tend.argv()[0],
+        helper("sleeper"),
+        helper("term_ignorer"),
+        str(tend.home),
+    ]
+    done = subprocess.run(
+        argv,
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
     assert done.stdout == "well\n", done.stdout + done.stderr
 
 
 @as_root
-@pytest.mark.parametrize("variant", ["other_user", "container", "private_mount", "writable_home", "renamed_home", "home_gone_under_daemons",
-                                     "daemons_that_are_no_ancestors", "other_layout", "no_table", "too_few_descriptors", "changed_home", "own_root"])  # fmt: skip
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "other_user",
+        "container",
+        "private_mount",
+        "writable_home",
+        "renamed_home",
+        "home_gone_under_daemons",
+        "daemons_that_are_no_ancestors",
+        "other_layout",
+        "no_table",
+        "too_few_descriptors",
+        "changed_home",
+        "own_root",
+    ],
+)
 def test_what_can_not_be_told_is_left_alone(tend, variant):
     tend.root.chmod(0o755)
     tend.work.chmod(0o755)
     program = Path(__file__).with_name("orphans_inside.py")
-    done = in_namespace(tend, "mount -t tmpfs -o mode=1777 none /dev/shm", sys.executable, "-I", "-S", program, variant, tend.bin, OTHER_BIN, helper("sleeper"),
-                        tend.work, flags=("-m", "-p", "-f", "--mount-proc", "--kill-child=KILL"), timeout=120)  # fmt: skip
+    done = in_namespace(
+        tend,
+        "mount -t tmpfs -o mode=1777 none /dev/shm",
+        sys.executable,
+        "-I",
+        "-S",
+        program,
+        variant,
+        tend.bin,
+        OTHER_BIN,
+        helper("sleeper"),
+        tend.work,
+        flags=("-m", "-p", "-f", "--mount-proc", "--kill-child=KILL"),
+        timeout=120,
+    )
     assert done.stdout == "well\n", done.stdout + done.stderr
 
 

@@ -1,4 +1,6 @@
-"""The logs that agents write themselves: shown beside what they print, from where the reference looks for them, and from nobody else's file."""
+"""The logs that agents write themselves: shown beside what they print, from where the reference
+looks for them, and from nobody else's file.
+"""
 
 import json
 import os
@@ -14,46 +16,87 @@ LINE = "2026-12-01 10:00:0{}.000 - {} - INFO - {}\n"
 
 @pytest.fixture
 def agent(tend):
-    """An agent that prints one line and stays; its folder, its folder for temporary files, and one for a database."""
+    """An agent that prints one line and stays; its folder, its folder for temporary files, and one
+    for a database.
+    """
     for name in ("work/app", "tmp", "db/logs"):
         (tend.work / name).mkdir(parents=True)
     (tend.work / "tmp").chmod(0o1777)
     tend.env["TMPDIR"] = str(tend.work / "tmp")
     path = script(tend, "work/app/web.sh", "#!/bin/sh\necho captured\nexec sleep 1000\n")
-    tend.run("start", path, "--background", "--env", f"MCP_MESH_DATABASE_URL=sqlite:///{tend.work}/db/r.db")
+    tend.run(
+        "start",
+        path,
+        "--background",
+        "--env",
+        f"MCP_MESH_DATABASE_URL=sqlite:///{tend.work}/db/r.db",
+    )
     tend.wait_log("web", "^captured")
-    tend.places = [tend.work / "work/app/web.log", tend.work / "tmp/mcp_mesh_web.log", tend.work / "db/logs/web.log"]
+    tend.places = [
+        tend.work / "work/app/web.log",
+        tend.work / "tmp/mcp_mesh_web.log",
+        tend.work / "db/logs/web.log",
+    ]
     return tend
 
 
 def shown(tend, *args):
-    return [(line["name"], line["stream"], line["message"]) for line in map(json.loads, tend.run(*args, "--json").stdout.splitlines())]
+    return [
+        (line["name"], line["stream"], line["message"])
+        for line in map(json.loads, tend.run(*args, "--json").stdout.splitlines())
+    ]
 
 
 def test_the_first_that_there_is_merged_and_told_apart(agent):
     assert shown(agent, "logs", "web") == [("web", "out", "captured")]
     for which, place in reversed(list(enumerate(agent.places))):
-        place.write_text(LINE.format(1, "x", f"before {which}") + LINE.format(2, "x", f"place {which}"))
+        place.write_text(
+            LINE.format(1, "x", f"before {which}") + LINE.format(2, "x", f"place {which}")
+        )
         for command in (["logs", "--agent", "web"], ["logs", "web"], ["logs"]):
             rows = [row for row in shown(agent, *command) if row[0] == "web"]
-            assert sorted(rows) == [("web", "file", f"before {which}"), ("web", "file", f"place {which}"), ("web", "out", "captured")]
+            assert sorted(rows) == [
+                ("web", "file", f"before {which}"),
+                ("web", "file", f"place {which}"),
+                ("web", "out", "captured"),
+            ]
     lines = agent.run("logs", "web").stdout.splitlines()
     assert "before 0" in lines[0] or "before 0" in lines[1], "merged by time"
     assert "captured" in lines
     assert ("web", "file", "place 0") in shown(agent, "logs-aggregator")
-    stats = [json.loads(line) for line in agent.run("logs-aggregator", "--stats", "--json").stdout.splitlines()]
+    stats = [
+        json.loads(line)
+        for line in agent.run("logs-aggregator", "--stats", "--json").stdout.splitlines()
+    ]
     assert next(row for row in stats if row["source"] == "web@file")["path"] == str(agent.places[0])
-    assert shown(agent, "logs", "web", "--filter", "place", "--lines", "1") == [("web", "file", "place 0")]
-    assert agent.run("logs", "export", "web").stdout == "captured\n", "an export is what was captured"
+    assert shown(agent, "logs", "web", "--filter", "place", "--lines", "1") == [
+        ("web", "file", "place 0")
+    ]
+    assert (
+        agent.run("logs", "export", "web").stdout == "captured\n"
+    ), "an export is what was captured"
 
 
 def test_also_of_one_that_printed_nothing_and_of_none_that_is_no_agent(agent):
     quiet = script(agent, "work/app/quiet.sh", "#!/bin/sh\nexec sleep 1000\n")
     agent.run("start", quiet, "--background")
-    agent.run("start", "--name", "svc", "--cwd", str(agent.work / "work/app"), "--background", "--", "sleep", "1000")
+    agent.run(
+        "start",
+        "--name",
+        "svc",
+        "--cwd",
+        str(agent.work / "work/app"),
+        "--background",
+        "--",
+        "sleep",
+        "1000",
+    )
     for name in ("quiet", "svc"):
         (agent.work / f"work/app/{name}.log").write_text(LINE.format(1, name, "written"))
-    assert shown(agent, "logs", "quiet") == [("quiet", "file", "written")] and shown(agent, "logs", "svc") == []
+    assert (
+        shown(agent, "logs", "quiet") == [("quiet", "file", "written")]
+        and shown(agent, "logs", "svc") == []
+    )
     agent.run("stop")
     assert shown(agent, "logs", "quiet") == [("quiet", "file", "written")]
 
@@ -74,7 +117,13 @@ def spoil(kind, agent, path):
         os.chown(path, 65533, 65533)
 
 
-KINDS = {"link": "it is a link", "hard link": "it has another name", "fifo": "no regular file", "folder": "no regular file", "other": "another user"}
+KINDS = {
+    "link": "it is a link",
+    "hard link": "it has another name",
+    "fifo": "no regular file",
+    "folder": "no regular file",
+    "other": "another user",
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,7 +163,9 @@ def test_follow(agent, command):
     child = agent.popen(*command, "--follow", "--json")
     read_until(child, "captured")
     agent.places[0].write_text(LINE.format(1, "x", "the first"))
-    assert '"stream": "file"' in read_until(child, "the first").replace('"stream":"file"', '"stream": "file"')
+    assert '"stream": "file"' in read_until(child, "the first").replace(
+        '"stream":"file"', '"stream": "file"'
+    )
     with agent.places[0].open("a") as log:
         log.write(LINE.format(2, "x", "the second"))
     read_until(child, "the second")

@@ -1,4 +1,6 @@
-"""A pid alone identifies nothing: a stranger with the number of a process that is gone is neither shown as it nor signalled."""
+"""A pid alone identifies nothing: a stranger with the number of a process that is gone is neither
+shown as it nor signalled.
+"""
 
 import json
 import os
@@ -23,7 +25,12 @@ def stranger():
 
 
 def forge(tend: Tend, name, pid, start_ticks):
-    subprocess.run([helper("forge_row"), name, str(pid), str(start_ticks)], env=tend.env, check=True, timeout=10)
+    subprocess.run(
+        [helper("forge_row"), name, str(pid), str(start_ticks)],
+        env=tend.env,
+        check=True,
+        timeout=10,
+    )
 
 
 def forged(tend, stranger, **kwargs):
@@ -58,7 +65,10 @@ def test_a_new_spawner_takes_it_for_an_end(tend, stranger, restart, state):
     assert stranger.poll() is None
 
 
-@pytest.mark.parametrize("command", [["stop", "s"], ["stop", "s", "--force"], ["signal", "s", "KILL"], ["restart", "s"], ["stop"]])
+@pytest.mark.parametrize(
+    "command",
+    [["stop", "s"], ["stop", "s", "--force"], ["signal", "s", "KILL"], ["restart", "s"], ["stop"]],
+)
 def test_no_command_signals_the_stranger(tend, stranger, command):
     forged(tend, stranger, restart="no")
     ident = identity(stranger.pid)
@@ -82,7 +92,8 @@ def test_the_same_through_processes_json(tend, stranger):
     assert stranger.poll() is None
 
 
-# As PID 1 of a namespace of its own, where pids can be chosen: the real thing, a process of another start time under the very same number.
+# As PID 1 of a namespace of its own, where pids can be chosen: the real thing, a process of another
+# start time under the very same number.
 REUSE = """
 import json, os, signal, subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -137,19 +148,49 @@ print("well", after["state"])
 def test_a_pid_that_was_really_given_out_again(tend, restart, mode):
     """Neither by its number, nor as what is left of a tree, which without a cgroup is known by its session."""
     tend.env["TEND_DISABLE"] = MODES[mode]
-    argv = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, "-I", "-S", "-c", REUSE, os.path.dirname(__file__),
-            tend.argv()[0], helper("sleeper"), tend.home, restart]  # fmt: skip
-    done = subprocess.run(argv, env=tend.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    argv = [
+        "unshare",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "--kill-child",
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        REUSE,
+        os.path.dirname(__file__),
+        tend.argv()[0],
+        helper("sleeper"),
+        tend.home,
+        restart,
+    ]
+    done = subprocess.run(
+        argv,
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0 and done.stdout.startswith("well "), done.stdout + done.stderr
-    assert done.stdout.split()[1] in {"no": ("failed",), "always": ("running", "backoff", "starting")}[restart]
+    assert (
+        done.stdout.split()[1]
+        in {"no": ("failed",), "always": ("running", "backoff", "starting")}[restart]
+    )
 
 
 def test_a_reused_pid_of_a_daemon_is_no_daemon(tend, stranger):
-    """The text of a role's lock names the stranger; the lock itself is free, and that is what counts."""
+    """The text of a role's lock names the stranger; the lock itself is free, and that is what
+    counts.
+    """
     kept = sleepers(tend)
     kill_all(tend)
     for role in ("guardian", "spawner", "monitor", "logger"):
-        (tend.home / "run" / f"{role}.lock").write_text(f"{stranger.pid} {proc_stat(stranger.pid)[2]}\n")
+        (tend.home / "run" / f"{role}.lock").write_text(
+            f"{stranger.pid} {proc_stat(stranger.pid)[2]}\n"
+        )
     assert {daemon["state"] for daemon in tend.status()["daemons"].values()} == {"dead"}
     works(tend)
     assert_untouched(tend, kept)

@@ -21,7 +21,9 @@ def finish(clis, timeout=60):
 
 @contextlib.contextmanager
 def starting_line():
-    """Yields popen options that make commands wait for each other: all of them start when the block ends."""
+    """Yields popen options that make commands wait for each other: all of them start when the block
+    ends.
+    """
     read_end, write_end = os.pipe()
     yield read_end
     os.close(write_end)
@@ -31,7 +33,9 @@ def starting_line():
 def popen_at(tend, gate, *args):
     """A command that begins when the gate closes. The shell is there only to wait."""
     argv = ["sh", "-c", 'read x; exec "$@" </dev/null', "sh", *tend.argv(*args)]
-    child = subprocess.Popen(argv, env=tend.env, stdin=gate, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        argv, env=tend.env, stdin=gate, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     tend.children.append(child)
     return child
 
@@ -42,11 +46,16 @@ def test_one_name_started_at_once(tend, running, count):
     if running:
         sleepers(tend, 1)
     with starting_line() as gate:
-        clis = [popen_at(tend, gate, "start", "--background", "--name", "one", "--", helper("sleeper")) for _ in range(count)]
+        clis = [
+            popen_at(tend, gate, "start", "--background", "--name", "one", "--", helper("sleeper"))
+            for _ in range(count)
+        ]
     ended = finish(clis)
     assert [code for code, _, _ in ended] == [0] * count, ended
     pid = tend.pid("one")
-    assert sorted("already run" in out + err for _, out, err in ended) == [False] + [True] * (count - 1), ended
+    assert sorted("already run" in out + err for _, out, err in ended) == [False] + [True] * (
+        count - 1
+    ), ended
     assert all(str(pid) in out for _, out, _ in ended)
     assert marked(tend, "one") == [pid] and launches(tend, "one") == [pid]
     assert all(len(pids) == 1 for pids in daemons_of(tend).values()), daemons_of(tend)
@@ -57,7 +66,20 @@ def test_one_name_started_at_once(tend, running, count):
 def test_one_name_with_two_commands(tend):
     """One wins; the other is told what runs under that name."""
     with starting_line() as gate:
-        clis = [popen_at(tend, gate, "start", "--background", "--name", "one", "--", helper("sleeper"), str(n)) for n in (3601, 3602)]
+        clis = [
+            popen_at(
+                tend,
+                gate,
+                "start",
+                "--background",
+                "--name",
+                "one",
+                "--",
+                helper("sleeper"),
+                str(n),
+            )
+            for n in (3601, 3602)
+        ]
     ended = finish(clis)
     assert sorted(code for code, _, _ in ended) == [0, 1], ended
     assert "already runs another command" in next(err for code, _, err in ended if code == 1)
@@ -67,7 +89,12 @@ def test_one_name_with_two_commands(tend):
 
 def test_twenty_names_started_at_once_without_daemons(tend):
     with starting_line() as gate:
-        clis = [popen_at(tend, gate, "start", "--background", "--name", f"n{i}", "--", helper("sleeper")) for i in range(20)]
+        clis = [
+            popen_at(
+                tend, gate, "start", "--background", "--name", f"n{i}", "--", helper("sleeper")
+            )
+            for i in range(20)
+        ]
     ended = finish(clis)
     assert [code for code, _, _ in ended] == [0] * 20, ended
     settled(tend)
@@ -82,13 +109,26 @@ def test_twenty_names_started_at_once_without_daemons(tend):
 def test_two_guardians(tend, attempt):
     del attempt
     argv = [TEND_BIN / "tend-guardian", "--home", tend.home]
-    pair = [subprocess.Popen(argv, env=tend.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            for _ in range(2)]  # fmt: skip
+    pair = [
+        subprocess.Popen(
+            argv,
+            env=tend.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
     tend.children += pair
-    loser = wait_until(lambda: next((g for g in pair if g.poll() is not None), None), what="one gives up")
+    loser = wait_until(
+        lambda: next((g for g in pair if g.poll() is not None), None), what="one gives up"
+    )
     out, err = loser.communicate()
     assert loser.returncode == 3
-    assert out == "" and err.count("\n") == 1 and "another guardian" in err and str(tend.home) in err, err
+    assert (
+        out == "" and err.count("\n") == 1 and "another guardian" in err and str(tend.home) in err
+    ), err
     winner = next(g for g in pair if g is not loser)
     tend.wait_daemons()
     assert tend.daemon_pid("guardian") == winner.pid
@@ -101,8 +141,15 @@ def test_two_guardians(tend, attempt):
 def test_a_second_daemon_of_a_role_gives_way(tend, role):
     kept = sleepers(tend, 1)
     before = {r: tend.daemon_pid(r) for r in ROLES}
-    done = subprocess.run([TEND_BIN / f"tend-{role}", "--home", tend.home], env=tend.env, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=20, check=False)  # fmt: skip
+    done = subprocess.run(
+        [TEND_BIN / f"tend-{role}", "--home", tend.home],
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
     assert done.returncode == 3, done
     assert {r: tend.daemon_pid(r) for r in ROLES} == before
     assert identity(kept["s0"][0]) == kept["s0"]
@@ -115,11 +162,16 @@ def test_start_and_stop_of_one_name(tend, attempt):
     del attempt
     sleepers(tend, 1)
     with starting_line() as gate:
-        starts = [popen_at(tend, gate, "start", "--background", "--name", "one", "--", helper("sleeper")) for _ in range(3)]
+        starts = [
+            popen_at(tend, gate, "start", "--background", "--name", "one", "--", helper("sleeper"))
+            for _ in range(3)
+        ]
         stops = [popen_at(tend, gate, "stop", "one") for _ in range(3)]
     ended = finish(starts)
     for code, out, err in ended:
-        assert code == 0 or (code == 1 and err == "tend start: one was stopped by another command\n"), (out, err)
+        assert code == 0 or (
+            code == 1 and err == "tend start: one was stopped by another command\n"
+        ), (out, err)
     for code, out, err in finish(stops):
         assert code in (0, 1), (out, err)
         assert code == 0 or "no process" in err, err
@@ -129,12 +181,16 @@ def test_start_and_stop_of_one_name(tend, attempt):
 
 
 def test_a_start_while_everything_stops(tend):
-    """The start comes before the end, or is refused, or begins a new instance; never does a process stay behind without daemons."""
+    """The start comes before the end, or is refused, or begins a new instance; never does a process
+    stay behind without daemons.
+    """
     for i in range(5):
         sleepers(tend, 4)
         with starting_line() as gate:
             stop = popen_at(tend, gate, "stop")
-            begin = popen_at(tend, gate, "start", "--background", "--name", f"late{i}", "--", helper("sleeper"))
+            begin = popen_at(
+                tend, gate, "start", "--background", "--name", f"late{i}", "--", helper("sleeper")
+            )
         (stopped,), (begun,) = finish([stop]), finish([begin])
         assert stopped[0] == 0, stopped
         assert begun[0] in (0, 1), begun
@@ -144,7 +200,9 @@ def test_a_start_while_everything_stops(tend):
         # A process in a new instance has daemons; else there is nothing.
         if left:
             settled(tend)
-            assert sorted(left) == sorted(row["pid"] for row in tend.status()["processes"] if row["status"] == "running")
+            assert sorted(left) == sorted(
+                row["pid"] for row in tend.status()["processes"] if row["status"] == "running"
+            )
         tend.run("stop", check=False)
         assert marked(tend) == []
     tend.must_be_clean = True

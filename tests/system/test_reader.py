@@ -16,8 +16,15 @@ pytestmark = pytest.mark.skipif(not READER.exists(), reason=f"{READER} is not th
 
 
 def read(tend, *args):
-    return subprocess.run([sys.executable, READER, *args], env=tend.env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=20, check=False)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, READER, *args],
+        env=tend.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
 
 
 def seen_by_tend(tend):
@@ -34,8 +41,14 @@ def seen_by_tend(tend):
         }
         for row in snapshot["rows"]
     ]
-    daemons = {role: {"pid": snapshot[role]["daemon"]["pid"], "restarts": snapshot[role]["daemon"]["restarts"],
-                      "since": snapshot[role]["daemon"]["since_real_ns"] // 10**9} for role in ROLES}  # fmt: skip
+    daemons = {
+        role: {
+            "pid": snapshot[role]["daemon"]["pid"],
+            "restarts": snapshot[role]["daemon"]["restarts"],
+            "since": snapshot[role]["daemon"]["since_real_ns"] // 10**9,
+        }
+        for role in ROLES
+    }
     return {"processes": rows, "daemons": daemons}
 
 
@@ -50,7 +63,9 @@ def seen_by_reader(tend):
 
 def agree(tend):
     """Samples may be taken between the two looks, so look again until both see the same."""
-    wait_until(lambda: seen_by_tend(tend) == seen_by_reader(tend), what="the same seen by both", nap=0.1)
+    wait_until(
+        lambda: seen_by_tend(tend) == seen_by_reader(tend), what="the same seen by both", nap=0.1
+    )
 
 
 def test_it_sees_what_tend_sees(tend):
@@ -67,9 +82,14 @@ def test_it_sees_what_tend_sees(tend):
     settled(tend)
     agree(tend)
     assert {row["name"]: row["state"] for row in seen_by_reader(tend)["processes"]} == {
-        "s0": "running", "s1": "running", "s2": "running", "crashed": "running", "failed": "failed", "completed": "completed",
+        "s0": "running",
+        "s1": "running",
+        "s2": "running",
+        "crashed": "running",
+        "failed": "failed",
+        "completed": "completed",
         "stopped": "stopped",
-    }  # fmt: skip
+    }
     tend.stop_all()
 
 
@@ -85,7 +105,9 @@ def test_it_prints_for_people(tend):
     done = read(tend)
     assert done.returncode == 0, done.stderr
     for name, (pid, _) in kept.items():
-        assert any(line.split()[:3] == [name, "running", str(pid)] for line in done.stdout.splitlines()), done.stdout
+        assert any(
+            line.split()[:3] == [name, "running", str(pid)] for line in done.stdout.splitlines()
+        ), done.stdout
     tend.stop_all()
 
 

@@ -23,8 +23,19 @@ class Registry:
         self.child = None
 
     def start(self, port=0):
-        self.child = subprocess.Popen([TEND_BIN / "tend-registry", "--port", str(port), "--db", self.folder / "r.db", *self.options],
-                                      stderr=subprocess.PIPE, text=True, env={"PATH": "/usr/bin", **self.env})  # fmt: skip
+        self.child = subprocess.Popen(
+            [
+                TEND_BIN / "tend-registry",
+                "--port",
+                str(port),
+                "--db",
+                self.folder / "r.db",
+                *self.options,
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/bin", **self.env},
+        )
         line = self.child.stderr.readline()
         assert "listening on http://127.0.0.1:" in line, line
         self.port = int(line.split("127.0.0.1:")[1].split(",")[0])
@@ -69,17 +80,37 @@ def test_both_generations(registry):
     assert registry.ask("GET", "/health")[1]["status"] == "healthy"
     assert registry.ask("HEAD", "/health") == (200, None)
     assert "endpoints" in registry.ask("GET", "/")[1]
-    old = {"agent_id": "my_agent", "timestamp": "2025-01-01T00:00:00", "metadata": {"name": "my_agent", "capabilities": [{"name": "greet"}]}}
+    old = {
+        "agent_id": "my_agent",
+        "timestamp": "2025-01-01T00:00:00",
+        "metadata": {"name": "my_agent", "capabilities": [{"name": "greet"}]},
+    }
     assert registry.ask("POST", "/agents/register_with_metadata", old)[0] == 201
     assert registry.ask("POST", "/heartbeat", {"agent_id": "my_agent"})[0] == 200
-    assert registry.ask("POST", "/heartbeat", {"agent_id": "nope"}) == (404, {"detail": "Agent nope not found"})
-    status, answer = registry.ask("POST", "/heartbeat", full("new-1a2b3c4d", name="new", http_port=9000))
-    assert status == 200 and answer["agent_id"] == "new-1a2b3c4d" and answer["dependencies_resolved"] == {}
+    assert registry.ask("POST", "/heartbeat", {"agent_id": "nope"}) == (
+        404,
+        {"detail": "Agent nope not found"},
+    )
+    status, answer = registry.ask(
+        "POST", "/heartbeat", full("new-1a2b3c4d", name="new", http_port=9000)
+    )
+    assert (
+        status == 200
+        and answer["agent_id"] == "new-1a2b3c4d"
+        and answer["dependencies_resolved"] == {}
+    )
     assert registry.ask("HEAD", "/heartbeat/new-1a2b3c4d") == (200, None)
     assert registry.ask("HEAD", "/heartbeat/other") == (410, None)
     entry = registry.ask("GET", "/agents?name=new")[1]["agents"][0]
-    assert entry["endpoint"] == "http://localhost:9000" and entry["status"] == "healthy" and entry["last_seen"] == entry["last_heartbeat"]
-    assert [c["name"] for c in registry.ask("GET", "/capabilities")[1]["capabilities"]] == ["greet", "c"]
+    assert (
+        entry["endpoint"] == "http://localhost:9000"
+        and entry["status"] == "healthy"
+        and entry["last_seen"] == entry["last_heartbeat"]
+    )
+    assert [c["name"] for c in registry.ask("GET", "/capabilities")[1]["capabilities"]] == [
+        "greet",
+        "c",
+    ]
     assert registry.ask("DELETE", "/agents/new-1a2b3c4d") == (204, None)
     assert ids(registry, "?status=healthy") == ["my_agent"]
     assert registry.ask("GET", "/heartbeat")[0] == 405 and registry.headers["Allow"] == "POST"
@@ -90,13 +121,18 @@ def test_conditional(registry):
     assert registry.ask("GET", "/agents")[0] == 200
     tag = registry.headers["ETag"]
     # A step of time may begin between the two; then the next one is within it.
-    assert 304 in (registry.ask("GET", "/agents", headers={"If-None-Match": registry.headers["ETag"]})[0] for _ in range(2))
+    assert 304 in (
+        registry.ask("GET", "/agents", headers={"If-None-Match": registry.headers["ETag"]})[0]
+        for _ in range(2)
+    )
     registry.ask("POST", "/heartbeat", full("b"))
     assert registry.ask("GET", "/agents", headers={"If-None-Match": tag})[0] == 200
 
 
 def test_kill_loses_no_registration(registry):
-    """Clients register as fast as they can; whatever was answered before the SIGKILL is there afterwards."""
+    """Clients register as fast as they can; whatever was answered before the SIGKILL is there
+    afterwards.
+    """
     answered = []
 
     def register(worker):
@@ -119,8 +155,10 @@ def test_kill_loses_no_registration(registry):
 
 
 def test_times_of_heartbeats_are_stored_later(registry, tmp_path):
-    """A heartbeat is not worth a write by itself: they are stored together, some seconds later. Who looks into the database takes nothing from it: SQLite's log
-    of what is not in the file yet stays where the registry writes it."""
+    """A heartbeat is not worth a write by itself: they are stored together, some seconds later. Who
+    looks into the database takes nothing from it: SQLite's log of what is not in the file yet stays
+    where the registry writes it.
+    """
 
     def stored():
         db = sqlite3.connect(tmp_path / "r.db")
@@ -132,7 +170,10 @@ def test_times_of_heartbeats_are_stored_later(registry, tmp_path):
     registry.ask("POST", "/heartbeat", full("a"))
     before = stored()
     assert registry.ask("HEAD", "/heartbeat/a") == (200, None)
-    assert wait_until(lambda: stored() != before, 120, "the heartbeat is stored") and len(stored()) == 1
+    assert (
+        wait_until(lambda: stored() != before, 120, "the heartbeat is stored")
+        and len(stored()) == 1
+    )
     registry.ask("POST", "/heartbeat", full("b"))
     assert len(stored()) == 2
     registry.kill()
@@ -142,13 +183,31 @@ def test_times_of_heartbeats_are_stored_later(registry, tmp_path):
 def test_registrations_alone_do_not_make_the_log_grow_for_ever(registry, tmp_path):
     """What was committed is moved into the database, although no heartbeat is there to be written."""
     for i in range(8):
-        registry.ask("POST", "/heartbeat", full("a", tools=[{"function_name": "f", "capability": "c", "description": f"{i}" * 900000}]))
+        registry.ask(
+            "POST",
+            "/heartbeat",
+            full(
+                "a",
+                tools=[{"function_name": "f", "capability": "c", "description": f"{i}" * 900000}],
+            ),
+        )
     assert (tmp_path / "r.db").stat().st_size < 100000
-    wait_until(lambda: (tmp_path / "r.db").stat().st_size > 800000, 120, "the log is moved into the database")
+    wait_until(
+        lambda: (tmp_path / "r.db").stat().st_size > 800000,
+        120,
+        "the log is moved into the database",
+    )
 
 
 def test_ages(tmp_path):
-    registry = Registry(tmp_path, env={"DEFAULT_TIMEOUT_THRESHOLD": "1", "MCP_MESH_RETENTION": "3s", "HEALTH_CHECK_INTERVAL": "1"}).start()
+    registry = Registry(
+        tmp_path,
+        env={
+            "DEFAULT_TIMEOUT_THRESHOLD": "1",
+            "MCP_MESH_RETENTION": "3s",
+            "HEALTH_CHECK_INTERVAL": "1",
+        },
+    ).start()
     try:
         registry.ask("POST", "/heartbeat", full("a"))
         wait_until(lambda: ids(registry, "?status=unhealthy") == ["a"])
@@ -159,26 +218,44 @@ def test_ages(tmp_path):
     finally:
         registry.kill(signal.SIGTERM)
     assert registry.child.returncode == 0
-    assert "1 agent registered: a" in registry.said and "1 agent became unhealthy" in registry.said and "a is forgotten" in registry.said
+    assert (
+        "1 agent registered: a" in registry.said
+        and "1 agent became unhealthy" in registry.said
+        and "a is forgotten" in registry.said
+    )
 
 
 def test_the_database(tmp_path):
     (tmp_path / "r.db").write_text("this is no database, and long enough to be sure of that " * 20)
-    done = subprocess.run([TEND_BIN / "tend-registry", "--port", "0", "--db", tmp_path / "r.db"], stderr=subprocess.PIPE, text=True, timeout=20)
+    done = subprocess.run(
+        [TEND_BIN / "tend-registry", "--port", "0", "--db", tmp_path / "r.db"],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+    )
     assert done.returncode == 1 and str(tmp_path / "r.db") in done.stderr
-    done = subprocess.run([TEND_BIN / "tend-registry", "--port", "0", "--db", tmp_path], stderr=subprocess.PIPE, text=True, timeout=20)
+    done = subprocess.run(
+        [TEND_BIN / "tend-registry", "--port", "0", "--db", tmp_path],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+    )
     assert done.returncode == 1 and str(tmp_path) in done.stderr
 
 
-@pytest.mark.parametrize("change", [
-    lambda doc: doc.update(entry=1),
-    lambda doc: doc["entry"].update(labels=["a"]),
-    lambda doc: doc["entry"].update(labels="a"),
-    lambda doc: doc["entry"].update(capabilities=[["name"]]),
-    lambda doc: doc["entry"]["capabilities"][0].update(tags={"a": 1}),
-    lambda doc: doc["entry"].pop("eviction_threshold"),
-    lambda doc: doc.update(requests=[[]]),
-], ids=range(7))  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda doc: doc.update(entry=1),
+        lambda doc: doc["entry"].update(labels=["a"]),
+        lambda doc: doc["entry"].update(labels="a"),
+        lambda doc: doc["entry"].update(capabilities=[["name"]]),
+        lambda doc: doc["entry"]["capabilities"][0].update(tags={"a": 1}),
+        lambda doc: doc["entry"].pop("eviction_threshold"),
+        lambda doc: doc.update(requests=[[]]),
+    ],
+    ids=range(7),
+)
 def test_damaged_entries(registry, change):
     """Whoever wrote them. They are left out, and whatever is asked is answered."""
     registry.ask("POST", "/heartbeat", full("good"))
@@ -189,25 +266,47 @@ def test_damaged_entries(registry, change):
         change(doc)
         db.execute("UPDATE tend_agents SET doc = ? WHERE id = 'bad'", (json.dumps(doc),))
     db.close()
-    registry.child = subprocess.Popen([TEND_BIN / "tend-registry", "--port", str(registry.port), "--db", registry.folder / "r.db"],
-                                      stderr=subprocess.PIPE, text=True)  # fmt: skip
+    registry.child = subprocess.Popen(
+        [
+            TEND_BIN / "tend-registry",
+            "--port",
+            str(registry.port),
+            "--db",
+            registry.folder / "r.db",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert "1 damaged" in registry.child.stderr.readline()
     registry.child.stderr.readline()
     assert ids(registry) == ["good"]
-    assert ids(registry, "?label_selector=a%3Db") == [] and ids(registry, "?capability_tags=a") == []
+    assert (
+        ids(registry, "?label_selector=a%3Db") == [] and ids(registry, "?capability_tags=a") == []
+    )
     assert registry.ask("GET", "/capabilities?label_selector=a")[0] == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "no.such.host.invalid"])
 def test_loopback_only(tmp_path, host):
-    done = subprocess.run([TEND_BIN / "tend-registry", "--host", host, "--port", "0", "--db", tmp_path / "r.db"], stderr=subprocess.PIPE, text=True,
-                          timeout=60)  # fmt: skip
+    done = subprocess.run(
+        [TEND_BIN / "tend-registry", "--host", host, "--port", "0", "--db", tmp_path / "r.db"],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and host in done.stderr
 
 
-@pytest.mark.parametrize("options", [["--port", "70000"], ["--port", "x"], ["--nonsense"], ["operand"]])
+@pytest.mark.parametrize(
+    "options", [["--port", "70000"], ["--port", "x"], ["--nonsense"], ["operand"]]
+)
 def test_misuse(options):
-    assert subprocess.run([TEND_BIN / "tend-registry", *options], stderr=subprocess.PIPE, timeout=20).returncode == 2
+    assert (
+        subprocess.run(
+            [TEND_BIN / "tend-registry", *options], stderr=subprocess.PIPE, timeout=20
+        ).returncode
+        == 2
+    )
 
 
 def test_bodies(registry):
@@ -215,7 +314,13 @@ def test_bodies(registry):
     assert registry.ask("POST", "/heartbeat", b"[" * 10000)[0] == 400
     assert registry.ask("POST", "/heartbeat", b"\xff\xfe")[0] == 400
     assert registry.ask("POST", "/heartbeat", b"")[0] == 400
-    for body in (full("a b"), full("a", tools=[]), full("a", http_port=-1), full("a", runtime="cobol"), full(7)):
+    for body in (
+        full("a b"),
+        full("a", tools=[]),
+        full("a", http_port=-1),
+        full("a", runtime="cobol"),
+        full(7),
+    ):
         status, answer = registry.ask("POST", "/heartbeat", body)
         assert status == 400 and answer["detail"]
     assert ids(registry) == []
@@ -225,7 +330,9 @@ def test_bodies(registry):
 
 def test_a_body_without_a_length(registry):
     with socket.create_connection(("127.0.0.1", registry.port), timeout=20) as s:
-        s.sendall(b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        s.sendall(
+            b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         for _ in range(17):
             s.sendall(chunk)
@@ -243,7 +350,12 @@ def test_hostile_clients(registry):
         idle.append(s)
     for _ in range(300):
         with socket.create_connection(("127.0.0.1", registry.port), timeout=20) as s:
-            line = rnd.choice([b"GET /agents HTTP/1.1\r\nHost: localhost\r\n\r\n", b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{\"a\":"])
+            line = rnd.choice(
+                [
+                    b"GET /agents HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                    b'POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{"a":',
+                ]
+            )
             data = bytearray(line)
             for _ in range(rnd.randrange(5)):
                 data[rnd.randrange(len(data))] = rnd.randrange(256)
@@ -267,7 +379,9 @@ def test_the_room_for_all_agents(registry):
     accepted = 0
     for i in range(80):
         body = json.dumps(full(f"a{i}"))
-        body = body.replace('"c"', '"c", "description": "%s"' % ("x" * (1024 * 1024 - 100 - len(body))))
+        body = body.replace(
+            '"c"', '"c", "description": "%s"' % ("x" * (1024 * 1024 - 100 - len(body)))
+        )
         status, answer = registry.ask("POST", "/heartbeat", body)
         if status != 200:
             break
@@ -275,20 +389,27 @@ def test_the_room_for_all_agents(registry):
     assert status == 503 and "full" in answer["detail"]
     assert 60 <= accepted / (1024 * 1024) <= 64
     assert rss_mb(registry.child.pid) < 256
-    assert registry.ask("POST", "/heartbeat", full("a0"))[0] == 200  # one that is known may become smaller
+    assert (
+        registry.ask("POST", "/heartbeat", full("a0"))[0] == 200
+    )  # one that is known may become smaller
     assert registry.ask("POST", "/heartbeat", full("new"))[0] == 200
 
 
-@pytest.mark.parametrize("tool", [
-    {"dependencies": ["a"] * 250000},
-    {"input_schema": [1] * 500000},
-    {"tags": ["a"] * 250000},
-    {"input_schema": {"x" * 1000: [[]] * 300000}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"dependencies": ["a"] * 250000},
+        {"input_schema": [1] * 500000},
+        {"tags": ["a"] * 250000},
+        {"input_schema": {"x" * 1000: [[]] * 300000}},
+    ],
+)
 def test_a_body_of_many_values_costs_no_memory(registry, tool):
     registry.ask("POST", "/heartbeat", full("before"))
     before = rss_mb(registry.child.pid)
-    body = json.dumps(full("a", tools=[{"function_name": "f", "capability": "c", **tool}]), separators=(",", ":"))
+    body = json.dumps(
+        full("a", tools=[{"function_name": "f", "capability": "c", **tool}]), separators=(",", ":")
+    )
     assert len(body) < 1024 * 1024
     status, answer = registry.ask("POST", "/heartbeat", body)
     assert status == 400 and "more than 50000 values" in answer["detail"]

@@ -1,4 +1,6 @@
-"""tend-registry and clients that want all of it: connections, memory, time; and web pages. Others are answered meanwhile."""
+"""tend-registry and clients that want all of it: connections, memory, time; and web pages. Others
+are answered meanwhile.
+"""
 
 import http.client
 import json
@@ -33,8 +35,21 @@ def small(tmp_path):
     resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FDS, before[1]))
     try:
         r.options = ()
-        r.child = subprocess.Popen(["sh", "-c", f'ulimit -Hn {FEW_FDS} && exec "$@"', "sh", TEND_BIN / "tend-registry", "--port", "0", "--db", tmp_path / "r.db"],
-                                   stderr=subprocess.PIPE, text=True)  # fmt: skip
+        r.child = subprocess.Popen(
+            [
+                "sh",
+                "-c",
+                f'ulimit -Hn {FEW_FDS} && exec "$@"',
+                "sh",
+                TEND_BIN / "tend-registry",
+                "--port",
+                "0",
+                "--db",
+                tmp_path / "r.db",
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     r.port = int(r.child.stderr.readline().split("127.0.0.1:")[1].split(",")[0])
@@ -50,7 +65,13 @@ def connect(registry, data=b""):
 
 def fill(registry, agents, tools=1, size=0):
     for i in range(agents):
-        body = full(f"big{i}", tools=[{"function_name": f"f{k}", "capability": f"c{k}", "description": "x" * size} for k in range(tools)])
+        body = full(
+            f"big{i}",
+            tools=[
+                {"function_name": f"f{k}", "capability": f"c{k}", "description": "x" * size}
+                for k in range(tools)
+            ],
+        )
         assert registry.ask("POST", "/heartbeat", body)[0] == 200
 
 
@@ -58,7 +79,11 @@ def get(path):
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
-@pytest.mark.parametrize("start", [b"", b"G", b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"], ids=["idle", "line", "body"])
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"G", b"POST /heartbeat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"],
+    ids=["idle", "line", "body"],
+)
 def test_half_requests_lock_nobody_out(small, start):
     held = [connect(small, start) for _ in range(2 * FEW_FDS)]
     for i in range(5):
@@ -109,7 +134,9 @@ def test_bodies_that_never_end(registry):
 
 
 def test_who_asks_for_the_health_waits_for_one_answer_at_most(registry):
-    """Thirty clients ask at the same instant for what takes time; one asks for the health behind them all."""
+    """Thirty clients ask at the same instant for what takes time; one asks for the health behind
+    them all.
+    """
     fill(registry, 5, tools=1000)
     registry.child.send_signal(signal.SIGSTOP)
     many = [connect(registry, get("/capabilities")) for _ in range(30)]
@@ -144,7 +171,14 @@ def test_one_heartbeat_does_not_keep_others_waiting(registry):
         assert registry.ask("POST", "/heartbeat", full(f"p{i}", tools=tools))[0] == 200
     wanted = [{"capability": "d", "version": f">={k}"} for k in range(2, 1002)]
     began = time.monotonic()
-    assert registry.ask("POST", "/heartbeat", full("a", tools=[{"function_name": "f", "capability": "x", "dependencies": wanted}]))[0] == 200
+    assert (
+        registry.ask(
+            "POST",
+            "/heartbeat",
+            full("a", tools=[{"function_name": "f", "capability": "x", "dependencies": wanted}]),
+        )[0]
+        == 200
+    )
     assert registry.ask("GET", "/agents")[0] == 200
     assert time.monotonic() - began < 10  # it would be minutes
 
@@ -156,17 +190,21 @@ def page(registry, method, path, headers, body=None):
     return registry.ask(method, path, body, {"Host": f"127.0.0.1:{registry.port}", **headers})
 
 
-@pytest.mark.parametrize("headers", [
-    {"Origin": "http://site.example", "Content-Type": "text/plain"},
-    {"Origin": "http://site.example", "Content-Type": "application/json"},
-    {"Origin": "null", "Content-Type": "application/x-www-form-urlencoded"},
-    {"Origin": "http://127.0.0.1:1", "Content-Type": "application/json"},
-    {"Content-Type": "text/plain"},
-    {"Content-Type": "multipart/form-data; boundary=x"},
-    {"Host": "site.example", "Content-Type": "application/json"},
-    {"Host": "127.0.0.1.site.example", "Origin": "http://127.0.0.1.site.example"},
-    {"Sec-Fetch-Site": "cross-site", "Content-Type": "application/json"},
-], ids=lambda h: " ".join(h.values()))  # fmt: skip
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://site.example", "Content-Type": "text/plain"},
+        {"Origin": "http://site.example", "Content-Type": "application/json"},
+        {"Origin": "null", "Content-Type": "application/x-www-form-urlencoded"},
+        {"Origin": "http://127.0.0.1:1", "Content-Type": "application/json"},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Host": "site.example", "Content-Type": "application/json"},
+        {"Host": "127.0.0.1.site.example", "Origin": "http://127.0.0.1.site.example"},
+        {"Sec-Fetch-Site": "cross-site", "Content-Type": "application/json"},
+    ],
+    ids=lambda h: " ".join(h.values()),
+)
 def test_web_pages_register_and_delete_nothing(registry, headers):
     registry.ask("POST", "/heartbeat", full("mine"))
     status, answer = page(registry, "POST", "/heartbeat", headers, full("evil"))
@@ -174,20 +212,39 @@ def test_web_pages_register_and_delete_nothing(registry, headers):
     if set(headers) - {"Content-Type"}:
         assert page(registry, "DELETE", "/agents/mine", headers)[0] >= 400
         assert page(registry, "HEAD", "/heartbeat/mine", headers)[0] in (403, 421)
-    assert [(e["id"], e["status"]) for e in registry.ask("GET", "/agents")[1]["agents"]] == [("mine", "healthy")]
+    assert [(e["id"], e["status"]) for e in registry.ask("GET", "/agents")[1]["agents"]] == [
+        ("mine", "healthy")
+    ]
     if "Host" in headers:  # a site whose name was pointed at this machine reads nothing either
         assert page(registry, "GET", "/agents", headers)[0] == 421
 
 
 def test_the_names_by_which_it_may_be_asked(tmp_path):
-    registry = Registry(tmp_path, "--allow-host", "mesh.example", "--allow-host", "second.example").start()
+    registry = Registry(
+        tmp_path, "--allow-host", "mesh.example", "--allow-host", "second.example"
+    ).start()
     try:
-        for host in ("localhost", f"127.0.0.1:{registry.port}", "[::1]:80", "mesh.example:80", "second.example"):
+        for host in (
+            "localhost",
+            f"127.0.0.1:{registry.port}",
+            "[::1]:80",
+            "mesh.example:80",
+            "second.example",
+        ):
             assert registry.ask("POST", "/heartbeat", full("a"), {"Host": host})[0] == 200
         assert registry.ask("GET", "/health", headers={"Host": "third.example"})[0] == 421
-        for kind in ("application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded"):
+        for kind in (
+            "application/json",
+            "application/json; charset=utf-8",
+            "application/x-www-form-urlencoded",
+        ):
             assert registry.ask("POST", "/heartbeat", full("a"), {"Content-Type": kind})[0] == 200
     finally:
         registry.kill()
     too_many = [word for i in range(17) for word in ("--allow-host", f"h{i}")]
-    assert subprocess.run([TEND_BIN / "tend-registry", *too_many], stderr=subprocess.PIPE, timeout=20).returncode == 2
+    assert (
+        subprocess.run(
+            [TEND_BIN / "tend-registry", *too_many], stderr=subprocess.PIPE, timeout=20
+        ).returncode
+        == 2
+    )

@@ -22,7 +22,9 @@ def registry():
 
 
 def use(tend, server, url=None):
-    tend.env.update(MCP_MESH_REGISTRY_URL=url or server.url, TEND_MONITOR_INTERVAL_MS=str(INTERVAL_MS))
+    tend.env.update(
+        MCP_MESH_REGISTRY_URL=url or server.url, TEND_MONITOR_INTERVAL_MS=str(INTERVAL_MS)
+    )
 
 
 def start_agent(tend, name="web"):
@@ -58,7 +60,7 @@ def test_listed_and_alive_is_healthy(tend, registry):
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     agents = tend.json("status", "--json")["agents"]
     assert agents["web"]["registered"] is True and agents["web"]["health"] == "healthy"
-    listed = (tend.home / "run" / "agents.json")
+    listed = tend.home / "run" / "agents.json"
     wait_until(listed.exists)
     assert listed.stat().st_mode & 0o777 == 0o600 and '"greet"' in listed.read_text()
 
@@ -81,11 +83,15 @@ def test_unhealthy_when_the_heartbeat_stops_while_the_process_runs(tend, registr
 
 
 def test_a_registry_whose_clock_is_wrong_is_told(tend, registry):
-    """An hour behind: not healthy by its clock, with the reason. An hour ahead: a time to come is no sign of life, which is told."""
+    """An hour behind: not healthy by its clock, with the reason. An hour ahead: a time to come is
+    no sign of life, which is told.
+    """
     use(tend, registry)
     registry.agents = [entry("web", seen=now(3600))]
     start_agent(tend)
-    wait_until(lambda: "last seen 1 h from now by its clock" in tend.run("status").stdout, 20, "ahead")
+    wait_until(
+        lambda: "last seen 1 h from now by its clock" in tend.run("status").stdout, 20, "ahead"
+    )
     assert "1 h from now by its clock" in tend.run("status", "web").stdout
     assert "1 h from now by its clock" in tend.run("doctor", check=False).stdout
     registry.agents = [entry("web", seen=now(-3600))]
@@ -104,9 +110,16 @@ def test_last_seen_stands_still_while_it_is_unhealthy(tend, registry):
     before = row(tend)["health"]
     wait_cycles(tend, 3)
     after = row(tend)["health"]
-    assert after["last_seen_real_ns"] == before["last_seen_real_ns"] and after["sampled_real_ns"] > before["sampled_real_ns"]
+    assert (
+        after["last_seen_real_ns"] == before["last_seen_real_ns"]
+        and after["sampled_real_ns"] > before["sampled_real_ns"]
+    )
     registry.agents = [entry("web")]
-    wait_until(lambda: row(tend)["health"]["last_seen_real_ns"] > before["last_seen_real_ns"], 20, "seen again")
+    wait_until(
+        lambda: row(tend)["health"]["last_seen_real_ns"] > before["last_seen_real_ns"],
+        20,
+        "seen again",
+    )
 
 
 def test_never_listed_is_unknown_and_says_where_it_was_looked_for(tend, registry):
@@ -162,15 +175,59 @@ def test_ipv6_literal(tend):
 
 def certificate(folder, name, alternative):
     """A CA and a server's certificate signed by it; (file of the CA, context of the server)."""
+
     def openssl(*argv):
         subprocess.run(["openssl", *argv], cwd=folder, check=True, capture_output=True, timeout=60)
 
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-            "-subj", "/CN=test CA")  # fmt: skip
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj",
-            f"/CN={name}")  # fmt: skip
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test CA",
+    )
+    openssl(
+        "req",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        "server.key",
+        "-out",
+        "server.csr",
+        "-subj",
+        f"/CN={name}",
+    )
     (folder / "ext").write_text(f"subjectAltName={alternative}\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "ext")
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        "server.csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-out",
+        "server.pem",
+        "-days",
+        "2",
+        "-extfile",
+        "ext",
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
     return folder / "ca.pem", context
@@ -178,7 +235,9 @@ def certificate(folder, name, alternative):
 
 @pytest.mark.parametrize("case", ("good", "no CA", "wrong name"))
 def test_https(tend, case):
-    ca, context = certificate(tend.work, "registry", "IP:127.0.0.1" if case != "wrong name" else "DNS:registry.invalid")
+    ca, context = certificate(
+        tend.work, "registry", "IP:127.0.0.1" if case != "wrong name" else "DNS:registry.invalid"
+    )
     server = FakeRegistry(tls=context)
     try:
         use(tend, server)
@@ -214,9 +273,20 @@ def test_the_address_that_start_wrote_down_wins(tend, registry):
 
 
 BAD = {
-    "hang": "", "dribble": "", "half": "", "close": "", "500 Oops": "500", "404 Not Found": "404", "html": "no JSON",
-    "huge": "larger", "headers": "larger", "deep": "no JSON", "redirect": "302", "binary": "",
-    '{"agents": 5}': "no list", '{"agents": []} {}': "goes on",
+    "hang": "",
+    "dribble": "",
+    "half": "",
+    "close": "",
+    "500 Oops": "500",
+    "404 Not Found": "404",
+    "html": "no JSON",
+    "huge": "larger",
+    "headers": "larger",
+    "deep": "no JSON",
+    "redirect": "302",
+    "binary": "",
+    '{"agents": 5}': "no list",
+    '{"agents": []} {}': "goes on",
 }
 
 
@@ -230,8 +300,13 @@ def test_bad_answer_is_unknown_with_a_reason_and_the_next_cycle_works(tend, regi
     wait_health(tend, "unknown")
     text = tend.run("status", "web").stdout
     assert "registry http://" in text and BAD[mode] in text
-    memory_kb = int(next(line for line in Path(f"/proc/{tend.daemon_pid('monitor')}/status").read_text().splitlines()
-                         if line.startswith("VmRSS")).split()[1])
+    memory_kb = int(
+        next(
+            line
+            for line in Path(f"/proc/{tend.daemon_pid('monitor')}/status").read_text().splitlines()
+            if line.startswith("VmRSS")
+        ).split()[1]
+    )
     assert memory_kb < 100 << 10 or TEND_BIN.name != "bin"  # a sanitizer takes as much again
     registry.mode = "ok"
     wait_health(tend, "healthy")
@@ -245,23 +320,34 @@ def test_refused_is_unknown(tend, registry):
 
 
 def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
-    """As in the reference: by their id, with what the registry says of them; not when it does not answer."""
+    """As in the reference: by their id, with what the registry says of them; not when it does not
+    answer.
+    """
     use(tend, registry)
     registry.agents = [entry("web"), entry("else"), entry("gone", status="unhealthy")]
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
-    listed = wait_until(lambda: (found := tend.json("list")) and len(found) == 3 and found, 20, "three agents")
+    listed = wait_until(
+        lambda: (found := tend.json("list")) and len(found) == 3 and found, 20, "three agents"
+    )
     foreign = {agent["name"]: agent for key, agent in listed.items() if agent["name"] != "web"}
     assert set(foreign) == {"else", "gone"}
-    assert foreign["else"]["status"] == "registered" and foreign["else"]["process_status"] == "unknown"
+    assert (
+        foreign["else"]["status"] == "registered" and foreign["else"]["process_status"] == "unknown"
+    )
     assert foreign["else"]["pid"] is None and "agent_file" not in foreign["else"]
     assert (foreign["else"]["health"], foreign["gone"]["health"]) == ("healthy", "unhealthy")
     text = tend.run("list").stdout
-    assert text.startswith("agents: 1/1 running, 1/1 registered, 1/1 healthy; registered, but not run by tend: 2\n")
+    assert text.startswith(
+        "agents: 1/1 running, 1/1 registered, 1/1 healthy; registered, but not run by tend: 2\n"
+    )
     assert "\nelse " in text and "\ngone " in text
     assert set(tend.json("list", "--filter", "^els")) < set(listed)
     assert set(tend.json("list", "--filter", "^registered$")) == set(listed)
-    assert "else" not in tend.run("list", "--services").stdout and "else" not in tend.run("list", "web").stdout
+    assert (
+        "else" not in tend.run("list", "--services").stdout
+        and "else" not in tend.run("list", "web").stdout
+    )
     registry.mode = "close"
     wait_until(lambda: len(tend.json("list")) == 1, 20, "only what tend runs")
 
@@ -270,14 +356,18 @@ def test_agents_that_only_the_registry_knows_are_listed(tend, registry):
 def test_a_list_of_agents_fits_the_terminal(tend, registry, columns):
     """Long capabilities are cut, addresses left out before names and health are."""
     use(tend, registry)
-    registry.agents = [entry("web", capabilities=[{"name": f"a-capability-{i}\x1b[31m"} for i in range(40)])]
+    registry.agents = [
+        entry("web", capabilities=[{"name": f"a-capability-{i}\x1b[31m"} for i in range(40)])
+    ]
     start_agent(tend)
     tend.run("wait", "web", "--for", "healthy", "--timeout", "20s")
     lines = on_terminal(tend, columns, "list").splitlines()
     assert lines[0] == "agents: 1/1 running, 1/1 registered, 1/1 healthy" or columns < 50
     head, row = lines[-2:]
     assert max(len(head), len(row)) <= columns and "\x1b[31m" not in row
-    assert head.split()[:4] == ["NAME", "STATUS"] + (["PID", "UPTIME"] if columns > 110 else ["REGISTERED", "HEALTH"])
+    assert head.split()[:4] == ["NAME", "STATUS"] + (
+        ["PID", "UPTIME"] if columns > 110 else ["REGISTERED", "HEALTH"]
+    )
     if columns >= 80:
         assert head.endswith("CAPABILITIES") or "CAPABI" in head
         assert " a-cap" in row and row.endswith("…")
@@ -288,13 +378,27 @@ def has_libcurl(tend):
 
 
 def test_who_was_started_without_a_registry_is_not_asked_about(tend, registry):
-    tend.env["TEND_MONITOR_INTERVAL_MS"] = str(INTERVAL_MS)  # TEND_REGISTRY=none is set, and no address
+    tend.env["TEND_MONITOR_INTERVAL_MS"] = str(
+        INTERVAL_MS
+    )  # TEND_REGISTRY=none is set, and no address
     start_agent(tend)
     wait_cycles(tend, 4)
     status = tend.json("status", "--json")
-    assert status["monitor"]["requests"] == 0 and status["registry"]["url"] is None and status["registry"]["answers"] == "unknown"
-    assert health(tend) == "unknown" and "without a registry" in health_error(tend) and not has_libcurl(tend)
-    assert "none" in next(line for line in tend.run("status", "web").stdout.splitlines() if line.strip().startswith("registry"))
+    assert (
+        status["monitor"]["requests"] == 0
+        and status["registry"]["url"] is None
+        and status["registry"]["answers"] == "unknown"
+    )
+    assert (
+        health(tend) == "unknown"
+        and "without a registry" in health_error(tend)
+        and not has_libcurl(tend)
+    )
+    assert "none" in next(
+        line
+        for line in tend.run("status", "web").stdout.splitlines()
+        if line.strip().startswith("registry")
+    )
 
     # A later call names one; the daemons' own environment, of the first call, does not.
     registry.agents = [entry("web"), entry("api")]
@@ -307,7 +411,8 @@ def test_who_was_started_without_a_registry_is_not_asked_about(tend, registry):
     wait_cycles(tend, 2)
     assert health(tend) == "unknown" and "without a registry" in health_error(tend)
 
-    # With the one that has a registry away nobody is asked again; started again it is, by its name alone and without the variable.
+    # With the one that has a registry away nobody is asked again; started again it is, by its name
+    # alone and without the variable.
     del tend.env["MCP_MESH_REGISTRY_URL"]
     tend.run("stop", "api")
     wait_cycles(tend, 1)
@@ -329,6 +434,9 @@ def test_no_registry_holds_where_others_have_one(tend, registry):
     path.chmod(0o755)
     tend.run("start", "--background", "--no-registry", "--health", "exec:true", path)
     wait_health(tend, "healthy", "api")  # by its probes
-    assert row(tend, "api")["health"]["listing"] == 3 and tend.json("status", "--json")["agents"]["api"]["registered"] is False
+    assert (
+        row(tend, "api")["health"]["listing"] == 3
+        and tend.json("status", "--json")["agents"]["api"]["registered"] is False
+    )
     wait_cycles(tend, 2)
     assert health(tend) == "healthy"

@@ -1,4 +1,6 @@
-"""tend start and ports that others have, before the registry is started, at that moment, or in its place."""
+"""tend start and ports that others have, before the registry is started, at that moment, or in its
+place.
+"""
 
 import os
 import re
@@ -34,7 +36,13 @@ server.serve_forever()
 
 def answering(tend, port, status, **kwargs):
     """A program that answers every request with this status."""
-    child = subprocess.Popen([sys.executable, "-c", ANSWERING, str(port), str(status)], stdout=subprocess.PIPE, env=tend.env, cwd="/", **kwargs)
+    child = subprocess.Popen(
+        [sys.executable, "-c", ANSWERING, str(port), str(status)],
+        stdout=subprocess.PIPE,
+        env=tend.env,
+        cwd="/",
+        **kwargs,
+    )
     assert child.stdout.readline() == b"listens\n"
     return child
 
@@ -63,7 +71,9 @@ def pair(mesh):  # noqa: F811
 @pytest.mark.parametrize("family, host", [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
 @pytest.mark.parametrize("listens", [True, False])
 def test_a_port_that_is_taken_at_one_address_is_taken(pair, family, host, listens):
-    """Also one that is bound and does not listen yet. Both addresses of localhost are the registry's, or none."""
+    """Also one that is bound and does not listen yet. Both addresses of localhost are the
+    registry's, or none.
+    """
     with socket.socket(family) as taken:
         taken.bind((host, pair.port))
         if listens:
@@ -89,15 +99,22 @@ def test_a_program_that_answers_something_else(pair):
 
 @pytest.mark.parametrize("goes_on", ["exec", "sleep 1000 #"], ids=["ends", "hangs"])
 def test_a_port_that_is_taken_in_the_last_moment(pair, goes_on):
-    """It was free when it was looked for. The registry can't listen then, and ends or does not even notice: the next one is taken."""
+    """It was free when it was looked for. The registry can't listen then, and ends or does not even
+    notice: the next one is taken.
+    """
     program = pair.work / "reg.sh"
-    program.write_text(f"""#!/bin/sh
+    program.write_text(
+        f"""#!/bin/sh
 if mkdir {pair.work}/first 2>/dev/null; then
     {sys.executable} -c "$ANSWERING" "$PORT" 404 | head -n 1
     {goes_on} {TEND_BIN}/tend-registry --host "$HOST" --port "$PORT" --db {pair.work}/own.db
 fi
 exec {TEND_BIN}/tend-registry --host "$HOST" --port "$PORT" --db {pair.work}/own.db
-""".replace("| head -n 1", f"> {pair.work}/said &\n    until grep -q listens {pair.work}/said; do sleep 0.05; done"))
+""".replace(
+            "| head -n 1",
+            f"> {pair.work}/said &\n    until grep -q listens {pair.work}/said; do sleep 0.05; done",
+        )
+    )
     program.chmod(0o755)
     pair.env["ANSWERING"] = ANSWERING
     pair.run("config", "set", "registry_command", str(program))
@@ -137,8 +154,13 @@ def test_another_users_program_in_the_registrys_place(pair):
         (pair.home / "run" / "registry.url").write_text(f"http://localhost:{port}\n")
         done = pair.run("start", "--registry-only", "--background", timeout=60)
         assert f"held by a program of user uid {HOME_USER}; the registry moves" in done.stderr
-        assert re.search(r"registry: started at http://localhost:\d+ ", done.stdout) and url(pair) != f"http://localhost:{port}"
-        assert wait_until(lambda: get(url(pair) + "/health")["status"] == "healthy", 20, "it answers")
+        assert (
+            re.search(r"registry: started at http://localhost:\d+ ", done.stdout)
+            and url(pair) != f"http://localhost:{port}"
+        )
+        assert wait_until(
+            lambda: get(url(pair) + "/health")["status"] == "healthy", 20, "it answers"
+        )
     finally:
         other.kill()
         other.wait()
@@ -156,7 +178,10 @@ def test_all_ports_are_taken(pair):
             except OSError:
                 pass  # somebody else has it, which is as good
         done = pair.run("start", "--background", check=False)
-        assert done.returncode == 1 and f"ports {pair.port} to {pair.port + 10} of localhost are all in use" in done.stderr
+        assert (
+            done.returncode == 1
+            and f"ports {pair.port} to {pair.port + 10} of localhost are all in use" in done.stderr
+        )
     finally:
         for s in held:
             s.close()
@@ -167,7 +192,9 @@ def test_without_ipv6(pair):
     if os.geteuid():
         pytest.skip("needs root: a network namespace")
     script = f"ip link set lo up; sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.lo.disable_ipv6=1 && exec {TEND_BIN}/tend-registry --port 0 --db {pair.work}/v4.db"
-    child = subprocess.Popen(["unshare", "-n", "sh", "-c", script], stderr=subprocess.PIPE, text=True, env=pair.env)
+    child = subprocess.Popen(
+        ["unshare", "-n", "sh", "-c", script], stderr=subprocess.PIPE, text=True, env=pair.env
+    )
     try:
         line = child.stderr.readline()
         if "permission" in line.lower() or "not found" in line:

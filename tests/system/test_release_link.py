@@ -1,4 +1,6 @@
-"""Deploying by a link: paths are kept as they were given, and each launch follows the links in them anew."""
+"""Deploying by a link: paths are kept as they were given, and each launch follows the links in them
+anew.
+"""
 
 import pytest
 
@@ -37,12 +39,28 @@ def deploy(link):
 
 # Operands of a start behind --background, the folder that it is called in, the process's own.
 WAYS = {
-    "option": (["--name", "web", "--cwd", "{current}", "--", "{current}/bin/app"], "/", "{current}"),
-    "relative option": (["--name", "web", "--cwd", "./current//.", "--", "current/./bin/app"], "{work}", "{current}"),
-    "option from inside": (["--name", "web", "--cwd", "bin", "--", "bin/app"], "{current}", "{current}/bin"),
+    "option": (
+        ["--name", "web", "--cwd", "{current}", "--", "{current}/bin/app"],
+        "/",
+        "{current}",
+    ),
+    "relative option": (
+        ["--name", "web", "--cwd", "./current//.", "--", "current/./bin/app"],
+        "{work}",
+        "{current}",
+    ),
+    "option from inside": (
+        ["--name", "web", "--cwd", "bin", "--", "bin/app"],
+        "{current}",
+        "{current}/bin",
+    ),
     "folder": (["--name", "web", "--", "./bin/app"], "{current}", "{current}"),
     "deep folder": (["--name", "web", "--", "./app"], "{current}/bin", "{current}/bin"),
-    "above": (["--name", "web", "--cwd", "../../current", "--", "../../current/bin/app"], "{work}/releases/1", "{current}"),
+    "above": (
+        ["--name", "web", "--cwd", "../../current", "--", "../../current/bin/app"],
+        "{work}/releases/1",
+        "{current}",
+    ),
     "file": (["--name", "web", "{current}/agent.py"], "/", "{current}"),
     "file in the folder": (["--name", "web", "agent.py"], "{current}", "{current}"),
     "executable file": (["--name", "web", "bin/app"], "{current}", "{current}/bin"),
@@ -55,7 +73,15 @@ def test_the_next_run_is_of_the_new_release(tend, current, way, again):
     operands, called_in, own = WAYS[way]
     names = {"current": current, "work": tend.work}
     called_in, own = called_in.format(**names), own.format(**names)
-    tend.run("start", "--background", "--restart", "always", *(word.format(**names) for word in operands), cwd=called_in, env={"PWD": called_in})
+    tend.run(
+        "start",
+        "--background",
+        "--restart",
+        "always",
+        *(word.format(**names) for word in operands),
+        cwd=called_in,
+        env={"PWD": called_in},
+    )
     real = own.replace(str(current), str(current.resolve()))
     assert tend.wait_log("web", r"release 1 in (.*), PWD=(.*), run as").groups() == (real, own)
     assert f"folder       {own}\n" in tend.run("status", "web").stdout
@@ -68,7 +94,10 @@ def test_the_next_run_is_of_the_new_release(tend, current, way, again):
     else:
         tend.run("stop", "web")
         tend.run("start", "web", "--background", cwd="/")
-    assert tend.wait_log("web", r"release 2 in (.*), PWD=(.*), run as").groups() == (real.replace("/releases/1", "/releases/2"), own)
+    assert tend.wait_log("web", r"release 2 in (.*), PWD=(.*), run as").groups() == (
+        real.replace("/releases/1", "/releases/2"),
+        own,
+    )
 
 
 def test_a_file_that_is_a_link(tend):
@@ -84,7 +113,9 @@ def test_a_file_that_is_a_link(tend):
     tend.wait_log("agent", "release 2 ")
 
 
-@pytest.mark.parametrize("pwd", ["/", "/no/such/folder", "current", "{current}/../current", "{current}/.", ""])
+@pytest.mark.parametrize(
+    "pwd", ["/", "/no/such/folder", "current", "{current}/../current", "{current}/.", ""]
+)
 def test_a_pwd_that_is_none(tend, current, pwd):
     """Left behind by something that is no shell, or no absolute path: the kernel's word counts."""
     start(tend, "a", helper("sleeper"), cwd=current, env={"PWD": pwd.format(current=current)})
@@ -92,13 +123,25 @@ def test_a_pwd_that_is_none(tend, current, pwd):
 
 
 def test_pwd_can_be_given(tend, current):
-    tend.run("start", "--name", "web", "--background", "--env", "PWD=/given", "--", current / "bin" / "app", cwd=current)
+    tend.run(
+        "start",
+        "--name",
+        "web",
+        "--background",
+        "--env",
+        "PWD=/given",
+        "--",
+        current / "bin" / "app",
+        cwd=current,
+    )
     spec = (tend.home / "specs" / "web.json").read_text()
     assert spec.count('"PWD=') == 1 and '"PWD=/given"' in spec
 
 
 def test_one_file_by_two_ways(tend, current):
     """That is no clash of names."""
-    done = tend.run("start", "--background", current / "agent.py", current.resolve() / "agent.py", check=False)
+    done = tend.run(
+        "start", "--background", current / "agent.py", current.resolve() / "agent.py", check=False
+    )
     assert "would both be called" not in done.stderr
     tend.wait("agent", "running")

@@ -1,4 +1,6 @@
-"""What happens when a process ends by itself: who is restarted, after what delay, how often, and what is told about it."""
+"""What happens when a process ends by itself: who is restarted, after what delay, how often, and
+what is told about it.
+"""
 
 import os
 import signal
@@ -26,7 +28,11 @@ def following(tend):
 
 @pytest.mark.parametrize(
     "how, code, signo, sentence",
-    [("42", 42, None, "exited with status 42"), ("s11", None, 11, "was killed by SIGSEGV"), ("s6", None, 6, "was killed by SIGABRT")],
+    [
+        ("42", 42, None, "exited with status 42"),
+        ("s11", None, 11, "was killed by SIGSEGV"),
+        ("s6", None, 6, "was killed by SIGABRT"),
+    ],
 )
 def test_the_true_end_is_told(tend, how, code, signo, sentence):
     crashes(tend, "a", "0", how, "--restart", "no")
@@ -42,15 +48,21 @@ def test_the_true_end_is_told(tend, how, code, signo, sentence):
     stop_everything(tend)
 
 
-DUMPS_CORE = "ulimit -c unlimited 2>/dev/null; while [ ! -e {go} ]; do sleep 0.05; done; kill -SEGV $$"
+DUMPS_CORE = (
+    "ulimit -c unlimited 2>/dev/null; while [ ! -e {go} ]; do sleep 0.05; done; kill -SEGV $$"
+)
 KEEPS_CORE = "ulimit -c 0; kill -SEGV $$"
 
 
 def dumps_core_here(tend):
-    """Whether this machine lets the same program, by itself, dump core; what it leaves in its folder is deleted with that."""
+    """Whether this machine lets the same program, by itself, dump core; what it leaves in its
+    folder is deleted with that.
+    """
     folder = tend.work / "alone"
     folder.mkdir()
-    pid = os.posix_spawn("/bin/sh", ["sh", "-c", f"cd {folder}; {DUMPS_CORE.format(go=folder)}"], tend.env)
+    pid = os.posix_spawn(
+        "/bin/sh", ["sh", "-c", f"cd {folder}; {DUMPS_CORE.format(go=folder)}"], tend.env
+    )
     return os.WCOREDUMP(os.waitpid(pid, 0)[1])
 
 
@@ -60,7 +72,9 @@ def test_a_core_dump_is_told(tend, parent):
     if not dumps_core_here(tend):
         pytest.skip("no core is dumped here")
     go = tend.work / "go"
-    start(tend, "a", "sh", "-c", DUMPS_CORE.format(go=go), options=("--restart", "no"), cwd=tend.work)
+    start(
+        tend, "a", "sh", "-c", DUMPS_CORE.format(go=go), options=("--restart", "no"), cwd=tend.work
+    )
     start(tend, "b", "sh", "-c", KEEPS_CORE, options=("--restart", "no"))
     if parent == "guardian":
         tend.wait_daemon("spawner", not_pid=tend.kill_daemon("spawner"))
@@ -69,7 +83,11 @@ def test_a_core_dump_is_told(tend, parent):
         tend.wait(name, "stopped")
         row = tend.status(name)
         (event,) = events_to(tend, name, "failed")
-        assert (row["exit_signal"], row["core_dumped"]) == (event["exit_signal"], event["core_dumped"]) == (11, dumped)
+        assert (
+            (row["exit_signal"], row["core_dumped"])
+            == (event["exit_signal"], event["core_dumped"])
+            == (11, dumped)
+        )
         for text in row["reason"], event["text"], tend.run("why", name).stdout:
             assert "was killed by SIGSEGV" in text and ("(core dumped)" in text) == dumped, text
     stop_everything(tend)
@@ -114,11 +132,23 @@ def when(event):
 
 
 def test_the_series_of_delays_and_the_budget(tend):
-    crashes(tend, "a", "0", "1", "--restart-delay", "100ms", "--restart-max-delay", "300ms", "--restart-limit", "5/1m")
+    crashes(
+        tend,
+        "a",
+        "0",
+        "1",
+        "--restart-delay",
+        "100ms",
+        "--restart-max-delay",
+        "300ms",
+        "--restart-limit",
+        "5/1m",
+    )
     tend.wait("a", "stopped")
     backoffs = events_to(tend, "a", "backoff")
     assert [e["value"] for e in backoffs] == [0, 100, 200, 300, 300]
-    # They are waited for, too: never less than announced (times in events are cut to whole milliseconds).
+    # They are waited for, too: never less than announced (times in events are cut to whole
+    # milliseconds).
     launches = events_to(tend, "a", "starting")[1:]
     for backoff, launch in zip(backoffs, launches):
         assert when(launch) - when(backoff) >= backoff["value"] / 1000 - 0.002
@@ -134,13 +164,26 @@ def test_the_series_of_delays_and_the_budget(tend):
 
 def test_a_stable_run_resets_the_delay(tend):
     """Two quick ends, a stable run, two quick ends."""
-    runs = script(tend, "agent", """#!/bin/sh
+    runs = script(
+        tend,
+        "agent",
+        """#!/bin/sh
 n=$(cat runs 2>/dev/null || echo 0)
 echo $((n + 1)) > runs
 [ "$n" != 2 ] || sleep 1
 exit 1
-""")  # fmt: skip
-    options = ("--restart-delay", "30ms", "--stable", "600ms", "--restart-limit", "4/1m", "--cwd", tend.work)
+""",
+    )
+    options = (
+        "--restart-delay",
+        "30ms",
+        "--stable",
+        "600ms",
+        "--restart-limit",
+        "4/1m",
+        "--cwd",
+        tend.work,
+    )
     start(tend, "a", runs, options=options)
     tend.wait("a", "stopped")
     # The quick runs would count as stable on a machine that takes 600 ms for them.
@@ -183,7 +226,12 @@ def test_success_completes(tend):
     crashes(tend, "a", "0.05", "0")
     tend.wait("a", "stopped")
     row = tend.status("a")
-    assert (row["status"], row["state"], row["exit_code"], row["restarts"]) == ("stopped", "completed", 0, 0)
+    assert (row["status"], row["state"], row["exit_code"], row["restarts"]) == (
+        "stopped",
+        "completed",
+        0,
+        0,
+    )
     assert tend.run("status", "a", check=False).returncode == 3
     assert tend.run("status").stdout.startswith("HEALTHY")
     stop_everything(tend)
@@ -225,8 +273,12 @@ def test_stop_while_it_waits(tend):
 @pytest.mark.parametrize("command", [("restart", "a"), ("start", "a", "--background")])
 def test_started_by_hand_while_it_waits(tend, command):
     with following(tend) as follower:
-        start(tend, "a", script(tend, "agent", "#!/bin/sh\n[ -e ready ] && exec sleep 1000\nexit 1\n"),
-              options=("--restart-delay", "10m", "--restart-max-delay", "10m", "--cwd", tend.work))  # fmt: skip
+        start(
+            tend,
+            "a",
+            script(tend, "agent", "#!/bin/sh\n[ -e ready ] && exec sleep 1000\nexit 1\n"),
+            options=("--restart-delay", "10m", "--restart-max-delay", "10m", "--cwd", tend.work),
+        )
         follower.until(lambda e: e["to"] == "backoff" and e["value"] == 600000)
         (tend.work / "ready").touch()
         tend.run(*command)
@@ -236,7 +288,9 @@ def test_started_by_hand_while_it_waits(tend, command):
 
 
 def test_a_stop_ends_the_row_of_restarts_for_good(tend):
-    pid = start(tend, "a", helper("sleeper"), options=("--restart", "always", "--restart-delay", "0"))
+    pid = start(
+        tend, "a", helper("sleeper"), options=("--restart", "always", "--restart-delay", "0")
+    )
     tend.run("stop", "a")
     wait_gone(pid)
     tend.run("start", "--name", "b", "--background", "--", helper("crasher"), "0", "0")

@@ -1,4 +1,6 @@
-"""processes.json is written by a child of the spawner, which may wait for a disk: what it knew then must not come after what a later spawner knows."""
+"""processes.json is written by a child of the spawner, which may wait for a disk: what it knew then
+must not come after what a later spawner knows.
+"""
 
 import contextlib
 import fcntl
@@ -29,12 +31,18 @@ def saver_of(spawner):
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         stat = proc_stat(pid)
         with contextlib.suppress(OSError):  # it may end while we look
-            if stat and stat[1] == spawner and os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "tend-spawner":
+            if (
+                stat
+                and stat[1] == spawner
+                and os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "tend-spawner"
+            ):
                 return pid
     return None
 
 
-@pytest.mark.parametrize("dies", ["spawner", "guardian"])  # where the guardian dies the spawner becomes it, under the same pid
+@pytest.mark.parametrize(
+    "dies", ["spawner", "guardian"]
+)  # where the guardian dies the spawner becomes it, under the same pid
 def test_a_saver_of_a_dead_spawner_writes_nothing(tend, slow, dies):
     start(tend, "a", helper("sleeper"))
     settled(tend)
@@ -51,7 +59,9 @@ def test_a_saver_of_a_dead_spawner_writes_nothing(tend, slow, dies):
     assert saved_entries(tend)["a"]["state"] == "running"
     slow.unlink()
     works(tend)
-    wait_until(lambda: saved_entries(tend)["a"]["pid"] == tend.pid("a"), what="a save of the new spawner")
+    wait_until(
+        lambda: saved_entries(tend)["a"]["pid"] == tend.pid("a"), what="a save of the new spawner"
+    )
 
 
 def test_one_that_can_not_die_is_awaited(tend):
@@ -59,7 +69,9 @@ def test_one_that_can_not_die_is_awaited(tend):
     start(tend, "a", helper("sleeper"))
     wait_until(lambda: "a" in saved_entries(tend), what="a save")
     with open(tend.home / "run/saver.lock", "r+b") as lock:
-        fcntl.fcntl(lock, fcntl.F_OFD_SETLKW, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        fcntl.fcntl(
+            lock, fcntl.F_OFD_SETLKW, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        )
         start(tend, "b", helper("sleeper"))
         tend.wait_log("tend", "cannot write .*processes.json; trying again")
         time.sleep(0.1)
@@ -78,12 +90,16 @@ def test_the_end_of_an_instance_does_not_wait_for_a_disk(tend, slow):
 
 
 def test_a_torn_wish_does_not_swallow_the_next(tend, slow):
-    """A spawner that died, or a disk that was full, in the middle of a line: the one after it counts all the same."""
+    """A spawner that died, or a disk that was full, in the middle of a line: the one after it
+    counts all the same.
+    """
     start(tend, "a", helper("sleeper"), options=("--restart", "no"))
     wait_until(lambda: saved_entries(tend).get("a", {}).get("state") == "running", what="a save")
     settled(tend)
     slow.touch()
-    guardian = tend.kill_daemon("guardian", signal.SIGSTOP)  # the next spawner comes when the file is there
+    guardian = tend.kill_daemon(
+        "guardian", signal.SIGSTOP
+    )  # the next spawner comes when the file is there
     tend.kill_daemon("spawner")
     (tend.home / "run/wishes").write_text("up b")
     os.kill(guardian, signal.SIGCONT)

@@ -11,8 +11,21 @@ import time
 import pytest
 
 from crashkit import (
-    EAGER, assert_untouched, daemons_of, ends, kill_all, marked, noted, one_line_error, saved, saved_entries, settled, sleepers, start, works,
-)  # fmt: skip
+    EAGER,
+    assert_untouched,
+    daemons_of,
+    ends,
+    kill_all,
+    marked,
+    noted,
+    one_line_error,
+    saved,
+    saved_entries,
+    settled,
+    sleepers,
+    start,
+    works,
+)
 from harness import TEND_BIN, alive, helper, identity, wait_gone, wait_until
 
 HEADER_BYTES = 4096
@@ -28,7 +41,9 @@ def scribble(path, offset, data):
 
 
 def wait_new_segment(tend, inode):
-    wait_until(lambda: tend.segment.exists() and tend.segment.stat().st_ino != inode, what="a new segment")
+    wait_until(
+        lambda: tend.segment.exists() and tend.segment.stat().st_ino != inode, what="a new segment"
+    )
 
 
 def test_unlinked_it_is_made_again(tend):
@@ -42,7 +57,9 @@ def test_unlinked_it_is_made_again(tend):
         tend.status()  # at once: it waits for the new one, if it must
         wait_new_segment(tend, inode)
         assert_untouched(tend, kept)
-        assert {role: d["pid"] for role, d in settled(tend).items()} == {role: d["pid"] for role, d in daemons.items()}
+        assert {role: d["pid"] for role, d in settled(tend).items()} == {
+            role: d["pid"] for role, d in daemons.items()
+        }
         before = len(noted(runs_file, pid))
         os.kill(pid, signal.SIGUSR1)
         pid = tend.wait_pid("c", not_pid=pid)
@@ -82,7 +99,11 @@ def test_unlinked_while_the_spawner_is_dead(tend):
 def test_overwritten_it_is_made_again(tend, what):
     kept = sleepers(tend)
     size, inode = tend.segment.stat().st_size, tend.segment.stat().st_ino
-    scribble(tend.segment, 0, bytes(size) if what == "zeros" else os.urandom(HEADER_BYTES if what == "header" else size))
+    scribble(
+        tend.segment,
+        0,
+        bytes(size) if what == "zeros" else os.urandom(HEADER_BYTES if what == "header" else size),
+    )
     works(tend)
     wait_new_segment(tend, inode)
     settled(tend)
@@ -92,16 +113,29 @@ def test_overwritten_it_is_made_again(tend, what):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_bytes_in_the_records_crash_nobody(tend, seed):
-    """With the header whole nobody has to notice, but nobody may be led astray either: no crash, no signal to a stranger."""
+    """With the header whole nobody has to notice, but nobody may be led astray either: no crash, no
+    signal to a stranger.
+    """
     chance = random.Random(seed)
     kept = sleepers(tend)
     saved(tend, kept)
     size = tend.segment.stat().st_size
     for _ in range(20):
         length = chance.randrange(1, 4096)
-        scribble(tend.segment, chance.randrange(HEADER_BYTES, size - length), chance.randbytes(length))
-    for command in (["status"], ["status", "--json"], ["status", "--verbose"], ["list"], ["events"], ["why", "s0"], ["snapshot", "--json"],
-                    ["doctor"], ["status", "s1"]):  # fmt: skip
+        scribble(
+            tend.segment, chance.randrange(HEADER_BYTES, size - length), chance.randbytes(length)
+        )
+    for command in (
+        ["status"],
+        ["status", "--json"],
+        ["status", "--verbose"],
+        ["list"],
+        ["events"],
+        ["why", "s0"],
+        ["snapshot", "--json"],
+        ["doctor"],
+        ["status", "s1"],
+    ):
         done = tend.run(*command, check=False)
         assert 0 <= done.returncode <= 3, (command, done)
         assert "Traceback" not in done.stderr
@@ -114,13 +148,22 @@ def test_random_bytes_in_the_records_crash_nobody(tend, seed):
 
 @pytest.mark.parametrize("length", [0, 100, 4096, 100000])
 def test_cut_short_it_is_made_again(tend, length):
-    """Whoever touches a page that is gone gets SIGBUS; whatever that does to the daemons, the processes run on and are supervised again."""
+    """Whoever touches a page that is gone gets SIGBUS; whatever that does to the daemons, the
+    processes run on and are supervised again.
+    """
     kept = sleepers(tend)
     saved(tend, kept)
     os.truncate(tend.segment, length)
     assert 0 <= tend.run("status", check=False).returncode <= 3
-    wait_until(lambda: tend.run("start", "--background", "--name", "proof", "--", helper("sleeper"), check=False).returncode == 0,
-               30, "a start that succeeds", nap=0.3)  # fmt: skip
+    wait_until(
+        lambda: tend.run(
+            "start", "--background", "--name", "proof", "--", helper("sleeper"), check=False
+        ).returncode
+        == 0,
+        30,
+        "a start that succeeds",
+        nap=0.3,
+    )
     settled(tend)
     assert_untouched(tend, kept)
     tend.run("stop", "proof")
@@ -134,13 +177,18 @@ def test_all_dead_and_the_segment_gone(tend):
     down = start(tend, "down", helper("sleeper"))
     tend.run("stop", "down")
     saved(tend, {**kept, "gone": (gone, 0)})
-    wait_until(lambda: saved_entries(tend).get("down", {}).get("desired") == "down", what="that down is to stay down is saved")
+    wait_until(
+        lambda: saved_entries(tend).get("down", {}).get("desired") == "down",
+        what="that down is to stay down is saved",
+    )
     kill_all(tend)
     tend.segment.unlink()
     os.kill(gone, signal.SIGKILL)
     wait_gone(gone)
     done = tend.run("status", check=False)
-    assert "no instance" in done.stdout + done.stderr or "not running" in done.stdout + done.stderr, done
+    assert (
+        "no instance" in done.stdout + done.stderr or "not running" in done.stdout + done.stderr
+    ), done
     tend.run("start")  # what was up shall be up
     settled(tend)
     assert_untouched(tend, kept)
@@ -156,7 +204,9 @@ def test_all_dead_and_the_segment_gone(tend):
 
 
 def test_a_crash_that_nobody_saw_is_made_good(tend):
-    """All daemons dead, the segment gone, and the process too: it is wanted up, so any command that brings the daemons back brings it back."""
+    """All daemons dead, the segment gone, and the process too: it is wanted up, so any command that
+    brings the daemons back brings it back.
+    """
     pid = start(tend, "c", helper("sleeper"))
     saved(tend, {"c": (pid, 0)})
     kill_all(tend)
@@ -192,7 +242,9 @@ def test_another_layout(tend):
 def test_another_layout_under_living_daemons_is_refused_or_repaired(tend):
     kept = sleepers(tend)
     scribble(tend.segment, ABI_OFFSET, struct.pack("=I", 77))
-    wait_until(lambda: tend.run("status", check=False).returncode == 0, what="a table that can be read")
+    wait_until(
+        lambda: tend.run("status", check=False).returncode == 0, what="a table that can be read"
+    )
     assert_untouched(tend, kept)
     works(tend)
     tend.stop_all()
@@ -246,11 +298,15 @@ def test_something_else_under_its_name(tend, kind):
         tend.segment.mkdir()
     try:
         one_line_error(tend.run("status", check=False), str(tend.segment))
-        done = tend.run("start", "--background", "--name", "s", "--", helper("sleeper"), check=False)
+        done = tend.run(
+            "start", "--background", "--name", "s", "--", helper("sleeper"), check=False
+        )
         if kind == "folder":
             one_line_error(done, str(tend.segment))
         else:
-            assert done.returncode == 0 and tend.segment.is_file() and not tend.segment.is_symlink(), done
+            assert (
+                done.returncode == 0 and tend.segment.is_file() and not tend.segment.is_symlink()
+            ), done
             tend.stop_all()
         assert victim.read_text() == "precious"
     finally:
@@ -260,7 +316,9 @@ def test_something_else_under_its_name(tend, kind):
 
 def test_a_guardian_that_died_making_it_leaves_nothing_in_the_way(tend):
     """A half-made segment lies under a temporary name; the next guardian begins anew."""
-    half = [tend.segment.with_name(tend.segment.name + end) for end in (".new", ".new-0123456789abcdef")]
+    half = [
+        tend.segment.with_name(tend.segment.name + end) for end in (".new", ".new-0123456789abcdef")
+    ]
     for file in half:
         file.write_bytes(bytes(1000))
     sleepers(tend)
@@ -269,12 +327,18 @@ def test_a_guardian_that_died_making_it_leaves_nothing_in_the_way(tend):
 
 
 def test_daemons_without_a_table_are_told_as_such(tend):
-    """Here the guardian can't make it, since it is stopped. They still look after their processes, and that is no "not running"."""
+    """Here the guardian can't make it, since it is stopped. They still look after their processes,
+    and that is no "not running".
+    """
     kept = sleepers(tend, 1)
     guardian = tend.kill_daemon("guardian", signal.SIGSTOP)
     tend.segment.unlink()
     done = tend.run("status", check=False)
-    assert done.returncode == 1 and "have no process table" in done.stderr and "not running" not in done.stdout
+    assert (
+        done.returncode == 1
+        and "have no process table" in done.stderr
+        and "not running" not in done.stdout
+    )
     os.kill(guardian, signal.SIGCONT)
     wait_until(tend.segment.exists, what="the table is made again")
     assert_untouched(tend, kept)
@@ -285,11 +349,18 @@ def test_a_guardian_killed_while_it_starts(tend):
     """Wherever it is killed, the next one starts, and there is one set of daemons."""
     chance = random.Random()
     for _ in range(12):
-        with subprocess.Popen([TEND_BIN / "tend-guardian", "--home", tend.home], env=tend.env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as guardian:  # fmt: skip
+        with subprocess.Popen(
+            [TEND_BIN / "tend-guardian", "--home", tend.home],
+            env=tend.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as guardian:
             time.sleep(chance.uniform(0, 0.02))
             guardian.kill()
     works(tend)
     settled(tend)
-    wait_until(lambda: all(len(pids) == 1 for pids in daemons_of(tend).values()), what="one of each")
+    wait_until(
+        lambda: all(len(pids) == 1 for pids in daemons_of(tend).values()), what="one of each"
+    )
     tend.stop_all()

@@ -1,4 +1,6 @@
-"""Guardian and spawner dead, and what is left of the daemons brings them back: the standby of monitor and logger (follower/standby.h)."""
+"""Guardian and spawner dead, and what is left of the daemons brings them back: the standby of
+monitor and logger (follower/standby.h).
+"""
 
 import os
 import re
@@ -23,11 +25,18 @@ def limit_of_data(pid):
 
 
 def standby_of(daemon):
-    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and (st := proc_stat(int(pid))) and st[1] == daemon]
+    return [
+        int(pid)
+        for pid in os.listdir("/proc")
+        if pid.isdigit() and (st := proc_stat(int(pid))) and st[1] == daemon
+    ]
 
 
 def kill_at_once(pids):
-    for signo in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: none sees another's end before its own
+    for signo in (
+        signal.SIGSTOP,
+        signal.SIGKILL,
+    ):  # stopped first: none sees another's end before its own
         for pid in pids:
             os.kill(pid, signo)
     for pid in pids:
@@ -51,16 +60,30 @@ def test_one_daemon_brings_back_all(tend, survivor):
     had = {role: (rights(pid), limit_of_data(pid)) for role, pid in before.items()}
     killed_but(tend, survivor)
     assert_untouched(tend, kept)
-    # Whoever started them, they may do what they could before: the logger has given up a lot, and its standby nothing.
-    assert {role: (rights(pid), limit_of_data(pid)) for role, pid in tend.wait_daemons().items()} == had
+    # Whoever started them, they may do what they could before: the logger has given up a lot, and
+    # its standby nothing.
+    assert {
+        role: (rights(pid), limit_of_data(pid)) for role, pid in tend.wait_daemons().items()
+    } == had
     works(tend)
 
 
-@pytest.mark.skipif(not KERNEL_TELLS_EXITS, reason="the kernel tells nobody but the parent how a process ended")
+@pytest.mark.skipif(
+    not KERNEL_TELLS_EXITS, reason="the kernel tells nobody but the parent how a process ended"
+)
 @pytest.mark.parametrize("survivor", ["guardian", "monitor", "logger"])
 def test_an_end_that_one_daemon_alone_lived_to_see(tend, survivor):
-    """The process is a child of init, and its end came while nobody but the survivor was there: neither its status nor its last words are lost."""
-    pid = start(tend, "a", "sh", "-c", "echo first; read x; echo last words; exit 7", options=("--restart", "no"))
+    """The process is a child of init, and its end came while nobody but the survivor was there:
+    neither its status nor its last words are lost.
+    """
+    pid = start(
+        tend,
+        "a",
+        "sh",
+        "-c",
+        "echo first; read x; echo last words; exit 7",
+        options=("--restart", "no"),
+    )
     settled(tend)
     killed_but(tend, "monitor")  # now it is init's
     assert proc_stat(pid)[1] not in tend.wait_daemons().values()
@@ -96,11 +119,15 @@ def test_a_stopped_spawner_does_not_keep_a_guardian_away(tend):
 
 
 def test_a_stop_goes_on_after_guardian_and_spawner_died(tend):
-    """What the instance was about to do is in the table: the guardian that a standby starts ends it."""
+    """What the instance was about to do is in the table: the guardian that a standby starts ends
+    it.
+    """
     start(tend, "a", helper("term_ignorer"), options=("--stop-timeout", "5s"))
     before = settled(tend)
     cli = tend.popen("stop")
-    wait_until(lambda: "a: running -> stopping" in tend.run("events").stdout, what="the stop has begun")
+    wait_until(
+        lambda: "a: running -> stopping" in tend.run("events").stdout, what="the stop has begun"
+    )
     kill_at_once([before["guardian"]["pid"], before["spawner"]["pid"]])
     assert cli.wait(timeout=60) == 0
     wait_until(lambda: not tend.segment.exists(), what="the table is gone")

@@ -1,4 +1,6 @@
-"""What a started process finds: its program, arguments, environment, folder, limits, signals and descriptors; where its output goes."""
+"""What a started process finds: its program, arguments, environment, folder, limits, signals and
+descriptors; where its output goes.
+"""
 
 import json
 import os
@@ -32,7 +34,11 @@ def test_python(tend):
     row = tend.status("weather")
     assert row["service_type"] == "agent" and row["command"] == f"python3 {path}"
     agent = tend.status()["agents"]["weather"]
-    assert (agent["status"], agent["pid"], agent["agent_file"]) == ("running", row["pid"], str(path))
+    assert (agent["status"], agent["pid"], agent["agent_file"]) == (
+        "running",
+        row["pid"],
+        str(path),
+    )
     assert agent["working_directory"] == str(tend.work)
     stop_everything(tend)
 
@@ -48,7 +54,7 @@ def test_javascript(tend, suffix):
 
 
 def test_an_executable(tend):
-    path = script(tend, "tool.sh", "#!/bin/sh\necho \"$0\" $# \"$PWD\"\nexec sleep 1000\n")
+    path = script(tend, "tool.sh", '#!/bin/sh\necho "$0" $# "$PWD"\nexec sleep 1000\n')
     tend.run("start", path, "--background")
     tend.wait_log("tool", "0")
     assert tend.log("tool") == f"{path} 0 {tend.work}\n"
@@ -59,7 +65,9 @@ def test_the_suffix_counts_more_than_the_right_to_execute(tend):
     path = script(tend, "a.py", "#!/no/such/python\n" + PY)
     done = tend.run("start", path, "--background")
     tend.wait_log("a", "^agent ")
-    assert one_line(done.stderr).endswith(f'its #! line names /no/such/python ("tend start --name a -- {path}" runs it by that)\n')
+    assert one_line(done.stderr).endswith(
+        f'its #! line names /no/such/python ("tend start --name a -- {path}" runs it by that)\n'
+    )
 
 
 def test_the_interpreter_of_a_virtual_environment(tend):
@@ -70,10 +78,26 @@ def test_the_interpreter_of_a_virtual_environment(tend):
     assert f"names {tend.work}/bin/python (" in tend.run("start", path, "--background").stderr
     path.chmod(0o644)
     tend.run("stop", "a")
-    assert tend.run("start", path, "--background").stderr == "", "nobody can think that this one is run by itself"
+    assert (
+        tend.run("start", path, "--background").stderr == ""
+    ), "nobody can think that this one is run by itself"
 
 
-@pytest.mark.parametrize("line", ["", "#!/usr/bin/env python3", "#!/usr/bin/env -S python3 -u", "#!{python}", "#!  {python} -u", "#!", "#!\n#!/x", "#! \t", "#", "#!python3"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "#!/usr/bin/env python3",
+        "#!/usr/bin/env -S python3 -u",
+        "#!{python}",
+        "#!  {python} -u",
+        "#!",
+        "#!\n#!/x",
+        "#! \t",
+        "#",
+        "#!python3",
+    ],
+)
 def test_a_first_line_that_says_nothing_else(tend, line):
     path = script(tend, "a.py", line.format(python=shutil.which("python3")) + "\n" + PY)
     assert tend.run("start", path, "--background").stderr == ""
@@ -81,7 +105,9 @@ def test_a_first_line_that_says_nothing_else(tend, line):
 
 
 def test_a_relative_path_through_a_link(tend):
-    """Name, file and folder are those that were given: whoever moves the link wants the next run to be of another file."""
+    """Name, file and folder are those that were given: whoever moves the link wants the next run to
+    be of another file.
+    """
     (tend.work / "deep" / "er").mkdir(parents=True)
     (tend.work / "deep" / "er" / "real.py").write_text(PY)
     path = tend.work / "link.py"
@@ -107,7 +133,9 @@ def test_a_path_with_spaces(tend_spaces):
 def test_the_examples(tend):
     paths = sorted(AGENTS.glob("*.py"))
     done = tend.run("start", *paths, "--background")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [path.stem for path in paths]
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        path.stem for path in paths
+    ]
     assert set(tend.status()["agents"]) == {path.stem for path in paths}
     stop_everything(tend)
 
@@ -116,23 +144,66 @@ def test_the_examples(tend):
 
 
 def test_arguments(tend):
-    arguments = ["two words", "", "a'b\"c\\", "$HOME `id` *", "-x", "--json", "é€", "line\nend", "--"]
+    arguments = [
+        "two words",
+        "",
+        "a'b\"c\\",
+        "$HOME `id` *",
+        "-x",
+        "--json",
+        "é€",
+        "line\nend",
+        "--",
+    ]
     start(tend, "a", helper("env_printer"), "1000", *arguments)
     assert world(tend, "a")["args"] == [helper("env_printer"), "1000", *arguments]
 
 
 def test_a_program_from_path(tend):
-    start(tend, "a", "env_printer", "1000", env={"PATH": f"/nowhere:{os.path.dirname(helper('env_printer'))}:/bin"})
+    start(
+        tend,
+        "a",
+        "env_printer",
+        "1000",
+        env={"PATH": f"/nowhere:{os.path.dirname(helper('env_printer'))}:/bin"},
+    )
     assert world(tend, "a")["args"] == ["env_printer", "1000"]
 
 
 def test_environment(tend):
-    outer = {"KEEP": "as it is", "EMPTY": "", "CHANGED": "old", "TEND_NAME": "outer", "TEND_INSTANCE": "0123", "UNICODE": "é"}
-    options = ("--env", "CHANGED=new=er", "--env", "ADDED=1", "--env", "TWICE=1", "--env", "TWICE=2", "--env", "BLANK=")
+    outer = {
+        "KEEP": "as it is",
+        "EMPTY": "",
+        "CHANGED": "old",
+        "TEND_NAME": "outer",
+        "TEND_INSTANCE": "0123",
+        "UNICODE": "é",
+    }
+    options = (
+        "--env",
+        "CHANGED=new=er",
+        "--env",
+        "ADDED=1",
+        "--env",
+        "TWICE=1",
+        "--env",
+        "TWICE=2",
+        "--env",
+        "BLANK=",
+    )
     start(tend, "a", helper("env_printer"), options=options, env=outer)
     found = environment(world(tend, "a"))
-    expected = {**tend.env, **outer, "CHANGED": "new=er", "ADDED": "1", "TWICE": "2", "BLANK": "", "TEND_NAME": "a",
-                "TEND_INSTANCE": f"{fnv1a64(os.fsencode(tend.home)):016x}", "TEND_HOME": str(tend.home)}  # fmt: skip
+    expected = {
+        **tend.env,
+        **outer,
+        "CHANGED": "new=er",
+        "ADDED": "1",
+        "TWICE": "2",
+        "BLANK": "",
+        "TEND_NAME": "a",
+        "TEND_INSTANCE": f"{fnv1a64(os.fsencode(tend.home)):016x}",
+        "TEND_HOME": str(tend.home),
+    }
     assert found == expected
 
 
@@ -165,7 +236,9 @@ def prepare():
 
 @pytest.mark.parametrize("disable", ["", "clone3"])
 def test_umask_limits_and_signals(tend, disable):
-    """umask and the limit of files come from the shell; what it ignores or blocks does not, also when it started the daemons."""
+    """umask and the limit of files come from the shell; what it ignores or blocks does not, also
+    when it started the daemons.
+    """
     tend.env["TEND_DISABLE"] = disable
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     start(tend, "a", helper("env_printer"), preexec_fn=prepare)
@@ -182,7 +255,9 @@ def test_umask_limits_and_signals(tend, disable):
 
 @pytest.mark.parametrize("disable", ["", "clone3", "cgroup"])
 def test_descriptors(tend, disable):
-    """0 to 2, and the end of the output pipe that keeps it from breaking; nothing of the shell's or the daemons'."""
+    """0 to 2, and the end of the output pipe that keeps it from breaking; nothing of the shell's or
+    the daemons'.
+    """
     tend.env["TEND_DISABLE"] = disable
     leak = os.open("/dev/zero", os.O_RDONLY)
     start(tend, "a", helper("env_printer"), pass_fds=[leak])
@@ -231,7 +306,11 @@ def test_standard_input_stays_open(tend):
 
 
 def test_both_outputs_in_order(tend):
-    path = script(tend, "a", "#!/bin/sh\ni=0\nwhile [ $i -lt 300 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done\n")
+    path = script(
+        tend,
+        "a",
+        "#!/bin/sh\ni=0\nwhile [ $i -lt 300 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done\n",
+    )
     start(tend, "a", path)
     tend.wait_log("a", "^err 299$")
     assert tend.log("a") == "".join(f"out {i}\nerr {i}\n" for i in range(300))
@@ -239,12 +318,16 @@ def test_both_outputs_in_order(tend):
 
 def test_every_byte(tend):
     """Binary, without a final newline, and written in the last moment."""
-    path = script(tend, "a", "#!/usr/bin/python3 -ISE\nimport os\nos.write(1, bytes(range(256)) * 100)\n")
+    path = script(
+        tend, "a", "#!/usr/bin/python3 -ISE\nimport os\nos.write(1, bytes(range(256)) * 100)\n"
+    )
     start(tend, "a", path)
     tend.wait("a", "stopped")
     expected = bytes(range(256)) * 100
     log = tend.home / "logs" / "a.log"
-    wait_until(lambda: log.exists() and log.stat().st_size >= len(expected), what="all of it arrives")
+    wait_until(
+        lambda: log.exists() and log.stat().st_size >= len(expected), what="all of it arrives"
+    )
     assert log.read_bytes() == expected
 
 

@@ -1,4 +1,6 @@
-"""tend start and the registry: started, found, moved to a free port, supervised, told to agents; and what goes wrong with it."""
+"""tend start and the registry: started, found, moved to a free port, supervised, told to agents;
+and what goes wrong with it.
+"""
 
 import http.server
 import json
@@ -26,7 +28,11 @@ AGENT = "import time\nprint('up', flush=True)\ntime.sleep(1000)\n"
 def mesh(tend):
     del tend.env["TEND_REGISTRY"]
     tend.port = free_port()
-    tend.env.update(MCP_MESH_REGISTRY_PORT=str(tend.port), MCP_MESH_STARTUP_TIMEOUT="20", MCP_MESH_DB_PATH=str(tend.work / "db" / "r.db"))
+    tend.env.update(
+        MCP_MESH_REGISTRY_PORT=str(tend.port),
+        MCP_MESH_STARTUP_TIMEOUT="20",
+        MCP_MESH_DB_PATH=str(tend.work / "db" / "r.db"),
+    )
     return tend
 
 
@@ -40,7 +46,9 @@ def get(address):
 
 
 def get_soon(address):
-    """Where nobody waited until the registry listens: one that came up with the daemons, because it was up when they ended."""
+    """Where nobody waited until the registry listens: one that came up with the daemons, because it
+    was up when they ended.
+    """
 
     def answer():
         try:
@@ -72,7 +80,10 @@ def test_registry_only(mesh):
 def test_it_comes_back_and_has_lost_nothing(mesh):
     mesh.run("start", "--background")
     body = {"agent_id": "a1", "tools": [{"function_name": "f", "capability": "c"}]}
-    urllib.request.urlopen(urllib.request.Request(url(mesh) + "/heartbeat", json.dumps(body).encode(), method="POST"), timeout=10).close()
+    urllib.request.urlopen(
+        urllib.request.Request(url(mesh) + "/heartbeat", json.dumps(body).encode(), method="POST"),
+        timeout=10,
+    ).close()
     pid = mesh.pid("registry")
     mesh.kill(pid)
     wait_gone(pid)
@@ -121,13 +132,33 @@ def test_one_that_answers_is_used(mesh):
 
 def test_what_agents_are_told(mesh):
     mesh.env["MCP_MESH_REGISTRY_URL"] = "http://nowhere:1"
-    done = mesh.run("start", agent(mesh), "--background", "--startup-timeout", "1", "--debug", "--env", "MCP_MESH_LOG_LEVEL=mine", check=False)
-    assert done.returncode == 1 and "--no-registry" in done.stderr  # it is no mesh agent; but it runs on
+    done = mesh.run(
+        "start",
+        agent(mesh),
+        "--background",
+        "--startup-timeout",
+        "1",
+        "--debug",
+        "--env",
+        "MCP_MESH_LOG_LEVEL=mine",
+        check=False,
+    )
+    assert (
+        done.returncode == 1 and "--no-registry" in done.stderr
+    )  # it is no mesh agent; but it runs on
     row = mesh.status("plain")
     assert row["status"] == "running" and alive(row["pid"])
-    env = dict(entry.split("=", 1) for entry in open(f"/proc/{row['pid']}/environ").read().split("\0") if entry)
+    env = dict(
+        entry.split("=", 1)
+        for entry in open(f"/proc/{row['pid']}/environ").read().split("\0")
+        if entry
+    )
     assert env["MCP_MESH_REGISTRY_URL"] == url(mesh) == f"http://localhost:{mesh.port}"
-    assert (env["MCP_MESH_REGISTRY_HOST"], env["MCP_MESH_REGISTRY_PORT"], env["MCP_MESH_DEBUG"]) == ("localhost", str(mesh.port), "1")
+    assert (
+        env["MCP_MESH_REGISTRY_HOST"],
+        env["MCP_MESH_REGISTRY_PORT"],
+        env["MCP_MESH_DEBUG"],
+    ) == ("localhost", str(mesh.port), "1")
     assert env["MCP_MESH_DATABASE_URL"] == f"sqlite:///{mesh.work / 'db' / 'r.db'}"
     assert env["MCP_MESH_LOG_LEVEL"] == "mine"
     mesh.stop_all()
@@ -143,9 +174,22 @@ def test_no_registry(mesh):
 
 def test_an_agent_that_dies_is_told_at_once(mesh):
     path = agent(mesh, "bad.py", "print('one')\nraise SystemExit('no luck today')\n")
-    done = mesh.run("start", path, "--background", "--restart", "no", "--startup-timeout", "600", check=False, timeout=60)
+    done = mesh.run(
+        "start",
+        path,
+        "--background",
+        "--restart",
+        "no",
+        "--startup-timeout",
+        "600",
+        check=False,
+        timeout=60,
+    )
     assert done.returncode == 1
-    assert "bad exited with status 1 before it was registered" in done.stderr and "no luck today" in done.stderr
+    assert (
+        "bad exited with status 1 before it was registered" in done.stderr
+        and "no luck today" in done.stderr
+    )
 
 
 def test_restart_keeps_the_address(mesh):
@@ -164,7 +208,9 @@ def test_the_configured_command(mesh):
     script = mesh.work / "my registry"
     script.mkdir()
     program = mesh.work / "reg.sh"
-    program.write_text(f"#!/bin/sh\necho mine \"$@\"\nexec {TEND_BIN}/tend-registry --host \"$HOST\" --port \"$PORT\" --db {mesh.work}/own.db\n")
+    program.write_text(
+        f'#!/bin/sh\necho mine "$@"\nexec {TEND_BIN}/tend-registry --host "$HOST" --port "$PORT" --db {mesh.work}/own.db\n'
+    )
     program.chmod(0o755)
     mesh.run("config", "set", "registry_command", f"{program} --one  two")
     mesh.run("start", "--background")
@@ -191,10 +237,18 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(options["--port"])), Handler).
 
 def is_told_its_address(mesh, found):
     env = found["env"]
-    assert (env["HOST"], env["PORT"], env["MCP_MESH_REGISTRY_PORT"]) == ("localhost", str(mesh.port), str(mesh.port))
+    assert (env["HOST"], env["PORT"], env["MCP_MESH_REGISTRY_PORT"]) == (
+        "localhost",
+        str(mesh.port),
+        str(mesh.port),
+    )
     assert env["MCP_MESH_DATABASE_URL"] == f"sqlite:///{mesh.work / 'db' / 'r.db'}"
-    # It listens at one of the two addresses of its host: by the name, another program could be found at the other.
-    assert mesh.status("registry")["status"] == "running" and url(mesh) == f"http://127.0.0.1:{mesh.port}"
+    # It listens at one of the two addresses of its host: by the name, another program could be
+    # found at the other.
+    assert (
+        mesh.status("registry")["status"] == "running"
+        and url(mesh) == f"http://127.0.0.1:{mesh.port}"
+    )
 
 
 def test_the_meshs_own_program_comes_first(mesh):
@@ -215,7 +269,11 @@ def test_the_meshs_own_program_comes_first(mesh):
 
 def module(mesh, text=STAND_IN):
     """A Python on PATH that has the reference's module installed."""
-    subprocess.run(["/usr/bin/python3", "-I", "-m", "venv", "--without-pip", mesh.work / "venv"], check=True, timeout=60)
+    subprocess.run(
+        ["/usr/bin/python3", "-I", "-m", "venv", "--without-pip", mesh.work / "venv"],
+        check=True,
+        timeout=60,
+    )
     (site,) = (mesh.work / "venv" / "lib").glob("python3*/site-packages")
     package = site / "mcp_mesh_runtime"
     (package / "server").mkdir(parents=True)
@@ -240,7 +298,12 @@ def test_a_python_without_the_module_is_passed_over(mesh):
     for text in ("exit 1", "kill -9 $$", "sleep 1000"):
         (programs / "python3").write_text(f"#!/bin/sh\n{text}\n")
         (programs / "python3").chmod(0o755)
-        mesh.run("start", "--background", timeout=60, env={**mesh.env, "PATH": f"{programs}:{mesh.env['PATH']}"})
+        mesh.run(
+            "start",
+            "--background",
+            timeout=60,
+            env={**mesh.env, "PATH": f"{programs}:{mesh.env['PATH']}"},
+        )
         assert get_soon(url(mesh) + "/health")["status"] == "healthy"  # our own
         mesh.run("stop")
 
@@ -274,17 +337,31 @@ def test_damaged_configuration(mesh):
     assert done.returncode == 1 and "line 1, column 2" in done.stderr
 
 
-@pytest.mark.parametrize("option, value, status", [("--registry-port", "0", 1), ("--registry-port", "x", 2), ("--registry-port", "65536", 1), ("--log-level", "LOUD", 2),
-                                                   ("--startup-timeout", "-1", 1), ("--startup-timeout", "1.5", 2), ("--db-path", "/", 1),
-                                                   ("--registry-host", "a b", 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    "option, value, status",
+    [
+        ("--registry-port", "0", 1),
+        ("--registry-port", "x", 2),
+        ("--registry-port", "65536", 1),
+        ("--log-level", "LOUD", 2),
+        ("--startup-timeout", "-1", 1),
+        ("--startup-timeout", "1.5", 2),
+        ("--db-path", "/", 1),
+        ("--registry-host", "a b", 1),
+    ],
+)
 def test_bad_options(mesh, option, value, status):
-    """What can't be read is misuse; what is out of range fails as "tend config set" does. The option is named in each case, and nothing is made."""
+    """What can't be read is misuse; what is out of range fails as "tend config set" does. The
+    option is named in each case, and nothing is made.
+    """
     done = mesh.run("start", option, value, check=False)
     assert done.returncode == status and option in done.stderr.splitlines()[0]
     assert ("Configuration error" in done.stderr) == (status == 1)
     key = option.strip("-").replace("-", "_")
     words = mesh.run("config", "set", key, value, check=False)
-    assert words.returncode == 1 and done.stderr.splitlines()[0].endswith(words.stderr.splitlines()[0].split("Configuration error: ")[1])
+    assert words.returncode == 1 and done.stderr.splitlines()[0].endswith(
+        words.stderr.splitlines()[0].split("Configuration error: ")[1]
+    )
     assert not mesh.home.exists()
 
 
@@ -300,13 +377,29 @@ def test_foreground(mesh):
 
 def test_a_foreground_start_of_which_none_registers_leaves_nothing(mesh):
     crash = agent(mesh, "crash.py", "print('one')\nraise SystemExit('no luck today')\n")
-    silent = agent(mesh, "silent.py", "import time\nprint('nothing to register', flush=True)\ntime.sleep(1000)\n")
+    silent = agent(
+        mesh,
+        "silent.py",
+        "import time\nprint('nothing to register', flush=True)\ntime.sleep(1000)\n",
+    )
     for _ in range(2):  # what the run before has written is not shown again
-        done = mesh.run("start", silent, crash, "--restart", "no", "--startup-timeout", "2", check=False, timeout=60)
+        done = mesh.run(
+            "start",
+            silent,
+            crash,
+            "--restart",
+            "no",
+            "--startup-timeout",
+            "2",
+            check=False,
+            timeout=60,
+        )
         assert done.returncode == 1
-        for lines in ("silent has not registered; its last output:\n  nothing to register\ntend start: ",
-                      "crash ended before it was registered; its last output:\n  one\n  no luck today\ntend start: ",
-                      "no agent registered at http://"):
+        for lines in (
+            "silent has not registered; its last output:\n  nothing to register\ntend start: ",
+            "crash ended before it was registered; its last output:\n  one\n  no luck today\ntend start: ",
+            "no agent registered at http://",
+        ):
             assert lines in done.stderr, done.stderr
         assert "silent: stopped" in done.stdout and "registry: stopped" in done.stdout
         assert not mesh.segment.exists() and mesh.run("status").stdout == "not running\n"
@@ -317,10 +410,19 @@ def test_a_foreground_start_whose_agents_all_crash_ends_at_once_and_touches_no_o
     mesh.run("start", "--name", "kept", "--background", "--", helper("sleeper"))
     kept, daemons = mesh.pid("kept"), mesh.wait_daemons()
     quiet = agent(mesh, "quiet.py", "raise SystemExit(3)\n")
-    done = mesh.run("start", quiet, "--restart", "no", "--startup-timeout", "600", check=False, timeout=60)
-    assert done.returncode == 1 and "quiet ended before it was registered; its last output:\n  (it has written nothing)\n" in done.stderr
+    done = mesh.run(
+        "start", quiet, "--restart", "no", "--startup-timeout", "600", check=False, timeout=60
+    )
+    assert (
+        done.returncode == 1
+        and "quiet ended before it was registered; its last output:\n  (it has written nothing)\n"
+        in done.stderr
+    )
     assert mesh.pid("kept") == kept and mesh.wait_daemons() == daemons
-    assert mesh.status("registry")["state"] == "stopped" and mesh.status("quiet")["state"] in ("failed", "stopped")
+    assert mesh.status("registry")["state"] == "stopped" and mesh.status("quiet")["state"] in (
+        "failed",
+        "stopped",
+    )
     mesh.stop_all()
 
 
@@ -336,10 +438,17 @@ def iter_until(stream, text):
 
 @pytest.fixture(params=["tend", "mesh"])
 def quick(request, mesh):
-    """Silence is noticed after a second; by tend's registry, and by the mesh's own where that can be had."""
+    """Silence is noticed after a second; by tend's registry, and by the mesh's own where that can
+    be had.
+    """
     mesh.quiet = mesh.work / "quiet"
-    mesh.env.update(DEFAULT_TIMEOUT_THRESHOLD="1", HEALTH_CHECK_INTERVAL="1", TEND_MONITOR_INTERVAL_MS="200", HEARTBEAT="0.2",
-                    QUIET_FILE=str(mesh.quiet))  # fmt: skip
+    mesh.env.update(
+        DEFAULT_TIMEOUT_THRESHOLD="1",
+        HEALTH_CHECK_INTERVAL="1",
+        TEND_MONITOR_INTERVAL_MS="200",
+        HEARTBEAT="0.2",
+        QUIET_FILE=str(mesh.quiet),
+    )
     mesh.registry_host = "localhost"
     if request.param == "mesh":
         meshkit.registry_on_path(mesh)
@@ -353,12 +462,26 @@ def test_registered_and_healthy(quick):
     quick.wait("mesh_agent", "healthy")
     pid = quick.pid("mesh_agent")
     listed = quick.json("list")["mesh_agent"]
-    assert listed["registered"] and listed["status"] == "registered" and listed["endpoint"].startswith("http://127.0.0.1:")
+    assert (
+        listed["registered"]
+        and listed["status"] == "registered"
+        and listed["endpoint"].startswith("http://127.0.0.1:")
+    )
     registry = quick.status()["registry"]
-    assert (registry["status"], registry["port"], registry["url"]) == ("running", quick.port, url(quick))
-    assert registry["host"] == quick.registry_host and registry["database_path"] == str(quick.work / "db" / "r.db")
+    assert (registry["status"], registry["port"], registry["url"]) == (
+        "running",
+        quick.port,
+        url(quick),
+    )
+    assert registry["host"] == quick.registry_host and registry["database_path"] == str(
+        quick.work / "db" / "r.db"
+    )
     quick.quiet.touch()
-    wait_until(lambda: quick.json("monitor")["mesh_agent"]["health_check"] == "unhealthy", 30, "silence is noticed")
+    wait_until(
+        lambda: quick.json("monitor")["mesh_agent"]["health_check"] == "unhealthy",
+        30,
+        "silence is noticed",
+    )
     assert quick.pid("mesh_agent") == pid  # what the registry says restarts nothing
     quick.quiet.unlink()
     quick.wait("mesh_agent", "healthy")
@@ -366,10 +489,14 @@ def test_registered_and_healthy(quick):
 
 
 def test_status_and_list_tell_who_is_registered(quick):
-    """One that never registers is told, by headline, counters and note; what the other one offers is shown as it has registered it."""
+    """One that never registers is told, by headline, counters and note; what the other one offers
+    is shown as it has registered it.
+    """
     silent = quick.work / "silent.py"
     silent.write_text("import time\ntime.sleep(1000)\n")
-    done = quick.run("start", AGENTS / "mesh_agent.py", silent, "--background", "--startup-timeout", "3")
+    done = quick.run(
+        "start", AGENTS / "mesh_agent.py", silent, "--background", "--startup-timeout", "3"
+    )
     assert "1/2 agents registered" in done.stderr
     quick.wait("mesh_agent", "healthy")
     quick.run("start", "--name", "svc", "--background", "--", helper("sleeper"))
@@ -377,15 +504,31 @@ def test_status_and_list_tell_who_is_registered(quick):
     assert lines[0] == "DEGRADED: 4 processes, 4 running (1 not registered)"
     assert lines[1] == "agents: 2/2 running, 1/2 registered, 1/2 healthy"
     assert any(re.match(r"silent +running .* unregistered ", line) for line in lines)
-    assert f"silent: running: not registered at {url(quick)}" in lines and f"registry: {url(quick)} reachable, 1 agent listed" in lines
+    assert (
+        f"silent: running: not registered at {url(quick)}" in lines
+        and f"registry: {url(quick)} reachable, 1 agent listed" in lines
+    )
     endpoint = quick.json("list")["mesh_agent"]["endpoint"]
     lines = quick.run("list").stdout.splitlines()
     assert lines[0] == "agents: 2/2 running, 1/2 registered, 1/2 healthy"
-    assert lines[1].split() == ["NAME", "STATUS", "PID", "UPTIME", "REGISTERED", "HEALTH", "ENDPOINT", "CAPABILITIES"]
+    assert lines[1].split() == [
+        "NAME",
+        "STATUS",
+        "PID",
+        "UPTIME",
+        "REGISTERED",
+        "HEALTH",
+        "ENDPOINT",
+        "CAPABILITIES",
+    ]
     rows = {line.split()[0]: line.split() for line in lines[2:]}
     assert set(rows) == {"mesh_agent", "silent"}
-    assert rows["mesh_agent"][4:] == ["yes", "healthy", endpoint, "greeting"] and rows["silent"][4:] == ["no", "unknown", "-", "-"]
-    assert set(quick.json("list", "--filter", "^registered")) == {"mesh_agent"} and set(quick.json("list", "--filter", "un")) == {"mesh_agent", "silent"}
+    assert rows["mesh_agent"][4:] == ["yes", "healthy", endpoint, "greeting"] and rows["silent"][
+        4:
+    ] == ["no", "unknown", "-", "-"]
+    assert set(quick.json("list", "--filter", "^registered")) == {"mesh_agent"} and set(
+        quick.json("list", "--filter", "un")
+    ) == {"mesh_agent", "silent"}
     capability = quick.json("list")["mesh_agent"]["capabilities"][0]
     assert capability["name"] == "greeting" and capability["function_name"] == "greet"
     text = quick.run("status", "mesh_agent").stdout
@@ -396,21 +539,48 @@ def test_status_and_list_tell_who_is_registered(quick):
 
 
 def test_restart_agent_waits_for_it(quick):
-    """As the reference: exit status 0 once it is registered again, else 1; and it learns where the registry is now."""
+    """As the reference: exit status 0 once it is registered again, else 1; and it learns where the
+    registry is now.
+    """
     quick.run("start", AGENTS / "mesh_agent.py", "--background")
     pid = quick.pid("mesh_agent")
     done = quick.run("restart-agent", "mesh_agent")
     lines = done.stdout.splitlines()
-    assert re.fullmatch(rf"mesh_agent: running \(pid {pid}, for .*\), {AGENTS}/mesh_agent.py", lines[0])
-    assert lines[1:] == [f"mesh_agent: restarted (pid {quick.pid('mesh_agent')})", "mesh_agent: registered"]
+    assert re.fullmatch(
+        rf"mesh_agent: running \(pid {pid}, for .*\), {AGENTS}/mesh_agent.py", lines[0]
+    )
+    assert lines[1:] == [
+        f"mesh_agent: restarted (pid {quick.pid('mesh_agent')})",
+        "mesh_agent: registered",
+    ]
     port = free_port()
     quick.env["MCP_MESH_REGISTRY_PORT"] = str(port)
-    assert f"at http://{quick.registry_host}:{port}" in quick.run("restart", "--reset-config").stdout
+    assert (
+        f"at http://{quick.registry_host}:{port}" in quick.run("restart", "--reset-config").stdout
+    )
     done = quick.run("restart-agent", "mesh_agent", "--json")
-    assert json.loads(done.stdout)["processes"] == [{"name": "mesh_agent", "result": "restarted", "pid": quick.pid("mesh_agent"), "error": None, "registered": True}]
-    told = dict(entry.split("=", 1) for entry in Path(f"/proc/{quick.pid('mesh_agent')}/environ").read_text().split("\0") if entry)
-    assert [told[f"MCP_MESH_REGISTRY_{what}"] for what in ("URL", "HOST", "PORT")] == [f"http://{quick.registry_host}:{port}", quick.registry_host, str(port)]
-    assert "healthy" in [e["status"] for e in get(url(quick) + "/agents")["agents"]]  # beside the run before, under its own id
+    assert json.loads(done.stdout)["processes"] == [
+        {
+            "name": "mesh_agent",
+            "result": "restarted",
+            "pid": quick.pid("mesh_agent"),
+            "error": None,
+            "registered": True,
+        }
+    ]
+    told = dict(
+        entry.split("=", 1)
+        for entry in Path(f"/proc/{quick.pid('mesh_agent')}/environ").read_text().split("\0")
+        if entry
+    )
+    assert [told[f"MCP_MESH_REGISTRY_{what}"] for what in ("URL", "HOST", "PORT")] == [
+        f"http://{quick.registry_host}:{port}",
+        quick.registry_host,
+        str(port),
+    ]
+    assert "healthy" in [
+        e["status"] for e in get(url(quick) + "/agents")["agents"]
+    ]  # beside the run before, under its own id
 
 
 def test_restart_agent_of_one_that_does_not_register(quick):
@@ -441,7 +611,15 @@ def test_what_an_earlier_run_left_in_the_registry_does_not_count(quick):
 
 
 def test_some_register(quick):
-    done = quick.run("start", AGENTS / "mesh_agent.py", agent(quick), "--background", "--startup-timeout", "5", timeout=60)
+    done = quick.run(
+        "start",
+        AGENTS / "mesh_agent.py",
+        agent(quick),
+        "--background",
+        "--startup-timeout",
+        "5",
+        timeout=60,
+    )
     assert "mesh_agent: registered" in done.stdout and "1/2 agents registered" in done.stderr
     assert quick.status("plain")["status"] == "running"
 
@@ -449,7 +627,9 @@ def test_some_register(quick):
 def test_one_that_is_up_already_is_not_waited_for(quick):
     quick.run("start", AGENTS / "mesh_agent.py", "--background")
     done = quick.run("start", AGENTS / "mesh_agent.py", "--background")
-    assert "mesh_agent: already running" in done.stdout and "registry: already running" in done.stdout
+    assert (
+        "mesh_agent: already running" in done.stdout and "registry: already running" in done.stdout
+    )
 
 
 def test_the_registry_dies_under_an_agent(quick):
@@ -460,6 +640,10 @@ def test_the_registry_dies_under_an_agent(quick):
     quick.kill(pid)
     quick.wait_pid("registry", not_pid=pid)
     get_soon(url(quick) + "/health")  # it runs, and may not listen yet
-    wait_until(lambda: [e["status"] for e in get(url(quick) + "/agents")["agents"]] == ["healthy"], 30, "it is healthy again")
+    wait_until(
+        lambda: [e["status"] for e in get(url(quick) + "/agents")["agents"]] == ["healthy"],
+        30,
+        "it is healthy again",
+    )
     quick.wait("mesh_agent", "healthy")
     assert quick.pid("mesh_agent") == agent_pid

@@ -1,4 +1,6 @@
-"""What tend status says of the registry and its database: the reference's keys, whatever the file is."""
+"""What tend status says of the registry and its database: the reference's keys, whatever the file
+is.
+"""
 
 import os
 import sqlite3
@@ -16,21 +18,64 @@ def registry(tend):
 @pytest.fixture
 def ran(tend):
     tend.db = tend.work / "reg.db"
-    tend.run("start", "--registry-only", "--background", "--registry-port", str(free_port()), "--db-path", tend.db, env={"TEND_REGISTRY": ""})
+    tend.run(
+        "start",
+        "--registry-only",
+        "--background",
+        "--registry-port",
+        str(free_port()),
+        "--db-path",
+        tend.db,
+        env={"TEND_REGISTRY": ""},
+    )
     return tend
 
 
 def test_one_that_runs(ran):
     agent = ran.work / "a.py"
     agent.write_text("import time\ntime.sleep(1000)\n")
-    ran.run("start", agent, "--background", "--startup-timeout", "1", env={"TEND_REGISTRY": ""}, check=False)
-    wait_until(lambda: registry(ran)["answers"] == "reachable", 30, "the monitor has asked it, on behalf of the agent")
+    ran.run(
+        "start",
+        agent,
+        "--background",
+        "--startup-timeout",
+        "1",
+        env={"TEND_REGISTRY": ""},
+        check=False,
+    )
+    wait_until(
+        lambda: registry(ran)["answers"] == "reachable",
+        30,
+        "the monitor has asked it, on behalf of the agent",
+    )
     reg = registry(ran)
-    assert set(reg) == {"url", "answers", "error", "status", "pid", "uptime", "host", "port", "database_path", "database", "health", "message"}
-    assert (reg["status"], reg["port"], reg["database_path"]) == ("running", int(reg["url"].rsplit(":", 1)[1]), str(ran.db))
+    assert set(reg) == {
+        "url",
+        "answers",
+        "error",
+        "status",
+        "pid",
+        "uptime",
+        "host",
+        "port",
+        "database_path",
+        "database",
+        "health",
+        "message",
+    }
+    assert (reg["status"], reg["port"], reg["database_path"]) == (
+        "running",
+        int(reg["url"].rsplit(":", 1)[1]),
+        str(ran.db),
+    )
     with sqlite3.connect(f"file:{ran.db}?mode=ro", uri=True) as db:
         tables = db.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table'").fetchone()[0]
-    assert reg["database"] == {"status": "healthy", "message": "Database is accessible", "size": ran.db.stat().st_size, "tables": tables}
+    assert reg["database"] == {
+        "status": "healthy",
+        "message": "Database is accessible",
+        "size": ran.db.stat().st_size,
+        "tables": tables,
+    }
     assert tables > 0
     text = ran.run("status", "--verbose").stdout
     assert f"registry: {reg['url']} reachable, 0 agents listed\n" in text
@@ -48,8 +93,18 @@ def test_its_database(ran):
             ran.db.write_bytes(content)
         return registry(ran)["database"]
 
-    assert database(None) == {"status": "missing", "message": "Database: No such file or directory", "size": None, "tables": None}
-    assert database(b"") == {"status": "healthy", "message": "Database is accessible", "size": 0, "tables": 0}
+    assert database(None) == {
+        "status": "missing",
+        "message": "Database: No such file or directory",
+        "size": None,
+        "tables": None,
+    }
+    assert database(b"") == {
+        "status": "healthy",
+        "message": "Database is accessible",
+        "size": 0,
+        "tables": 0,
+    }
     assert database(b"no database" * 100)["status"] == "error"
     ran.db.unlink()
     with sqlite3.connect(ran.db) as db:  # a schema of many pages
@@ -59,8 +114,16 @@ def test_its_database(ran):
     db.close()
     whole = ran.db.read_bytes()
     assert registry(ran)["database"]["tables"] == 300
-    assert [path.name for path in ran.work.glob("reg.db*")] == ["reg.db"], "a look leaves nothing behind"
-    for damage in (whole[:4096], whole[:100], whole[:4096] + b"\xff" * 90000, whole[:100] + b"\x05" * 8000, whole[:100] + b"\x0d\xff\xff\xff\xff" * 2000):
+    assert [path.name for path in ran.work.glob("reg.db*")] == [
+        "reg.db"
+    ], "a look leaves nothing behind"
+    for damage in (
+        whole[:4096],
+        whole[:100],
+        whole[:4096] + b"\xff" * 90000,
+        whole[:100] + b"\x05" * 8000,
+        whole[:100] + b"\x0d\xff\xff\xff\xff" * 2000,
+    ):
         found = database(damage)
         assert found["status"] == "error" and found["tables"] is None
     ran.db.unlink()

@@ -1,4 +1,6 @@
-"""Stopping: politely, by force, after a timeout, by name and altogether; in each mode of following a tree."""
+"""Stopping: politely, by force, after a timeout, by name and altogether; in each mode of following
+a tree.
+"""
 
 import os
 import signal
@@ -6,7 +8,15 @@ import time
 
 import pytest
 
-from common import moded, one_line, script, start, stop_everything, suspend, transitions  # noqa: F401 (moded is a fixture)
+from common import (
+    moded,
+    one_line,
+    script,
+    start,
+    stop_everything,
+    suspend,
+    transitions,
+)  # noqa: F401 (moded is a fixture)
 from crashkit import kill_all
 from harness import alive, helper, identity, remove_folder, wait_gone, wait_until
 
@@ -26,13 +36,22 @@ def test_politely(moded):
     assert moded.run("stop", "a").stdout == "a: stopped\n"
     assert not alive(pid)
     row = moded.status("a")
-    assert (row["status"], row["state"], row["pid"], row["exit_signal"]) == ("stopped", "stopped", None, signal.SIGTERM)
+    assert (row["status"], row["state"], row["pid"], row["exit_signal"]) == (
+        "stopped",
+        "stopped",
+        None,
+        signal.SIGTERM,
+    )
     assert transitions(moded, "a")[-2:] == [("running", "stopping"), ("stopping", "stopped")]
     stop_everything(moded)
 
 
 def test_with_a_signal_of_its_own(tend):
-    path = script(tend, "agent", "#!/bin/sh\ntrap 'echo polite; exit 7' USR2\ntrap '' TERM\necho ready\nwhile :; do sleep 0.05; done\n")
+    path = script(
+        tend,
+        "agent",
+        "#!/bin/sh\ntrap 'echo polite; exit 7' USR2\ntrap '' TERM\necho ready\nwhile :; do sleep 0.05; done\n",
+    )
     start(tend, "a", path, options=("--stop-signal", "USR2"))
     tend.wait_log("a", "^ready$")
     assert tend.run("stop", "a").stdout == "a: stopped\n"
@@ -52,10 +71,17 @@ def test_a_suspended_process_obeys_too(moded):
 
 def test_a_family_that_ignores_sigterm(moded):
     pid, child = term_ignorer(moded, "a", "child")
-    assert moded.run("stop", "a", "--timeout", "0.3").stdout == "a: killed (did not end within 300ms)\n"
+    assert (
+        moded.run("stop", "a", "--timeout", "0.3").stdout
+        == "a: killed (did not end within 300ms)\n"
+    )
     assert not alive(pid) and not alive(child)
     row = moded.status("a")
-    assert (row["status"], row["state"], row["exit_signal"]) == ("killed", "stopped", signal.SIGKILL)
+    assert (row["status"], row["state"], row["exit_signal"]) == (
+        "killed",
+        "stopped",
+        signal.SIGKILL,
+    )
     assert transitions(moded, "a")[-2:] == [("running", "stopping"), ("stopping", "stopped")]
     # The kernel must let it be started again in the same place.
     start(moded, "a", helper("sleeper"))
@@ -151,7 +177,9 @@ def test_everything_leaves_nothing(moded):
     start(moded, "c", helper("crasher"), "0", "1", options=("--restart", "no"))
     moded.wait("c", "stopped")
     done = stop_everything(moded)
-    assert "a: stopped\n" in done.stdout and "b: stopped\n" in done.stdout and "c:" not in done.stdout
+    assert (
+        "a: stopped\n" in done.stdout and "b: stopped\n" in done.stdout and "c:" not in done.stdout
+    )
     assert done.stdout.endswith("the daemons have ended\n")
     done = moded.run("stop", check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "tend stop: nothing is running\n")
@@ -174,21 +202,33 @@ def test_sigterm_to_the_guardian_is_an_orderly_end(moded):
     assert not alive(pid)
     moded.must_be_clean = True
     assert not moded.segment.exists()
-    assert moded.run("start").stdout.splitlines()[1:] and moded.status("a")["status"] == "running"  # it stayed desired
+    assert (
+        moded.run("start").stdout.splitlines()[1:] and moded.status("a")["status"] == "running"
+    )  # it stayed desired
     stop_everything(moded)
 
 
 def test_patterns(tend):
-    """Names by pattern, each process once, in any number; what matches nothing is an error that touches nothing."""
+    """Names by pattern, each process once, in any number; what matches nothing is an error that
+    touches nothing.
+    """
     for name in ("api-1", "api-2", "web"):
         start(tend, name, helper("sleeper"))
     assert tend.run("status", "api-?", check=False).returncode == 0
     done = tend.run("stop", "zzz*", check=False)
-    assert done.returncode == 1 and one_line(done.stderr) == 'tend stop: no process matches zzz*; "tend status" lists them\n'
+    assert (
+        done.returncode == 1
+        and one_line(done.stderr)
+        == 'tend stop: no process matches zzz*; "tend status" lists them\n'
+    )
     old = {name: tend.pid(name) for name in ("api-1", "api-2", "web")}
     done = tend.run("restart", "api-*", "api-1")
     assert sorted(line.split(":")[0] for line in done.stdout.splitlines()) == ["api-1", "api-2"]
-    assert tend.pid("api-1") != old["api-1"] and tend.pid("api-2") != old["api-2"] and tend.pid("web") == old["web"]
+    assert (
+        tend.pid("api-1") != old["api-1"]
+        and tend.pid("api-2") != old["api-2"]
+        and tend.pid("web") == old["web"]
+    )
     tend.run("stop", "[aw]*")
     assert all(tend.status(name)["status"] == "stopped" for name in old)
     tend.stop_all()
@@ -207,9 +247,18 @@ def test_an_instance_whose_home_is_gone_ends(tend):
 
 @pytest.mark.parametrize("up", [True, False])
 def test_everything_where_nothing_lives_any_more(tend, up):
-    """All daemons killed, and the process too: nothing is started for the end, and no table stays behind."""
+    """All daemons killed, and the process too: nothing is started for the end, and no table stays
+    behind.
+    """
     mark = tend.work / "runs"
-    pid = start(tend, "a", "sh", "-c", f'echo run >> "{mark}"; exec sleep 1000', options=("--restart", "always"))
+    pid = start(
+        tend,
+        "a",
+        "sh",
+        "-c",
+        f'echo run >> "{mark}"; exec sleep 1000',
+        options=("--restart", "always"),
+    )
     wait_until(mark.exists)
     if not up:
         tend.run("stop", "a")
@@ -218,6 +267,9 @@ def test_everything_where_nothing_lives_any_more(tend, up):
         tend.kill(pid)
         wait_gone(pid)
     done = tend.run("stop")
-    assert done.stdout == ("a: stopped\n" if up else "no process was running\n") + "the daemons have ended\n"
+    assert (
+        done.stdout
+        == ("a: stopped\n" if up else "no process was running\n") + "the daemons have ended\n"
+    )
     assert mark.read_text() == "run\n" and not tend.segment.exists()
     assert "all is well" in tend.run("doctor").stdout

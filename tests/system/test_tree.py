@@ -1,18 +1,35 @@
-"""A process is a tree: grandchildren, one in a session of its own, a daemon that left its parents. None of it may stay, and nobody else's may go."""
+"""A process is a tree: grandchildren, one in a session of its own, a daemon that left its parents.
+None of it may stay, and nobody else's may go.
+"""
 
 import os
 import signal
 
 import pytest
 
-from common import Follower, moded, pids_of, script, start, stop_everything, transitions, tree_of  # noqa: F401 (moded is a fixture)
+from common import (
+    Follower,
+    moded,
+    pids_of,
+    script,
+    start,
+    stop_everything,
+    transitions,
+    tree_of,
+)  # noqa: F401 (moded is a fixture)
 from harness import alive, helper, proc_stat, wait_gone, wait_until
 
 
 def forker(tend, name, *args, options=()):
     start(tend, name, helper("forker"), *(args or ("2",)), options=options)
     tree = tree_of(tend, name)
-    assert {kind: len(pids) for kind, pids in tree.items()} == {"ready": 1, "child": 3, "grandchild": 2, "setsid": 1, "daemon": 1}
+    assert {kind: len(pids) for kind, pids in tree.items()} == {
+        "ready": 1,
+        "child": 3,
+        "grandchild": 2,
+        "setsid": 1,
+        "daemon": 1,
+    }
     assert all(alive(pid) for pid in pids_of(tree))
     return tree
 
@@ -49,7 +66,13 @@ def test_leftovers_go_before_the_restart(moded):
 
 
 def test_leftovers_that_ignore_sigterm(moded):
-    start(moded, "a", helper("term_ignorer"), "child", options=("--restart", "no", "--stop-timeout", "300ms"))
+    start(
+        moded,
+        "a",
+        helper("term_ignorer"),
+        "child",
+        options=("--restart", "no", "--stop-timeout", "300ms"),
+    )
     root = int(moded.wait_log("a", r"^ready (\d+)$")[1])
     child = int(moded.wait_log("a", r"^child (\d+)$")[1])
     os.kill(root, signal.SIGKILL)
@@ -60,8 +83,14 @@ def test_leftovers_that_ignore_sigterm(moded):
 
 
 def test_leftovers_of_a_success(moded):
-    """The root ends well and leaves a daemon: that is no way to become one. It is ended, and the process has completed."""
-    path = script(moded, "agent", "#!/bin/sh\nsetsid sleep 1000 &\necho child $!\nexec 1>&- 2>&-\nsleep 0.2\nexit 0\n")
+    """The root ends well and leaves a daemon: that is no way to become one. It is ended, and the
+    process has completed.
+    """
+    path = script(
+        moded,
+        "agent",
+        "#!/bin/sh\nsetsid sleep 1000 &\necho child $!\nexec 1>&- 2>&-\nsleep 0.2\nexit 0\n",
+    )
     start(moded, "a", path)
     child = int(moded.wait_log("a", r"^child (\d+)$")[1])
     moded.wait("a", "stopped")
@@ -79,8 +108,15 @@ def test_a_restart_takes_the_whole_tree(moded):
 
 
 def test_killed_and_stopped_in_every_order(moded):
-    """Where the kernel remembers that a cgroup was killed (Linux 6.14), what is started in it next must not pay for that."""
-    for hows in ([("--force",)], [("--timeout", "0.2"), ("--force",)], [("--timeout", "0.3"), ("--timeout", "10m")], [("--force",), ()]):
+    """Where the kernel remembers that a cgroup was killed (Linux 6.14), what is started in it next
+    must not pay for that.
+    """
+    for hows in (
+        [("--force",)],
+        [("--timeout", "0.2"), ("--force",)],
+        [("--timeout", "0.3"), ("--timeout", "10m")],
+        [("--force",), ()],
+    ):
         start(moded, "a", helper("term_ignorer"), "child")
         pid = int(moded.wait_log("a", r"(?s)^.*^ready (\d+)$")[1])
         stops = [moded.popen("stop", "a", *how) for how in hows]
@@ -95,13 +131,20 @@ def test_killed_and_stopped_in_every_order(moded):
     moded.run("stop", "a")
     start(moded, "a", helper("sleeper"))
     moded.wait("a", "healthy")
-    assert moded.status("a")["restarts"] == 2 and not [e for e in moded.events("a") if e["value"] == 250]
+    assert moded.status("a")["restarts"] == 2 and not [
+        e for e in moded.events("a") if e["value"] == 250
+    ]
     stop_everything(moded)
 
 
 def test_a_tree_that_keeps_forking(moded):
-    """Each process forks the next and ends: who signals them one by one comes too late; the stop must not."""
-    path = script(moded, "agent", """#!/usr/bin/python3 -ISE
+    """Each process forks the next and ends: who signals them one by one comes too late; the stop
+    must not.
+    """
+    path = script(
+        moded,
+        "agent",
+        """#!/usr/bin/python3 -ISE
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("ready", flush=True)
@@ -112,7 +155,8 @@ while time.monotonic() < end:
     time.sleep(0.002)
     if os.fork():
         os._exit(0)
-""")  # fmt: skip
+""",
+    )
     start(moded, "a", path)
     moded.wait_log("a", "^ready$")
     assert moded.run("stop", "a", "--timeout", "0.3", timeout=60).stdout.startswith("a: killed")

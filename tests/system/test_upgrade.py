@@ -1,4 +1,6 @@
-"""tend upgrade: other programs take over a running instance, also such with another layout of the table; nothing is touched, nothing is lost."""
+"""tend upgrade: other programs take over a running instance, also such with another layout of the
+table; nothing is touched, nothing is lost.
+"""
 
 import contextlib
 import os
@@ -12,9 +14,30 @@ import time
 import pytest
 
 from crashkit import (
-    EAGER, assert_untouched, check_lines, ends, one_line_error, runs, saved, settled, sleepers, start, works, writer,
-)  # fmt: skip
-from harness import OTHER_BIN, ROLES, TEND_BIN, alive, helper, identity, proc_stat, wait_gone, wait_until
+    EAGER,
+    assert_untouched,
+    check_lines,
+    ends,
+    one_line_error,
+    runs,
+    saved,
+    settled,
+    sleepers,
+    start,
+    works,
+    writer,
+)
+from harness import (
+    OTHER_BIN,
+    ROLES,
+    TEND_BIN,
+    alive,
+    helper,
+    identity,
+    proc_stat,
+    wait_gone,
+    wait_until,
+)
 
 PROGRAMS = ("tend", *(f"tend-{role}" for role in ROLES))
 BUILDS = ("same layout", "other layout")
@@ -37,7 +60,9 @@ def copy(tend, name):
 
 
 def upgrade(tend, folder, **options):
-    """Upgrade to the programs of a folder, by its own tend; from here on that is the tend of the test."""
+    """Upgrade to the programs of a folder, by its own tend; from here on that is the tend of the
+    test.
+    """
     tend.bin = folder
     return tend.run("upgrade", timeout=60, **options)
 
@@ -83,7 +108,9 @@ def test_there_and_back_under_load(tend, kind):
         said = upgrade(tend, folder).stdout
         assert said.startswith("the daemons run version ") and said.endswith(" processes ran on\n")
         assert programs_of(tend) == {str(folder / f"tend-{role}") for role in ROLES}
-        assert tend.daemon_pid("guardian") == guardian  # the same process goes on, and with it whoever started it
+        assert (
+            tend.daemon_pid("guardian") == guardian
+        )  # the same process goes on, and with it whoever started it
         settled(tend)
         assert_untouched(tend, kept)
     assert upgrade(tend, TEND_BIN).stdout.endswith(" already\n")
@@ -94,16 +121,30 @@ def test_there_and_back_under_load(tend, kind):
     check_ends(tend, "c", file)
     assert tend.status("c")["restarts"] in (len(runs(file)) - 1, len(runs(file)))
     told = tend.events("done")
-    assert [event for event in history if event not in told] == []  # what was told before is still told
+    assert [
+        event for event in history if event not in told
+    ] == []  # what was told before is still told
     assert tend.status("done")["state"] == "completed"
     works(tend)
     tend.stop_all()
 
 
 def test_what_a_process_is_at_survives_another_layout(tend):
-    """States, counts and deadlines of every kind: backing off, stopping, failed, stopped, completed."""
-    start(tend, "backs-off", "false", options=("--restart-delay", "1h", "--restart-max-delay", "1h"), check=False)
-    wait_until(lambda: tend.status("backs-off")["restarts"] == 1 and tend.status("backs-off")["state"] == "backoff", what="backoff")
+    """States, counts and deadlines of every kind: backing off, stopping, failed, stopped,
+    completed.
+    """
+    start(
+        tend,
+        "backs-off",
+        "false",
+        options=("--restart-delay", "1h", "--restart-max-delay", "1h"),
+        check=False,
+    )
+    wait_until(
+        lambda: tend.status("backs-off")["restarts"] == 1
+        and tend.status("backs-off")["state"] == "backoff",
+        what="backoff",
+    )
     start(tend, "fails", "sh", "-c", "exit 3", restart="no")
     tend.wait("fails", "stopped")
     start(tend, "stays", helper("sleeper"))
@@ -132,7 +173,9 @@ def test_what_a_process_is_at_survives_another_layout(tend):
 
 
 def test_an_end_without_any_spawner_is_known_after_the_upgrade(tend):
-    """Killed before it could hand anything over, in the middle of an upgrade to another layout: processes.json and the zombies tell."""
+    """Killed before it could hand anything over, in the middle of an upgrade to another layout:
+    processes.json and the zombies tell.
+    """
     file = tend.work / "c.runs"
     pid = start(tend, "c", helper("counter"), file, 3600, 10, 10, options=EAGER)
     kept = sleepers(tend)
@@ -141,7 +184,10 @@ def test_an_end_without_any_spawner_is_known_after_the_upgrade(tend):
     # What tend upgrade does, which itself refuses to begin while a daemon is stopped.
     (tend.home / "run" / "upgrade").write_text(f"{OTHER_BIN}/tend-guardian\n")
     guardian = tend.kill_daemon("guardian", signal.SIGHUP)
-    wait_until(lambda: os.path.realpath(f"/proc/{guardian}/exe") == str(OTHER_BIN / "tend-guardian"), what="the new guardian")
+    wait_until(
+        lambda: os.path.realpath(f"/proc/{guardian}/exe") == str(OTHER_BIN / "tend-guardian"),
+        what="the new guardian",
+    )
     wait_until(lambda: "replacing the spawner" in tend.log("tend"), what="the spawner was asked")
     os.kill(pid, signal.SIGUSR1)
     wait_until(lambda: proc_stat(pid)[0] == "Z", what="the zombie")
@@ -156,7 +202,9 @@ def test_an_end_without_any_spawner_is_known_after_the_upgrade(tend):
 
 
 def test_an_upgrade_goes_on_where_one_died_with_its_guardian(tend):
-    """The new guardian and the old spawner die while one waits for the other: the next upgrade needs no tend start before it."""
+    """The new guardian and the old spawner die while one waits for the other: the next upgrade
+    needs no tend start before it.
+    """
     kept = sleepers(tend)
     saved(tend, kept)
     spawner = tend.kill_daemon("spawner", signal.SIGSTOP)
@@ -170,7 +218,9 @@ def test_an_upgrade_goes_on_where_one_died_with_its_guardian(tend):
     assert "does not run; " in tend.run("upgrade", "--check").stdout
     assert "processes ran on" in tend.run("upgrade").stdout
     settled(tend)
-    wait_until(lambda: all(tend.status(name) for name in kept), what="the new spawner has filled the table")
+    wait_until(
+        lambda: all(tend.status(name) for name in kept), what="the new spawner has filled the table"
+    )
     assert_untouched(tend, kept)
     assert programs_of(tend) == {str(OTHER_BIN / f"tend-{role}") for role in ROLES}
     works(tend)
@@ -178,7 +228,9 @@ def test_an_upgrade_goes_on_where_one_died_with_its_guardian(tend):
 
 
 def test_kills_in_the_middle_of_upgrades(tend):
-    """Whatever dies on the way: a further upgrade puts it right, and no process and no line is gone."""
+    """Whatever dies on the way: a further upgrade puts it right, and no process and no line is
+    gone.
+    """
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     dice = random.Random(seed)
@@ -194,7 +246,12 @@ def test_kills_in_the_middle_of_upgrades(tend):
                     os.kill(pid, signal.SIGKILL)
                     wait_gone(pid)
         child.communicate(timeout=25)  # it waits for 30 s only where a daemon hangs
-        wait_until(lambda: tend.run("upgrade", check=False).returncode == 0, 60, "an upgrade that succeeds", nap=0.2)
+        wait_until(
+            lambda: tend.run("upgrade", check=False).returncode == 0,
+            60,
+            "an upgrade that succeeds",
+            nap=0.2,
+        )
         settled(tend)
         assert_untouched(tend, kept)
         assert programs_of(tend) == {str(tend.bin / f"tend-{r}") for r in ROLES}
@@ -205,7 +262,8 @@ def test_kills_in_the_middle_of_upgrades(tend):
     tend.stop_all()
 
 
-# Closes the descriptor that is its reader of last resort, and goes on writing: a moment without any other reader would be its end.
+# Closes the descriptor that is its reader of last resort, and goes on writing: a moment without any
+# other reader would be its end.
 NO_LAST_RESORT = """
 import os, signal, sys, time
 signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -222,7 +280,9 @@ signal.pause()
 
 @pytest.mark.parametrize("kind", BUILDS)
 def test_a_reader_is_always_there(tend, kind):
-    pid = start(tend, "bare", sys.executable, "-I", "-S", "-c", NO_LAST_RESORT, tend.work / "enough")
+    pid = start(
+        tend, "bare", sys.executable, "-I", "-S", "-c", NO_LAST_RESORT, tend.work / "enough"
+    )
     tend.wait_log("bare", r"^0000000010")
     other = build(tend, kind)
     for number in range(6):
@@ -272,7 +332,9 @@ def test_programs_installed_over_the_running_ones(tend):
 
 @pytest.mark.parametrize("role", ["spawner", "monitor", "logger", "guardian"])
 def test_a_daemon_that_dies_after_other_programs_were_installed(tend, role):
-    """Nobody ran tend upgrade. The one that is started next can't read the table, so the guardian moves everything to the new programs by itself."""
+    """Nobody ran tend upgrade. The one that is started next can't read the table, so the guardian
+    moves everything to the new programs by itself.
+    """
     installed = copy(tend, "installed")
     tend.bin = installed
     kept = sleepers(tend)
@@ -283,7 +345,12 @@ def test_a_daemon_that_dies_after_other_programs_were_installed(tend, role):
         (installed / program).unlink()
         shutil.copy2(OTHER_BIN / program, installed / program)
     tend.kill_daemon(role)
-    wait_until(lambda: len(found := programs_of(tend)) == len(ROLES) and not any("deleted" in path for path in found), 30, "the new programs")
+    wait_until(
+        lambda: len(found := programs_of(tend)) == len(ROLES)
+        and not any("deleted" in path for path in found),
+        30,
+        "the new programs",
+    )
     settled(tend)
     assert_untouched(tend, kept)
     (tend.work / "enough").touch()
@@ -310,7 +377,9 @@ def test_what_is_refused(tend):
     monitor = tend.kill_daemon("monitor", signal.SIGSTOP)
     wait_until(lambda: proc_stat(monitor)[0] == "T", what="the monitor is stopped")
     for option in ([], ["--check"]):
-        one_line_error(tend.run("upgrade", *option, check=False), f"the monitor (process {monitor}) is stopped")
+        one_line_error(
+            tend.run("upgrade", *option, check=False), f"the monitor (process {monitor}) is stopped"
+        )
     os.kill(monitor, signal.SIGCONT)
     tend.bin = TEND_BIN
     tend.stop_all()
@@ -318,7 +387,9 @@ def test_what_is_refused(tend):
 
 
 def test_a_guardian_that_can_not_go_on_leaves_the_old_ones_at_work(tend):
-    """The new guardian ends at once (its table does not fit, say): the old spawner takes its place, with the old programs."""
+    """The new guardian ends at once (its table does not fit, say): the old spawner takes its place,
+    with the old programs.
+    """
     kept = sleepers(tend)
     broken = copy(tend, "broken")
     tend.wait_daemons()

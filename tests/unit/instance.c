@@ -152,12 +152,14 @@ pid_t instance_daemon(struct instance *in, enum role role, bool wait)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
+		/* a test that fails leaves nothing running */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execl(path, path, "--home", in->dir, (char *)NULL);
 		_exit(127);
 	}
 	if (wait)
-		INSTANCE_AWAIT(role_holder(in->home.run_fd, role, &holder, &start) == 0 && holder == pid);
+		INSTANCE_AWAIT(
+			role_holder(in->home.run_fd, role, &holder, &start) == 0 && holder == pid);
 	return pid;
 }
 

@@ -1,6 +1,6 @@
 /*
- * tests/unit/instance.h - a home with a hand-made segment, to drive one daemon alone: the test is guardian and
- * spawner itself. Failures end the test (Check).
+ * tests/unit/instance.h - a home with a hand-made segment, to drive one daemon alone: the test is
+ * guardian and spawner itself. Failures end the test (Check).
  */
 #ifndef TESTS_UNIT_INSTANCE_H
 #define TESTS_UNIT_INSTANCE_H

@@ -8,8 +8,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* Run the cases (NULL ends them) as one suite. Returns what main() shall. How much is printed, and whether each test has a process of its own, is said by
- * Check's variables (tools/unit.sh). */
+/* Run the cases (NULL ends them) as one suite. Returns what main() shall. How much is printed, and
+ * whether each test has a process of its own, is said by Check's variables (tools/unit.sh). */
 static inline int run_cases(const char *suite, ...)
 {
 	Suite *s = suite_create(suite);

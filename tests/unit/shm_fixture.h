@@ -1,8 +1,9 @@
 /*
- * tests/unit/shm_fixture.h - what the tests of shm/ share: a home in a folder of its own, segments in it, their removal.
+ * tests/unit/shm_fixture.h - what the tests of shm/ share: a home in a folder of its own, segments
+ * in it, their removal.
  *
- * home_setup() and home_teardown() are unchecked fixtures: they run in the test runner itself, so that what a test
- * made is removed also when the test's own process was killed.
+ * home_setup() and home_teardown() are unchecked fixtures: they run in the test runner itself, so
+ * that what a test made is removed also when the test's own process was killed.
  */
 #ifndef TESTS_SHM_FIXTURE_H
 #define TESTS_SHM_FIXTURE_H
@@ -99,7 +100,9 @@ MAYBE int raw_open(void)
 MAYBE uint32_t add_row(struct pt *spawner, const char *name, int32_t pid)
 {
 	struct pt_ident id = { .spec_hash = 7, .policy = PT_POLICY_ALWAYS, .stop_signal = SIGTERM };
-	struct pt_life life = { .pid = pid, .life = 1, .state = pid ? PT_STATE_RUNNING : PT_STATE_STOPPED, .want = 1 };
+	struct pt_life life = {
+		.pid = pid, .life = 1, .state = pid ? PT_STATE_RUNNING : PT_STATE_STOPPED, .want = 1
+	};
 	uint32_t slot, gen;
 
 	str_copy(id.name, sizeof(id.name), name);
@@ -121,8 +124,8 @@ MAYBE void reap_good(pid_t pid)
 	int status;
 
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_msg(
-		WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with status 0x%x", (unsigned)status);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		"the child ended with status 0x%x", (unsigned)status);
 }
 
 MAYBE void kill_and_reap(pid_t pid)

@@ -63,7 +63,8 @@ void talker_put(int fd, const char *text)
 
 pid_t talker_start(const char *fifo, struct tally **ret)
 {
-	struct tally *t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tally *t = mmap(
+		NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid = fork();
 
 	ck_assert(t != MAP_FAILED);
@@ -78,7 +79,8 @@ pid_t talker_start(const char *fifo, struct tally **ret)
 	memset(dots, '.', 96);
 	dots[96] = '\0';
 	for (uint64_t i = 0; !t->stop; i++) {
-		int n = snprintf(line, sizeof(line), "%llu %.*s\n", (unsigned long long)i, (int)(i % 97), dots);
+		int n = snprintf(line, sizeof(line), "%llu %.*s\n", (unsigned long long)i,
+			(int)(i % 97), dots);
 		if (write(fd, line, (size_t)n) != n)
 			_exit(1);
 		t->lines = i + 1;
@@ -94,11 +96,13 @@ const char *talker_wrong(const char *at, uint64_t lines)
 	for (uint64_t i = 0; i < lines; i++) {
 		char *end = strchr(at, '\n'), *blank;
 
-		if (end && strtoull(at, &blank, 10) == i && *blank == ' ' && (uint64_t)(end - blank - 1) == i % 97) {
+		if (end && strtoull(at, &blank, 10) == i && *blank == ' ' &&
+			(uint64_t)(end - blank - 1) == i % 97) {
 			at = end + 1;
 			continue;
 		}
-		(void)snprintf(what, sizeof(what), "line %llu of %llu is: %.100s", (unsigned long long)i, (unsigned long long)lines, at);
+		(void)snprintf(what, sizeof(what), "line %llu of %llu is: %.100s",
+			(unsigned long long)i, (unsigned long long)lines, at);
 		return what;
 	}
 	return *at ? "there is more than was written" : NULL;

@@ -1,6 +1,7 @@
 /*
- * tests/unit/talker.h - what the tests of tend-logger share: a home with a hand-made segment, rows whose FIFO we read a little as the guardian would, and
- * a process that writes numbered lines. Failures end the test (Check).
+ * tests/unit/talker.h - what the tests of tend-logger share: a home with a hand-made segment, rows
+ * whose FIFO we read a little as the guardian would, and a process that writes numbered lines.
+ * Failures end the test (Check).
  */
 #ifndef TESTS_UNIT_TALKER_H
 #define TESTS_UNIT_TALKER_H

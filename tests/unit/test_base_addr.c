@@ -18,7 +18,8 @@ static bool is_v4(const struct addr *a, uint32_t address, unsigned port)
 	struct sockaddr_in sa;
 
 	memcpy(&sa, &a->sa, sizeof(sa));
-	return a->len == sizeof(sa) && sa.sin_family == AF_INET && sa.sin_addr.s_addr == htonl(address) && sa.sin_port == htons((uint16_t)port);
+	return a->len == sizeof(sa) && sa.sin_family == AF_INET &&
+		sa.sin_addr.s_addr == htonl(address) && sa.sin_port == htons((uint16_t)port);
 }
 
 static bool is_v6_loopback(const struct addr *a, unsigned port)
@@ -26,7 +27,8 @@ static bool is_v6_loopback(const struct addr *a, unsigned port)
 	struct sockaddr_in6 sa;
 
 	memcpy(&sa, &a->sa, sizeof(sa));
-	return a->len == sizeof(sa) && sa.sin6_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&sa.sin6_addr) && sa.sin6_port == htons((uint16_t)port);
+	return a->len == sizeof(sa) && sa.sin6_family == AF_INET6 &&
+		IN6_IS_ADDR_LOOPBACK(&sa.sin6_addr) && sa.sin6_port == htons((uint16_t)port);
 }
 
 START_TEST(localhost_is_loopback_whoever_is_asked)
@@ -65,7 +67,8 @@ END_TEST
 /* The same port at each, and all or nothing. */
 START_TEST(listening)
 {
-	int n = addr_find("localhost", 0, at, NULL), fd[ADDR_MAX], again[ADDR_MAX], k = addr_listen(at, n, fd);
+	int n = addr_find("localhost", 0, at, NULL), fd[ADDR_MAX], again[ADDR_MAX],
+	    k = addr_listen(at, n, fd);
 	struct addr own = { .len = sizeof(own.sa) };
 	char shown[80], expected[80];
 	unsigned port;

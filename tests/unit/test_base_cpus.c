@@ -1,4 +1,5 @@
-/* tests/unit/test_base_cpus.c - base/cpus.c: lists of processors, there and back, and what is none. */
+/* tests/unit/test_base_cpus.c - base/cpus.c: lists of processors, there and back, and what is
+ * none. */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
@@ -8,8 +9,9 @@
 #include "base/cpus.h"
 #include "tests/unit/run.h"
 
-static const char *const good[][2] = { { "0", "0" }, { "all", "all" }, { "0-3", "0-3" }, { "8191", "8191" }, { "5,3,4", "3-5" }, { "0,2-3,63-64", "0,2-3,63-64" },
-				       { "007", "7" }, { "0-8191", "all" }, { "1-1", "1" } };
+static const char *const good[][2] = { { "0", "0" }, { "all", "all" }, { "0-3", "0-3" },
+	{ "8191", "8191" }, { "5,3,4", "3-5" }, { "0,2-3,63-64", "0,2-3,63-64" }, { "007", "7" },
+	{ "0-8191", "all" }, { "1-1", "1" } };
 #define GOOD (int)(sizeof(good) / sizeof(good[0]))
 
 START_TEST(there_and_back)
@@ -24,7 +26,8 @@ START_TEST(there_and_back)
 }
 END_TEST
 
-static const char *const bad[] = { "", " ", "-1", "1-", "-", ",", "1,", ",1", "1,,2", "3-1", "8192", "0-8192", "99999999999999999999", "1 2", "0x1", "+1", "ALL", "1-2-3", "all,1" };
+static const char *const bad[] = { "", " ", "-1", "1-", "-", ",", "1,", ",1", "1,,2", "3-1", "8192",
+	"0-8192", "99999999999999999999", "1 2", "0x1", "+1", "ALL", "1-2-3", "all,1" };
 #define BAD (int)(sizeof(bad) / sizeof(bad[0]))
 
 START_TEST(what_is_none)

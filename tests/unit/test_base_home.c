@@ -82,7 +82,8 @@ START_TEST(makes_and_reads)
 	(void)snprintf(path, sizeof(path), "%s/h", base);
 	ck_assert_str_eq(h.path, path);
 	ck_assert(h.id == str_hash(STR_HASH_SEED, path, strlen(path)));
-	(void)snprintf(segment, sizeof(segment), "/tend-%u-%016llx", (unsigned)geteuid(), (unsigned long long)h.id);
+	(void)snprintf(segment, sizeof(segment), "/tend-%u-%016llx", (unsigned)geteuid(),
+		(unsigned long long)h.id);
 	ck_assert_str_eq(h.segment, segment);
 	is_0700("h");
 	is_0700("h/run");
@@ -91,7 +92,8 @@ START_TEST(makes_and_reads)
 	ck_assert_int_eq(fcntl(h.run_fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_ge(h.logs_fd, 0);
 	ck_assert_int_ge(h.specs_fd, 0);
-	ck_assert_int_eq(symlink("h", "link"), 0); /* another way to the same home is the same instance */
+	/* another way to the same home is the same instance */
+	ck_assert_int_eq(symlink("h", "link"), 0);
 	ck_assert_int_eq(home_open("link/", HOME_READ, &again, NULL), 0);
 	ck_assert(again.id == h.id);
 	home_close(&again);
@@ -117,7 +119,8 @@ START_TEST(which_folder)
 	(void)snprintf(path, sizeof(path), "%s/.mcp_mesh", base);
 	ck_assert_str_eq(h.path, path);
 	home_close(&h);
-	ck_assert_int_eq(setenv("TEND_HOME", "a/b//c/", 1), 0); /* relative, and with parents to make */
+	/* relative, and with parents to make */
+	ck_assert_int_eq(setenv("TEND_HOME", "a/b//c/", 1), 0);
 	ck_assert_int_eq(home_open(NULL, HOME_CREATE, &h, &f), 0);
 	(void)snprintf(path, sizeof(path), "%s/a/b/c", base);
 	ck_assert_str_eq(h.path, path);
@@ -188,18 +191,22 @@ static void refused_as_read_only(const char *path, const char *named)
 	struct home h = HOME_INIT;
 
 	ck_assert_int_eq(home_open(path, HOME_CREATE, &h, &f), -EROFS);
-	ck_assert_msg(strstr(f.text, "Read-only file system") && strstr(f.text, named), "%s", f.text);
+	ck_assert_msg(
+		strstr(f.text, "Read-only file system") && strstr(f.text, named), "%s", f.text);
 }
 
-/* A read-only mount needs a mount namespace of one's own, which not every machine gives: then this tests nothing. */
+/* A read-only mount needs a mount namespace of one's own, which not every machine gives: then this
+ * tests nothing. */
 START_TEST(read_only)
 {
 	struct home h = HOME_INIT;
 
 	ck_assert_int_eq(home_open("h", HOME_CREATE, &h, &f), 0);
 	home_close(&h);
-	if (geteuid() || unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount(base, base, NULL, MS_BIND, NULL) || mount(NULL, base, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
+	if (geteuid() || unshare(CLONE_NEWNS) ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		mount(base, base, NULL, MS_BIND, NULL) ||
+		mount(NULL, base, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL))
 		return;
 	ck_assert_int_eq(chdir(base), 0);
 	refused_as_read_only("h", "/h/run"); /* complete, so that no mkdir() fails */

@@ -90,7 +90,8 @@ START_TEST(refuses_what_is_no_file)
 	int d = new_folder();
 	char *text = NULL;
 
-	ck_assert_int_eq(mkfifo("fifo", 0600), 0); /* has no writer: an ordinary open would wait for ever */
+	/* has no writer: an ordinary open would wait for ever */
+	ck_assert_int_eq(mkfifo("fifo", 0600), 0);
 	ck_assert_int_eq(mkdir("dir", 0700), 0);
 	ck_assert_int_eq(symlink("fifo", "link"), 0);
 	ck_assert_int_eq(io_read_file(d, "fifo", 10, &text, NULL), -EINVAL);
@@ -166,7 +167,8 @@ START_TEST(failed_replacement_leaves_nothing)
 	signal(SIGXFSZ, SIG_IGN);
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &rl), 0);
 	one.rlim_max = rl.rlim_max;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &one), 0); /* as a full disk: one byte gets through */
+	/* as a full disk: one byte gets through */
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &one), 0);
 	int r = io_replace(d, "f", "new", 3, IO_NO_SYNC);
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &rl), 0);
 	ck_assert_int_eq(r, -EFBIG);
@@ -208,7 +210,8 @@ START_TEST(raises_limit)
 }
 END_TEST
 
-/* Two that write the same file at once, again and again: one has something new, the other one changes what it has read before. The new one must be there in the end. */
+/* Two that write the same file at once, again and again: one has something new, the other one
+ * changes what it has read before. The new one must be there in the end. */
 #define ROUNDS 400
 
 static pthread_barrier_t turn;
@@ -217,7 +220,8 @@ static void *put_new(void *arg)
 {
 	for (int i = 0; i < ROUNDS; i++) {
 		pthread_barrier_wait(&turn);
-		(void)io_replace(*(int *)arg, "f", "new", 3, IO_NO_SYNC); /* what is there afterwards is looked at */
+		/* what is there afterwards is looked at */
+		(void)io_replace(*(int *)arg, "f", "new", 3, IO_NO_SYNC);
 		pthread_barrier_wait(&turn);
 	}
 	return NULL;
@@ -251,7 +255,8 @@ START_TEST(replaces_the_old_one_only)
 	ck_assert_int_eq(pthread_join(writer, NULL), 0);
 	ck_assert_int_gt(changed, 0); /* it came first then */
 	ck_assert_int_eq(unlinkat(d, "f", 0), 0);
-	ck_assert_int_eq(io_replace_old(d, "f", "x", 1, IO_NO_SYNC, &st), -EAGAIN); /* what was removed stays so */
+	/* what was removed stays so */
+	ck_assert_int_eq(io_replace_old(d, "f", "x", 1, IO_NO_SYNC, &st), -EAGAIN);
 	ck_assert_int_eq(count(), 0);
 	drop_folder(d);
 }
@@ -260,8 +265,10 @@ END_TEST
 /* Whoever may write to a folder may call a file whatever he likes. */
 START_TEST(names_of_leftovers)
 {
-	static const char *const foreign[] = { "", ".", "..", "tmp", ".tmp", "..tmp", ".-.tmp", ".x.tmp", ".x.-.tmp", ".x.-5-1.tmp", ".x.y-1.tmp", ".5-1.tmp", "x.5-1.tmp", ".new",
-					       ".new-", ".new--1", ".new-5", ".new-x-1", ".x.99999999999999999999-1.tmp", ".new-99999999999999999999-1", ".x.2147483647-1" };
+	static const char *const foreign[] = { "", ".", "..", "tmp", ".tmp", "..tmp", ".-.tmp",
+		".x.tmp", ".x.-.tmp", ".x.-5-1.tmp", ".x.y-1.tmp", ".5-1.tmp", "x.5-1.tmp", ".new",
+		".new-", ".new--1", ".new-5", ".new-x-1", ".x.99999999999999999999-1.tmp",
+		".new-99999999999999999999-1", ".x.2147483647-1" };
 	char own[64];
 
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)

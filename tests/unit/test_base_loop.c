@@ -97,7 +97,8 @@ START_TEST(removal_within_a_batch)
 {
 	for (size_t i = 0; i < 2; i++) {
 		pair_fd[i] = ready_fd();
-		ck_assert_int_eq(loop_watch(l, pair_fd[i], EPOLLIN, remove_other, &pair[i], &pair[i]), 0);
+		ck_assert_int_eq(
+			loop_watch(l, pair_fd[i], EPOLLIN, remove_other, &pair[i], &pair[i]), 0);
 	}
 	ck_assert_int_eq(loop_run(l), 0);
 	ck_assert_int_eq(pair_calls, 1);
@@ -129,7 +130,8 @@ START_TEST(reuse_within_a_batch)
 {
 	for (size_t i = 0; i < 2; i++) {
 		pair_fd[i] = ready_fd();
-		ck_assert_int_eq(loop_watch(l, pair_fd[i], EPOLLIN, reuse_other, &pair[i], &pair[i]), 0);
+		ck_assert_int_eq(
+			loop_watch(l, pair_fd[i], EPOLLIN, reuse_other, &pair[i], &pair[i]), 0);
 	}
 	ck_assert_int_eq(loop_run(l), 0);
 	ck_assert_int_eq(pair_calls, 1);
@@ -157,13 +159,15 @@ START_TEST(changes_within_a_batch)
 {
 	for (size_t i = 0; i < 2; i++) {
 		pair_fd[i] = ready_fd();
-		ck_assert_int_eq(loop_watch(l, pair_fd[i], EPOLLIN, ask_for_nothing, &pair[i], &pair[i]), 0);
+		ck_assert_int_eq(
+			loop_watch(l, pair_fd[i], EPOLLIN, ask_for_nothing, &pair[i], &pair[i]), 0);
 	}
 	ck_assert_int_eq(loop_run(l), 0);
 	ck_assert_int_eq(pair_calls, 1);
 	for (size_t i = 0; i < 2; i++) {
 		loop_unwatch(l, pair[i]);
-		ck_assert_int_eq(loop_watch(l, pair_fd[i], EPOLLIN, remove_self, &pair[i], &pair[i]), 0);
+		ck_assert_int_eq(
+			loop_watch(l, pair_fd[i], EPOLLIN, remove_self, &pair[i], &pair[i]), 0);
 	}
 	ck_assert_int_eq(loop_run(l), 0);
 	ck_assert_int_eq(pair_calls, 3);
@@ -195,7 +199,8 @@ START_TEST(timers_fire_in_order)
 	loop_timer_init(&end, count_and_stop, &stops);
 	ck_assert_int_eq(loop_timer_set(l, &end, now + 30 * NS_PER_MS), 0);
 	for (size_t i = 0; i < TIMERS; i++) {
-		at[i] = now - 10 * NS_PER_MS + (unsigned)rand_r(&seed) % 20000u * 1000u; /* 10 ms around now */
+		/* 10 ms around now */
+		at[i] = now - 10 * NS_PER_MS + (unsigned)rand_r(&seed) % 20000u * 1000u;
 		loop_timer_init(&timers[i], note, &timers[i]);
 		ck_assert_int_eq(loop_timer_set(l, &timers[i], (uint64_t)rand_r(&seed) + 1), 0);
 	}
@@ -219,8 +224,8 @@ START_TEST(timers_fire_in_order)
 }
 END_TEST
 
-/* A timer that always re-arms itself in the past, and one that it sets as well: neither fires twice in a turn, and the
- * descriptor is not kept waiting. */
+/* A timer that always re-arms itself in the past, and one that it sets as well: neither fires twice
+ * in a turn, and the descriptor is not kept waiting. */
 static struct loop_timer eager, partner;
 static int eager_calls, partner_calls, turns, fd_calls;
 

@@ -1,4 +1,5 @@
-/* tests/unit/test_base_marks.c - the marks in the environment of a process, however large that is and in whatever order they come. */
+/* tests/unit/test_base_marks.c - the marks in the environment of a process, however large that is
+ * and in whatever order they come. */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <fcntl.h>
@@ -49,8 +50,9 @@ static int open_proc(pid_t pid)
 START_TEST(found_in_any_order)
 {
 	static char big[100000] = "B=";
-	char *envp[] = { (char[]){ "XTEND_NAME=no" }, (char[]){ "TEND_NAME=web" }, big, (char[]){ "TEND_INSTANCE=00ff" },
-			 (char[]){ "TEND_NAME=second" }, (char[]){ "TEND_HOME=/a b" }, NULL };
+	char *envp[] = { (char[]){ "XTEND_NAME=no" }, (char[]){ "TEND_NAME=web" }, big,
+		(char[]){ "TEND_INSTANCE=00ff" }, (char[]){ "TEND_NAME=second" },
+		(char[]){ "TEND_HOME=/a b" }, NULL };
 	struct marks m;
 	pid_t pid;
 	int fd;

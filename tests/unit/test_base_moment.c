@@ -90,7 +90,8 @@ static const struct {
 	{ "", 0, 0, false, false },
 };
 
-/* The text ends where memory does, so that a sanitizer sees a look behind it; cut anywhere it may be less, never more than there is. */
+/* The text ends where memory does, so that a sanitizer sees a look behind it; cut anywhere it may
+ * be less, never more than there is. */
 static void scan_cut(const char *text, size_t len)
 {
 	char *own = malloc(len ? len : 1);
@@ -120,13 +121,15 @@ START_TEST(scan)
 }
 END_TEST
 
-/* Local time agrees with mktime(), also in the hours around a change of the clocks, and whatever was asked before. */
+/* Local time agrees with mktime(), also in the hours around a change of the clocks, and whatever
+ * was asked before. */
 START_TEST(local)
 {
 	static const struct {
 		const char *zone;
 		time_t change;
-	} zones[] = { { "CET-1CEST,M3.5.0,M10.5.0/3", 1774746000 }, { "LHST-10:30LHDT-11,M10.1.0,M4.1.0", 1791041400 } };
+	} zones[] = { { "CET-1CEST,M3.5.0,M10.5.0/3", 1774746000 },
+		{ "LHST-10:30LHDT-11,M10.1.0,M4.1.0", 1791041400 } };
 
 	setenv("TZ", zones[_i].zone, 1);
 	tzset();

@@ -58,7 +58,8 @@ START_TEST(life_of_a_ref)
 	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
 	ck_assert_int_eq(pid_state(pid, r.start_ticks), 'Z');
 	ck_assert(!pid_alive(pid, r.start_ticks));
-	ck_assert_int_eq(pidref_open(pid, r.start_ticks, &other), 0); /* zombies can be referred to */
+	/* zombies can be referred to */
+	ck_assert_int_eq(pidref_open(pid, r.start_ticks, &other), 0);
 	pidref_done(&other);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	ck_assert_int_eq(pidref_signal(&r, 0), -ESRCH);

@@ -1,5 +1,6 @@
 /*
- * tests/unit/test_base_procfs.c - base/procfs.c: hostile lines for the parser, real children for the readers.
+ * tests/unit/test_base_procfs.c - base/procfs.c: hostile lines for the parser, real children for
+ * the readers.
  */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -18,8 +19,9 @@
 #include "tests/unit/run.h"
 
 /* Fields 4 to 52; %s stands for field 22. */
-#define TAIL " 1 2 3 0 -1 4194304 10 0 0 0 11 12 -5 0 20 -10 7 0 %s 4096 33 18446744073709551615 " \
-	     "1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 256\n"
+#define TAIL \
+	" 1 2 3 0 -1 4194304 10 0 0 0 11 12 -5 0 20 -10 7 0 %s 4096 33 18446744073709551615 " \
+	"1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 256\n"
 
 static int parse(const char *head, const char *start, struct procfs_stat *st)
 {
@@ -52,8 +54,8 @@ END_TEST
 
 START_TEST(hostile_names)
 {
-	static const char *const names[] = { ") R 1 (", "", ")", "((", ")))", " ", "a\nb", "x) Z 1 1 1 1 1", "\xff\xfe",
-					     "\x1b[2J" };
+	static const char *const names[] = { ") R 1 (", "", ")", "((", ")))", " ", "a\nb",
+		"x) Z 1 1 1 1 1", "\xff\xfe", "\x1b[2J" };
 	char head[200], name[120];
 	struct procfs_stat st;
 
@@ -74,11 +76,10 @@ END_TEST
 
 START_TEST(refuses)
 {
-	static const char *const heads[] = { "", "x (sh) S", "42", "42 sh S", "42 (sh S", "42 (sh)S", "42 (sh) ",
-					     "42 (sh) 5",
-					     "42 (sh)", "-4 (sh) S", "0 (sh) S", "4294967297 (sh) S", "42  (sh) S",
-					     "99999999999999999999999 (sh) S", "42 (sh) SS", "42 (sh) S 99999999999",
-					     "42 (sh) S -1", "42 (sh) S  1" };
+	static const char *const heads[] = { "", "x (sh) S", "42", "42 sh S", "42 (sh S",
+		"42 (sh)S", "42 (sh) ", "42 (sh) 5", "42 (sh)", "-4 (sh) S", "0 (sh) S",
+		"4294967297 (sh) S", "42  (sh) S", "99999999999999999999999 (sh) S", "42 (sh) SS",
+		"42 (sh) S 99999999999", "42 (sh) S -1", "42 (sh) S  1" };
 	struct procfs_stat st = { .pid = 77 };
 
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
@@ -94,7 +95,8 @@ START_TEST(refuses)
 }
 END_TEST
 
-/* Each prefix of a line, in a block of exactly its size so that a sanitizer sees any byte read too many. */
+/* Each prefix of a line, in a block of exactly its size so that a sanitizer sees any byte read too
+ * many. */
 START_TEST(survives_every_cut)
 {
 	char line[1024], tail[512];
@@ -108,7 +110,8 @@ START_TEST(survives_every_cut)
 
 		memcpy(cut, line, n);
 		int r = procfs_parse_stat(cut, n, &st);
-		ck_assert_int_eq(r, n >= whole - 3 ? 0 : -EINVAL); /* "2", "25", "256", "256\n" are all whole numbers */
+		/* "2", "25", "256", "256\n" are all whole numbers */
+		ck_assert_int_eq(r, n >= whole - 3 ? 0 : -EINVAL);
 		free(cut);
 	}
 }
@@ -266,7 +269,8 @@ START_TEST(environment)
 {
 	char *argv[] = { (char[]){ "sleep" }, (char[]){ "100" }, NULL };
 	char big[9000], c;
-	char *envp[] = { (char[]){ "A=1" }, big, (char[]){ "KEY=VALUE" }, (char[]){ "LAST=x" }, NULL };
+	char *envp[] = { (char[]){ "A=1" }, big, (char[]){ "KEY=VALUE" }, (char[]){ "LAST=x" },
+		NULL };
 	int pipes[2];
 
 	memset(big, 'b', sizeof(big) - 1);

@@ -86,7 +86,8 @@ START_TEST(holder_is_found)
 	ck_assert_uint_eq(start, procfs_own_start());
 	close(fd);
 	pid = 7;
-	ck_assert_int_eq(role_holder(run_fd, ROLE_MONITOR, &pid, &start), -ENOENT); /* a file, no lock */
+	/* a file, no lock */
+	ck_assert_int_eq(role_holder(run_fd, ROLE_MONITOR, &pid, &start), -ENOENT);
 	ck_assert_int_eq(pid, 7);
 	ck_assert_int_eq(role_lock(run_fd, ROLE_MONITOR, &again), 0); /* asking has taken nothing */
 	close(again);
@@ -95,9 +96,9 @@ END_TEST
 
 START_TEST(broken_texts)
 {
-	static const char *const bad[] = { "", "x", "12", "12 34", "12 34\nx", "-1 3\n", "0 3\n", "12 0\n",
-					   "12  3\n", "4294967296 3\n", "1 99999999999999999999999\n", "\n 5", " \n",
-					   "12 34 56\n" };
+	static const char *const bad[] = { "", "x", "12", "12 34", "12 34\nx", "-1 3\n", "0 3\n",
+		"12 0\n", "12  3\n", "4294967296 3\n", "1 99999999999999999999999\n", "\n 5", " \n",
+		"12 34 56\n" };
 	int fd = -1;
 
 	ck_assert_int_eq(role_lock(run_fd, ROLE_LOGGER, &fd), 0);
@@ -150,7 +151,8 @@ START_TEST(death_frees_and_stopping_does_not)
 }
 END_TEST
 
-/* Nobody locks what a link leads to; who takes the lock puts a file of its own in the link's place. */
+/* Nobody locks what a link leads to; who takes the lock puts a file of its own in the link's
+ * place. */
 START_TEST(links_are_not_followed)
 {
 	struct stat st;
@@ -161,7 +163,8 @@ START_TEST(links_are_not_followed)
 	ck_assert_int_eq(symlinkat("target", run_fd, "logger.lock"), 0);
 	ck_assert_int_eq(role_holder(run_fd, ROLE_LOGGER, &pid, &start), -ENOENT);
 	ck_assert_int_eq(role_lock(run_fd, ROLE_LOGGER, &fd), 0);
-	ck_assert(fstatat(run_fd, "logger.lock", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode));
+	ck_assert(fstatat(run_fd, "logger.lock", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISREG(st.st_mode));
 	ck_assert_int_lt(fstatat(run_fd, "target", &st, AT_SYMLINK_NOFOLLOW), 0);
 	ck_assert_int_eq(role_holder(run_fd, ROLE_LOGGER, &pid, &start), 0);
 	close(fd);

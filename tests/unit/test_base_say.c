@@ -1,4 +1,5 @@
-/* tests/unit/test_base_say.c - what a daemon says: into a file that is rotated under it, and not too much. */
+/* tests/unit/test_base_say.c - what a daemon says: into a file that is rotated under it, and not
+ * too much. */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <fcntl.h>
@@ -89,7 +90,8 @@ START_TEST(repeats_are_counted)
 {
 	in_child(repeat);
 	ck_assert_uint_eq(count("a.log", "the same\n"), 1);
-	ck_assert_uint_eq(count("a.log", "WARNING [test] the last message was repeated 49 times\n"), 1);
+	ck_assert_uint_eq(
+		count("a.log", "WARNING [test] the last message was repeated 49 times\n"), 1);
 	ck_assert_uint_eq(count("a.log", "another\n"), 1);
 }
 END_TEST

@@ -37,7 +37,9 @@ START_TEST(copy_keeps_utf8_whole)
 
 	ck_assert(!str_copy(b, sizeof(b), "1234\xc3\xa4"));
 	ck_assert_str_eq(b, "1234");
-	ck_assert(!str_copy(b, sizeof(b), "123\xc3\xa4" "5"));
+	ck_assert(!str_copy(b, sizeof(b),
+		"123\xc3\xa4"
+		"5"));
 	ck_assert_str_eq(b, "123\xc3\xa4");
 	ck_assert(!str_copy(b, sizeof(b), "12\xf0\x9f\x98\x80"));
 	ck_assert_str_eq(b, "12");
@@ -49,7 +51,8 @@ END_TEST
 START_TEST(names)
 {
 	static const char *const good[] = { "a", "A.b_c-9", "0", "_x", "tend2", "tend.x" };
-	static const char *const bad[] = { "", ".a", "-a", "a b", "a/b", "..", "tend", "\xc3\xa4", "a\n", "a\x1b[2J" };
+	static const char *const bad[] = { "", ".a", "-a", "a b", "a/b", "..", "tend", "\xc3\xa4",
+		"a\n", "a\x1b[2J" };
 	char longest[65];
 	struct fault f;
 
@@ -85,8 +88,10 @@ START_TEST(visible)
 	sees("a\nb\tc\rd", "a\\nb\\tc\\rd");
 	sees("\x1b[31m\x07\x7f", "\\x1b[31m\\x07\\x7f");
 	sees("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
-	sees("\xc2\x9b" "31m", "\\u009b31m");		       /* C1: CSI in one character */
-	sees("\xe2\x80\xae\xe2\x81\xa6", "\\u202e\\u2066");   /* overrides and isolates */
+	sees("\xc2\x9b"
+	     "31m",
+		"\\u009b31m");				    /* C1: CSI in one character */
+	sees("\xe2\x80\xae\xe2\x81\xa6", "\\u202e\\u2066"); /* overrides and isolates */
 	sees("\xe2\x80\x8e\xe2\x80\x8f", "\\u200e\\u200f");
 	sees("\xe2\x80\xaa\xe2\x81\xa9", "\\u202a\\u2069");
 }
@@ -96,12 +101,12 @@ START_TEST(visible_invalid_utf8)
 {
 	sees("\xff", "\\xff");
 	sees("\x80z", "\\x80z");
-	sees("\xc3", "\\xc3");			       /* cut by the end */
+	sees("\xc3", "\\xc3"); /* cut by the end */
 	sees("\xe2\x82z", "\\xe2\\x82z");
-	sees("\xc0\xaf", "\\xc0\\xaf");	       /* over-long */
+	sees("\xc0\xaf", "\\xc0\\xaf"); /* over-long */
 	sees("\xe0\x80\xaf", "\\xe0\\x80\\xaf");
 	sees("\xf0\x80\x80\xaf", "\\xf0\\x80\\x80\\xaf");
-	sees("\xed\xa0\x80", "\\xed\\xa0\\x80");     /* surrogate */
+	sees("\xed\xa0\x80", "\\xed\\xa0\\x80"); /* surrogate */
 	sees("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");
 }
 END_TEST
@@ -123,7 +128,8 @@ END_TEST
 
 START_TEST(integers)
 {
-	static const char *const bad[] = { "", "-", "+5", " 5", "5 ", "0x5", "5.0", "--5", "99999999999999999999x" };
+	static const char *const bad[] = { "", "-", "+5", " 5", "5 ", "0x5", "5.0", "--5",
+		"99999999999999999999x" };
 	int64_t v = 77;
 
 	ck_assert_int_eq(str_int("42", 0, 100, &v), 0);
@@ -154,15 +160,27 @@ START_TEST(durations)
 		const char *text;
 		uint64_t ms;
 	} good[] = {
-		{ "30", 30000 }, { "1.5s", 1500 }, { "500ms", 500 }, { "2m", 120000 },
-		{ "1m30s", 90000 }, { "2h", 7200000 }, { "1d", 86400000 }, { "0", 0 },
-		{ "0s", 0 }, { "1.5", 1500 }, { "1h0m1s", 3601000 }, { "0.1ms", 1 },
-		{ "0.5m", 30000 }, { "3650d", 315360000000 }, { ".5s", 500 }, { "1.0000000000000000001s", 1000 },
+		{ "30", 30000 },
+		{ "1.5s", 1500 },
+		{ "500ms", 500 },
+		{ "2m", 120000 },
+		{ "1m30s", 90000 },
+		{ "2h", 7200000 },
+		{ "1d", 86400000 },
+		{ "0", 0 },
+		{ "0s", 0 },
+		{ "1.5", 1500 },
+		{ "1h0m1s", 3601000 },
+		{ "0.1ms", 1 },
+		{ "0.5m", 30000 },
+		{ "3650d", 315360000000 },
+		{ ".5s", 500 },
+		{ "1.0000000000000000001s", 1000 },
 	};
-	static const char *const bad[] = { "",	  "s",	 "-1", "-1s", "1x", "1 s", "1m30",  "1.s",  "1..5s",
-					   "ms1", "1S", "+1", "1e3", " 1", "1.",  "5000dx" };
-	static const char *const over[] = { "3651d", "99999999999999999999999", "3650d1ms", "999999999999h5s",
-					    "2000d2000d" };
+	static const char *const bad[] = { "", "s", "-1", "-1s", "1x", "1 s", "1m30", "1.s",
+		"1..5s", "ms1", "1S", "+1", "1e3", " 1", "1.", "5000dx" };
+	static const char *const over[] = { "3651d", "99999999999999999999999", "3650d1ms",
+		"999999999999h5s", "2000d2000d" };
 	uint64_t ms = 5;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -180,8 +198,8 @@ END_TEST
 
 START_TEST(signals)
 {
-	static const char *const bad[] = { "", "0", "-1", "65", "32", "33", "SIG", "TERMX", "SIG15", "RTMIN-1",
-					   "RTMIN+99", "RTMAX+1", "RTMIN+", "RTMIN+-1", " TERM" };
+	static const char *const bad[] = { "", "0", "-1", "65", "32", "33", "SIG", "TERMX", "SIG15",
+		"RTMIN-1", "RTMIN+99", "RTMAX+1", "RTMIN+", "RTMIN+-1", " TERM" };
 	static const char *const term[] = { "TERM", "SIGTERM", "term", "sigterm", "15" };
 	char b[24];
 	int s = 0;
@@ -216,8 +234,10 @@ START_TEST(sizes)
 	static const struct {
 		const char *text;
 		uint64_t bytes;
-	} good[] = { { "0", 0 }, { "4096", 4096 }, { "1K", 1024 }, { "64KiB", 65536 }, { "1.5MiB", 1572864 }, { "2g", 2ull << 30 }, { "10B", 10 }, { "1TB", 1ull << 40 } };
-	static const char *const bad[] = { "", "-1", "K", "1X", "1KiBx", "0x10", " 1", "1 K", "inf", "1e3" };
+	} good[] = { { "0", 0 }, { "4096", 4096 }, { "1K", 1024 }, { "64KiB", 65536 },
+		{ "1.5MiB", 1572864 }, { "2g", 2ull << 30 }, { "10B", 10 }, { "1TB", 1ull << 40 } };
+	static const char *const bad[] = { "", "-1", "K", "1X", "1KiBx", "0x10", " 1", "1 K", "inf",
+		"1e3" };
 	uint64_t bytes;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -277,7 +297,8 @@ START_TEST(faults)
 		memcpy(path + i, "\xc3\xa4", 2);
 	path[sizeof(path) - 1] = '\0';
 	path[sizeof(path) - 2] = '\0';
-	fault_errno(&f, -EROFS, "%s", path); /* the reason survives a long path, and no character is split */
+	/* the reason survives a long path, and no character is split */
+	fault_errno(&f, -EROFS, "%s", path);
 	ck_assert_uint_le(strlen(f.text), FAULT_MAX - 1);
 	ck_assert_uint_ge(strlen(f.text), FAULT_MAX - 2);
 	ck_assert_ptr_nonnull(strstr(f.text, "\xc3\xa4: Read-only file system"));

@@ -8,9 +8,12 @@
 
 START_TEST(valid)
 {
-	ck_assert(utf8_is_valid("") && utf8_is_valid("\xf4\x8f\xbf\xbf") && utf8_is_valid("\xed\x9f\xbf"));
-	ck_assert(!utf8_is_valid("\xc0\x80") && !utf8_is_valid("\xed\xa0\x80") && !utf8_is_valid("\xf4\x90\x80\x80") && !utf8_is_valid("a\x80"));
-	ck_assert(!utf8_is_valid("\xe0\x80\x80") && !utf8_is_valid("\xf0\x80\x80\x80") && !utf8_is_valid("\xc3"));
+	ck_assert(utf8_is_valid("") && utf8_is_valid("\xf4\x8f\xbf\xbf") &&
+		utf8_is_valid("\xed\x9f\xbf"));
+	ck_assert(!utf8_is_valid("\xc0\x80") && !utf8_is_valid("\xed\xa0\x80") &&
+		!utf8_is_valid("\xf4\x90\x80\x80") && !utf8_is_valid("a\x80"));
+	ck_assert(!utf8_is_valid("\xe0\x80\x80") && !utf8_is_valid("\xf0\x80\x80\x80") &&
+		!utf8_is_valid("\xc3"));
 }
 END_TEST
 
@@ -20,29 +23,35 @@ START_TEST(decoded)
 		const char *text;
 		size_t len;
 		uint32_t c;
-	} texts[] = { { "a", 1, 'a' }, { "", 1, 0 }, { "\xc3\xa4", 2, 0xe4 }, { "\xe2\x80\xae", 3, 0x202e },
-		{ "\xf0\x9f\x9a\x80", 4, 0x1f680 }, { "\xc3", 0, 0 }, { "\xf0\x9f\x9a", 0, 0 }, { "\x80", 0, 0 } };
+	} texts[] = { { "a", 1, 'a' }, { "", 1, 0 }, { "\xc3\xa4", 2, 0xe4 },
+		{ "\xe2\x80\xae", 3, 0x202e }, { "\xf0\x9f\x9a\x80", 4, 0x1f680 }, { "\xc3", 0, 0 },
+		{ "\xf0\x9f\x9a", 0, 0 }, { "\x80", 0, 0 } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		uint32_t c = 0;
 
-		ck_assert_msg(utf8_decode(texts[i].text, &c) == texts[i].len && c == texts[i].c, "%zu", i);
+		ck_assert_msg(utf8_decode(texts[i].text, &c) == texts[i].len && c == texts[i].c,
+			"%zu", i);
 	}
 }
 END_TEST
 
 START_TEST(hidden)
 {
-	ck_assert(utf8_is_hidden('\n') && utf8_is_hidden(0x7f) && utf8_is_hidden(0x9b) && utf8_is_hidden(0x202e));
-	ck_assert(utf8_is_hidden(0x2028) && utf8_is_hidden(0x2066) && !utf8_is_hidden('a') && !utf8_is_hidden(0xa0));
+	ck_assert(utf8_is_hidden('\n') && utf8_is_hidden(0x7f) && utf8_is_hidden(0x9b) &&
+		utf8_is_hidden(0x202e));
+	ck_assert(utf8_is_hidden(0x2028) && utf8_is_hidden(0x2066) && !utf8_is_hidden('a') &&
+		!utf8_is_hidden(0xa0));
 }
 END_TEST
 
 START_TEST(json)
 {
-	static const char *const texts[][2] = { { "", "" }, { "{\t\"a\":\n1}", "{\t\"a\":\n1}" }, { "\"\x7f\"", "\"\\u007f\"" },
-		{ "\"\xc2\x9b\x31m\"", "\"\\u009b1m\"" }, { "\xe2\x80\xae\xe2\x80\xa8\xe2\x80\xa9", "\\u202e\\u2028\\u2029" },
-		{ "\xc3\xa4\xf0\x9f\x9a\x80\\n", "\xc3\xa4\xf0\x9f\x9a\x80\\n" }, { "\x9b\xc3", "\xef\xbf\xbd\xef\xbf\xbd" } };
+	static const char *const texts[][2] = { { "", "" }, { "{\t\"a\":\n1}", "{\t\"a\":\n1}" },
+		{ "\"\x7f\"", "\"\\u007f\"" }, { "\"\xc2\x9b\x31m\"", "\"\\u009b1m\"" },
+		{ "\xe2\x80\xae\xe2\x80\xa8\xe2\x80\xa9", "\\u202e\\u2028\\u2029" },
+		{ "\xc3\xa4\xf0\x9f\x9a\x80\\n", "\xc3\xa4\xf0\x9f\x9a\x80\\n" },
+		{ "\x9b\xc3", "\xef\xbf\xbd\xef\xbf\xbd" } };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char *safe = utf8_safe_json(texts[i][0]);

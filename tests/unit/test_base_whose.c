@@ -1,4 +1,5 @@
-/* tests/unit/test_base_whose.c - what proves to which instance a process belongs, and what does not. */
+/* tests/unit/test_base_whose.c - what proves to which instance a process belongs, and what does
+ * not. */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
@@ -63,7 +64,8 @@ static void teardown(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-/* A process with this environment and, if run_fd >= 0, the FIFO run/web.out at the descriptor where tend's own have it. */
+/* A process with this environment and, if run_fd >= 0, the FIFO run/web.out at the descriptor where
+ * tend's own have it. */
 static void begin(const char *instance, const char *name, int run_fd)
 {
 	char *argv[] = { program, (char[]){ "100" }, NULL };
@@ -92,7 +94,8 @@ static void expect(int whose, const char *name)
 
 	ck_assert_int_eq(whose_pid(&h, child, found), whose);
 	ck_assert_str_eq(found, name);
-	ck_assert_int_eq(whose_is(&h, child, "web"), whose == WHOSE_OURS && strcmp(name, "web") == 0);
+	ck_assert_int_eq(
+		whose_is(&h, child, "web"), whose == WHOSE_OURS && strcmp(name, "web") == 0);
 }
 
 START_TEST(marks)
@@ -129,7 +132,8 @@ START_TEST(fifo)
 	begin(own, "TEND_NAME=api", copy.run_fd);
 	expect(WHOSE_OURS, "api");
 	begin("A=1", "B=1", h.run_fd);
-	ck_assert_int_eq(unlinkat(h.run_fd, "web.out", 0), 0); /* and another is made in its place */
+	/* and another is made in its place */
+	ck_assert_int_eq(unlinkat(h.run_fd, "web.out", 0), 0);
 	expect(WHOSE_NOBODYS, "");
 	ck_assert_int_eq(mkfifoat(h.run_fd, "web.out", 0600), 0);
 	expect(WHOSE_NOBODYS, "");
@@ -173,7 +177,8 @@ END_TEST
 
 START_TEST(home_of_a_daemon)
 {
-	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ "read x" }, (char[]){ "--home" }, (char[]){ "/a b" }, (char[]){ "--last" }, NULL };
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ "read x" },
+		(char[]){ "--home" }, (char[]){ "/a b" }, (char[]){ "--last" }, NULL };
 	char buf[PATH_MAX] = "";
 	int pipes[2], held[2];
 	char c;

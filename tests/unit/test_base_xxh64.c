@@ -1,4 +1,5 @@
-/* tests/unit/test_base_xxh64.c - what the reference implementation computes, in one piece and in many. */
+/* tests/unit/test_base_xxh64.c - what the reference implementation computes, in one piece and in
+ * many. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -47,7 +48,8 @@ START_TEST(as_the_reference)
 
 		xxh64_begin(&x);
 		for (size_t at = 0; at < known[_i].bytes; at += piece)
-			xxh64_add(&x, pattern + at, known[_i].bytes - at < piece ? known[_i].bytes - at : piece);
+			xxh64_add(&x, pattern + at,
+				known[_i].bytes - at < piece ? known[_i].bytes - at : piece);
 		ck_assert_uint_eq(xxh64_end(&x), known[_i].sum);
 	}
 	ck_assert_uint_eq(xxh64("abc", 3), 0x44bc2cf5ad770999ull); /* from its specification */

@@ -11,27 +11,30 @@ static const struct {
 	const char *text;
 	size_t columns;
 } texts[] = {
-	{ "", 0 },
-	{ "web", 3 },
-	{ "a\xc3\xa4", 2 },				    /* two bytes, one column */
-	{ "e\xcc\x81", 1 },				    /* an accent that combines */
-	{ "\xe6\x97\xa5\xe6\x9c\xac", 4 },		    /* East Asian */
-	{ "\xef\xbd\xb1", 1 },				    /* half width */
-	{ "\xef\xbc\xa1", 2 },				    /* full width */
-	{ "\xf0\x9f\x9a\x80", 2 },			    /* an emoji */
-	{ "\xed\x95\x9c", 2 },				    /* Hangul */
-	{ "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", 2 },	    /* the same in its parts */
-	{ "\xe2\x80\xa6", 1 },				    /* the ellipsis */
-	{ "\xe2\x80\x8b", 0 },				    /* a blank of no width */
-	{ "\xe2\x9d\xa4\xef\xb8\x8f", 1 },		    /* with a variation selector */
-	{ "\xff" "a", 2 },				    /* no UTF-8 */
-	{ "\xe6\x97", 2 },				    /* cut short */
+	{ "", 0 }, { "web", 3 }, { "a\xc3\xa4", 2 },   /* two bytes, one column */
+	{ "e\xcc\x81", 1 },			       /* an accent that combines */
+	{ "\xe6\x97\xa5\xe6\x9c\xac", 4 },	       /* East Asian */
+	{ "\xef\xbd\xb1", 1 },			       /* half width */
+	{ "\xef\xbc\xa1", 2 },			       /* full width */
+	{ "\xf0\x9f\x9a\x80", 2 },		       /* an emoji */
+	{ "\xed\x95\x9c", 2 },			       /* Hangul */
+	{ "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", 2 }, /* the same in its parts */
+	{ "\xe2\x80\xa6", 1 },			       /* the ellipsis */
+	{ "\xe2\x80\x8b", 0 },			       /* a blank of no width */
+	{ "\xe2\x9d\xa4\xef\xb8\x8f", 1 },	       /* with a variation selector */
+	{ "\xff"
+	  "a",
+		2 },	   /* no UTF-8 */
+	{ "\xe6\x97", 2 }, /* cut short */
 };
 
 START_TEST(columns)
 {
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		ck_assert_msg(utf8_columns(texts[i].text, strlen(texts[i].text)) == texts[i].columns, "%zu: \"%s\" takes %zu", i, texts[i].text, utf8_columns(texts[i].text, strlen(texts[i].text)));
+		ck_assert_msg(
+			utf8_columns(texts[i].text, strlen(texts[i].text)) == texts[i].columns,
+			"%zu: \"%s\" takes %zu", i, texts[i].text,
+			utf8_columns(texts[i].text, strlen(texts[i].text)));
 }
 END_TEST
 

@@ -1,4 +1,5 @@
-/* tests/unit/test_config_cliconf.c - cli_config.json: layers, conversions, all errors at once, what is written. */
+/* tests/unit/test_config_cliconf.c - cli_config.json: layers, conversions, all errors at once, what
+ * is written. */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
@@ -98,10 +99,12 @@ START_TEST(layers_and_their_quirk)
 	load(&c);
 	ck_assert_int_eq(cliconf_number(&c, CONF_REGISTRY_PORT), 8333);
 	ck_assert_int_eq(c.value[CONF_REGISTRY_PORT].from, CONF_FROM_FILE);
-	ck_assert_int_eq(cliconf_option(&c, CONF_REGISTRY_PORT, "8080", NULL), 0); /* an explicit option always wins */
+	/* an explicit option always wins */
+	ck_assert_int_eq(cliconf_option(&c, CONF_REGISTRY_PORT, "8080", NULL), 0);
 	ck_assert_int_eq(cliconf_number(&c, CONF_REGISTRY_PORT), 8080);
 	cliconf_done(&c);
-	write_file("{\"registry_port\": 8080, \"debug_mode\": false}"); /* the defaults: as if they were not there */
+	/* the defaults: as if they were not there */
+	write_file("{\"registry_port\": 8080, \"debug_mode\": false}");
 	load(&c);
 	ck_assert_int_eq(cliconf_number(&c, CONF_REGISTRY_PORT), 8222);
 	ck_assert(cliconf_bool(&c, CONF_DEBUG_MODE));
@@ -113,10 +116,11 @@ START_TEST(values_of_the_file)
 {
 	struct cliconf c;
 
-	write_file("{\"registry_port\": 9000.0, \"log_level\": \"debug\", \"other\": {\"x\": [1]}, \"startup_timeout\": 5, \"startup_timeout\": 6}");
+	write_file(
+		"{\"registry_port\": 9000.0, \"log_level\": \"debug\", \"other\": {\"x\": [1]}, \"startup_timeout\": 5, \"startup_timeout\": 6}");
 	load(&c);
 	ck_assert_int_eq(cliconf_number(&c, CONF_REGISTRY_PORT), 9000);
-	ck_assert_str_eq(cliconf_text(&c, CONF_LOG_LEVEL), "debug"); /* as typed */
+	ck_assert_str_eq(cliconf_text(&c, CONF_LOG_LEVEL), "debug");   /* as typed */
 	ck_assert_int_eq(cliconf_number(&c, CONF_STARTUP_TIMEOUT), 6); /* the last of two counts */
 	cliconf_done(&c);
 }
@@ -126,12 +130,12 @@ START_TEST(every_error_at_once)
 {
 	setenv("MCP_MESH_STARTUP_TIMEOUT", "", 1);
 	refuse("{\"registry_port\": 0, \"registry_host\": \"\", \"log_level\": \"LOUD\", \"auto_restart\": 1, \"db_path\": \"/\"}",
-	       "MCP_MESH_STARTUP_TIMEOUT: startup_timeout must be a whole number, not \"\"; registry_port must be from 1 to 65535, not 0; "
-	       "registry_host must not be empty; log_level must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not \"LOUD\"; "
-	       "auto_restart must be true or false; db_path must be a file, but / is a folder");
+		"MCP_MESH_STARTUP_TIMEOUT: startup_timeout must be a whole number, not \"\"; registry_port must be from 1 to 65535, not 0; "
+		"registry_host must not be empty; log_level must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not \"LOUD\"; "
+		"auto_restart must be true or false; db_path must be a file, but / is a folder");
 	unsetenv("MCP_MESH_STARTUP_TIMEOUT");
 	refuse("{\"registry_port\": \"8080\", \"shutdown_timeout\": 1.5}",
-	       "F: registry_port must be a whole number; shutdown_timeout must be a whole number");
+		"F: registry_port must be a whole number; shutdown_timeout must be a whole number");
 }
 END_TEST
 
@@ -163,7 +167,8 @@ START_TEST(hostile_text)
 	write_file(big);
 	ck_assert_int_eq(cliconf_load(folder_fd, "F", &c, &errors), -EINVAL);
 	refuse("{\"registry_port\": 1e300}", "F: registry_port must be a whole number");
-	refuse("{\"registry_host\": \"a b\\u001b[31m\"}", "F: registry_host must be the name or address of a host, not \"a b\\x1b[31m\"");
+	refuse("{\"registry_host\": \"a b\\u001b[31m\"}",
+		"F: registry_host must be the name or address of a host, not \"a b\\x1b[31m\"");
 }
 END_TEST
 
@@ -175,7 +180,8 @@ START_TEST(only_what_was_set_is_written)
 	char *text;
 
 	setenv("MCP_MESH_LOG_LEVEL", "ERROR", 1);
-	write_file("{\"zoo\":[1,{\"a\":null}],\"registry_host\":\"example.org\",\"Alpha\":\"\\u00e9\"}");
+	write_file(
+		"{\"zoo\":[1,{\"a\":null}],\"registry_host\":\"example.org\",\"Alpha\":\"\\u00e9\"}");
 	load(&c);
 	ck_assert_int_eq(cliconf_set(&c, CONF_REGISTRY_PORT, "9000", &f), 0);
 	ck_assert_int_eq(cliconf_set(&c, CONF_WATCH_FILES, "no", &f), 0);
@@ -183,8 +189,9 @@ START_TEST(only_what_was_set_is_written)
 	ck_assert_int_eq(cliconf_save(folder_fd, &c, &f), 0);
 	cliconf_done(&c);
 	text = read_back();
-	ck_assert_str_eq(text, "{\n  \"Alpha\": \"\xc3\xa9\",\n  \"registry_host\": \"example.org\",\n  \"registry_port\": 9000,\n"
-			       "  \"watch_files\": false,\n  \"zoo\": [1,{\"a\":null}]\n}\n");
+	ck_assert_str_eq(text,
+		"{\n  \"Alpha\": \"\xc3\xa9\",\n  \"registry_host\": \"example.org\",\n  \"registry_port\": 9000,\n"
+		"  \"watch_files\": false,\n  \"zoo\": [1,{\"a\":null}]\n}\n");
 	free(text);
 	ck_assert_int_eq(fstatat(folder_fd, CLICONF_FILE, &st, 0), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);

@@ -1,4 +1,5 @@
-/* tests/unit/test_config_desired.c - processes.json: round trip, what others wrote is kept, what is no such file is refused. */
+/* tests/unit/test_config_desired.c - processes.json: round trip, what others wrote is kept, what is
+ * no such file is refused. */
 #define _GNU_SOURCE 1
 #include <check.h>
 #include <errno.h>
@@ -59,10 +60,20 @@ END_TEST
 START_TEST(round_trip)
 {
 	struct desired_entry entries[] = {
-		{ .name = "web", .up = true, .order = 3, .pid = 4194304, .start_ticks = 123456789012ull, .service = 0, .state = "restarting" },
+		{ .name = "web",
+			.up = true,
+			.order = 3,
+			.pid = 4194304,
+			.start_ticks = 123456789012ull,
+			.service = 0,
+			.state = "restarting" },
 		{ .name = "a.b-c_1", .up = false, .order = 4000000000u, .service = 1 },
 	};
-	struct desired d = { .boot_id = "cb90862b-c0e4-417a-a60d-268d7db919d5", .as_of_real_ns = 1795500000123000000ull, .entry = entries, .n = 2 }, back;
+	struct desired d = { .boot_id = "cb90862b-c0e4-417a-a60d-268d7db919d5",
+		.as_of_real_ns = 1795500000123000000ull,
+		.entry = entries,
+		.n = 2 },
+		       back;
 	const struct desired_entry *e;
 	struct stat st;
 
@@ -93,13 +104,15 @@ START_TEST(round_trip)
 }
 END_TEST
 
-/* It is written back as it was read (desired_keep()), so it must not hold what would end its string. */
+/* It is written back as it was read (desired_keep()), so it must not hold what would end its
+ * string. */
 START_TEST(states_are_words)
 {
 	struct desired d;
 
-	write_text("{\"processes\": {\"a\": {\"desired\": \"up\", \"state\": \"x\\\"y\"}, \"b\": {\"desired\": \"up\", \"state\": 7},"
-		   "\"c\": {\"desired\": \"up\", \"state\": \"somethingverylongindeed\"}}, \"last_updated\": \"yesterday\"}");
+	write_text(
+		"{\"processes\": {\"a\": {\"desired\": \"up\", \"state\": \"x\\\"y\"}, \"b\": {\"desired\": \"up\", \"state\": 7},"
+		"\"c\": {\"desired\": \"up\", \"state\": \"somethingverylongindeed\"}}, \"last_updated\": \"yesterday\"}");
 	ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0);
 	ck_assert_uint_eq(d.n, 3);
 	ck_assert_str_eq(entry(&d, "a")->state, "");
@@ -110,7 +123,8 @@ START_TEST(states_are_words)
 }
 END_TEST
 
-/* What the reference's CLI wrote, and keys of a later version, go through load and save unchanged, any number of times. */
+/* What the reference's CLI wrote, and keys of a later version, go through load and save unchanged,
+ * any number of times. */
 START_TEST(foreign_parts_are_kept)
 {
 	static const char text[] =
@@ -128,9 +142,11 @@ START_TEST(foreign_parts_are_kept)
 		ck_assert_uint_eq(d.n, 1);
 		ck_assert_str_eq(d.entry[0].name, "mine");
 		ck_assert_ptr_nonnull(d.foreign_entries);
-		ck_assert_str_eq(d.foreign_entries, "\"an agent\":{\"pid\":17,\"metadata\":{\"file\":\"/a \\\"b\\\".py\"}},"
-						    "\"other\":{\"name\":\"other\",\"status\":\"running\"},\"odd\":5");
-		ck_assert_str_eq(d.foreign_keys, "\"theirs\":{\"deep\":[1,null,\"\xc3\xa4\"]},\"more\":7");
+		ck_assert_str_eq(d.foreign_entries,
+			"\"an agent\":{\"pid\":17,\"metadata\":{\"file\":\"/a \\\"b\\\".py\"}},"
+			"\"other\":{\"name\":\"other\",\"status\":\"running\"},\"odd\":5");
+		ck_assert_str_eq(
+			d.foreign_keys, "\"theirs\":{\"deep\":[1,null,\"\xc3\xa4\"]},\"more\":7");
 		ck_assert_int_eq(desired_save(folder_fd, &d, IO_SYNC), 0);
 		desired_done(&d);
 	}
@@ -155,12 +171,14 @@ START_TEST(foreign_parts_alone)
 }
 END_TEST
 
-/* An entry under a name that tend would not accept is not tend's, whatever it holds: it must not become a path. */
+/* An entry under a name that tend would not accept is not tend's, whatever it holds: it must not
+ * become a path. */
 START_TEST(names_are_checked)
 {
 	struct desired d;
 
-	write_text("{\"processes\": {\"../../x\": {\"desired\": \"up\"}, \"\": {\"desired\": \"up\"}, \"tend\": {\"desired\": \"up\"}}}");
+	write_text(
+		"{\"processes\": {\"../../x\": {\"desired\": \"up\"}, \"\": {\"desired\": \"up\"}, \"tend\": {\"desired\": \"up\"}}}");
 	ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0);
 	ck_assert_uint_eq(d.n, 0);
 	desired_done(&d);
@@ -171,8 +189,9 @@ START_TEST(senseless_values_are_nothing)
 {
 	struct desired d;
 
-	write_text("{\"boot_id\": 7, \"processes\": {\"a\": {\"desired\": \"perhaps\", \"order\": -1, \"pid\": \"x\", \"start_ticks\": 1e300, "
-		   "\"service_type\": []}}}");
+	write_text(
+		"{\"boot_id\": 7, \"processes\": {\"a\": {\"desired\": \"perhaps\", \"order\": -1, \"pid\": \"x\", \"start_ticks\": 1e300, "
+		"\"service_type\": []}}}");
 	ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0);
 	ck_assert_uint_eq(d.n, 1);
 	ck_assert(!d.entry[0].up);
@@ -188,7 +207,8 @@ START_TEST(large_numbers)
 {
 	struct desired d;
 
-	write_text("{\"processes\": {\"a\": {\"desired\": \"up\", \"order\": 8589934592, \"pid\": 4294967297}}}");
+	write_text(
+		"{\"processes\": {\"a\": {\"desired\": \"up\", \"order\": 8589934592, \"pid\": 4294967297}}}");
 	ck_assert_int_eq(desired_load(folder_fd, &d, NULL), 0);
 	ck_assert_int_eq(d.entry[0].pid, 0);
 	ck_assert_uint_eq(d.entry[0].order, 0);
@@ -196,7 +216,8 @@ START_TEST(large_numbers)
 }
 END_TEST
 
-static const char *const bad[] = { "", "{", "[]", "7", "\"x\"", "nonsense", "{\"processes\": {\"a\": {\"desired\": \"up\"" };
+static const char *const bad[] = { "", "{", "[]", "7", "\"x\"", "nonsense",
+	"{\"processes\": {\"a\": {\"desired\": \"up\"" };
 
 START_TEST(bad_files)
 {

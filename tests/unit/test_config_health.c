@@ -1,4 +1,5 @@
-/* tests/unit/test_config_health.c - descriptions of health: what is read, and where what is wrong is said to be. */
+/* tests/unit/test_config_health.c - descriptions of health: what is read, and where what is wrong
+ * is said to be. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,10 @@
 
 START_TEST(everything)
 {
-	static const char text[] = "{\"probes\":{\"startup\":{\"log\":\"^up\",\"within\":5},\"liveness\":{\"exec\":[\"a\",\"b c\"],\"interval\":0.5,"
-				   "\"timeout\":1,\"failure_threshold\":2},\"readiness\":{\"http\":\"http://[::1]:1/x\",\"status\":204,\"body\":\"o+k\"}},"
-				   "\"policy\":{\"restart_on_failure\":true},\"limits\":{\"memory_bytes\":5,\"action\":\"restart\"}}";
+	static const char text[] =
+		"{\"probes\":{\"startup\":{\"log\":\"^up\",\"within\":5},\"liveness\":{\"exec\":[\"a\",\"b c\"],\"interval\":0.5,"
+		"\"timeout\":1,\"failure_threshold\":2},\"readiness\":{\"http\":\"http://[::1]:1/x\",\"status\":204,\"body\":\"o+k\"}},"
+		"\"policy\":{\"restart_on_failure\":true},\"limits\":{\"memory_bytes\":5,\"action\":\"restart\"}}";
 	struct health_conf c;
 	struct fault f = { "" };
 
@@ -22,7 +24,8 @@ START_TEST(everything)
 	ck_assert_uint_eq(c.probe[HEALTH_LIVENESS].interval_ms, 500);
 	ck_assert_uint_eq(c.probe[HEALTH_LIVENESS].success_threshold, 1);
 	ck_assert_uint_eq(c.probe[HEALTH_READINESS].status_max, 204);
-	ck_assert(c.has_policy && c.policy.restart_on_failure && c.policy.max_restart_attempts == 3);
+	ck_assert(
+		c.has_policy && c.policy.restart_on_failure && c.policy.max_restart_attempts == 3);
 	ck_assert(c.has_limits && c.limits.restart && c.limits.memory_bytes == 5);
 	health_conf_done(&c);
 }
@@ -43,9 +46,11 @@ static const struct {
 	{ "{\"probes\":{\"liveness\":{\"tcp\":\"a:0\"}}}", "health.probes.liveness.tcp" },
 	{ "{\"probes\":{\"liveness\":{\"tcp\":\":80\"}}}", "health.probes.liveness.tcp" },
 	{ "{\"probes\":{\"liveness\":{\"tcp\":\"a:65536\"}}}", "health.probes.liveness.tcp" },
-	{ "{\"probes\":{\"liveness\":{\"tcp\":\"a:1\",\"interval\":0}}}", "health.probes.liveness.interval" },
+	{ "{\"probes\":{\"liveness\":{\"tcp\":\"a:1\",\"interval\":0}}}",
+		"health.probes.liveness.interval" },
 	{ "{\"probes\":{\"liveness\":{\"log\":\"(\"}}}", "no regular expression" },
-	{ "{\"probes\":{\"liveness\":{\"log\":\"\\\\p{L}\"}}}", "health.probes.liveness.log: no regular expression: \\p is not known" },
+	{ "{\"probes\":{\"liveness\":{\"log\":\"\\\\p{L}\"}}}",
+		"health.probes.liveness.log: no regular expression: \\p is not known" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"file:///etc/passwd\"}}}", "http://" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"\"}}}", "http://" },
 	{ "{\"probes\":{\"liveness\":{\"http\":\"http://\"}}}", "a host" },
@@ -63,7 +68,8 @@ static const struct {
 	{ "{\"probes\":{\"liveness\":{\"http\":\"http://[::1]80\"}}}", "a port" },
 	{ "{\"probes\":{\"liveness\":{\"mcp\":\"http://x y/\"}}}", "blanks" },
 	{ "{\"probes\":{\"liveness\":{\"mcp\":\"ftp://x/\"}}}", "http://" },
-	{ "{\"probes\":{\"liveness\":{\"http\":\"http://x\",\"header\":\"a\\r\\nb\"}}}", "one line" },
+	{ "{\"probes\":{\"liveness\":{\"http\":\"http://x\",\"header\":\"a\\r\\nb\"}}}",
+		"one line" },
 	{ "{\"port\":0}", "health.port" },
 	{ "{\"limits\":{\"action\":\"kill\"}}", "health.limits.action" },
 	{ "{\"policy\":{\"check_interval\":\"30\"}}", "health.policy.check_interval" },
@@ -81,7 +87,8 @@ END_TEST
 
 START_TEST(for_all)
 {
-	static const char text[] = "{\"alerts\":{\"command\":[\"mail\"],\"timeout\":1},\"brake\":{\"least\":5},\"budget\":{\"restarts\":7}}";
+	static const char text[] =
+		"{\"alerts\":{\"command\":[\"mail\"],\"timeout\":1},\"brake\":{\"least\":5},\"budget\":{\"restarts\":7}}";
 	struct health_all a;
 	struct fault f = { "" };
 
@@ -96,7 +103,9 @@ START_TEST(for_all)
 }
 END_TEST
 
-static const char *const words[] = { "mesh", "mesh:8080", "http://127.0.0.1:1/x", "http:http://h/x", "http:http://ann:p:q@h:80?x=http://", "https://[::1]", "https://[fe80::1%eth0]:1/", "tcp:80", "tcp:h:80", "exec:true", "mcp:http://h/mcp" };
+static const char *const words[] = { "mesh", "mesh:8080", "http://127.0.0.1:1/x", "http:http://h/x",
+	"http:http://ann:p:q@h:80?x=http://", "https://[::1]", "https://[fe80::1%eth0]:1/",
+	"tcp:80", "tcp:h:80", "exec:true", "mcp:http://h/mcp" };
 
 START_TEST(short_forms)
 {

@@ -15,7 +15,8 @@ static void expect(const char *before, const char *argument, const char *shown)
 	ck_assert_ptr_nonnull(out);
 	redact_argument(out, before, argument);
 	ck_assert_int_eq(fclose(out), 0);
-	ck_assert_msg(strcmp(text, shown) == 0, "%s %s is shown as %s instead of %s", before ? before : "", argument, text, shown);
+	ck_assert_msg(strcmp(text, shown) == 0, "%s %s is shown as %s instead of %s",
+		before ? before : "", argument, text, shown);
 	free(text);
 }
 
@@ -54,8 +55,9 @@ END_TEST
 
 START_TEST(others)
 {
-	static const char *const plain[] = { "", "-c", "sleep 5", "--max-tokens=100", "--tokenizer=bpe", "http://host:80/a@b", "user@host:file", "key=value",
-					     "secretary=me", "a:b:c", "=x", ":", "://", "--port=8080", "\xc3\xa4=\xc3\xb6" };
+	static const char *const plain[] = { "", "-c", "sleep 5", "--max-tokens=100",
+		"--tokenizer=bpe", "http://host:80/a@b", "user@host:file", "key=value",
+		"secretary=me", "a:b:c", "=x", ":", "://", "--port=8080", "\xc3\xa4=\xc3\xb6" };
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		expect(NULL, plain[i], plain[i]);

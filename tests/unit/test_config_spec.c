@@ -1,4 +1,5 @@
-/* tests/unit/test_config_spec.c - specifications of processes: round trip, defaults, and bad input, whose error must name the key. */
+/* tests/unit/test_config_spec.c - specifications of processes: round trip, defaults, and bad input,
+ * whose error must name the key. */
 #define _GNU_SOURCE 1
 #include <cjson/cJSON.h>
 #include <check.h>
@@ -15,7 +16,8 @@
 #include "config/spec.h"
 #include "tests/unit/run.h"
 
-#define PLAIN "\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"true\"], \"env\": []"
+#define PLAIN \
+	"\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"true\"], \"env\": []"
 
 static int parse(const char *text, struct spec *ret, struct fault *f)
 {
@@ -29,7 +31,8 @@ static void expect_bad(const char *text, const char *named)
 	int r = parse(text, &s, &f);
 
 	ck_assert_msg(r == -EINVAL, "%.200s: %d instead of -EINVAL", text, r);
-	ck_assert_msg(strstr(f.text, named) != NULL, "%.200s: \"%s\" does not say \"%s\"", text, f.text, named);
+	ck_assert_msg(strstr(f.text, named) != NULL, "%.200s: \"%s\" does not say \"%s\"", text,
+		f.text, named);
 	ck_assert_int_eq(parse(text, &s, NULL), -EINVAL); /* the sentence is optional */
 }
 
@@ -42,8 +45,9 @@ static void expect_same_vectors(char **a, char **b)
 	ck_assert(!a[i] && !b[i]);
 }
 
-static char *texts[] = { (char[]){ "plain" }, (char[]){ "" }, (char[]){ "quote \" backslash \\ slash /" }, (char[]){ "line\nend\ttab\x01" },
-			 (char[]){ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x8c" }, NULL };
+static char *texts[] = { (char[]){ "plain" }, (char[]){ "" },
+	(char[]){ "quote \" backslash \\ slash /" }, (char[]){ "line\nend\ttab\x01" },
+	(char[]){ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x8c" }, NULL };
 
 START_TEST(round_trip)
 {
@@ -126,20 +130,27 @@ static void expect_same_surroundings(const struct surroundings *a, const struct 
 
 START_TEST(surroundings_round_trip)
 {
-	struct surroundings s = { .given = (1u << SURROUND_MAX) - 1, .nice = -20, .oom_score_adj = -1000, .scheduler = SCHED_RR, .priority = 99,
-				  .io_priority = 16387 }, back;
+	struct surroundings s = { .given = (1u << SURROUND_MAX) - 1,
+		.nice = -20,
+		.oom_score_adj = -1000,
+		.scheduler = SCHED_RR,
+		.priority = 99,
+		.io_priority = 16387 },
+			    back;
 	struct fault f = { "" };
 	cJSON *o;
 
 	ck_assert_int_eq(cpus_parse("0,3-5,8191", &s.cpus), 0);
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++)
-		s.limit[i] = (struct rlimit){ .rlim_cur = i, .rlim_max = i % 2 ? RLIM_INFINITY : 1000000000000000 };
+		s.limit[i] = (struct rlimit){ .rlim_cur = i,
+			.rlim_max = i % 2 ? RLIM_INFINITY : 1000000000000000 };
 	o = surroundings_write(&s);
 	ck_assert_ptr_nonnull(o);
 	ck_assert_msg(surroundings_read(o, &back, &f) == 0, "%s", f.text);
 	expect_same_surroundings(&s, &back);
 	cJSON_Delete(o);
-	for (unsigned i = 0; i < SURROUND_MAX; i++) { /* each alone: what is not given is not there */
+	/* each alone: what is not given is not there */
+	for (unsigned i = 0; i < SURROUND_MAX; i++) {
 		struct surroundings one = { .given = 1u << i, .cpus.word[0] = 1 };
 
 		o = surroundings_write(&one);
@@ -158,9 +169,11 @@ START_TEST(surroundings_in_words)
 
 	surroundings_list(0, buf, sizeof(buf));
 	ck_assert_str_eq(buf, "");
-	surroundings_list(1u << RLIMIT_CORE | 1u << SURROUND_NICE | 1u << SURROUND_CPUS, buf, sizeof(buf));
+	surroundings_list(
+		1u << RLIMIT_CORE | 1u << SURROUND_NICE | 1u << SURROUND_CPUS, buf, sizeof(buf));
 	ck_assert_str_eq(buf, "core_bytes, nice, cpus");
-	surroundings_list(1u << RLIMIT_CORE | 1u << SURROUND_NICE | 1u << SURROUND_CPUS, little, sizeof(little));
+	surroundings_list(1u << RLIMIT_CORE | 1u << SURROUND_NICE | 1u << SURROUND_CPUS, little,
+		sizeof(little));
 	ck_assert_str_eq(little, "core_bytes"); /* cut at a name */
 	surroundings_list(~0u, buf, sizeof(buf));
 	ck_assert_ptr_nonnull(strstr(buf, "io_priority, cpus"));
@@ -200,7 +213,8 @@ START_TEST(unknown_keys_are_ignored)
 {
 	struct spec s;
 
-	ck_assert_int_eq(parse("{" PLAIN ", \"later\": {\"deep\": [1, 2]}, \"Name\": 7}", &s, NULL), 0);
+	ck_assert_int_eq(
+		parse("{" PLAIN ", \"later\": {\"deep\": [1, 2]}, \"Name\": 7}", &s, NULL), 0);
 	ck_assert_str_eq(s.name, "a");
 	spec_done(&s);
 }
@@ -222,19 +236,26 @@ static const struct {
 	{ "{\"name\": \"../../etc/passwd\"}", "../../etc/passwd" },
 	{ "{\"name\": \"-a\"}", "-a" },
 	{ "{\"name\": \"tend\"}", "reserved" },
-	{ "{\"name\": \"0123456789012345678901234567890123456789012345678901234567890123\"}", "longer than 63" },
+	{ "{\"name\": \"0123456789012345678901234567890123456789012345678901234567890123\"}",
+		"longer than 63" },
 	{ "{\"name\": \"a\"}", "\"exe\"" },
 	{ "{\"name\": \"a\", \"exe\": [\"/bin/true\"]}", "\"exe\"" },
 	{ "{\"name\": \"a\", \"exe\": \"/bin/true\"}", "\"cwd\"" },
 	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": true}", "\"cwd\"" },
 	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\"}", "\"argv\"" },
 	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": {}}", "\"argv\"" },
-	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"a\", 2]}", "\"argv\", element 1" },
-	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [], \"env\": []}", "\"argv\"" },
-	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"a\"]}", "\"env\"" },
-	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"a\"], \"env\": [null]}", "\"env\", element 0" },
-	{ "{\"name\": \"a\", \"exe\": \"true\", \"cwd\": \"/\", \"argv\": [\"a\"], \"env\": []}", "absolute" },
-	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"tmp\", \"argv\": [\"a\"], \"env\": []}", "absolute" },
+	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"a\", 2]}",
+		"\"argv\", element 1" },
+	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [], \"env\": []}",
+		"\"argv\"" },
+	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"a\"]}",
+		"\"env\"" },
+	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"/\", \"argv\": [\"a\"], \"env\": [null]}",
+		"\"env\", element 0" },
+	{ "{\"name\": \"a\", \"exe\": \"true\", \"cwd\": \"/\", \"argv\": [\"a\"], \"env\": []}",
+		"absolute" },
+	{ "{\"name\": \"a\", \"exe\": \"/bin/true\", \"cwd\": \"tmp\", \"argv\": [\"a\"], \"env\": []}",
+		"absolute" },
 	{ "{" PLAIN ", \"file\": 7}", "\"file\"" },
 	{ "{" PLAIN ", \"restart\": \"sometimes\"}", "\"sometimes\"" },
 	{ "{" PLAIN ", \"restart\": 2}", "\"restart\"" },
@@ -254,20 +275,28 @@ static const struct {
 	{ "{" PLAIN ", \"surroundings\": {\"nice\": 20}}", "\"surroundings.nice\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"nice\": 0.5}}", "\"surroundings.nice\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"nice\": \"7\"}}", "\"surroundings.nice\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"oom_score_adj\": -1001}}", "\"surroundings.oom_score_adj\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"scheduler\": \"deadline\"}}", "\"surroundings.scheduler\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"oom_score_adj\": -1001}}",
+		"\"surroundings.oom_score_adj\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"scheduler\": \"deadline\"}}",
+		"\"surroundings.scheduler\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"scheduler\": 1}}", "\"surroundings.scheduler\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"priority\": 100}}", "\"surroundings.priority\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"io_priority\": -1}}", "\"surroundings.io_priority\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"cpus\": \"3-1\"}}", "\"surroundings.cpus\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"cpus\": 3}}", "\"surroundings.cpus\"" },
 	{ "{" PLAIN ", \"surroundings\": {\"limits\": 3}}", "\"surroundings.limits\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"core_bytes\": 3}}}", "\"surroundings.limits.core_bytes\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"core_bytes\": [1]}}}", "\"surroundings.limits.core_bytes\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"stack_bytes\": [2, 1]}}}", "\"surroundings.limits.stack_bytes\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"stack_bytes\": [-1, 1]}}}", "\"surroundings.limits.stack_bytes\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"processes\": [1, \"many\"]}}}", "\"surroundings.limits.processes\"" },
-	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"processes\": [1, 1e16]}}}", "\"surroundings.limits.processes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"core_bytes\": 3}}}",
+		"\"surroundings.limits.core_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"core_bytes\": [1]}}}",
+		"\"surroundings.limits.core_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"stack_bytes\": [2, 1]}}}",
+		"\"surroundings.limits.stack_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"stack_bytes\": [-1, 1]}}}",
+		"\"surroundings.limits.stack_bytes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"processes\": [1, \"many\"]}}}",
+		"\"surroundings.limits.processes\"" },
+	{ "{" PLAIN ", \"surroundings\": {\"limits\": {\"processes\": [1, 1e16]}}}",
+		"\"surroundings.limits.processes\"" },
 	{ "{" PLAIN ", \"log\": 1}", "\"log\"" },
 	{ "{" PLAIN ", \"log\": {\"separate_stderr\": 1}}", "\"log.separate_stderr\"" },
 	{ "{" PLAIN ", \"registry\": 0}", "\"registry\"" },
@@ -444,7 +473,8 @@ START_TEST(command_text)
 	s.argv = argv;
 	ck_assert_int_eq(spec_command_text(&s, buf, sizeof(buf)), 0);
 	ck_assert_str_eq(buf, "prog two words \xc3\xa4");
-	ck_assert_int_eq(spec_command_text(&s, buf, 17), 1); /* one byte short: not half a character */
+	/* one byte short: not half a character */
+	ck_assert_int_eq(spec_command_text(&s, buf, 17), 1);
 	ck_assert_str_eq(buf, "prog two words ");
 	ck_assert_int_eq(spec_command_text(&s, buf, 18), 0);
 }
@@ -464,7 +494,9 @@ START_TEST(file_name)
 	ck_assert(!spec_name_of(".new-1-2.json", buf)); /* one that is being handed over */
 	ck_assert(!spec_name_of("a.jso", buf));
 	ck_assert(!spec_name_of("a b.json", buf));
-	ck_assert(!spec_name_of("0123456789012345678901234567890123456789012345678901234567890123.json", buf)); /* 64 characters: one too many */
+	/* 64 characters: one too many */
+	ck_assert(!spec_name_of(
+		"0123456789012345678901234567890123456789012345678901234567890123.json", buf));
 }
 END_TEST
 

@@ -44,9 +44,10 @@ START_TEST(one_line)
 
 	write_all(&o);
 	ck_assert_int_eq(json_end(&o), 0);
-	ck_assert_str_eq(o.text, "{\"name\":\"web \\\"1\\\" \\\\ \\t\xe6\x97\xa5\",\"nothing\":null,\"empty\":{},\"none\":[],"
-				 "\"list\":[-3,true,{\"big\":18446744073709551615,\"inner\":{\"s\":1.5}},{}],"
-				 "\"at\":\"2001-09-09T01:46:40.000Z\",\"never\":null,\"raw\":[1],\"half\":0.5}");
+	ck_assert_str_eq(o.text,
+		"{\"name\":\"web \\\"1\\\" \\\\ \\t\xe6\x97\xa5\",\"nothing\":null,\"empty\":{},\"none\":[],"
+		"\"list\":[-3,true,{\"big\":18446744073709551615,\"inner\":{\"s\":1.5}},{}],"
+		"\"at\":\"2001-09-09T01:46:40.000Z\",\"never\":null,\"raw\":[1],\"half\":0.5}");
 	json_free(&o);
 	ck_assert_ptr_null(o.text);
 }
@@ -58,22 +59,23 @@ START_TEST(pages)
 
 	write_all(&o);
 	ck_assert_int_eq(json_end(&o), 0);
-	ck_assert_str_eq(o.text, "{\n"
-				 "  \"name\": \"web \\\"1\\\" \\\\ \\t\xe6\x97\xa5\",\n"
-				 "  \"nothing\": null,\n"
-				 "  \"empty\": {},\n"
-				 "  \"none\": [],\n"
-				 "  \"list\": [-3, true, {\n"
-				 "      \"big\": 18446744073709551615,\n"
-				 "      \"inner\": {\n"
-				 "        \"s\": 1.5\n"
-				 "      }\n"
-				 "    }, {}],\n"
-				 "  \"at\": \"2001-09-09T01:46:40.000Z\",\n"
-				 "  \"never\": null,\n"
-				 "  \"raw\": [1],\n"
-				 "  \"half\": 0.5\n"
-				 "}");
+	ck_assert_str_eq(o.text,
+		"{\n"
+		"  \"name\": \"web \\\"1\\\" \\\\ \\t\xe6\x97\xa5\",\n"
+		"  \"nothing\": null,\n"
+		"  \"empty\": {},\n"
+		"  \"none\": [],\n"
+		"  \"list\": [-3, true, {\n"
+		"      \"big\": 18446744073709551615,\n"
+		"      \"inner\": {\n"
+		"        \"s\": 1.5\n"
+		"      }\n"
+		"    }, {}],\n"
+		"  \"at\": \"2001-09-09T01:46:40.000Z\",\n"
+		"  \"never\": null,\n"
+		"  \"raw\": [1],\n"
+		"  \"half\": 0.5\n"
+		"}");
 	json_free(&o);
 }
 END_TEST
@@ -94,7 +96,8 @@ START_TEST(any_text)
 			if (first < 0x80 && second < 0x80)
 				ck_assert_str_eq(back->valuestring, text);
 			for (const char *p = o.text; *p; p++)
-				ck_assert_msg((unsigned char)*p >= 0x20 && *p != 0x7f, "%02x %02x", first, second);
+				ck_assert_msg((unsigned char)*p >= 0x20 && *p != 0x7f, "%02x %02x",
+					first, second);
 			cJSON_Delete(back);
 			json_free(&o);
 		}
@@ -113,7 +116,8 @@ END_TEST
 
 START_TEST(numbers)
 {
-	static const double values[] = { 0, 1, -1, 0.1, 1e15, 123456789012345678.0, 1e300, 0.25, 2.0 / 3 };
+	static const double values[] = { 0, 1, -1, 0.1, 1e15, 123456789012345678.0, 1e300, 0.25,
+		2.0 / 3 };
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		struct json_out o = { 0 };
@@ -142,11 +146,17 @@ START_TEST(bytes)
 		back = cJSON_Parse(o.text);
 		ck_assert_msg(cJSON_IsString(back), "%s", o.text);
 		if (len == 3)
-			ck_assert_str_eq(o.text, "\"a\xef\xbf\xbd" "b\"");
+			ck_assert_str_eq(o.text,
+				"\"a\xef\xbf\xbd"
+				"b\"");
 		if (len == 4)
-			ck_assert_str_eq(o.text, "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\"");
+			ck_assert_str_eq(o.text,
+				"\"a\xef\xbf\xbd"
+				"b\xef\xbf\xbd\"");
 		if (len == 8)
-			ck_assert_str_eq(o.text, "\"a\xef\xbf\xbd" "b\xc3\xa9\\u202e\"");
+			ck_assert_str_eq(o.text,
+				"\"a\xef\xbf\xbd"
+				"b\xc3\xa9\\u202e\"");
 		cJSON_Delete(back);
 		free(exact);
 		json_free(&o);
@@ -156,7 +166,8 @@ END_TEST
 
 START_TEST(seconds)
 {
-	static const uint64_t ms[] = { 0, 1, 10, 100, 999, 1000, 1001, 1010, 1100, 59999, UINT64_MAX / 1000000 };
+	static const uint64_t ms[] = { 0, 1, 10, 100, 999, 1000, 1001, 1010, 1100, 59999,
+		UINT64_MAX / 1000000 };
 
 	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++) {
 		struct json_out o = { 0 }, same = { 0 };
@@ -180,7 +191,8 @@ START_TEST(integers)
 	json_int(&o, NULL, 0);
 	json_u64(&o, NULL, UINT64_MAX);
 	json_close(&o);
-	ck_assert_str_eq(o.text, "[-9223372036854775808,9223372036854775807,0,18446744073709551615]");
+	ck_assert_str_eq(
+		o.text, "[-9223372036854775808,9223372036854775807,0,18446744073709551615]");
 	json_free(&o);
 }
 END_TEST
@@ -188,7 +200,8 @@ END_TEST
 /* What cJSON read it would write itself in the same words; as deep as it reads. */
 START_TEST(trees)
 {
-	static const char text[] = "{\"a\":[1,-0.5,1e+300,-3,true,false,null,\"x\\n\",{},[]],\"b\":{\"c\":123456789012}}";
+	static const char text[] =
+		"{\"a\":[1,-0.5,1e+300,-3,true,false,null,\"x\\n\",{},[]],\"b\":{\"c\":123456789012}}";
 	char deep[2 * CJSON_NESTING_LIMIT + 1] = "";
 	const char *const texts[] = { text, deep, "-0" };
 

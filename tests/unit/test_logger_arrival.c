@@ -1,4 +1,5 @@
-/* tests/unit/test_logger_arrival.c - tend-logger alone, on a hand-made segment: how it learns of bytes in quiet pipes. */
+/* tests/unit/test_logger_arrival.c - tend-logger alone, on a hand-made segment: how it learns of
+ * bytes in quiet pipes. */
 /* links: tests/unit/instance.c tests/unit/talker.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -28,7 +29,9 @@ static int armed(pid_t pid)
 
 	for (int fd = 0; fd < 64; fd++) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)pid, fd);
-		const char *flags = io_read_small(AT_FDCWD, path, text, sizeof(text)) > 0 ? strstr(text, "flags:") : NULL;
+		const char *flags = io_read_small(AT_FDCWD, path, text, sizeof(text)) > 0
+			? strstr(text, "flags:")
+			: NULL;
 		n += flags && strtol(flags + 6, NULL, 8) & O_ASYNC;
 	}
 	return n;
@@ -127,7 +130,8 @@ START_TEST(signals_find_no_room)
 }
 END_TEST
 
-/* A logger that gets no processor while others write: the kernel keeps few signals for it, and nothing is forgotten. */
+/* A logger that gets no processor while others write: the kernel keeps few signals for it, and
+ * nothing is forgotten. */
 START_TEST(few_signals_are_queued)
 {
 	pid_t logger = begin();
@@ -141,7 +145,8 @@ START_TEST(few_signals_are_queued)
 		say_line(i);
 	unsigned long long mask = pending(logger, &queued);
 	ck_assert(waits(mask, SIGIO));
-	ck_assert_uint_le(queued, before + ARRIVAL_QUEUED_MAX + 2 * QUIET); /* others of this user have some, too */
+	/* others of this user have some, too */
+	ck_assert_uint_le(queued, before + ARRIVAL_QUEUED_MAX + 2 * QUIET);
 	ck_assert_int_eq(kill(logger, SIGCONT), 0);
 	INSTANCE_AWAIT(all_captured());
 	end(logger);

@@ -1,4 +1,5 @@
-/* tests/unit/test_logger_copy.c - logger/copy.c: what a logger leaves in the journal that was killed between its read and its write. */
+/* tests/unit/test_logger_copy.c - logger/copy.c: what a logger leaves in the journal that was
+ * killed between its read and its write. */
 /* links: logger/copy.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -51,7 +52,12 @@ static struct copy *after_death(uint32_t state, const char *buf, uint32_t bytes,
 
 	ck_assert_int_eq(fstat(file, &sb), 0);
 	memset(&l, 0, sizeof(l));
-	l = (struct left){ .magic = 0x314c4e524a444e54ull, .inode = sb.st_ino, .device = sb.st_dev, .offset = (uint64_t)offset, .bytes = bytes, .state = state };
+	l = (struct left){ .magic = 0x314c4e524a444e54ull,
+		.inode = sb.st_ino,
+		.device = sb.st_dev,
+		.offset = (uint64_t)offset,
+		.bytes = bytes,
+		.state = state };
 	memcpy(l.buf, buf, bytes < 64 ? bytes : 64);
 	ck_assert_int_eq(io_write_all(fd, &l, sizeof(l)), 0);
 	io_close(&fd);

@@ -10,7 +10,8 @@
 
 START_TEST(naps_follow_the_writer)
 {
-	ck_assert_uint_eq(drain_nap(1000000, PIPE, PIPE), 500000);	/* full: the writer waited */
+	/* full: the writer waited */
+	ck_assert_uint_eq(drain_nap(1000000, PIPE, PIPE), 500000);
 	ck_assert_uint_eq(drain_nap(1000000, PIPE / 4, PIPE), 1000000); /* as it should be */
 	ck_assert_uint_eq(drain_nap(1000000, 100, PIPE), 2000000);	/* hardly worth it */
 }
@@ -18,7 +19,8 @@ END_TEST
 
 START_TEST(naps_have_bounds)
 {
-	ck_assert_uint_eq(drain_nap(DRAIN_NAP_MIN_NS, PIPE, PIPE), 0); /* it fills faster than we could sleep */
+	/* it fills faster than we could sleep */
+	ck_assert_uint_eq(drain_nap(DRAIN_NAP_MIN_NS, PIPE, PIPE), 0);
 	ck_assert_uint_eq(drain_nap(0, PIPE, PIPE), 0);
 	ck_assert_uint_eq(drain_nap(0, 100, PIPE), DRAIN_NAP_MIN_NS);
 	ck_assert_uint_eq(drain_nap(DRAIN_NAP_MAX_NS, 1, PIPE), DRAIN_NAP_MAX_NS);

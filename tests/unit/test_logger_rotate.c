@@ -1,4 +1,5 @@
-/* tests/unit/test_logger_rotate.c - tend-logger alone, on a hand-made segment: rotation, archives, retention, time index, the journaled copy. */
+/* tests/unit/test_logger_rotate.c - tend-logger alone, on a hand-made segment: rotation, archives,
+ * retention, time index, the journaled copy. */
 /* links: tests/unit/instance.c tests/unit/talker.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -44,7 +45,8 @@ static void append(struct text *t, const char *bytes, size_t n)
 	t->bytes[t->n] = 0;
 }
 
-static uint32_t add(const char *name, uint64_t rotate_bytes, uint32_t keep_files, uint64_t keep_bytes)
+static uint32_t add(
+	const char *name, uint64_t rotate_bytes, uint32_t keep_files, uint64_t keep_bytes)
 {
 	uint32_t slot = talker_add(name);
 	struct pt_row row;
@@ -62,7 +64,8 @@ static bool balanced(uint32_t slot)
 	struct pt_log l = talker_block(slot);
 
 	return l.base_bytes + l.captured_bytes ==
-	       l.file_bytes + l.err_file_bytes + l.rotated_bytes + l.archived_bytes + l.deleted_bytes + l.gone_bytes;
+		l.file_bytes + l.err_file_bytes + l.rotated_bytes + l.archived_bytes +
+		l.deleted_bytes + l.gone_bytes;
 }
 
 static void unpack(struct text *to, const char *bytes, size_t n)
@@ -102,7 +105,8 @@ static bool exists(const char *name)
 	return faccessat(in.home.logs_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Everything of a log, oldest first, as a reader would see it; each file ends with a line end. *files: numbered ones. */
+/* Everything of a log, oldest first, as a reader would see it; each file ends with a line end.
+ * *files: numbered ones. */
 static struct text whole(const char *name, unsigned *files)
 {
 	struct text t = { 0 };
@@ -126,19 +130,22 @@ static struct text whole(const char *name, unsigned *files)
 	return t;
 }
 
-/* Everything that was rotated is compressed: at idle priority, so that a busy machine takes its time. */
+/* Everything that was rotated is compressed: at idle priority, so that a busy machine takes its
+ * time. */
 static void await_archives(uint32_t slot, unsigned more_than)
 {
 	for (unsigned tries = 0; talker_block(slot).rotated_bytes != 0 && tries < 30000; tries++)
 		instance_pause_ms(2);
-	INSTANCE_AWAIT(talker_block(slot).rotated_bytes == 0 && talker_block(slot).archives > more_than);
+	INSTANCE_AWAIT(
+		talker_block(slot).rotated_bytes == 0 && talker_block(slot).archives > more_than);
 }
 
 /* At random instants, until it was so often and the writer has written so much. */
 static void kill_often(unsigned kills, unsigned megabytes, const char *disable)
 {
 	struct tally *t;
-	uint32_t slot = add("talker", ROTATE_BYTES + megabytes * 4096ull, 0, 0); /* some 250 files, else a logger does little but count them */
+	/* some 250 files, else a logger does little but count them */
+	uint32_t slot = add("talker", ROTATE_BYTES + megabytes * 4096ull, 0, 0);
 	pid_t logger, writer = talker_start("talker.out", &t);
 	unsigned files, done = 0;
 	int status;
@@ -165,12 +172,13 @@ static void kill_often(unsigned kills, unsigned megabytes, const char *disable)
 	ck_assert_uint_eq(talker_block(slot).captured_bytes, all.n);
 	ck_assert_uint_eq(talker_block(slot).gone_bytes, 0);
 	ck_assert(!exists("../run/talker.journal"));
-	printf("logger killed %u times while %llu bytes were written: %llu lines, in %u rotated files\n", done, (unsigned long long)all.n,
-	       (unsigned long long)t->lines, files);
+	printf("logger killed %u times while %llu bytes were written: %llu lines, in %u rotated files\n",
+		done, (unsigned long long)all.n, (unsigned long long)t->lines, files);
 	free(all.bytes);
 }
 
-/* By hand, at full size: CK_RUN_CASE=kills KILLS=500 KILLS_MB=1000 TEND_BIN=build/bin build/plain/tests/unit/test_logger_rotate */
+/* By hand, at full size: CK_RUN_CASE=kills KILLS=500 KILLS_MB=1000 TEND_BIN=build/bin
+ * build/plain/tests/unit/test_logger_rotate */
 static unsigned from_environment(const char *name, unsigned otherwise)
 {
 	const char *text = getenv(name);
@@ -203,7 +211,8 @@ START_TEST(a_long_line_stays_whole)
 	for (int i = 0; i < 10; i++)
 		talker_put(fd, block_of_x);
 	talker_put(fd, "\nnext\n");
-	INSTANCE_AWAIT(talker_block(slot).rotations == 1 && talker_block(slot).file_bytes == 5 && talker_block(slot).archives == 1);
+	INSTANCE_AWAIT(talker_block(slot).rotations == 1 && talker_block(slot).file_bytes == 5 &&
+		talker_block(slot).archives == 1);
 	ck_assert_uint_eq(talker_block(slot).archived_bytes, 6 + 10 * (sizeof(block_of_x) - 1) + 1);
 	ck_assert_uint_eq(talker_block(slot).archived_lines, 2);
 	ck_assert_int_eq(fstatat(in.home.logs_fd, "long.log", &sb, 0), 0);
@@ -223,7 +232,8 @@ START_TEST(a_line_that_does_not_end_is_cut)
 	memset(progress, '\r', sizeof(progress) - 1);
 	for (int i = 0; i < 10; i++)
 		talker_put(fd, progress);
-	INSTANCE_AWAIT(talker_block(slot).rotations == 2 && talker_block(slot).file_bytes == 99990 && talker_block(slot).archives == 2);
+	INSTANCE_AWAIT(talker_block(slot).rotations == 2 &&
+		talker_block(slot).file_bytes == 99990 && talker_block(slot).archives == 2);
 	ck_assert_uint_eq(talker_block(slot).archived_bytes, 400000);
 	talker_put(fd, "done\n");
 	INSTANCE_AWAIT(talker_block(slot).file_bytes == 99995); /* over no limit yet */
@@ -245,7 +255,8 @@ static void make_file(const char *name, const char *text)
 static void make_archive(const char *raw, const char *name)
 {
 	struct archive_sums sums;
-	int from = io_open(in.home.logs_fd, raw, O_RDONLY, 0), to = io_open(in.home.logs_fd, name, O_RDWR | O_CREAT, 0600);
+	int from = io_open(in.home.logs_fd, raw, O_RDONLY, 0),
+	    to = io_open(in.home.logs_fd, name, O_RDWR | O_CREAT, 0600);
 
 	ck_assert_int_eq(archive_write(from, -1, to, NULL, &sums, NULL), 0);
 	io_close(&from);
@@ -270,8 +281,10 @@ START_TEST(half_done_work_is_finished)
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
 
 	INSTANCE_AWAIT(talker_block(slot).archives == 3);
-	INSTANCE_AWAIT(!exists("h.log.000000003") && !exists("h.log.000000004") && !exists("h.log.000000005"));
-	INSTANCE_AWAIT(!exists("h.log.000000003.lz4.tmp") && !exists("h.log.000000006.del") && !exists("h.log.000000007.idx"));
+	INSTANCE_AWAIT(!exists("h.log.000000003") && !exists("h.log.000000004") &&
+		!exists("h.log.000000005"));
+	INSTANCE_AWAIT(!exists("h.log.000000003.lz4.tmp") && !exists("h.log.000000006.del") &&
+		!exists("h.log.000000007.idx"));
 	ck_assert(balanced(slot));
 	struct text all = whole("h", &files);
 	ck_assert_str_eq(all.bytes, "three\nfour\nfive\nnow\n");
@@ -317,10 +330,12 @@ START_TEST(rotates_on_request)
 	ck_assert_uint_eq(talker_block(slot).rotations, 5);
 	talker_put(fd, " and half\n");
 	INSTANCE_AWAIT(talker_block(slot).rotations == 6);
-	INSTANCE_AWAIT(talker_block(slot).archives == 3 && talker_block(slot).deleted_bytes == 21); /* retention by count: three of six */
+	/* retention by count: three of six */
+	INSTANCE_AWAIT(talker_block(slot).archives == 3 && talker_block(slot).deleted_bytes == 21);
 	ck_assert_uint_eq(talker_block(slot).deleted_lines, 3);
 	INSTANCE_AWAIT(!exists("r.log.000000003.del"));
-	ck_assert(!exists("r.log.000000003") && !exists("r.log.000000003.lz4") && exists("r.log.000000004.lz4"));
+	ck_assert(!exists("r.log.000000003") && !exists("r.log.000000003.lz4") &&
+		exists("r.log.000000004.lz4"));
 	ck_assert(balanced(slot));
 	io_close(&fd);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
@@ -329,7 +344,8 @@ END_TEST
 
 START_TEST(retention_by_bytes)
 {
-	uint32_t slot = add("b", 262144, 0, 100000); /* not so small that the writer is thousands of files ahead */
+	/* not so small that the writer is thousands of files ahead */
+	uint32_t slot = add("b", 262144, 0, 100000);
 	pid_t logger = instance_daemon(&in, ROLE_LOGGER, true);
 	struct tally *t;
 	pid_t writer = talker_start("b.out", &t);
@@ -338,13 +354,15 @@ START_TEST(retention_by_bytes)
 	INSTANCE_AWAIT(talker_block(slot).deleted_bytes > 1000000);
 	t->stop = true;
 	ck_assert_int_eq(waitpid(writer, &status, 0), writer);
-	INSTANCE_AWAIT(talker_block(slot).rotated_bytes == 0 && talker_block(slot).archive_file_bytes <= 100000);
+	INSTANCE_AWAIT(talker_block(slot).rotated_bytes == 0 &&
+		talker_block(slot).archive_file_bytes <= 100000);
 	INSTANCE_AWAIT(balanced(slot));
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 }
 END_TEST
 
-static size_t read_index(const char *name, struct tidx_head *head, struct tidx_entry *entries, size_t max)
+static size_t read_index(
+	const char *name, struct tidx_head *head, struct tidx_entry *entries, size_t max)
 {
 	size_t len, n;
 	char *bytes;
@@ -399,7 +417,8 @@ START_TEST(the_index_knows_where_a_run_begins)
 	INSTANCE_AWAIT(talker_block(slot).file_bytes == 17);
 	ck_assert_uint_eq(begin_of("x.log.idx", 2), 10);
 
-	ck_assert_int_eq(instance_end(logger, SIGKILL), SIGKILL); /* what the second leaves in the pipe is not the third's */
+	/* what the second leaves in the pipe is not the third's */
+	ck_assert_int_eq(instance_end(logger, SIGKILL), SIGKILL);
 	talker_put(fd, "left over\n");
 	begin_run(slot, 3, 10);
 	talker_put(fd, "third\n");
@@ -454,7 +473,8 @@ START_TEST(what_others_take_is_counted)
 	INSTANCE_AWAIT(talker_block(slot).file_bytes == 3 && talker_block(slot).gone_bytes == 11);
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "g.log", 0), 0);
 	talker_put(fd, "cd\n");
-	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 17 && talker_block(slot).gone_bytes == 14);
+	INSTANCE_AWAIT(
+		talker_block(slot).captured_bytes == 17 && talker_block(slot).gone_bytes == 14);
 	ck_assert_int_eq(instance_end(logger, SIGKILL), SIGKILL);
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "g.log", 0), 0);
 	logger = instance_daemon(&in, ROLE_LOGGER, true);

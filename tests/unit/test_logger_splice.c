@@ -1,5 +1,5 @@
-/* tests/unit/test_logger_splice.c - tend-logger alone, on a hand-made segment: no byte is lost, repeated or out
- * of order. */
+/* tests/unit/test_logger_splice.c - tend-logger alone, on a hand-made segment: no byte is lost,
+ * repeated or out of order. */
 /* links: tests/unit/instance.c tests/unit/talker.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -115,7 +115,8 @@ START_TEST(a_stopped_logger_only_delays)
 }
 END_TEST
 
-/* Time on a CPU in ns, time waiting for one, times scheduled: the same text twice means that it has not run at all. */
+/* Time on a CPU in ns, time waiting for one, times scheduled: the same text twice means that it has
+ * not run at all. */
 static const char *ran(pid_t pid, char text[static 128])
 {
 	char path[64];
@@ -125,7 +126,8 @@ static const char *ran(pid_t pid, char text[static 128])
 	return text;
 }
 
-/* A pipe whose writers are all gone reports a hang-up for ever to whoever has it open for reading alone. */
+/* A pipe whose writers are all gone reports a hang-up for ever to whoever has it open for reading
+ * alone. */
 START_TEST(quiet_streams_cost_nothing)
 {
 	char before[128], after[128];
@@ -161,7 +163,8 @@ static unsigned log_events(struct pt_event *last)
 {
 	unsigned n = 0;
 
-	for (uint64_t i = pt_event_tail(in.spawner, ROLE_LOGGER); i < pt_event_head(in.spawner, ROLE_LOGGER); i++) {
+	for (uint64_t i = pt_event_tail(in.spawner, ROLE_LOGGER);
+		i < pt_event_head(in.spawner, ROLE_LOGGER); i++) {
 		ck_assert_int_eq(pt_event_read(in.spawner, ROLE_LOGGER, i, last), 0);
 		ck_assert_int_eq(last->kind, PT_EVENT_LOG);
 		n++;
@@ -169,7 +172,8 @@ static unsigned log_events(struct pt_event *last)
 	return n;
 }
 
-/* A limit on file sizes stands for the full disk: both make the file refuse bytes, and both can go away. */
+/* A limit on file sizes stands for the full disk: both make the file refuse bytes, and both can go
+ * away. */
 START_TEST(a_file_that_refuses_bytes_loses_none)
 {
 	struct rlimit small = { 0, RLIM_INFINITY }, large = { RLIM_INFINITY, RLIM_INFINITY };
@@ -259,9 +263,12 @@ START_TEST(a_file_that_goes_away_is_made_again)
 	talker_put(fd, "three\n");
 	INSTANCE_AWAIT(log_is("moved.log", "three\n"));
 	ck_assert(log_is("moved.old", "two\n"));
-	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 14); /* what is published is in the index, too: nothing is made any more */
+	/* what is published is in the index, too: nothing is made any more */
+	INSTANCE_AWAIT(talker_block(slot).captured_bytes == 14);
 
-	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log", 0) | unlinkat(in.home.logs_fd, "moved.old", 0), 0);
+	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log", 0) |
+			unlinkat(in.home.logs_fd, "moved.old", 0),
+		0);
 	ck_assert_int_eq(unlinkat(in.home.logs_fd, "moved.log.idx", 0), 0);
 	ck_assert_int_eq(unlinkat(in.home.fd, "logs", AT_REMOVEDIR), 0);
 	talker_put(fd, "four\n");
@@ -273,7 +280,8 @@ START_TEST(a_file_that_goes_away_is_made_again)
 }
 END_TEST
 
-/* Truncating the file is a way to empty a log; what follows begins at its start, not behind a hole. */
+/* Truncating the file is a way to empty a log; what follows begins at its start, not behind a
+ * hole. */
 START_TEST(a_truncated_file_gets_no_hole)
 {
 	talker_add("cut");
@@ -320,8 +328,8 @@ START_TEST(follows_a_new_segment)
 }
 END_TEST
 
-/* A process is removed and another gets its slot: what waited in the pipe is saved, and nothing of the old
- * counts is left. */
+/* A process is removed and another gets its slot: what waited in the pipe is saved, and nothing of
+ * the old counts is left. */
 START_TEST(a_removed_row_is_drained)
 {
 	uint32_t slot = talker_add("first");
@@ -418,8 +426,8 @@ START_TEST(descriptors_run_out)
 }
 END_TEST
 
-/* Last words of a process, and the logger told to end: they are in the file when it is gone. A silent process
- * gets no file. */
+/* Last words of a process, and the logger told to end: they are in the file when it is gone. A
+ * silent process gets no file. */
 START_TEST(ends_with_empty_pipes)
 {
 	talker_add("mute");

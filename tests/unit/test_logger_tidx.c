@@ -1,4 +1,5 @@
-/* tests/unit/test_logger_tidx.c - logger/tidx.c: what a time index that lies there already is worth. */
+/* tests/unit/test_logger_tidx.c - logger/tidx.c: what a time index that lies there already is
+ * worth. */
 /* links: logger/tidx.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -73,7 +74,8 @@ START_TEST(goes_on)
 }
 END_TEST
 
-/* The log was truncated to within, or right in front of, what the last entry speaks of: what comes to that place did not arrive then. */
+/* The log was truncated to within, or right in front of, what the last entry speaks of: what comes
+ * to that place did not arrive then. */
 START_TEST(begins_anew_where_the_log_is_shorter)
 {
 	struct tidx t;
@@ -101,7 +103,8 @@ START_TEST(a_torn_entry_goes)
 	ck_assert_uint_eq(tidx_last(dir, "a.log.idx", inode), 3 * NS_PER_SEC);
 	ck_assert_int_eq(tidx_open(&t, dir, "a.log.idx", file, 30), 0);
 	ck_assert_int_eq(fstat(t.fd, &sb), 0);
-	ck_assert_int_eq(sb.st_size, (off_t)(sizeof(struct tidx_head) + 3 * sizeof(struct tidx_entry)));
+	ck_assert_int_eq(
+		sb.st_size, (off_t)(sizeof(struct tidx_head) + 3 * sizeof(struct tidx_entry)));
 	tidx_close(&t);
 }
 END_TEST

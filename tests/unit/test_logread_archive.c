@@ -1,5 +1,6 @@
 /*
- * tests/unit/test_logread_archive.c - logread/archive_write.c, archive_index.c, filter.c: round trips, what lz4(1) says of them, and damage everywhere.
+ * tests/unit/test_logread_archive.c - logread/archive_write.c, archive_index.c, filter.c: round
+ * trips, what lz4(1) says of them, and damage everywhere.
  */
 #include <check.h>
 #include <errno.h>
@@ -55,7 +56,9 @@ static int make_raw(unsigned lines)
 	int fd = file("raw");
 
 	for (unsigned i = 0; i < lines; i++)
-		len += (size_t)sprintf(text + len, "2025-01-02 03:04:05 %s request %08u took %u ms\n", i % 100 == 7 ? "ERROR" : "INFO", i, i * 7919 % 1000);
+		len += (size_t)sprintf(text + len,
+			"2025-01-02 03:04:05 %s request %08u took %u ms\n",
+			i % 100 == 7 ? "ERROR" : "INFO", i, i * 7919 % 1000);
 	put(fd, text, len);
 	free(text);
 	return fd;
@@ -103,7 +106,8 @@ static uint64_t candidates(int fd, const struct archive_index *x, const char *te
 	uint64_t ret = 0;
 	struct fault f = { "" };
 
-	ck_assert_msg(archive_index_candidates(fd, x, 0, text, strlen(text), &ret, &f) == 0, "%s", f.text);
+	ck_assert_msg(archive_index_candidates(fd, x, 0, text, strlen(text), &ret, &f) == 0, "%s",
+		f.text);
 	return ret;
 }
 
@@ -126,14 +130,17 @@ START_TEST(round_trip)
 	ck_assert_uint_eq(x.head.entries, ((uint64_t)st.st_size + 99999) / 100000);
 	ck_assert_uint_eq(x.blocks[0].levels, 1u << LOG_LEVEL_INFO | 1u << LOG_LEVEL_ERROR);
 	ck_assert_uint_eq(x.blocks[0].first_real_ns, 1000);
-	ck_assert_uint_eq(x.blocks[1].first_real_ns, 1000 + x.blocks[1].raw_offset / 100000 * 100000);
-	ck_assert_uint_eq(x.blocks[0].last_real_ns, 1000 + (x.blocks[1].raw_offset - 1) / 100000 * 100000);
+	ck_assert_uint_eq(
+		x.blocks[1].first_real_ns, 1000 + x.blocks[1].raw_offset / 100000 * 100000);
+	ck_assert_uint_eq(
+		x.blocks[0].last_real_ns, 1000 + (x.blocks[1].raw_offset - 1) / 100000 * 100000);
 	ck_assert(candidates(out, &x, "request 00000100") & 1);
 	ck_assert(candidates(out, &x, "REQUEST 00000100") & 1);
 	ck_assert_uint_eq(candidates(out, &x, "timeout"), 0);
 	ck_assert_uint_eq(candidates(out, &x, "re"), UINT64_MAX);
 	ck_assert(candidates(out, &x, "2025-01-02 03:04:05 INFO request 00000102 took") & 1);
-	ck_assert_uint_eq(candidates(out, &x, "2025-01-02 03:04:05 INFO request of quite another kind"), 0);
+	ck_assert_uint_eq(
+		candidates(out, &x, "2025-01-02 03:04:05 INFO request of quite another kind"), 0);
 	archive_index_free(&x);
 	close(out);
 	close(raw);
@@ -154,7 +161,8 @@ START_TEST(odd_files)
 	s = pack(raw, -1);
 	ck_assert_uint_eq(s.lines, 1);
 	check_with_lz4();
-	memset(big, 'x', sizeof(big)); /* a line of almost three blocks with NUL bytes, behind and before short ones */
+	/* a line of almost three blocks with NUL bytes, behind and before short ones */
+	memset(big, 'x', sizeof(big));
 	memset(big + 300000, 0, 1000);
 	put(raw, "\n", 1);
 	put(raw, big, sizeof(big));
@@ -174,11 +182,14 @@ START_TEST(a_foreign_or_damaged_time_index_is_left_out)
 	struct tidx_entry wild = { .offset = 1ull << 60, .real_ns = 5 };
 	uint64_t other = 1;
 
-	ck_assert_int_eq(pwrite(idx, &wild, sizeof(wild), sizeof(struct tidx_head) + 3 * sizeof(wild)), sizeof(wild));
+	ck_assert_int_eq(
+		pwrite(idx, &wild, sizeof(wild), sizeof(struct tidx_head) + 3 * sizeof(wild)),
+		sizeof(wild));
 	pack(raw, idx);
 	out = open("a.lz4", O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(archive_index_load(out, &x, &f), 0);
-	ck_assert_uint_eq(x.head.entries, 4); /* the last one says that nothing is known behind it */
+	/* the last one says that nothing is known behind it */
+	ck_assert_uint_eq(x.head.entries, 4);
 	ck_assert_uint_eq(x.times[3].offset, 20001);
 	ck_assert_uint_eq(x.times[3].real_ns, 0);
 	ck_assert_uint_eq(x.blocks[0].first_real_ns, 1000);
@@ -198,16 +209,20 @@ START_TEST(a_foreign_or_damaged_time_index_is_left_out)
 }
 END_TEST
 
-/* What is known stays; of blocks behind the damage it is not known when they arrived, and not believed that it was before. */
+/* What is known stays; of blocks behind the damage it is not known when they arrived, and not
+ * believed that it was before. */
 START_TEST(damage_in_the_middle_of_the_time_index)
 {
 	struct archive_index x;
 	struct fault f;
 	int raw = make_raw(30000), idx = make_idx(raw, 10000), out;
-	struct tidx_entry back = { .offset = 600000, .real_ns = 999, .life = 1 }; /* times never fall */
+	/* times never fall */
+	struct tidx_entry back = { .offset = 600000, .real_ns = 999, .life = 1 };
 	uint32_t known = 0, half = 0, unknown = 0;
 
-	ck_assert_int_eq(pwrite(idx, &back, sizeof(back), sizeof(struct tidx_head) + 60 * sizeof(back)), sizeof(back));
+	ck_assert_int_eq(
+		pwrite(idx, &back, sizeof(back), sizeof(struct tidx_head) + 60 * sizeof(back)),
+		sizeof(back));
 	pack(raw, idx);
 	out = open("a.lz4", O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(archive_index_load(out, &x, &f), 0);
@@ -216,8 +231,10 @@ START_TEST(damage_in_the_middle_of_the_time_index)
 		const struct archive_block *b = &x.blocks[i];
 		uint64_t end = b->raw_offset + b->raw_bytes;
 
-		ck_assert_uint_eq(b->first_real_ns, b->raw_offset <= 590000 ? 1000 + b->raw_offset / 10000 * 10000 : 0);
-		ck_assert_uint_eq(b->last_real_ns, end - 1 <= 590000 ? 1000 + (end - 1) / 10000 * 10000 : 0);
+		ck_assert_uint_eq(b->first_real_ns,
+			b->raw_offset <= 590000 ? 1000 + b->raw_offset / 10000 * 10000 : 0);
+		ck_assert_uint_eq(
+			b->last_real_ns, end - 1 <= 590000 ? 1000 + (end - 1) / 10000 * 10000 : 0);
 		*(end - 1 <= 590000 ? &known : b->raw_offset <= 590000 ? &half : &unknown) += 1;
 	}
 	ck_assert(known > 0 && half == 1 && unknown > 0);
@@ -228,7 +245,8 @@ START_TEST(damage_in_the_middle_of_the_time_index)
 }
 END_TEST
 
-/* A group of any number of blocks: each block's texts are found in it, and hardly any other block is taken for one that has them. */
+/* A group of any number of blocks: each block's texts are found in it, and hardly any other block
+ * is taken for one that has them. */
 START_TEST(filters_of_every_width)
 {
 	static uint64_t words[FILTER_BITS];
@@ -240,15 +258,22 @@ START_TEST(filters_of_every_width)
 
 		memset(words, 0, sizeof(words));
 		for (unsigned b = 0; b < blocks; b++)
-			filter_add(words, b, text, (size_t)snprintf(text, sizeof(text), "Word%u%u%u", b * 77, b * 7 + 3, b));
+			filter_add(words, b, text,
+				(size_t)snprintf(
+					text, sizeof(text), "Word%u%u%u", b * 77, b * 7 + 3, b));
 		filter_narrow(words, pages);
 		for (unsigned b = 0; b < blocks; b++) {
 			uint32_t hashes[FILTER_HASHES];
-			unsigned n = filter_hashes(text, (size_t)snprintf(text, sizeof(text), "woRD%u%u%u", b * 77, b * 7 + 3, b), hashes);
+			unsigned n = filter_hashes(text,
+				(size_t)snprintf(
+					text, sizeof(text), "woRD%u%u%u", b * 77, b * 7 + 3, b),
+				hashes);
 			uint64_t all = UINT64_MAX;
 
 			for (unsigned i = 0; i < n; i++)
-				all &= filter_word((unsigned char *)words + filter_page(pages, hashes[i]) * FILTER_PAGE_BYTES, pages, hashes[i]);
+				all &= filter_word((unsigned char *)words +
+						filter_page(pages, hashes[i]) * FILTER_PAGE_BYTES,
+					pages, hashes[i]);
 			missed += !(all >> b & 1);
 			wrong += (unsigned)__builtin_popcountll(all & ~(1ull << b));
 		}
@@ -275,7 +300,8 @@ START_TEST(it_stops_when_told)
 }
 END_TEST
 
-/* Any changed byte of the index is an error, but for the filters, which are read by pieces; and so is any length that the file can be cut to. */
+/* Any changed byte of the index is an error, but for the filters, which are read by pieces; and so
+ * is any length that the file can be cut to. */
 START_TEST(damage_is_found)
 {
 	struct archive_index x;
@@ -293,7 +319,7 @@ START_TEST(damage_is_found)
 	filters = x.filter_offset;
 	filters_end = filters + filter_pages_of_all(x.head.blocks) * FILTER_PAGE_BYTES;
 	archive_index_free(&x);
-	for (uint64_t at = from; at < end; at += at + 200 > end || at < from + 400 ? 1 : 37) {
+	for (uint64_t at = from; at<end; at += at + 200> end || at < from + 400 ? 1 : 37) {
 		at = at >= filters && at < filters_end ? filters_end : at; /* below */
 		ck_assert(pread(out, &byte, 1, (off_t)at) == 1);
 		flipped = (char)(byte ^ 0x41);

@@ -1,5 +1,6 @@
 /*
- * tests/unit/test_logread_parse.c - logread/parse.c: every form that the reference reads, what it does not, and what must not be taken for a level.
+ * tests/unit/test_logread_parse.c - logread/parse.c: every form that the reference reads, what it
+ * does not, and what must not be taken for a level.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -19,9 +20,9 @@
 #define N LOG_LEVEL_NONE
 
 #define NEAR 1735786800ull /* 2025-01-02 03:00 UTC, which is the zone of these tests */
-#define NS 1000000000ull
-#define T (1735787045ull * NS) /* 2025-01-02 03:04:05 UTC */
-#define MS 1000000ull
+#define NS   1000000000ull
+#define T    (1735787045ull * NS) /* 2025-01-02 03:04:05 UTC */
+#define MS   1000000ull
 
 static const struct {
 	const char *text;
@@ -30,7 +31,8 @@ static const struct {
 	const char *source, *message;
 } lines[] = {
 	/* the reference's own examples */
-	{ "{\"timestamp\":\"2025-01-02T03:04:05Z\",\"level\":\"ERROR\",\"source\":\"api\",\"message\":\"x\"}", E, T, "api", NULL },
+	{ "{\"timestamp\":\"2025-01-02T03:04:05Z\",\"level\":\"ERROR\",\"source\":\"api\",\"message\":\"x\"}",
+		E, T, "api", NULL },
 	{ "{\"message\":\"only this\"}", I, 0, NULL, NULL },
 	{ "{\"level\":\"warn\",\"message\":\"kept lower case\"}", W, 0, NULL, NULL },
 	{ "2025-01-02 03:04:05 - api.v1 - INFO - ready", I, T, "api.v1", "ready" },
@@ -38,7 +40,8 @@ static const struct {
 	{ "2025-01-02 03:04:05-db-notice-no blanks", I, T, NULL, "db-notice-no blanks" },
 	{ "2025-01-02 03:04:05-db-error-no blanks", E, T, "db", "no blanks" },
 	{ "\033[32mINFO \033[0m 03:04:05\033[0m [cli] up", I, T, "cli", "up" },
-	{ "\033[31m\033[1mERROR \033[0m \033[31m03:04:05\033[0m [cli.x] down", E, T, "cli.x", "down" },
+	{ "\033[31m\033[1mERROR \033[0m \033[31m03:04:05\033[0m [cli.x] down", E, T, "cli.x",
+		"down" },
 	{ "\033[33mWARNING\033[0m 03:04:05 \033[0m [a] x", W, T, "a", "x" },
 	{ "INFO     03:04:05 [cli.main] hello", I, T, "cli.main", "hello" },
 	{ "CRITICAL 03:04:05 [a b] source may hold blanks", C, T, "a b", "source may hold blanks" },
@@ -53,16 +56,19 @@ static const struct {
 	{ "2025-01-02 03:04:05 - my-own-agent - DEBUG - dashes", D, T, "my-own-agent", "dashes" },
 	{ "2025-01-02T04:04:05+01:00 WARN zone", W, T, NULL, "zone" },
 	{ "2025-01-01T22:04:05.000-0500 fatal: lower", C, T, NULL, "lower" },
-	{ "2025-01-02T03:04:05.123Z WARNING [spawner] its own", W, T + 123 * MS, "spawner", "its own" },
+	{ "2025-01-02T03:04:05.123Z WARNING [spawner] its own", W, T + 123 * MS, "spawner",
+		"its own" },
 	{ "[2025-01-02 03:04:05] ERROR: in brackets", E, T, NULL, "in brackets" },
 	{ "[ERROR] x", E, 0, NULL, "x" },
 	{ "WARNING:root:basicConfig", W, 0, "root", "basicConfig" },
 	{ "INFO:     127.0.0.1:4 - \"GET /\" 200", I, 0, NULL, "127.0.0.1:4 - \"GET /\" 200" },
 	{ "{\"ts\":1735787045.5,\"lvl\":\"debug\",\"msg\":\"m\"}", D, T + 500 * MS, NULL, NULL },
 	{ "{\"time\":1735787045250,\"level\":50,\"name\":\"p\"}", E, T + 250 * MS, "p", NULL },
-	{ "{\"severity\":\"CRITICAL\",\"time\":\"2025-01-02T03:04:05Z\",\"a\":{\"level\":\"debug\",\"x\":[1,{}]}}", C, T, NULL, NULL },
+	{ "{\"severity\":\"CRITICAL\",\"time\":\"2025-01-02T03:04:05Z\",\"a\":{\"level\":\"debug\",\"x\":[1,{}]}}",
+		C, T, NULL, NULL },
 	{ "{\"a\":{\"level\":\"debug\"},\"levelname\":\"ERROR\"}", E, 0, NULL, NULL },
-	{ "time=2025-01-02T03:04:05Z level=warn msg=\"a level=error in a message\" logger=web", W, T, "web", NULL },
+	{ "time=2025-01-02T03:04:05Z level=warn msg=\"a level=error in a message\" logger=web", W,
+		T, "web", NULL },
 	{ "level=info ts=1735787045 msg=x", I, T, NULL, NULL },
 	/* what is no level, and so continues the entry above */
 	{ "Traceback (most recent call last):", N, 0, NULL, NULL },
@@ -80,7 +86,8 @@ static const struct {
 	{ "", N, 0, NULL, NULL },
 	{ "   ", N, 0, NULL, NULL },
 	/* a level's name in a message changes nothing */
-	{ "2025-01-02 03:04:05 INFO the DEBUG flag caused an ERROR", I, T, NULL, "the DEBUG flag caused an ERROR" },
+	{ "2025-01-02 03:04:05 INFO the DEBUG flag caused an ERROR", I, T, NULL,
+		"the DEBUG flag caused an ERROR" },
 	{ "2025-02-31 03:04:05 INFO no such day", I, 1740971045ull * NS, NULL, "no such day" },
 };
 
@@ -89,14 +96,21 @@ START_TEST(every_form)
 	struct log_line l;
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		const char *text = lines[i].text, *message = lines[i].message ? lines[i].message : text;
+		const char *text = lines[i].text,
+			   *message = lines[i].message ? lines[i].message : text;
 
 		parse_line(text, strlen(text), (NEAR + 3600) * NS, &l);
-		if (l.level != lines[i].level || l.real_ns != lines[i].ns || l.message_len != strlen(message) ||
-			memcmp(l.message, message, l.message_len) != 0 || (l.source != NULL) != (lines[i].source != NULL) ||
-			(l.source && (l.source_len != strlen(lines[i].source) || memcmp(l.source, lines[i].source, l.source_len) != 0)))
-			ck_abort_msg("\"%s\": level %d, time %llu, source \"%.*s\", message \"%.*s\"", text, l.level, (unsigned long long)l.real_ns,
-				(int)l.source_len, l.source ? l.source : "", (int)l.message_len, l.message);
+		if (l.level != lines[i].level || l.real_ns != lines[i].ns ||
+			l.message_len != strlen(message) ||
+			memcmp(l.message, message, l.message_len) != 0 ||
+			(l.source != NULL) != (lines[i].source != NULL) ||
+			(l.source &&
+				(l.source_len != strlen(lines[i].source) ||
+					memcmp(l.source, lines[i].source, l.source_len) != 0)))
+			ck_abort_msg(
+				"\"%s\": level %d, time %llu, source \"%.*s\", message \"%.*s\"",
+				text, l.level, (unsigned long long)l.real_ns, (int)l.source_len,
+				l.source ? l.source : "", (int)l.message_len, l.message);
 	}
 }
 END_TEST
@@ -105,12 +119,14 @@ START_TEST(a_time_alone_is_of_the_day_before_it_was_read)
 {
 	struct log_line l;
 
-	parse_line("23:59:59 INFO x", 15, (1735776000ull + 60) * NS, &l); /* read at 2025-01-02 00:01 */
+	/* read at 2025-01-02 00:01 */
+	parse_line("23:59:59 INFO x", 15, (1735776000ull + 60) * NS, &l);
 	ck_assert_uint_eq(l.real_ns, 1735775999ull * NS);
 }
 END_TEST
 
-/* Every beginning and every single changed byte of every form, in a buffer of exactly that size, for the sanitizers. */
+/* Every beginning and every single changed byte of every form, in a buffer of exactly that size,
+ * for the sanitizers. */
 START_TEST(any_bytes_are_taken)
 {
 	struct log_line l;
@@ -127,7 +143,8 @@ START_TEST(any_bytes_are_taken)
 				for (unsigned b = 0; b < 256; b += 5) {
 					copy[at] = (char)b;
 					parse_line(copy, cut, NEAR * NS, &l);
-					if (l.message < copy || l.message + l.message_len > copy + cut)
+					if (l.message < copy ||
+						l.message + l.message_len > copy + cut)
 						ck_abort_msg("message outside of the line");
 					copy[at] = lines[i].text[at];
 				}
@@ -156,12 +173,17 @@ START_TEST(numbers_as_times)
 	static const struct {
 		const char *text;
 		uint64_t ns;
-	} list[] = { { "1774659600", 1774659600000000000 }, { "1774659600.25", 1774659600250000000 }, { "1774659600123", 1774659600123000000 },
-		{ "1774659600123456", 1774659600123456000 }, { "1774659600123456789", 1774659600123456789 }, { "18446744072", 18446744072000000000u },
-		{ "18446744074", 0 }, { "99999999999", 0 }, { "99999999999999", 0 }, { "18446744074000", 0 }, { "99999999999999999", 0 }, { "99999999", 0 } };
+	} list[] = { { "1774659600", 1774659600000000000 },
+		{ "1774659600.25", 1774659600250000000 }, { "1774659600123", 1774659600123000000 },
+		{ "1774659600123456", 1774659600123456000 },
+		{ "1774659600123456789", 1774659600123456789 },
+		{ "18446744072", 18446744072000000000u }, { "18446744074", 0 },
+		{ "99999999999", 0 }, { "99999999999999", 0 }, { "18446744074000", 0 },
+		{ "99999999999999999", 0 }, { "99999999", 0 } };
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		ck_assert_msg(parse_time_number(list[i].text, strlen(list[i].text)) == list[i].ns, "%s", list[i].text);
+		ck_assert_msg(parse_time_number(list[i].text, strlen(list[i].text)) == list[i].ns,
+			"%s", list[i].text);
 }
 END_TEST
 

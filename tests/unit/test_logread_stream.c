@@ -1,6 +1,6 @@
 /*
- * tests/unit/test_logread_stream.c - logread/stream.c, segments.c, timeindex.c, chunk.c, unpack.c: archives, rotated and current files as one row of
- * lines, the same in both directions.
+ * tests/unit/test_logread_stream.c - logread/stream.c, segments.c, timeindex.c, chunk.c, unpack.c:
+ * archives, rotated and current files as one row of lines, the same in both directions.
  */
 #include <check.h>
 #include <dirent.h>
@@ -50,7 +50,8 @@ static void leave(void)
 	(void)rmdir(folder);
 }
 
-/* Lines from..to of a log, and its index: line i arrived at (i + 1) seconds, in run 1 up to line 999 and run 2 then. */
+/* Lines from..to of a log, and its index: line i arrived at (i + 1) seconds, in run 1 up to line
+ * 999 and run 2 then. */
 static int make(const char *name, unsigned from, unsigned to, int *ret_idx)
 {
 	struct tidx_head head = { .magic = TIDX_MAGIC };
@@ -65,7 +66,9 @@ static int make(const char *name, unsigned from, unsigned to, int *ret_idx)
 	head.inode = st.st_ino;
 	(void)!write(x, &head, sizeof(head));
 	for (unsigned i = from; i < to; i++) {
-		struct tidx_entry e = { .offset = at, .real_ns = (i + 1) * 1000000000ull, .life = i < 1000 ? 1 : 2 };
+		struct tidx_entry e = {
+			.offset = at, .real_ns = (i + 1) * 1000000000ull, .life = i < 1000 ? 1 : 2
+		};
 
 		(void)!write(x, &e, sizeof(e));
 		at += (uint64_t)dprintf(fd, "INFO %06u %0*d\n", i, (int)(i % 700), 7);
@@ -115,7 +118,8 @@ static unsigned count(const struct log_query *q, enum stream_way way, unsigned f
 
 	ck_assert_msg(stream_open(dir, "a", 0, way, q, &c, &s, &f) == 0, "%s", f.text);
 	for (; (r = stream_read(s, &e, &f)) == 1; n++)
-		wrong += (unsigned)atoi(e.text + 5) != (way == STREAM_FORWARD ? first + n : first - n);
+		wrong += (unsigned)atoi(e.text + 5) !=
+			(way == STREAM_FORWARD ? first + n : first - n);
 	ck_assert_msg(r == 0, "%s", f.text);
 	ck_assert_uint_eq(wrong, 0);
 	stream_close(s);
@@ -151,7 +155,8 @@ START_TEST(seeks_by_time_and_run)
 }
 END_TEST
 
-/* n files of 100 lines each, archived; from number again on they begin with line 0 once more, as after a clock that was set back. */
+/* n files of 100 lines each, archived; from number again on they begin with line 0 once more, as
+ * after a clock that was set back. */
 static void make_archives(unsigned n, unsigned again)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -199,7 +204,8 @@ START_TEST(a_clock_that_was_set_back)
 }
 END_TEST
 
-/* Reading from the end, retention may come first: what it took is not there, and nothing is wrong. */
+/* Reading from the end, retention may come first: what it took is not there, and nothing is
+ * wrong. */
 START_TEST(the_oldest_archive_is_removed_meanwhile)
 {
 	struct stream *s;
@@ -220,7 +226,8 @@ START_TEST(the_oldest_archive_is_removed_meanwhile)
 }
 END_TEST
 
-/* Rotates and archives without a pause: file N holds N in its first bytes, the current one the number that it will have. */
+/* Rotates and archives without a pause: file N holds N in its first bytes, the current one the
+ * number that it will have. */
 #define ARCHIVES_BEFORE 2000u
 #define ROTATIONS_MAX	20000u
 static _Atomic bool rotated_enough;
@@ -244,7 +251,9 @@ static void *rotate_on(void *arg)
 		(void)rename("a.log", to);
 		write_number("a.log", n + 1);
 		usleep(20);
-		if (n <= ARCHIVES_BEFORE + 30) /* the archiver is far behind, and each of its steps takes a name away in the midst of the others */
+		/* the archiver is far behind, and each of its steps takes a name away in the midst
+		 * of the others */
+		if (n <= ARCHIVES_BEFORE + 30)
 			continue;
 		snprintf(to, sizeof(to), "a.log.%09u", n - 30);
 		snprintf(archive, sizeof(archive), "%s.lz4", to);
@@ -254,7 +263,8 @@ static void *rotate_on(void *arg)
 	return arg;
 }
 
-/* What is open must be a piece of the log without a gap, however fast its files come and change their names. */
+/* What is open must be a piece of the log without a gap, however fast its files come and change
+ * their names. */
 START_TEST(rotation_faster_than_the_folder_is_listed)
 {
 	struct segments segs;
@@ -273,7 +283,9 @@ START_TEST(rotation_faster_than_the_folder_is_listed)
 	for (unsigned opens = 0; opens < 20; opens++) {
 		uint32_t last = 0;
 
-		ck_assert_msg(segments_open(dir, "a", 0, opens % 2 ? SEGMENTS_OPEN : SEGMENTS_LAZY, &c, &segs, &f) == 0, "%s", f.text);
+		ck_assert_msg(segments_open(dir, "a", 0, opens % 2 ? SEGMENTS_OPEN : SEGMENTS_LAZY,
+				      &c, &segs, &f) == 0,
+			"%s", f.text);
 		for (size_t i = 0; i < segs.n; i++) {
 			char text[16] = "";
 
@@ -332,8 +344,8 @@ START_TEST(a_damaged_time_index_costs_no_line)
 }
 END_TEST
 
-/* Damaged in its middle, raw or when it is archived: what lies in front keeps its times; what lies behind is never taken for older than it is, and the damage is
- * told. */
+/* Damaged in its middle, raw or when it is archived: what lies in front keeps its times; what lies
+ * behind is never taken for older than it is, and the damage is told. */
 START_TEST(a_time_index_damaged_in_its_middle)
 {
 	static const char *const names[] = { "a.log", "a.log.000000001" };
@@ -343,7 +355,8 @@ START_TEST(a_time_index_damaged_in_its_middle)
 
 	for (int archived = 0; archived < 2; archived++) {
 		fd = make(names[archived], 0, 2000, &x);
-		(void)!pwrite(x, &bad, sizeof(bad), (off_t)(sizeof(struct tidx_head) + 1500 * sizeof(bad)));
+		(void)!pwrite(x, &bad, sizeof(bad),
+			(off_t)(sizeof(struct tidx_head) + 1500 * sizeof(bad)));
 		if (archived)
 			archive(names[archived], fd, x);
 		close(fd);
@@ -389,7 +402,8 @@ END_TEST
 
 START_TEST(merges_by_arrival)
 {
-	const struct log_place places[] = { { .dirfd = dir, .stem = "a" }, { .dirfd = dir, .stem = "b" } };
+	const struct log_place places[] = { { .dirfd = dir, .stem = "a" },
+		{ .dirfd = dir, .stem = "b" } };
 	struct merge *m;
 	struct log_entry e;
 	struct fault f;
@@ -405,7 +419,9 @@ START_TEST(merges_by_arrival)
 		uint64_t last = way ? UINT64_MAX : 0;
 		unsigned n = 0;
 
-		ck_assert_int_eq(merge_open(places, 2, way ? STREAM_BACKWARD : STREAM_FORWARD, &all, &c, &m, &f), 0);
+		ck_assert_int_eq(merge_open(places, 2, way ? STREAM_BACKWARD : STREAM_FORWARD, &all,
+					 &c, &m, &f),
+			0);
 		for (; merge_read(m, &e, &f) == 1; n++) {
 			wrong += way ? e.arrival_ns > last : e.arrival_ns < last;
 			last = e.arrival_ns;
@@ -420,7 +436,8 @@ END_TEST
 #define MANY  40
 #define LINES 50
 
-/* Seconds of each line of each log: many tie, clocks step back, and a line without a time has that of the one above. */
+/* Seconds of each line of each log: many tie, clocks step back, and a line without a time has that
+ * of the one above. */
 static unsigned seconds[MANY][LINES];
 
 static void make_many(unsigned seed)
@@ -434,9 +451,11 @@ static void make_many(unsigned seed)
 		for (unsigned k = 0; k < LINES; k++) {
 			bool own = k == 0 || random() % 4;
 
-			seconds[i][k] = own ? (unsigned)(k / 3 + (unsigned)random() % 6) : seconds[i][k - 1];
+			seconds[i][k] = own ? (unsigned)(k / 3 + (unsigned)random() % 6)
+					    : seconds[i][k - 1];
 			if (own)
-				fprintf(f, "2026-11-30 10:00:%02u INFO %u %u\n", seconds[i][k], i, k);
+				fprintf(f, "2026-11-30 10:00:%02u INFO %u %u\n", seconds[i][k], i,
+					k);
 			else
 				fprintf(f, "  more of it %u %u\n", i, k);
 		}
@@ -444,7 +463,8 @@ static void make_many(unsigned seed)
 	}
 }
 
-/* As merge.h promises it, by a search through all logs for each line. next: how many lines each has given. */
+/* As merge.h promises it, by a search through all logs for each line. next: how many lines each has
+ * given. */
 static unsigned expected(unsigned next[MANY], int last, bool backward)
 {
 	int best = -1;
@@ -453,9 +473,12 @@ static unsigned expected(unsigned next[MANY], int last, bool backward)
 		if (next[i] == LINES)
 			continue;
 		unsigned mine = seconds[i][backward ? LINES - 1 - next[i] : next[i]];
-		unsigned other = best < 0 ? 0 : seconds[best][backward ? LINES - 1 - next[best] : next[best]];
+		unsigned other = best < 0
+			? 0
+			: seconds[best][backward ? LINES - 1 - next[best] : next[best]];
 
-		if (best < 0 || (backward ? mine > other : mine < other) || (mine == other && i == last))
+		if (best < 0 || (backward ? mine > other : mine < other) ||
+			(mine == other && i == last))
 			best = i;
 	}
 	return (unsigned)best;
@@ -478,14 +501,18 @@ START_TEST(merges_as_a_search_for_each_line_would)
 		unsigned next[MANY] = { 0 };
 		int last = -1;
 
-		ck_assert_int_eq(merge_open(places, MANY, backward ? STREAM_BACKWARD : STREAM_FORWARD, &all, &c, &m, &f), 0);
+		ck_assert_int_eq(
+			merge_open(places, MANY, backward ? STREAM_BACKWARD : STREAM_FORWARD, &all,
+				&c, &m, &f),
+			0);
 		for (unsigned n = 0; n < MANY * LINES; n++) {
 			unsigned log = expected(next, last, backward);
 			char tail[32];
 
 			ck_assert_int_eq(merge_read(m, &e, &f), 1);
 			ck_assert_str_eq(e.stem, names[log]);
-			int len = snprintf(tail, sizeof(tail), " %u %u", log, backward ? LINES - 1 - next[log] : next[log]);
+			int len = snprintf(tail, sizeof(tail), " %u %u", log,
+				backward ? LINES - 1 - next[log] : next[log]);
 			ck_assert(memcmp(e.text + e.len - len, tail, (size_t)len) == 0);
 			next[log]++;
 			last = (int)log;

@@ -61,8 +61,8 @@ static unsigned health_events(struct pt_event *last)
 {
 	unsigned n = 0;
 
-	for (uint64_t i = pt_event_tail(in.spawner, ROLE_MONITOR); i < pt_event_head(in.spawner, ROLE_MONITOR);
-		i++, n++)
+	for (uint64_t i = pt_event_tail(in.spawner, ROLE_MONITOR);
+		i < pt_event_head(in.spawner, ROLE_MONITOR); i++, n++)
 		ck_assert_int_eq(pt_event_read(in.spawner, ROLE_MONITOR, i, last), 0);
 	return n;
 }
@@ -93,7 +93,8 @@ START_TEST(samples_appear)
 	INSTANCE_AWAIT(block(busy).cpu_permille > 100);
 	ck_assert_uint_gt(block(busy).cpu_ns, 10 * NS_PER_MS);
 	ck_assert_uint_lt(block(idle).cpu_permille, 100);
-	ck_assert_int_eq(block(busy).verdict, PT_HEALTH_UNKNOWN); /* an agent says by its registration how it does */
+	/* an agent says by its registration how it does */
+	ck_assert_int_eq(block(busy).verdict, PT_HEALTH_UNKNOWN);
 	reap(one);
 	reap(two);
 	ck_assert_int_eq(instance_end(monitor, SIGTERM), 0);
@@ -112,7 +113,8 @@ START_TEST(a_death_is_seen)
 	INSTANCE_AWAIT(block(slot).verdict == PT_HEALTH_HEALTHY);
 	INSTANCE_AWAIT(block(slot).processes == 1);
 	uint32_t changes = pt_changes(in.spawner);
-	ck_assert_int_eq(kill(pid, SIGKILL), 0); /* a zombie until the end of the test: it counts as dead */
+	/* a zombie until the end of the test: it counts as dead */
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	INSTANCE_AWAIT(block(slot).verdict == PT_HEALTH_FAILED);
 	ck_assert_str_eq(block(slot).error, "it ended and the spawner has not dealt with it yet");
 	ck_assert_uint_eq(block(slot).failures, 1);

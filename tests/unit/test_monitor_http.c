@@ -1,4 +1,5 @@
-/* tests/unit/test_monitor_http.c - when libcurl gives up: it does if one of our callbacks fails, and is silent from then on. */
+/* tests/unit/test_monitor_http.c - when libcurl gives up: it does if one of our callbacks fails,
+ * and is silent from then on. */
 /* links: monitor/http.c monitor/libcurl.c */
 #include <check.h>
 #include <netinet/in.h>
@@ -22,7 +23,8 @@ static char why[HTTP_WHY_MAX];
 /* Connections to it are accepted by the kernel, and never answered. */
 static void setup(void)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(sa);
 
 	server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,4 +1,5 @@
-/* tests/unit/test_monitor_listener.c - who listens where: lines of /proc/net/tcp and tcp6, and ports of addresses. */
+/* tests/unit/test_monitor_listener.c - who listens where: lines of /proc/net/tcp and tcp6, and
+ * ports of addresses. */
 /* links: monitor/listener.c */
 #include <check.h>
 #include <stdio.h>
@@ -6,8 +7,9 @@
 #include "monitor/listener.h"
 #include "tests/unit/run.h"
 
-#define HEAD "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-#define REST " 00000000:00000000 00:00000000 00000000     0        0 "
+#define HEAD \
+	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+#define REST  " 00000000:00000000 00:00000000 00000000     0        0 "
 #define NONE4 " 00000000:0000 "
 #define NONE6 " 00000000000000000000000000000000:0000 "
 
@@ -31,9 +33,12 @@ START_TEST(finds_its_own)
 		{ "   0: 0100007F:1F90" NONE4 "0A" REST "11 1 0", "127.0.0.1", false },
 		{ "   0: 00000000:1F90" NONE4 "0A" REST "12 1 0", "127.0.0.1", false },
 		{ " 123: 0200007F:1F90" NONE4 "0A" REST "11", "127.0.0.2", false },
-		{ "   0: 00000000000000000000000001000000:1F90" NONE6 "0A" REST "11", "[::1]", true },
-		{ "   0: 00000000000000000000000000000000:1F90" NONE6 "0A" REST "11", "[::1]", true },
-		{ "   0: 0000000000000000FFFF00000100007F:1F90" NONE6 "0A" REST "11", "127.0.0.1", true },
+		{ "   0: 00000000000000000000000001000000:1F90" NONE6 "0A" REST "11", "[::1]",
+			true },
+		{ "   0: 00000000000000000000000000000000:1F90" NONE6 "0A" REST "11", "[::1]",
+			true },
+		{ "   0: 0000000000000000FFFF00000100007F:1F90" NONE6 "0A" REST "11", "127.0.0.1",
+			true },
 		{ "   0: 0500A8C0:1F90" NONE4 "0A" REST "11", NULL, false }, /* 192.168.0.5 */
 		{ "   0: 000080FE000000000000000001000000:1F90" NONE6 "0A" REST "11", NULL, true },
 		{ "   0: 0100007F:1F90" NONE4 "01" REST "11", NULL, false }, /* a connection */
@@ -58,8 +63,10 @@ END_TEST
 
 START_TEST(knows_whether_it_is_the_only_one)
 {
-	static const char two[] = HEAD "   0: 0100007F:1F90" NONE4 "0A" REST "11\n   1: 0100007F:1F91" NONE4 "0A" REST "12\n";
-	static const char other[] = HEAD "   0: 0100007F:1F90" NONE4 "0A" REST "11\n   1: 0100007F:1F91" NONE4 "0A" REST "99\n";
+	static const char two[] = HEAD "   0: 0100007F:1F90" NONE4 "0A" REST
+				       "11\n   1: 0100007F:1F91" NONE4 "0A" REST "12\n";
+	static const char other[] = HEAD "   0: 0100007F:1F90" NONE4 "0A" REST
+					 "11\n   1: 0100007F:1F91" NONE4 "0A" REST "99\n";
 
 	ck_assert(scan(two, false, 8080).listens && !scan(two, false, 8080).alone);
 	ck_assert(scan(other, false, 8080).listens && scan(other, false, 8080).alone);
@@ -72,9 +79,19 @@ START_TEST(ports_of_addresses)
 		const char *url;
 		unsigned port;
 	} cases[] = {
-		{ "http://localhost:8080", 8080 }, { "http://[::1]:8080/x:9", 8080 }, { "http://[::1]/", 80 }, { "https://a", 443 },
-		{ "http://a:0", 0 }, { "http://a:65536", 0 }, { "http://a:", 0 }, { "http://a:8080x", 0 }, { "http://a:123456789", 0 },
-		{ "stdio://agent", 0 }, { "", 0 }, { "a:80", 0 }, { "http://u:p@h:81?q=:82", 81 },
+		{ "http://localhost:8080", 8080 },
+		{ "http://[::1]:8080/x:9", 8080 },
+		{ "http://[::1]/", 80 },
+		{ "https://a", 443 },
+		{ "http://a:0", 0 },
+		{ "http://a:65536", 0 },
+		{ "http://a:", 0 },
+		{ "http://a:8080x", 0 },
+		{ "http://a:123456789", 0 },
+		{ "stdio://agent", 0 },
+		{ "", 0 },
+		{ "a:80", 0 },
+		{ "http://u:p@h:81?q=:82", 81 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -1,4 +1,5 @@
-/* tests/unit/test_monitor_mcpstream.c - which event of a stream answers a request, whole and in pieces. */
+/* tests/unit/test_monitor_mcpstream.c - which event of a stream answers a request, whole and in
+ * pieces. */
 /* links: monitor/mcpstream.c */
 #include <check.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static const struct {
 	{ "event: message\r\ndata:" REPLY "\r\n\r\n", true, false },
 	{ "data: {\"method\":\"notifications/message\"}\n\ndata: " REPLY "\n\n", true, false },
 	{ "data: {\"id\":2,\"method\":\"ping\"}\n\ndata: " REPLY "\n\n", true, false },
-	{ ": comment\n\nid: 1\ndata: {\"id\":1,\"result\":{}}\n\ndata: " REPLY "\n\n", true, false },
+	{ ": comment\n\nid: 1\ndata: {\"id\":1,\"result\":{}}\n\ndata: " REPLY "\n\n", true,
+		false },
 	{ "data: {\"id\":2,\ndata: \"result\":{}}\n\n", true, false },
 	{ "data: {\"id\":2,\"error\":{\"code\":-1}}\r\r", true, false },
 	{ "data: " REPLY "\n", true, true },
@@ -37,7 +39,9 @@ START_TEST(whole)
 			size_t at = 0;
 			char *reply = mcpstream_next(cases[i].body, &at, 2, ended);
 
-			ck_assert_msg((reply != NULL) == (cases[i].found && (ended || !cases[i].only_ended)), "%zu %d", i, ended);
+			ck_assert_msg((reply != NULL) ==
+					(cases[i].found && (ended || !cases[i].only_ended)),
+				"%zu %d", i, ended);
 			ck_assert_uint_le(at, strlen(cases[i].body));
 			free(reply);
 		}
@@ -56,7 +60,8 @@ START_TEST(byte_by_byte)
 			part[n] = 0;
 			reply = mcpstream_next(part, &at, 2, false);
 		}
-		ck_assert_msg((reply != NULL) == (cases[i].found && !cases[i].only_ended), "%zu", i);
+		ck_assert_msg(
+			(reply != NULL) == (cases[i].found && !cases[i].only_ended), "%zu", i);
 		free(reply);
 	}
 }

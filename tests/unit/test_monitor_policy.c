@@ -1,4 +1,5 @@
-/* tests/unit/test_monitor_policy.c - the monitoring policy, the brake and the budget on a virtual clock. */
+/* tests/unit/test_monitor_policy.c - the monitoring policy, the brake and the budget on a virtual
+ * clock. */
 /* links: monitor/policy.c */
 #include <check.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ static void setup(void)
 
 START_TEST(the_defaults_are_the_references)
 {
-	ck_assert(policy.enabled && !policy.restart_on_failure && policy.alert_on_failure && policy.alert_on_recovery);
+	ck_assert(policy.enabled && !policy.restart_on_failure && policy.alert_on_failure &&
+		policy.alert_on_recovery);
 	ck_assert_uint_eq(policy.check_interval_s, 0); /* the configuration says it */
 	ck_assert_uint_eq(policy.max_restart_attempts, 3);
 	ck_assert_uint_eq(policy.restart_cooldown_s, 60);
@@ -58,7 +60,8 @@ END_TEST
 START_TEST(a_restart_that_worked_makes_no_recovery)
 {
 	policy.restart_on_failure = true;
-	ck_assert_uint_eq(policy_check(&policy, &state, 100 * S, false), POLICY_TELL_FAILED | POLICY_RESTART);
+	ck_assert_uint_eq(
+		policy_check(&policy, &state, 100 * S, false), POLICY_TELL_FAILED | POLICY_RESTART);
 	policy_restarted(&state, 101 * S, true);
 	ck_assert_uint_eq(state.restarts, 1);
 	ck_assert_int_eq(state.status, POLICY_UNHEALTHY);
@@ -73,7 +76,8 @@ START_TEST(cooldown_and_failed_restart)
 	policy.restart_on_failure = true;
 	policy_check(&policy, &state, 100 * S, false);
 	policy_restarted(&state, 101 * S, false);
-	ck_assert_uint_eq(policy_check(&policy, &state, 102 * S, false), POLICY_RESTART); /* tried again at once */
+	/* tried again at once */
+	ck_assert_uint_eq(policy_check(&policy, &state, 102 * S, false), POLICY_RESTART);
 	policy_restarted(&state, 103 * S, true);
 	ck_assert_uint_eq(policy_check(&policy, &state, 162 * S, false), 0);
 	ck_assert_uint_eq(policy_check(&policy, &state, 163 * S, false), POLICY_RESTART);
@@ -118,9 +122,11 @@ START_TEST(brake_and_quiet_window)
 	ck_assert(!brake_holds(&b, &all, 100, 1001 * S, &n)); /* 30 % of 100 */
 	brake_note(&b, 29, 1001 * S);
 	ck_assert(brake_holds(&b, &all, 100, 1001 * S, &n));
-	for (unsigned i = 0; i < 2 * BRAKE_TIMES; i++) /* more than there is room for: the last ones are remembered */
+	/* more than there is room for: the last ones are remembered */
+	for (unsigned i = 0; i < 2 * BRAKE_TIMES; i++)
 		brake_note(&b, i, 2000 * S + i);
-	ck_assert(brake_holds(&b, &all, 1000, 2001 * S, &n)); /* 30 % of 1000 are more than are counted */
+	/* 30 % of 1000 are more than are counted */
+	ck_assert(brake_holds(&b, &all, 1000, 2001 * S, &n));
 	ck_assert_uint_eq(n, BRAKE_TIMES);
 }
 END_TEST

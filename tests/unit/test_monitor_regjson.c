@@ -1,4 +1,5 @@
-/* tests/unit/test_monitor_regjson.c - registries' answers, recorded and hostile; whose entry is whose. */
+/* tests/unit/test_monitor_regjson.c - registries' answers, recorded and hostile; whose entry is
+ * whose. */
 /* links: monitor/regjson.c */
 #include <check.h>
 #include <errno.h>
@@ -34,7 +35,8 @@ static int refused(const char *text, size_t len, const char *part)
 
 START_TEST(an_empty_list_is_null_for_some)
 {
-	struct reg_list l = parse("{\"agents\":null,\"count\":0,\"timestamp\":\"2026-12-01T01:11:09.076402339Z\"}");
+	struct reg_list l = parse(
+		"{\"agents\":null,\"count\":0,\"timestamp\":\"2026-12-01T01:11:09.076402339Z\"}");
 
 	ck_assert_uint_eq(l.n, 0);
 	ck_assert_str_eq(l.shown, "[]");
@@ -59,8 +61,9 @@ START_TEST(recorded_go)
 	ck_assert_uint_eq(e->capabilities, 1);
 	ck_assert_uint_eq(e->dependencies, 1);
 	ck_assert_str_eq(e->endpoint, "http://localhost:0/my-agent");
-	ck_assert_ptr_nonnull(strstr(l.shown, "\"capabilities\":[{\"id\":1,\"name\":\"greet\",\"parameters_schema\":null,\"version\":\"1.0.0\"}],"
-					    "\"dependencies\":[\"weather\"]"));
+	ck_assert_ptr_nonnull(strstr(l.shown,
+		"\"capabilities\":[{\"id\":1,\"name\":\"greet\",\"parameters_schema\":null,\"version\":\"1.0.0\"}],"
+		"\"dependencies\":[\"weather\"]"));
 	ck_assert_ptr_null(reglist_find(&l, "other"));
 	reglist_done(&l);
 }
@@ -82,11 +85,12 @@ END_TEST
 
 START_TEST(newest_of_several)
 {
-	struct reg_list l = parse("{\"agents\":["
-				  "{\"id\":\"web-11111111\",\"name\":\"web\",\"status\":\"unhealthy\",\"last_seen\":\"2026-11-23T01:00:00Z\"},"
-				  "{\"id\":\"web-22222222\",\"name\":\"web\",\"status\":\"healthy\",\"last_seen\":\"2026-11-23T01:32:00Z\"},"
-				  "{\"id\":\"web-33333333\",\"name\":\"web-33333333\",\"status\":\"offline\",\"last_seen\":\"2026-11-23T01:31:00Z\"},"
-				  "{\"id\":\"other-1234\",\"name\":\"other-1234\",\"status\":\"active\"}]}");
+	struct reg_list l = parse(
+		"{\"agents\":["
+		"{\"id\":\"web-11111111\",\"name\":\"web\",\"status\":\"unhealthy\",\"last_seen\":\"2026-11-23T01:00:00Z\"},"
+		"{\"id\":\"web-22222222\",\"name\":\"web\",\"status\":\"healthy\",\"last_seen\":\"2026-11-23T01:32:00Z\"},"
+		"{\"id\":\"web-33333333\",\"name\":\"web-33333333\",\"status\":\"offline\",\"last_seen\":\"2026-11-23T01:31:00Z\"},"
+		"{\"id\":\"other-1234\",\"name\":\"other-1234\",\"status\":\"active\"}]}");
 
 	ck_assert_str_eq(reglist_find(&l, "web")->id, "web-22222222");
 	ck_assert_str_eq(reglist_find(&l, "web-11111111")->id, "web-11111111");
@@ -98,8 +102,9 @@ END_TEST
 
 START_TEST(exact_before_normalised)
 {
-	struct reg_list l = parse("{\"agents\":[{\"name\":\"a-b\",\"status\":\"healthy\",\"last_seen\":\"2026-11-23T01:32:00Z\"},"
-				  "{\"name\":\"a_b\",\"status\":\"offline\",\"last_seen\":\"2026-11-23T01:00:00Z\"}]}");
+	struct reg_list l = parse(
+		"{\"agents\":[{\"name\":\"a-b\",\"status\":\"healthy\",\"last_seen\":\"2026-11-23T01:32:00Z\"},"
+		"{\"name\":\"a_b\",\"status\":\"offline\",\"last_seen\":\"2026-11-23T01:00:00Z\"}]}");
 
 	ck_assert_str_eq(reglist_find(&l, "a_b")->status, "offline");
 	ck_assert_str_eq(reglist_find(&l, "a-b")->status, "healthy");
@@ -109,9 +114,10 @@ END_TEST
 
 START_TEST(wrong_types_and_gaps)
 {
-	struct reg_list l = parse("{\"agents\":[1,null,\"x\",[],{},{\"name\":5},{\"name\":\"a\",\"status\":7,\"last_seen\":[],\"capabilities\":\"c\"},"
-				  "{\"name\":\"b\",\"status\":\"healthy\",\"last_seen\":\"yesterday\"},"
-				  "{\"name\":\"c\\u001b[2J\",\"status\":\"healthy\",\"capabilities\":[1,{},{\"name\":\"x\"}],\"total_dependencies\":1e400}]}");
+	struct reg_list l = parse(
+		"{\"agents\":[1,null,\"x\",[],{},{\"name\":5},{\"name\":\"a\",\"status\":7,\"last_seen\":[],\"capabilities\":\"c\"},"
+		"{\"name\":\"b\",\"status\":\"healthy\",\"last_seen\":\"yesterday\"},"
+		"{\"name\":\"c\\u001b[2J\",\"status\":\"healthy\",\"capabilities\":[1,{},{\"name\":\"x\"}],\"total_dependencies\":1e400}]}");
 
 	ck_assert_uint_eq(l.n, 3);
 	ck_assert_str_eq(reglist_find(&l, "a")->status, "");
@@ -127,8 +133,10 @@ START_TEST(no_list)
 {
 	static const struct {
 		const char *text, *part;
-	} bad[] = { { "", "no JSON" }, { "<html></html>", "no JSON" }, { "{\"agents\":[]} x", "goes on" }, { "{\"agents\":{}}", "no list" },
-		{ "[]", "no list" }, { "{\"agents\":[", "no JSON" }, { "{\"Agents\":[]}", "no list" } };
+	} bad[] = { { "", "no JSON" }, { "<html></html>", "no JSON" },
+		{ "{\"agents\":[]} x", "goes on" }, { "{\"agents\":{}}", "no list" },
+		{ "[]", "no list" }, { "{\"agents\":[", "no JSON" },
+		{ "{\"Agents\":[]}", "no list" } };
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		refused(bad[i].text, strlen(bad[i].text), bad[i].part);

@@ -1,4 +1,5 @@
-/* tests/unit/test_monitor_verdict.c - every state, service and liveness; sentences; figures out of /proc text. */
+/* tests/unit/test_monitor_verdict.c - every state, service and liveness; sentences; figures out of
+ * /proc text. */
 /* links: monitor/verdict.c monitor/sample.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -18,13 +19,19 @@ static const struct {
 	enum pt_state state;
 	enum pt_verdict none, alive, ended, ended_unwanted; /* of a service */
 } expected[] = {
-	{ PT_STATE_STOPPED, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN },
-	{ PT_STATE_STARTING, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN },
-	{ PT_STATE_RUNNING, PT_HEALTH_UNKNOWN, PT_HEALTH_HEALTHY, PT_HEALTH_FAILED, PT_HEALTH_UNKNOWN },
-	{ PT_STATE_STOPPING, PT_HEALTH_UNKNOWN, PT_HEALTH_HEALTHY, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN },
-	{ PT_STATE_BACKOFF, PT_HEALTH_FAILED, PT_HEALTH_FAILED, PT_HEALTH_FAILED, PT_HEALTH_FAILED },
+	{ PT_STATE_STOPPED, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN,
+		PT_HEALTH_UNKNOWN },
+	{ PT_STATE_STARTING, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN,
+		PT_HEALTH_UNKNOWN },
+	{ PT_STATE_RUNNING, PT_HEALTH_UNKNOWN, PT_HEALTH_HEALTHY, PT_HEALTH_FAILED,
+		PT_HEALTH_UNKNOWN },
+	{ PT_STATE_STOPPING, PT_HEALTH_UNKNOWN, PT_HEALTH_HEALTHY, PT_HEALTH_UNKNOWN,
+		PT_HEALTH_UNKNOWN },
+	{ PT_STATE_BACKOFF, PT_HEALTH_FAILED, PT_HEALTH_FAILED, PT_HEALTH_FAILED,
+		PT_HEALTH_FAILED },
 	{ PT_STATE_FAILED, PT_HEALTH_FAILED, PT_HEALTH_FAILED, PT_HEALTH_FAILED, PT_HEALTH_FAILED },
-	{ PT_STATE_COMPLETED, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN },
+	{ PT_STATE_COMPLETED, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN, PT_HEALTH_UNKNOWN,
+		PT_HEALTH_UNKNOWN },
 };
 _Static_assert(sizeof(expected) / sizeof(expected[0]) == PT_STATE_MAX, "a line for every state");
 
@@ -38,9 +45,11 @@ START_TEST(every_state)
 	ck_assert_int_eq(verdict_of(&life, PT_SERVICE_REGISTRY, VERDICT_ALIVE), expected[_i].alive);
 	ck_assert_int_eq(verdict_of(&life, PT_SERVICE_SERVICE, VERDICT_ENDED), expected[_i].ended);
 	enum pt_verdict agent = verdict_of(&life, PT_SERVICE_AGENT, VERDICT_ALIVE);
-	ck_assert_int_eq(agent, expected[_i].alive == PT_HEALTH_HEALTHY ? PT_HEALTH_UNKNOWN : expected[_i].alive);
+	ck_assert_int_eq(agent,
+		expected[_i].alive == PT_HEALTH_HEALTHY ? PT_HEALTH_UNKNOWN : expected[_i].alive);
 	life.want = 0;
-	ck_assert_int_eq(verdict_of(&life, PT_SERVICE_SERVICE, VERDICT_ENDED), expected[_i].ended_unwanted);
+	ck_assert_int_eq(
+		verdict_of(&life, PT_SERVICE_SERVICE, VERDICT_ENDED), expected[_i].ended_unwanted);
 }
 END_TEST
 
@@ -54,7 +63,9 @@ END_TEST
 
 START_TEST(sentences)
 {
-	struct pt_life life = { .state = PT_STATE_FAILED, .exit_kind = PT_EXIT_KNOWN, .wait_status = W_EXITCODE(3, 0) };
+	struct pt_life life = { .state = PT_STATE_FAILED,
+		.exit_kind = PT_EXIT_KNOWN,
+		.wait_status = W_EXITCODE(3, 0) };
 	char text[VERDICT_ERROR_MAX];
 
 	verdict_error(&life, text);
@@ -83,7 +94,8 @@ START_TEST(failures_in_a_row)
 	ck_assert_uint_eq(verdict_failures(1, PT_HEALTH_FAILED, PT_HEALTH_FAILED), 1);
 	ck_assert_uint_eq(verdict_failures(1, PT_HEALTH_FAILED, PT_HEALTH_HEALTHY), 1);
 	ck_assert_uint_eq(verdict_failures(1, PT_HEALTH_UNKNOWN, PT_HEALTH_FAILED), 2);
-	ck_assert_uint_eq(verdict_failures(UINT32_MAX, PT_HEALTH_UNKNOWN, PT_HEALTH_FAILED), UINT32_MAX);
+	ck_assert_uint_eq(
+		verdict_failures(UINT32_MAX, PT_HEALTH_UNKNOWN, PT_HEALTH_FAILED), UINT32_MAX);
 }
 END_TEST
 
@@ -124,7 +136,8 @@ START_TEST(io_text)
 }
 END_TEST
 
-/* A child with a child of its own: both count; once they are gone, or with another start time, there is nothing. */
+/* A child with a child of its own: both count; once they are gone, or with another start time,
+ * there is nothing. */
 START_TEST(a_tree)
 {
 	struct sample_walk *w;
@@ -158,7 +171,8 @@ START_TEST(a_tree)
 	free(below.pid);
 	siginfo_t info;
 	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-	ck_assert_int_eq(sample_tree(w, pid, st.start_ticks, &s), -ESRCH); /* a zombie uses nothing */
+	/* a zombie uses nothing */
+	ck_assert_int_eq(sample_tree(w, pid, st.start_ticks, &s), -ESRCH);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
 	ck_assert_int_eq(sample_tree(w, pid, st.start_ticks, &s), -ESRCH);
 	sample_walk_free(w);

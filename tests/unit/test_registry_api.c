@@ -1,4 +1,5 @@
-/* tests/unit/test_registry_api.c - the registry without HTTP and disk: both generations, ages on a virtual clock, hostile bodies. */
+/* tests/unit/test_registry_api.c - the registry without HTTP and disk: both generations, ages on a
+ * virtual clock, hostile bodies. */
 /* links: registry/api.c registry/gate.c registry/listing.c registry/table.c registry/agents.c registry/parts.c registry/stored.c registry/rules.c registry/json.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -17,7 +18,8 @@ static const char *params[8]; /* key, value, ... */
 static void set_up(void)
 {
 	memset(&api, 0, sizeof(api));
-	api.table.rules = (struct age_rules){ AGENT_TIMEOUT_S * NS_PER_SEC, AGENT_RETENTION_S * NS_PER_SEC };
+	api.table.rules = (struct age_rules){ AGENT_TIMEOUT_S * NS_PER_SEC,
+		AGENT_RETENTION_S * NS_PER_SEC };
 	api.now_boot_ns = 1000 * NS_PER_SEC;
 	api.now_real_ns = 1795000000 * NS_PER_SEC;
 	memset(params, 0, sizeof(params));
@@ -46,7 +48,9 @@ static const char *query(void *arg, const char *key)
 
 static unsigned ask_bytes(const char *method, const char *path, const char *body, size_t len)
 {
-	struct request q = { .method = method, .path = path, .query = query, .body = body, .body_len = len };
+	struct request q = {
+		.method = method, .path = path, .query = query, .body = body, .body_len = len
+	};
 
 	buf_free(&reply.body);
 	api_answer(&api, &q, &reply);
@@ -63,10 +67,12 @@ static bool says(const char *text)
 	return reply.body.text && strstr(reply.body.text, text) != NULL;
 }
 
-#define OLD "{\"agent_id\":\"my_agent\",\"timestamp\":\"t\",\"metadata\":{\"name\":\"my_agent\",\"capabilities\":[{\"name\":\"greet\"}]," \
-	    "\"dependencies\":[\"weather\"]}}"
-#define NEW "{\"agent_id\":\"sun-1a2b3c4d\",\"name\":\"sun\",\"http_host\":\"127.0.0.1\",\"http_port\":9000,\"tools\":[{\"function_name\":\"now\"," \
-	    "\"capability\":\"weather\",\"version\":\"1.4.2\",\"tags\":[\"fast\"],\"dependencies\":[{\"capability\":\"greet\"}]}]}"
+#define OLD \
+	"{\"agent_id\":\"my_agent\",\"timestamp\":\"t\",\"metadata\":{\"name\":\"my_agent\",\"capabilities\":[{\"name\":\"greet\"}]," \
+	"\"dependencies\":[\"weather\"]}}"
+#define NEW \
+	"{\"agent_id\":\"sun-1a2b3c4d\",\"name\":\"sun\",\"http_host\":\"127.0.0.1\",\"http_port\":9000,\"tools\":[{\"function_name\":\"now\"," \
+	"\"capability\":\"weather\",\"version\":\"1.4.2\",\"tags\":[\"fast\"],\"dependencies\":[{\"capability\":\"greet\"}]}]}"
 
 START_TEST(first_generation)
 {
@@ -75,8 +81,9 @@ START_TEST(first_generation)
 	ck_assert_uint_eq(ask("POST", "/agents/register_with_metadata", OLD), 201);
 	ck_assert(says("\"status\":\"success\",\"agent_id\":\"my_agent\""));
 	ck_assert_uint_eq(ask("GET", "/agents", NULL), 200);
-	ck_assert(says("\"id\":\"my_agent\"") && says("\"name\":\"my_agent\"") && says("\"status\":\"healthy\"") && says("\"last_seen\":\"20") &&
-		  says("\"last_heartbeat\":\"20") && says("\"count\":1"));
+	ck_assert(says("\"id\":\"my_agent\"") && says("\"name\":\"my_agent\"") &&
+		says("\"status\":\"healthy\"") && says("\"last_seen\":\"20") &&
+		says("\"last_heartbeat\":\"20") && says("\"count\":1"));
 	later(59);
 	ck_assert_uint_eq(ask("GET", "/agents", NULL), 200);
 	ck_assert(says("\"status\":\"healthy\""));
@@ -84,7 +91,8 @@ START_TEST(first_generation)
 	later(60);
 	ck_assert_uint_eq(ask("GET", "/health/my_agent", NULL), 200);
 	ck_assert(says("\"status\":\"unhealthy\"") && says("\"timeout_threshold\":60"));
-	ck_assert_uint_eq(ask("POST", "/agents/register_with_metadata", "{\"agent_id\":\"x\"}"), 422);
+	ck_assert_uint_eq(
+		ask("POST", "/agents/register_with_metadata", "{\"agent_id\":\"x\"}"), 422);
 	ck_assert(says("\"loc\":[\"body\",\"metadata\"]"));
 }
 END_TEST
@@ -96,7 +104,8 @@ START_TEST(todays_generation)
 	ck_assert(says("\"dependencies_resolved\":{\"now\":[]}"));
 	ck_assert_uint_eq(ask("HEAD", "/heartbeat/sun-1a2b3c4d", NULL), 200);
 	ck_assert_uint_eq(ask("POST", "/agents/register_with_metadata", OLD), 201);
-	ck_assert_uint_eq(ask("HEAD", "/heartbeat/sun-1a2b3c4d", NULL), 202); /* what it depends on has come */
+	/* what it depends on has come */
+	ck_assert_uint_eq(ask("HEAD", "/heartbeat/sun-1a2b3c4d", NULL), 202);
 	ck_assert_uint_eq(ask("POST", "/heartbeat", NEW), 200);
 	ck_assert(says("\"now\":[{\"agent_id\":\"my_agent\""));
 	ck_assert_uint_eq(ask("HEAD", "/heartbeat/sun-1a2b3c4d", NULL), 200);
@@ -162,11 +171,13 @@ static bool filtered(const char *key, const char *value)
 START_TEST(filters)
 {
 	ask("POST", "/heartbeat", NEW);
-	ck_assert(filtered("status", "healthy") && !filtered("status", "active") && filtered("status", ""));
+	ck_assert(filtered("status", "healthy") && !filtered("status", "active") &&
+		filtered("status", ""));
 	ck_assert(filtered("namespace", "default") && !filtered("namespace", "other"));
 	ck_assert(filtered("capability", "x,weather") && !filtered("capability", "weath"));
 	ck_assert(filtered("name", "sun") && !filtered("name", "moon"));
-	ck_assert(filtered("version_constraint", ">=1.2,<2") && !filtered("version_constraint", "^2"));
+	ck_assert(filtered("version_constraint", ">=1.2,<2") &&
+		!filtered("version_constraint", "^2"));
 	ck_assert(filtered("capability_tags", "fast") && !filtered("capability_tags", "fast,slow"));
 	ck_assert(filtered("agent_type", "mcp_agent") && !filtered("label_selector", "a=b"));
 	ck_assert(filtered("of_no_meaning", "x"));
@@ -207,10 +218,14 @@ END_TEST
 
 START_TEST(versions)
 {
-	ck_assert(agent_version_fits("1.2.3", "") && agent_version_fits("1.2.3", "1.2") && !agent_version_fits("1.2.3", "1.3"));
-	ck_assert(agent_version_fits("1.2.3", "^1.1") && !agent_version_fits("2.0.0", "^1.1") && !agent_version_fits("0.2.9", "^0.1"));
-	ck_assert(agent_version_fits("1.2.9", "~1.2.3") && !agent_version_fits("1.3.0", "~1.2.3") && agent_version_fits("1.9", "~1"));
-	ck_assert(agent_version_fits("1.2.3", ">1.2, <=1.2.3") && !agent_version_fits("1.2.3", ">1.2.3") && agent_version_fits("v3", "*"));
+	ck_assert(agent_version_fits("1.2.3", "") && agent_version_fits("1.2.3", "1.2") &&
+		!agent_version_fits("1.2.3", "1.3"));
+	ck_assert(agent_version_fits("1.2.3", "^1.1") && !agent_version_fits("2.0.0", "^1.1") &&
+		!agent_version_fits("0.2.9", "^0.1"));
+	ck_assert(agent_version_fits("1.2.9", "~1.2.3") && !agent_version_fits("1.3.0", "~1.2.3") &&
+		agent_version_fits("1.9", "~1"));
+	ck_assert(agent_version_fits("1.2.3", ">1.2, <=1.2.3") &&
+		!agent_version_fits("1.2.3", ">1.2.3") && agent_version_fits("v3", "*"));
 	ck_assert(!agent_version_fits("1", "nonsense") && !agent_version_fits("1", ">"));
 }
 END_TEST
@@ -228,8 +243,13 @@ START_TEST(bad_requests)
 	ck_assert(says("nested deeper"));
 	ck_assert_uint_eq(ask("POST", "/heartbeat", "{\"agent_id\":\"a b\",\"tools\":[]}"), 400);
 	ck_assert_uint_eq(ask("POST", "/heartbeat", "{\"agent_id\":\"a\",\"tools\":[]}"), 400);
-	ck_assert_uint_eq(ask("POST", "/heartbeat", "{\"agent_id\":\"a\",\"tools\":[{\"capability\":\"c\"}]}"), 400);
-	ck_assert_uint_eq(ask("POST", "/heartbeat", "{\"agent_id\":\"a\",\"http_port\":70000,\"tools\":[{\"capability\":\"c\",\"function_name\":\"f\"}]}"), 400);
+	ck_assert_uint_eq(ask("POST", "/heartbeat",
+				  "{\"agent_id\":\"a\",\"tools\":[{\"capability\":\"c\"}]}"),
+		400);
+	ck_assert_uint_eq(
+		ask("POST", "/heartbeat",
+			"{\"agent_id\":\"a\",\"http_port\":70000,\"tools\":[{\"capability\":\"c\",\"function_name\":\"f\"}]}"),
+		400);
 	ck_assert_uint_eq(ask("GET", "/heartbeat", NULL), 405);
 	ck_assert_str_eq(reply.allow, "POST");
 	ck_assert_uint_eq(ask("PATCH", "/agents/x", NULL), 405);
@@ -264,9 +284,10 @@ END_TEST
 /* Whoever wrote it: what is not as we store it is no agent, and what is taken can be searched. */
 START_TEST(stored_by_someone_else)
 {
-	static const char entry[] = "{\"entry\":{\"id\":\"a\",\"name\":\"a\",\"namespace\":\"n\",\"agent_type\":\"t\",\"endpoint\":\"e\","
-				    "\"timeout_threshold\":20,\"health_interval\":5,\"eviction_threshold\":60,\"labels\":%s,\"capabilities\":[%s]},"
-				    "\"requests\":[%s]}";
+	static const char entry[] =
+		"{\"entry\":{\"id\":\"a\",\"name\":\"a\",\"namespace\":\"n\",\"agent_type\":\"t\",\"endpoint\":\"e\","
+		"\"timeout_threshold\":20,\"health_interval\":5,\"eviction_threshold\":60,\"labels\":%s,\"capabilities\":[%s]},"
+		"\"requests\":[%s]}";
 	static const struct {
 		const char *labels, *capability, *request;
 		bool good;
@@ -275,10 +296,15 @@ START_TEST(stored_by_someone_else)
 		{ "[\"a\"]", "", "", false },
 		{ "7", "", "", false },
 		{ "{}", "{\"name\":\"c\",\"version\":\"1\",\"function_name\":\"f\"}", "", true },
-		{ "{}", "{\"name\":\"c\",\"version\":\"1\",\"function_name\":\"f\",\"tags\":{\"a\":1}}", "", false },
+		{ "{}", "{\"name\":\"c\",\"version\":\"1\",\"function_name\":\"f\",\"tags\":{\"a\":1}}",
+			"", false },
 		{ "{}", "[\"name\"]", "", false },
-		{ "{}", "", "{\"function_name\":\"f\",\"capability\":\"c\",\"version\":\"\",\"namespace\":\"\"}", true },
-		{ "{}", "", "{\"function_name\":\"f\",\"capability\":\"c\",\"version\":3,\"namespace\":\"\"}", false },
+		{ "{}", "",
+			"{\"function_name\":\"f\",\"capability\":\"c\",\"version\":\"\",\"namespace\":\"\"}",
+			true },
+		{ "{}", "",
+			"{\"function_name\":\"f\",\"capability\":\"c\",\"version\":3,\"namespace\":\"\"}",
+			false },
 		{ "{}", "", "[]", false },
 	};
 
@@ -287,18 +313,21 @@ START_TEST(stored_by_someone_else)
 		struct fault f;
 		struct agent *a;
 
-		snprintf(text, sizeof(text), entry, cases[i].labels, cases[i].capability, cases[i].request);
+		snprintf(text, sizeof(text), entry, cases[i].labels, cases[i].capability,
+			cases[i].request);
 		a = agent_from_stored(text, &f);
 		ck_assert_msg((a != NULL) == cases[i].good, "%zu: %s", i, text);
 		if (a)
-			ck_assert_int_eq(table_put(&api.table, a, api.now_boot_ns, api.now_real_ns), 0);
+			ck_assert_int_eq(
+				table_put(&api.table, a, api.now_boot_ns, api.now_real_ns), 0);
 	}
 	ck_assert(!filtered("label_selector", "a=b") && !filtered("label_selector", "a"));
 	ck_assert_uint_eq(ask("GET", "/capabilities", NULL), 200);
 }
 END_TEST
 
-/* An agent that is the same but for one of these is another one: what it depends on is looked for anew, and whoever lists agents sees that. */
+/* An agent that is the same but for one of these is another one: what it depends on is looked for
+ * anew, and whoever lists agents sees that. */
 START_TEST(a_dependency_that_changes)
 {
 	static const struct {
@@ -310,8 +339,10 @@ START_TEST(a_dependency_that_changes)
 		{ "{\"capability\":\"weather\",\"version\":\">=1\"}", true },
 		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"slow\"]}", false },
 		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"]}", true },
-		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"],\"namespace\":\"other\"}", false },
-		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"],\"namespace\":\"default\"}", true },
+		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"],\"namespace\":\"other\"}",
+			false },
+		{ "{\"capability\":\"weather\",\"version\":\">=1\",\"tags\":[\"fast\"],\"namespace\":\"default\"}",
+			true },
 	};
 
 	ask("POST", "/heartbeat", NEW);
@@ -319,10 +350,12 @@ START_TEST(a_dependency_that_changes)
 		uint64_t changes = api.table.changes;
 		char body[400];
 
-		snprintf(body, sizeof(body), "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[%s]}]}",
-			 steps[i].dependency);
+		snprintf(body, sizeof(body),
+			"{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[%s]}]}",
+			steps[i].dependency);
 		ck_assert_uint_eq(ask("POST", "/heartbeat", body), 200);
-		ck_assert_msg(says("\"agent_id\":\"sun-1a2b3c4d\"") == steps[i].resolved, "%zu: %s", i, reply.body.text);
+		ck_assert_msg(says("\"agent_id\":\"sun-1a2b3c4d\"") == steps[i].resolved, "%zu: %s",
+			i, reply.body.text);
 		ck_assert_uint_gt(api.table.changes, changes);
 	}
 }
@@ -334,7 +367,8 @@ static unsigned post_many(size_t dependencies, size_t tags, size_t values)
 	struct buf b = { 0 };
 	unsigned status;
 
-	buf_text(&b, "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"c\",\"dependencies\":[\"d\"");
+	buf_text(&b,
+		"{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"c\",\"dependencies\":[\"d\"");
 	for (size_t i = 1; i < dependencies; i++)
 		buf_text(&b, ",\"d\"");
 	buf_text(&b, "],\"tags\":[\"t\"");
@@ -363,9 +397,13 @@ START_TEST(limits_of_one_agent)
 	ck_assert(says("more than 50000 values"));
 	memset(name, 'n', 256);
 	name[256] = 0;
-	snprintf(body, sizeof(body), "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"%s\",\"capability\":\"c\"}]}", name);
+	snprintf(body, sizeof(body),
+		"{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"%s\",\"capability\":\"c\"}]}",
+		name);
 	ck_assert_uint_eq(ask("POST", "/heartbeat", body), 400);
-	snprintf(body, sizeof(body), "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"%s\",\"capability\":\"c\"}]}", name + 1);
+	snprintf(body, sizeof(body),
+		"{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"%s\",\"capability\":\"c\"}]}",
+		name + 1);
 	ck_assert_uint_eq(ask("POST", "/heartbeat", body), 200);
 	params[0] = "capability";
 	params[1] = body; /* not so long */
@@ -373,20 +411,24 @@ START_TEST(limits_of_one_agent)
 }
 END_TEST
 
-/* Many that offer the same, and one that wants it a thousand times in a way that nobody offers it: an end is put to the search. */
+/* Many that offer the same, and one that wants it a thousand times in a way that nobody offers it:
+ * an end is put to the search. */
 START_TEST(work_is_bounded)
 {
 	struct buf b = { 0 };
 
 	for (unsigned i = 0; i < 20; i++) {
-		buf_print(&b, "{\"agent_id\":\"p%u\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"d\"}", i);
+		buf_print(&b,
+			"{\"agent_id\":\"p%u\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"d\"}",
+			i);
 		for (unsigned k = 1; k < 1000; k++)
 			buf_text(&b, ",{\"function_name\":\"f\",\"capability\":\"d\"}");
 		buf_text(&b, "]}");
 		ck_assert_uint_eq(ask_bytes("POST", "/heartbeat", b.text, b.len), 200);
 		buf_free(&b);
 	}
-	buf_text(&b, "{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[\"d\"");
+	buf_text(&b,
+		"{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[\"d\"");
 	for (unsigned i = 1; i < 1000; i++)
 		buf_text(&b, ",{\"capability\":\"d\",\"version\":\">=9\"}");
 	buf_text(&b, "]}]}");
@@ -399,11 +441,14 @@ START_TEST(work_is_bounded)
 }
 END_TEST
 
-/* Random changes of valid bodies: never a crash, always a status that is one of ours, and what comes out is JSON. */
+/* Random changes of valid bodies: never a crash, always a status that is one of ours, and what
+ * comes out is JSON. */
 START_TEST(mutations)
 {
-	static const char *const seeds[] = { OLD, NEW, "{\"agent_id\":\"my_agent\",\"status\":\"degraded\"}" };
-	static const char *const paths[] = { "/heartbeat", "/agents/register_with_metadata", "/agents", "/heartbeat/%s" };
+	static const char *const seeds[] = { OLD, NEW,
+		"{\"agent_id\":\"my_agent\",\"status\":\"degraded\"}" };
+	static const char *const paths[] = { "/heartbeat", "/agents/register_with_metadata",
+		"/agents", "/heartbeat/%s" };
 	static const char bits[] = "{}[]\",:\\0eE-+.tfnu \x80\xff\x01";
 	const char *given = getenv("FUZZ_SEED"), *rounds_given = getenv("FUZZ_ROUNDS");
 	unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 4711;
@@ -422,7 +467,9 @@ START_TEST(mutations)
 			if (random() % 4 == 0 && at + count < len) { /* take out */
 				memmove(body + at, body + at + count, len - at - count);
 				len -= count;
-			} else if (random() % 3 == 0 && len + count < sizeof(body) && at + count < len) { /* say twice */
+				/* say twice */
+			} else if (random() % 3 == 0 && len + count < sizeof(body) &&
+				at + count < len) {
 				memmove(body + at + count, body + at, len - at);
 				len += count;
 			} else {
@@ -430,7 +477,8 @@ START_TEST(mutations)
 			}
 		}
 		ask_bytes(random() % 10 ? "POST" : "HEAD", paths[random() % 4], body, len);
-		out = reply.body.len ? cJSON_ParseWithLength(reply.body.text, reply.body.len) : NULL;
+		out = reply.body.len ? cJSON_ParseWithLength(reply.body.text, reply.body.len)
+				     : NULL;
 		bad += (reply.body.len && !out) || reply.status < 200 || reply.status > 422;
 		cJSON_Delete(out);
 		later(0.01);

@@ -1,5 +1,5 @@
-/* tests/unit/test_shm_events.c - the event rings: staging, publishing, being overtaken, and what a writer killed in
- * between leaves. */
+/* tests/unit/test_shm_events.c - the event rings: staging, publishing, being overtaken, and what a
+ * writer killed in between leaves. */
 #include <pthread.h>
 
 #include "shm/events.h"
@@ -7,7 +7,9 @@
 
 static struct pt_event event(uint64_t value)
 {
-	struct pt_event ev = { .kind = PT_EVENT_STATE, .value = value, .gen = 1, .pid = (int32_t)value };
+	struct pt_event ev = {
+		.kind = PT_EVENT_STATE, .value = value, .gen = 1, .pid = (int32_t)value
+	};
 
 	snprintf(ev.name, sizeof(ev.name), "process-%llu", (unsigned long long)value);
 	return ev;
@@ -43,8 +45,8 @@ END_TEST
 START_TEST(overwritten)
 {
 	static const enum pt_access writers[] = { PT_GUARDIAN, PT_SPAWNER, PT_MONITOR, PT_LOGGER };
-	static const uint32_t sizes[] = { SEG_EVENTS_GUARDIAN, SEG_EVENTS_SPAWNER, SEG_EVENTS_MONITOR,
-		SEG_EVENTS_LOGGER };
+	static const uint32_t sizes[] = { SEG_EVENTS_GUARDIAN, SEG_EVENTS_SPAWNER,
+		SEG_EVENTS_MONITOR, SEG_EVENTS_LOGGER };
 	struct pt *guardian = fresh(4);
 	struct pt_event got;
 
@@ -73,8 +75,8 @@ START_TEST(overwritten)
 }
 END_TEST
 
-/* The writer dies behind the commit of the block and before it publishes: its successor sees from the block that the
- * event is to be told. */
+/* The writer dies behind the commit of the block and before it publishes: its successor sees from
+ * the block that the event is to be told. */
 START_TEST(unpublished)
 {
 	struct pt *guardian = fresh(4), *spawner = join(PT_SPAWNER);
@@ -176,10 +178,12 @@ static void *writing_thread(void *arg)
 	return NULL;
 }
 
-/* A reader that is overtaken again and again sees whole events or -ESTALE. Clean under ThreadSanitizer, too. */
+/* A reader that is overtaken again and again sees whole events or -ESTALE. Clean under
+ * ThreadSanitizer, too. */
 START_TEST(at_the_same_time)
 {
-	struct pt *pt = fresh(4), *reader = pt; /* the same addresses, else ThreadSanitizer sees no connection */
+	/* the same addresses, else ThreadSanitizer sees no connection */
+	struct pt *pt = fresh(4), *reader = pt;
 	struct pt_event got, want;
 	uint64_t pos = 0, read = 0;
 	pthread_t t;

@@ -1,4 +1,5 @@
-/* tests/unit/test_shm_explain.c - the decoder, on good segments and on whatever else a file can hold. */
+/* tests/unit/test_shm_explain.c - the decoder, on good segments and on whatever else a file can
+ * hold. */
 #include "shm/events.h"
 #include "shm/explain.h"
 #include "shm/ring.h"
@@ -23,7 +24,9 @@ static int explain(int fd, char **ret_text)
 
 	ck_assert_int_eq(fclose(out), 0);
 	ck_assert_uint_lt(clock_boot_ns() - began, 60 * NS_PER_SEC);
-	size_t fit = 0; /* nothing that could drive a terminal; one assertion, since each costs Check a write to a file */
+	/* nothing that could drive a terminal; one assertion, since each costs Check a write to a
+	 * file */
+	size_t fit = 0;
 	while (fit < len && ((*ret_text)[fit] == '\n' || (unsigned char)(*ret_text)[fit] >= 0x20))
 		fit++;
 	ck_assert_uint_eq(fit, len);
@@ -45,9 +48,10 @@ static int busy_segment(void)
 {
 	struct pt *guardian = fresh(ROWS), *spawner = join(PT_SPAWNER), *monitor = join(PT_MONITOR),
 		  *logger = join(PT_LOGGER), *client = join(PT_CLIENT);
-	struct pt_health health = {
-		.gen = 1, .verdict = PT_HEALTH_UNHEALTHY, .error = "answers \x1b[31m red", .memory_bytes = 4711
-	};
+	struct pt_health health = { .gen = 1,
+		.verdict = PT_HEALTH_UNHEALTHY,
+		.error = "answers \x1b[31m red",
+		.memory_bytes = 4711 };
 	struct pt_log log = { .gen = 1, .state = PT_LOG_OPEN, .captured_bytes = 815 };
 	struct pt_exit box = { .gen = 1, .pid = 77, .wait_status = 9 };
 	struct pt_daemon d = { .pid = 1234, .restarts = 2, .since_real_ns = NS_PER_SEC };
@@ -163,11 +167,14 @@ START_TEST(named)
 		uint32_t odd = 0x01010101;
 		char *text = NULL;
 
-		ck_assert_int_eq(pwrite(fd, &odd, 4,
-					 (off_t)(r->offset + (uint64_t)r->stride * damage[i].element + damage[i].skip)),
+		ck_assert_int_eq(
+			pwrite(fd, &odd, 4,
+				(off_t)(r->offset + (uint64_t)r->stride * damage[i].element +
+					damage[i].skip)),
 			4);
 		ck_assert_int_eq(explain(fd, &text), -EBADMSG);
-		ck_assert_msg(strstr(text, damage[i].words) != NULL, "no \"%s\" in:\n%s", damage[i].words, text);
+		ck_assert_msg(strstr(text, damage[i].words) != NULL, "no \"%s\" in:\n%s",
+			damage[i].words, text);
 		free(text);
 		pt_detach(pt);
 		close(fd);
@@ -187,8 +194,8 @@ START_TEST(header_fields)
 		word ^= 0x5555555555555555ull;
 		ck_assert_int_eq(pwrite(fd, &word, 8, (off_t)at), 8);
 		(void)explain(fd, &text);
-		ck_assert_msg(
-			strstr(text, "\"alpha\"") != NULL, "byte %llu hides all:\n%s", (unsigned long long)at, text);
+		ck_assert_msg(strstr(text, "\"alpha\"") != NULL, "byte %llu hides all:\n%s",
+			(unsigned long long)at, text);
 		free(text);
 		close(fd);
 	}
@@ -238,7 +245,8 @@ START_TEST(every_length)
 	pt_detach(pt);
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	for (unsigned r = SEG_REGION_MAX;
-		r-- > 0;) { /* from behind: the ends of each region, its middle, and the bytes around */
+		/* from behind: the ends of each region, its middle, and the bytes around */
+		r-- > 0;) {
 		const struct seg_region *g = &h.region[r];
 		uint64_t end = g->offset + (uint64_t)g->stride * g->count;
 		const uint64_t cut[] = { end, end - 1, end - g->stride, (end + g->offset) / 2 | 1,
@@ -273,7 +281,8 @@ START_TEST(longer)
 }
 END_TEST
 
-/* Places where damage matters most get most of it: header, shared block, gens, and the blocks of the rows in use. */
+/* Places where damage matters most get most of it: header, shared block, gens, and the blocks of
+ * the rows in use. */
 static uint64_t somewhere(const struct seg_header *h, uint64_t *seed)
 {
 	uint64_t n = random_next(seed);
@@ -314,7 +323,8 @@ START_TEST(corruptions)
 
 			spoiled[k] = somewhere(&h, &seed) & ~7ull;
 			what = what & 16 ? what : what & 32 ? UINT64_MAX : 1ull << (what >> 8 & 63);
-			ck_assert_int_eq(pwrite(fd, &what, width, (off_t)spoiled[k]), (ssize_t)width);
+			ck_assert_int_eq(
+				pwrite(fd, &what, width, (off_t)spoiled[k]), (ssize_t)width);
 		}
 		(void)explain_file(fd);
 		for (unsigned k = 0; k < n; k++)
@@ -360,7 +370,8 @@ START_TEST(large)
 	for (uint32_t i = 0; i < PT_CAPACITY_MAX; i++)
 		odd[i] = 2 * i + 1;
 	ck_assert_int_eq(
-		pwrite(fd, odd, 4 * PT_CAPACITY_MAX, (off_t)pt->header.region[SEG_GENS].offset), 4 * PT_CAPACITY_MAX);
+		pwrite(fd, odd, 4 * PT_CAPACITY_MAX, (off_t)pt->header.region[SEG_GENS].offset),
+		4 * PT_CAPACITY_MAX);
 	ck_assert_int_eq(explain(fd, &text), -EBADMSG);
 	ck_assert_uint_lt(strlen(text), 200000);
 	ck_assert_ptr_nonnull(strstr(text, " more\n"));

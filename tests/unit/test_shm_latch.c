@@ -1,4 +1,5 @@
-/* tests/unit/test_shm_latch.c - readers of a latch see whole records only, however its writers end. */
+/* tests/unit/test_shm_latch.c - readers of a latch see whole records only, however its writers
+ * end. */
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -14,7 +15,8 @@ struct arena {
 
 static struct arena *arena_new(void)
 {
-	struct arena *a = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct arena *a = mmap(
+		NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	ck_assert_ptr_ne(a, MAP_FAILED);
 	return a;
@@ -82,7 +84,8 @@ START_TEST(killed_writers)
 		pid_t pid = writer(a, last + 1);
 		uint64_t stop = clock_boot_ns() + NS_PER_SEC;
 
-		while (n == last && clock_boot_ns() < stop) /* on a busy machine it takes a while until the writer has its turn */
+		/* on a busy machine it takes a while until the writer has its turn */
+		while (n == last && clock_boot_ns() < stop)
 			whole = whole && read_is_whole(a, &n);
 		stop = clock_boot_ns() + random_next(&seed) % NS_PER_MS;
 		while (clock_boot_ns() < stop)
@@ -131,7 +134,8 @@ START_TEST(two_threads)
 }
 END_TEST
 
-/* What a writer leaves that was killed in the middle of the other copy, made by hand for every length of the middle. */
+/* What a writer leaves that was killed in the middle of the other copy, made by hand for every
+ * length of the middle. */
 START_TEST(half_written)
 {
 	struct arena *a = arena_new();

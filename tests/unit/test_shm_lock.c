@@ -1,5 +1,5 @@
-/* tests/unit/test_shm_lock.c - the robust lock: dead holders, stopped holders, bytes that are no lock, and a client's
- * signals. */
+/* tests/unit/test_shm_lock.c - the robust lock: dead holders, stopped holders, bytes that are no
+ * lock, and a client's signals. */
 #include <sys/prctl.h>
 
 #include "shm_fixture.h"
@@ -82,8 +82,8 @@ START_TEST(journal_redone)
 	const struct {
 		uint64_t offset, value;
 		uint32_t width;
-	} e[] = { { gen, 1, 4 }, { used, 1, 4 }, { outside, 99, 8 }, { lock, 99, 4 }, { gen + 1, 99, 4 },
-		{ gen, 99, 2 } };
+	} e[] = { { gen, 1, 4 }, { used, 1, 4 }, { outside, 99, 8 }, { lock, 99, 4 },
+		{ gen + 1, 99, 4 }, { gen, 99, 2 } };
 	pid_t pid = holder(PT_SPAWNER);
 
 	for (unsigned i = 0; i < 6; i++) {
@@ -186,7 +186,8 @@ START_TEST(no_lock_at_all)
 	memset(m, 0xff, sizeof(*m));
 	ck_assert_int_eq(pt_lock(pt, 50), -EBADMSG);
 	for (unsigned i = 0; i < 300;
-		i++) { /* the right kind, and everything else random: any answer but a crash or a hang */
+		/* the right kind, and everything else random: any answer but a crash or a hang */
+		i++) {
 		int r;
 
 		for (unsigned b = 0; b < sizeof(*m); b++)
@@ -212,7 +213,8 @@ static void note(int signo)
 
 START_TEST(client_signals)
 {
-	static const int held_back[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU };
+	static const int held_back[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGTSTP,
+		SIGTTIN, SIGTTOU };
 	struct pt *pt = fresh(4), *client = join(PT_CLIENT);
 	sigset_t before, after;
 
@@ -222,13 +224,15 @@ START_TEST(client_signals)
 	for (unsigned i = 0; i < sizeof(held_back) / sizeof(held_back[0]); i++) {
 		seen = 0;
 		ck_assert_int_eq(pt_lock(client, 50), 0);
-		ck_assert_int_eq(pt_lock(client, 50), -EDEADLK); /* must not lose the mask of before */
+		/* must not lose the mask of before */
+		ck_assert_int_eq(pt_lock(client, 50), -EDEADLK);
 		raise(held_back[i]);
 		ck_assert_int_eq(seen, 0);
 		pt_unlock(client);
 		ck_assert_int_eq(seen, held_back[i]);
 	}
-	ck_assert_int_eq(pt_lock(pt, 50), 0); /* a daemon reads its signals from a descriptor: its mask is left alone */
+	/* a daemon reads its signals from a descriptor: its mask is left alone */
+	ck_assert_int_eq(pt_lock(pt, 50), 0);
 	seen = 0;
 	raise(SIGTERM);
 	ck_assert_int_eq(seen, SIGTERM);

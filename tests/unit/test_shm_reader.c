@@ -1,5 +1,5 @@
-/* tests/unit/test_shm_reader.c - examples/read_table.py, which knows shm/README.md only, reads the same as the C
- * library. */
+/* tests/unit/test_shm_reader.c - examples/read_table.py, which knows shm/README.md only, reads the
+ * same as the C library. */
 #include "shm_fixture.h"
 
 /* Run the script; returns its exit status, and its output in out. */
@@ -47,15 +47,16 @@ static void expect(const struct pt *pt, char *out, size_t size)
 		fprintf(f,
 			"%s{\"name\": \"%s\", \"state\": \"%s\", \"pid\": %d, \"health\": \"%s\", \"memory_bytes\": %llu, \"restarts\": %u}",
 			between, row.ident.name, pt_state_label(row.life.state), row.life.pid,
-			pt_health_label(row.health.verdict), (unsigned long long)row.health.memory_bytes,
-			row.life.restarts);
+			pt_health_label(row.health.verdict),
+			(unsigned long long)row.health.memory_bytes, row.life.restarts);
 		between = ", ";
 	}
 	fprintf(f, "], \"daemons\": {");
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		ck_assert_int_eq(pt_read_daemon(pt, role, &d), 0);
-		fprintf(f, "%s\"%s\": {\"pid\": %d, \"restarts\": %u, \"since\": %llu}", role ? ", " : "",
-			role_name(role), d.pid, d.restarts, (unsigned long long)(d.since_real_ns / NS_PER_SEC));
+		fprintf(f, "%s\"%s\": {\"pid\": %d, \"restarts\": %u, \"since\": %llu}",
+			role ? ", " : "", role_name(role), d.pid, d.restarts,
+			(unsigned long long)(d.since_real_ns / NS_PER_SEC));
 	}
 	fprintf(f, "}}\n");
 	fclose(f);
@@ -99,8 +100,9 @@ START_TEST(agrees)
 	}
 	for (unsigned role = 0; role < ROLE_MAX; role++)
 		pt_put_daemon(guardian, role,
-			&(struct pt_daemon){
-				.pid = (int32_t)role * 11, .restarts = role, .since_real_ns = clock_real_ns() });
+			&(struct pt_daemon){ .pid = (int32_t)role * 11,
+				.restarts = role,
+				.since_real_ns = clock_real_ns() });
 	expect(guardian, want, sizeof(want));
 	ck_assert_int_eq(run("--json", out, sizeof(out)), 0);
 	ck_assert_str_eq(out, want);

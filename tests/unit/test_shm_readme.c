@@ -1,9 +1,9 @@
 /*
  * tests/unit/test_shm_readme.c - shm/README.md says of every byte what the code says.
  *
- * Each table of a record must name every field of the struct, in order, at its place, with its size; and leave no
- * byte out. Needs the working folder to be
- * the top of the tree, or TEND_TOP to name it.
+ * Each table of a record must name every field of the struct, in order, at its place, with its
+ * size; and leave no byte out. Needs the working folder to be the top of the tree, or TEND_TOP to
+ * name it.
  */
 #include "shm/events.h"
 #include "shm/ring.h"
@@ -16,7 +16,8 @@ struct field {
 
 #define F(type, member) \
 	{ \
-#type, #member, sizeof(struct type), offsetof(struct type, member), sizeof(((struct type *)0)->member) \
+#type, #member, sizeof(struct type), offsetof(struct type, member), \
+			sizeof(((struct type *)0)->member) \
 	}
 
 static const struct field fields[] = {
@@ -294,20 +295,24 @@ START_TEST(records)
 		char name[64];
 
 		while (row_of(&at, &offset, &bytes, name)) {
-			ck_assert_msg(offset == end, "%s: byte %zu is left out or told twice", type, end);
+			ck_assert_msg(
+				offset == end, "%s: byte %zu is left out or told twice", type, end);
 			end = offset + bytes;
 			if (strcmp(name, "-") == 0) /* a gap: no field may begin in it */
 				continue;
-			ck_assert_msg(i < FIELDS && fields[i].type_bytes == whole && strcmp(fields[i].type, type) == 0,
+			ck_assert_msg(i < FIELDS && fields[i].type_bytes == whole &&
+					strcmp(fields[i].type, type) == 0,
 				"%s has no %s", type, name);
 			ck_assert_str_eq(name, fields[i].name);
-			ck_assert_msg(offset == fields[i].offset, "%s.%s is at %zu", type, name, fields[i].offset);
-			ck_assert_msg(bytes == fields[i].bytes, "%s.%s has %zu bytes", type, name, fields[i].bytes);
+			ck_assert_msg(offset == fields[i].offset, "%s.%s is at %zu", type, name,
+				fields[i].offset);
+			ck_assert_msg(bytes == fields[i].bytes, "%s.%s has %zu bytes", type, name,
+				fields[i].bytes);
 			i++;
 		}
 		ck_assert_msg(end == whole, "%s ends at %zu", type, whole);
-		ck_assert_msg(i == FIELDS || strcmp(fields[i].type, type) != 0, "%s.%s is not told", type,
-			fields[i < FIELDS ? i : 0].name);
+		ck_assert_msg(i == FIELDS || strcmp(fields[i].type, type) != 0, "%s.%s is not told",
+			type, fields[i < FIELDS ? i : 0].name);
 	}
 }
 END_TEST
@@ -322,8 +327,8 @@ START_TEST(regions)
 		char line[120], count[16];
 
 		snprintf(count, sizeof(count), "%u", r[i].count);
-		snprintf(line, sizeof(line), "\n| %u | %s | %u | %s |", i, seg_region_label(i), r[i].stride,
-			r[i].count == 4321 ? "capacity" : count);
+		snprintf(line, sizeof(line), "\n| %u | %s | %u | %s |", i, seg_region_label(i),
+			r[i].stride, r[i].count == 4321 ? "capacity" : count);
 		ck_assert_msg(strstr(readme, line) != NULL, "no line \"%s\"", line + 1);
 	}
 }
@@ -335,7 +340,8 @@ static void numbers(const char *what, const char *(*label)(unsigned), unsigned f
 	size_t n = (size_t)snprintf(line, sizeof(line), "\n- %s: ", what);
 
 	for (unsigned i = first; i < end; i++)
-		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%u %s", i > first ? ", " : "", i, label(i));
+		n += (size_t)snprintf(
+			line + n, sizeof(line) - n, "%s%u %s", i > first ? ", " : "", i, label(i));
 	line[n] = '\n';
 	line[n + 1] = 0;
 	ck_assert_msg(strstr(readme, line) != NULL, "no line \"%s\"", line + 1);
@@ -358,7 +364,10 @@ START_TEST(words)
 	numbers("command kind", pt_command_label, 0, PT_COMMAND_MAX);
 	ck_assert_int_eq(PT_EXIT_LOST, 2);
 	for (unsigned kind = 0; kind < PT_COMMAND_MAX; kind++)
-		ck_assert_int_eq(pt_command_role(kind), kind < 5 ? ROLE_SPAWNER : kind == 5 ? ROLE_GUARDIAN : ROLE_LOGGER);
+		ck_assert_int_eq(pt_command_role(kind),
+			kind < 5	    ? ROLE_SPAWNER
+				: kind == 5 ? ROLE_GUARDIAN
+					    : ROLE_LOGGER);
 }
 END_TEST
 
@@ -373,7 +382,8 @@ START_TEST(constants)
 	ck_assert_uint_eq(LATCH_BYTES(40), 8 + 2 * 40);
 	ck_assert_ptr_nonnull(strstr(readme, "0xcbf29ce484222325"));
 	ck_assert_uint_eq(STR_HASH_SEED, 0xcbf29ce484222325ull);
-	ck_assert_uint_eq(str_hash(STR_HASH_SEED, "a", 1), 0xaf63dc4c8601ec8cull); /* FNV's own test value */
+	/* FNV's own test value */
+	ck_assert_uint_eq(str_hash(STR_HASH_SEED, "a", 1), 0xaf63dc4c8601ec8cull);
 }
 END_TEST
 

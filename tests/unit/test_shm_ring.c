@@ -1,5 +1,5 @@
-/* tests/unit/test_shm_ring.c - commands: order, answers, deadlines, dead clients, dead daemons, and entries that make
- * no sense. */
+/* tests/unit/test_shm_ring.c - commands: order, answers, deadlines, dead clients, dead daemons, and
+ * entries that make no sense. */
 #include <pthread.h>
 
 #include "shm/ring.h"
@@ -64,7 +64,8 @@ START_TEST(in_order)
 	ck_assert_int_eq(pt_await(client, t[0], 0, &a), -ETIMEDOUT);
 	answer(t[0], 0, "");
 	ck_assert_int_eq(
-		pt_await(client, t[0], 0, &a), 0); /* its entry is free: the third goes in front of the second */
+		/* its entry is free: the third goes in front of the second */
+		pt_await(client, t[0], 0, &a), 0);
 	t[2] = post(PT_COMMAND_SIGNAL, "three");
 	ck_assert_uint_lt(t[2].index, t[1].index);
 	for (unsigned i = 1; i < 3; i++) {
@@ -213,7 +214,8 @@ START_TEST(full_ring)
 }
 END_TEST
 
-/* Clients that are stopped don't take their answers. Their entries are taken back once these have lain there, and only where none is free. */
+/* Clients that are stopped don't take their answers. Their entries are taken back once these have
+ * lain there, and only where none is free. */
 START_TEST(unread)
 {
 	struct pt_request req[PT_COMMANDS];
@@ -287,7 +289,9 @@ START_TEST(dead_clients)
 		_exit(0);
 	}
 	reap_good(pid);
-	ck_assert_int_eq(pt_post(client, &(struct pt_request){ .kind = PT_COMMAND_STOP }, 1, 1000, &t), -EAGAIN);
+	ck_assert_int_eq(
+		pt_post(client, &(struct pt_request){ .kind = PT_COMMAND_STOP }, 1, 1000, &t),
+		-EAGAIN);
 	while (pt_command_next(spawner, 0, &cmd) == 0) {
 		ck_assert_int_eq(cmd.by_pid, pid);
 		answer(cmd.ticket, 0, "");
@@ -302,7 +306,8 @@ START_TEST(dead_clients)
 }
 END_TEST
 
-/* The daemon dies between accepting and answering: the next one finds the command, and how far it got. */
+/* The daemon dies between accepting and answering: the next one finds the command, and how far it
+ * got. */
 START_TEST(dead_daemon)
 {
 	struct pt_command cmd;
@@ -409,11 +414,13 @@ START_TEST(damaged)
 		struct seg_command *c = seg_at(spawner, SEG_COMMANDS, i);
 
 		atomic_store(&c->state, 5 + i);
-		ck_assert_int_eq(pt_await(client, (struct pt_ticket){ i, atomic_load(&c->ticket) }, 0, &a), -ESTALE);
+		ck_assert_int_eq(
+			pt_await(client, (struct pt_ticket){ i, atomic_load(&c->ticket) }, 0, &a),
+			-ESTALE);
 	}
 	ck_assert_int_eq(pt_command_next(spawner, 0, &cmd), -ENOENT);
-	ck_assert_int_eq(
-		pt_post(client, &(struct pt_request){ .kind = PT_COMMAND_STOP }, 1, 100, &(struct pt_ticket){ 0 }),
+	ck_assert_int_eq(pt_post(client, &(struct pt_request){ .kind = PT_COMMAND_STOP }, 1, 100,
+				 &(struct pt_ticket){ 0 }),
 		-EAGAIN);
 	close_all();
 }
@@ -449,7 +456,8 @@ static void *serve(void *arg)
 		ck_assert_uint_gt(cmd.ticket.number, after);
 		after = cmd.ticket.number;
 		pt_command_accept(own, cmd.ticket);
-		pt_command_done(own, cmd.ticket, &(struct pt_answer){ .code = 0, .detail = cmd.req.timeout_ms });
+		pt_command_done(own, cmd.ticket,
+			&(struct pt_answer){ .code = 0, .detail = cmd.req.timeout_ms });
 		left--;
 	}
 	return NULL;

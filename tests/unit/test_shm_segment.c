@@ -1,5 +1,5 @@
-/* tests/unit/test_shm_segment.c - making, joining and refusing segments; replacing one; random bytes in the place of
- * one. */
+/* tests/unit/test_shm_segment.c - making, joining and refusing segments; replacing one; random
+ * bytes in the place of one. */
 #include <glob.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -27,7 +27,8 @@ static int attach(enum pt_access access, struct fault *f)
 	do { \
 		struct fault fault_; \
 		ck_assert_int_eq(attach(PT_READER, &fault_), err); \
-		ck_assert_msg(strstr(fault_.text, words) != NULL, "the message is: %s", fault_.text); \
+		ck_assert_msg( \
+			strstr(fault_.text, words) != NULL, "the message is: %s", fault_.text); \
 		ck_assert_ptr_nonnull(strstr(fault_.text, home.segment)); \
 		ck_assert_int_eq(attach(PT_CLIENT, &fault_), err); \
 	} while (0)
@@ -234,7 +235,8 @@ START_TEST(no_file)
 	pt_unlink(&home);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
 	ck_assert_int_lt(attach(PT_READER, &f), 0);
-	ck_assert_int_lt(pt_create(&home, 4, NULL, &(struct pt *){ NULL }, &f), 0); /* can't be renamed over a folder */
+	/* can't be renamed over a folder */
+	ck_assert_int_lt(pt_create(&home, 4, NULL, &(struct pt *){ NULL }, &f), 0);
 	rmdir(path);
 	ck_assert(!any_unfinished(path)); /* and leaves nothing behind */
 }
@@ -279,8 +281,8 @@ START_TEST(random_headers)
 		close(fd);
 		ck_assert(!pt_is_intact(pt));
 		r = attach(PT_READER, &f);
-		ck_assert_msg(
-			r == 0 || r == -EBADMSG || r == -EPROTO, "byte %llu: %d %s", (unsigned long long)at, r, f.text);
+		ck_assert_msg(r == 0 || r == -EBADMSG || r == -EPROTO, "byte %llu: %d %s",
+			(unsigned long long)at, r, f.text);
 		pt_detach(pt);
 	}
 }
@@ -338,7 +340,8 @@ START_TEST(random_contents)
 		read_everything(pt);
 		ck_assert_int_eq(pt_lock(spawner, 10), -EBADMSG);
 		ck_assert_int_lt(pt_post(client, &req, 1, 10, &t), 0);
-		for (uint64_t after = 0; pt_command_next(spawner, after, &cmd) == 0; after = cmd.ticket.number)
+		for (uint64_t after = 0; pt_command_next(spawner, after, &cmd) == 0;
+			after = cmd.ticket.number)
 			pt_command_done(spawner, cmd.ticket, &(struct pt_answer){ 0 });
 		if (pt_free_slot(spawner, &slot, &gen) == 0)
 			pt_claim(spawner, slot);
@@ -372,7 +375,8 @@ END_TEST
 
 START_TEST(replaced)
 {
-	struct pt *old = fresh(8), *spawner = join(PT_SPAWNER), *monitor = join(PT_MONITOR), *new = NULL;
+	struct pt *old = fresh(8), *spawner = join(PT_SPAWNER), *monitor = join(PT_MONITOR),
+		  *new = NULL;
 	struct pt_health health = { .gen = 1, .verdict = PT_HEALTH_DEGRADED, .error = "slow" };
 	struct pt_daemon d = { .pid = 99, .restarts = 3 };
 	struct pt_event ev = { .kind = PT_EVENT_STATE, .name = "b", .value = 5 }, got;
@@ -503,7 +507,9 @@ START_TEST(other_namespace)
 		}
 		pid = fork(); /* only its children are in the new one */
 		if (pid > 0)
-			_exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 9);
+			_exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status)
+					? WEXITSTATUS(status)
+					: 9);
 		_exit(attach(PT_READER, &f) != 0		   ? 1
 				: attach(PT_CLIENT, &f) != -EXDEV  ? 2
 				: attach(PT_SPAWNER, &f) != -EXDEV ? 3
@@ -532,7 +538,8 @@ START_TEST(doorbells)
 	close(bell);
 	ck_assert_int_eq(bell_ring(&home, ROLE_LOGGER), -ENXIO);
 	ck_assert_int_eq(bell_ring_kept(&home, ROLE_LOGGER, &kept), -ENXIO);
-	ck_assert_int_eq(unlinkat(home.run_fd, "bell.logger", 0), 0); /* made anew: the kept descriptor leads nowhere */
+	/* made anew: the kept descriptor leads nowhere */
+	ck_assert_int_eq(unlinkat(home.run_fd, "bell.logger", 0), 0);
 	ck_assert_int_eq(bell_ring_kept(&home, ROLE_LOGGER, &kept), -ENXIO);
 	bell = bell_open(&home, ROLE_LOGGER);
 	ck_assert_int_eq(bell_ring_kept(&home, ROLE_LOGGER, &kept), 0);

@@ -1,5 +1,5 @@
-/* tests/unit/test_shm_table.c - rows: added, found, removed; and who may write which block, by rule and by page
- * table. */
+/* tests/unit/test_shm_table.c - rows: added, found, removed; and who may write which block, by rule
+ * and by page table. */
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -146,7 +146,8 @@ END_TEST
 
 START_TEST(only_the_owner)
 {
-	static const enum pt_access all[] = { PT_GUARDIAN, PT_SPAWNER, PT_MONITOR, PT_LOGGER, PT_CLIENT, PT_READER };
+	static const enum pt_access all[] = { PT_GUARDIAN, PT_SPAWNER, PT_MONITOR, PT_LOGGER,
+		PT_CLIENT, PT_READER };
 	struct pt *first = fresh(4);
 	struct pt_ident id = { .gen = 1 };
 	struct pt_life life = { .gen = 1 };
@@ -164,7 +165,8 @@ START_TEST(only_the_owner)
 		ck_assert_int_eq(pt_put_life(pt, 0, &life), may(PT_SPAWNER));
 		ck_assert_int_eq(pt_put_health(pt, 0, &health), may(PT_MONITOR));
 		ck_assert_int_eq(pt_put_log(pt, 0, &log), may(PT_LOGGER));
-		ck_assert_int_eq(pt_put_exit(pt, 0, &box), all[i] == PT_SPAWNER || all[i] > PT_LOGGER ? -EPERM : 0);
+		ck_assert_int_eq(pt_put_exit(pt, 0, &box),
+			all[i] == PT_SPAWNER || all[i] > PT_LOGGER ? -EPERM : 0);
 		ck_assert_int_eq(pt_put_daemon(pt, 0, &d), may(PT_GUARDIAN));
 		ck_assert(!!pt_pid_cell(pt, 3) == (all[i] == PT_SPAWNER));
 		ck_assert_ptr_null(pt_pid_cell(pt, 4));
@@ -195,7 +197,7 @@ static bool store_is_fatal(struct pt *pt, enum seg_region_id id, uint64_t at)
 
 		setrlimit(RLIMIT_CORE, &none);
 		signal(SIGSEGV, SIG_DFL); /* a sanitizer's handler would make it an exit */
-		*byte = *byte; // cppcheck-suppress selfAssignment
+		*byte = *byte;		  // cppcheck-suppress selfAssignment
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -205,7 +207,8 @@ static bool store_is_fatal(struct pt *pt, enum seg_region_id id, uint64_t at)
 
 START_TEST(page_tables)
 {
-	static const enum pt_access all[] = { PT_GUARDIAN, PT_SPAWNER, PT_MONITOR, PT_LOGGER, PT_CLIENT, PT_READER };
+	static const enum pt_access all[] = { PT_GUARDIAN, PT_SPAWNER, PT_MONITOR, PT_LOGGER,
+		PT_CLIENT, PT_READER };
 	static const int owner[SEG_REGION_MAX] = {
 		[SEG_SHARED] = -1,
 		[SEG_GENS] = -1,
@@ -232,11 +235,14 @@ START_TEST(page_tables)
 
 		for (unsigned r = 0; r < SEG_REGION_MAX; r++) {
 			const struct seg_region *region = &pt->header.region[r];
-			bool allowed = all[i] != PT_READER && (owner[r] == -1 || owner[r] == (int)all[i]);
+			bool allowed = all[i] != PT_READER &&
+				(owner[r] == -1 || owner[r] == (int)all[i]);
 
-			ck_assert_msg(store_is_fatal(pt, r, 0) == !allowed, "access %u, region %s", all[i],
-				seg_region_label(r));
-			ck_assert(store_is_fatal(pt, r, (uint64_t)region->stride * region->count - 1) == !allowed);
+			ck_assert_msg(store_is_fatal(pt, r, 0) == !allowed, "access %u, region %s",
+				all[i], seg_region_label(r));
+			ck_assert(
+				store_is_fatal(pt, r,
+					(uint64_t)region->stride * region->count - 1) == !allowed);
 		}
 		pt_detach(pt);
 	}
@@ -265,7 +271,8 @@ START_TEST(waiting_for_change)
 	uint64_t began = clock_boot_ns(), took;
 	pthread_t t;
 
-	ck_assert_int_eq(pt_wait_change(reader, seen, 50 * NS_PER_MS), -ETIMEDOUT); /* works on a read-only mapping */
+	/* works on a read-only mapping */
+	ck_assert_int_eq(pt_wait_change(reader, seen, 50 * NS_PER_MS), -ETIMEDOUT);
 	took = clock_boot_ns() - began;
 	ck_assert_uint_ge(took, 49 * NS_PER_MS);
 	ck_assert_int_eq(pthread_create(&t, NULL, bump, spawner), 0);
@@ -326,7 +333,8 @@ START_TEST(reading_meanwhile)
 
 			ck_assert_msg(r == 0 || r == -ENOENT || r == -EBUSY, "%d", r);
 			if (r == 0)
-				ck_assert_uint_eq(row.ident.created_real_ns, row.life.since_real_ns);
+				ck_assert_uint_eq(
+					row.ident.created_real_ns, row.life.since_real_ns);
 			good += r == 0;
 		}
 		if (pt_find(reader, "n1", &row) == 0)

@@ -1,13 +1,14 @@
 /*
- * tests/unit/test_shm_torture.c - a writer killed between any two instructions of what it does under the lock.
+ * tests/unit/test_shm_torture.c - a writer killed between any two instructions of what it does
+ * under the lock.
  *
- * A child is single-stepped with ptrace through: lock, ident, life, claim a row, unlock; post two commands; lock,
- * release a row, unlock. After k instructions it is killed, and whoever comes next must find a table in which
- * everything is whole.
+ * A child is single-stepped with ptrace through: lock, ident, life, claim a row, unlock; post two
+ * commands; lock, release a row, unlock. After k instructions it is killed, and whoever comes next
+ * must find a table in which everything is whole.
  *
- * What others find depends on k only as far as the segment's bytes do. So a first run notes every k at which a byte
- * changed, and these are tried (spread evenly where they take longer than some seconds), with as many of the others as
- * there is time for. TEND_TORTURE=full tries every k.
+ * What others find depends on k only as far as the segment's bytes do. So a first run notes every k
+ * at which a byte changed, and these are tried (spread evenly where they take longer than some
+ * seconds), with as many of the others as there is time for. TEND_TORTURE=full tries every k.
  */
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -78,9 +79,12 @@ static void check_rows(void)
 
 static void make_request(uint64_t n, struct pt_request *req)
 {
-	*req = (struct pt_request){ .kind = PT_COMMAND_START, .flags = (uint8_t)n, .timeout_ms = (uint32_t)n };
+	*req = (struct pt_request){
+		.kind = PT_COMMAND_START, .flags = (uint8_t)n, .timeout_ms = (uint32_t)n
+	};
 	snprintf(req->name, sizeof(req->name), "command-%llu", (unsigned long long)n);
-	snprintf(req->spec, sizeof(req->spec), "%016llx", (unsigned long long)sum_of(req->name) + n);
+	snprintf(
+		req->spec, sizeof(req->spec), "%016llx", (unsigned long long)sum_of(req->name) + n);
 }
 
 static void check_commands(void)
@@ -127,7 +131,8 @@ static void tidy(void)
 	ck_assert_uint_eq(pt_used(spawner), 0);
 }
 
-/* The three things that are done, with data that was prepared before, so that the steps are those that matter. */
+/* The three things that are done, with data that was prepared before, so that the steps are those
+ * that matter. */
 static struct pt_ident next_id;
 static struct pt_life next_life;
 static struct pt_request next_request[2];
@@ -170,8 +175,8 @@ static void do_remove(struct pt *pt)
 
 typedef void (*deed)(struct pt *);
 
-/* Posting begins with a look into /proc, which changes nothing and takes thousands of instructions: go on in one piece
- * until the signals are blocked. */
+/* Posting begins with a look into /proc, which changes nothing and takes thousands of instructions:
+ * go on in one piece until the signals are blocked. */
 static void run_to_syscall(pid_t pid, long number)
 {
 	struct __ptrace_syscall_info info = { 0 };
@@ -181,7 +186,8 @@ static void run_to_syscall(pid_t pid, long number)
 		ck_assert_int_eq(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 		ck_assert(WIFSTOPPED(status));
-		ck_assert_int_gt(ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info), 0);
+		ck_assert_int_gt(
+			ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info), 0);
 	} while (info.op != PTRACE_SYSCALL_INFO_ENTRY || info.entry.nr != (uint64_t)number);
 }
 
@@ -205,7 +211,8 @@ static pid_t traced(deed what, uint64_t n)
 		printf("no ptrace here: skipped\n");
 		exit(0);
 	}
-	ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(uintptr_t)(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD));
+	ptrace(PTRACE_SETOPTIONS, pid, NULL,
+		(void *)(uintptr_t)(PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD));
 	if (what == do_post) {
 		run_to_syscall(pid, SYS_close);
 		run_to_syscall(pid, SYS_rt_sigprocmask);
@@ -254,7 +261,8 @@ static bool changed(unsigned char *seen)
 	return any;
 }
 
-/* Step through all of it; notes after which instructions the segment looked different. Returns how many there are. */
+/* Step through all of it; notes after which instructions the segment looked different. Returns how
+ * many there are. */
 static uint64_t survey(pid_t pid, uint64_t *at, unsigned *ret_n)
 {
 	unsigned char *seen = calloc(1, spawner->bytes);
@@ -275,7 +283,8 @@ static uint64_t survey(pid_t pid, uint64_t *at, unsigned *ret_n)
 
 static void check_all(void)
 {
-	struct pt *next = join(PT_SPAWNER); /* a new attachment, like that of the daemon that comes after */
+	/* a new attachment, like that of the daemon that comes after */
+	struct pt *next = join(PT_SPAWNER);
 
 	ck_assert_int_eq(pt_lock(next, 2000), 0);
 	check_rows();
@@ -328,7 +337,8 @@ static void torture(deed what, const char *name)
 		deaths++;
 	}
 	printf("%s: %llu instructions, %u changes, %llu deaths (every %lluth change)\n", name,
-		(unsigned long long)total, n, (unsigned long long)deaths, (unsigned long long)stride);
+		(unsigned long long)total, n, (unsigned long long)deaths,
+		(unsigned long long)stride);
 	pt_detach(client);
 	pt_detach(spawner);
 	pt_detach(guardian);

@@ -1,6 +1,7 @@
 /*
- * tests/unit/test_spawner_machine.c - every state x event pair of the lifecycle table, against expectations that are written by event and in words, not
- * as another table; what must hold of any table of this kind; what holds in each state.
+ * tests/unit/test_spawner_machine.c - every state x event pair of the lifecycle table, against
+ * expectations that are written by event and in words, not as another table; what must hold of any
+ * table of this kind; what holds in each state.
  */
 /* links: spawner/machine.c */
 #include <check.h>
@@ -19,7 +20,8 @@ static bool rests(unsigned s)
 	return s == PT_STATE_STOPPED || s == PT_STATE_FAILED || s == PT_STATE_COMPLETED;
 }
 
-/* In these a process may exist, so its end may be learned of (starting: by a new spawner that finds the launch half done). */
+/* In these a process may exist, so its end may be learned of (starting: by a new spawner that finds
+ * the launch half done). */
 static bool may_have_process(unsigned s)
 {
 	return s == PT_STATE_STARTING || s == PT_STATE_RUNNING || s == PT_STATE_STOPPING;
@@ -30,7 +32,8 @@ static struct expectation same(unsigned s)
 	return (struct expectation){ s, 0 };
 }
 
-/* It shall be up: launched from wherever nothing runs, noted where a launch is under way, said where it runs, put off until a stop is over. */
+/* It shall be up: launched from wherever nothing runs, noted where a launch is under way, said
+ * where it runs, put off until a stop is over. */
 static struct expectation on_start(unsigned s)
 {
 	if (s == PT_STATE_RUNNING)
@@ -50,7 +53,8 @@ static struct expectation on_restart(unsigned s)
 	return on_start(s);
 }
 
-/* It shall be down: signalled where a process runs (again, if asked again), otherwise it is stopped now. */
+/* It shall be down: signalled where a process runs (again, if asked again), otherwise it is stopped
+ * now. */
 static struct expectation on_stop(unsigned s)
 {
 	if (s == PT_STATE_RUNNING || s == PT_STATE_STOPPING)
@@ -60,7 +64,8 @@ static struct expectation on_stop(unsigned s)
 	return (struct expectation){ PT_STATE_STOPPED, ACT_DOWN | ACT_RESULT };
 }
 
-/* The deadline of a stop kills, that of a backoff launches; no other state has one. A new spawner sends it to what the one before it left in `starting`. */
+/* The deadline of a stop kills, that of a backoff launches; no other state has one. A new spawner
+ * sends it to what the one before it left in `starting`. */
 static struct expectation on_timeout(unsigned s)
 {
 	if (s == PT_STATE_STOPPING)
@@ -84,20 +89,35 @@ static struct expectation on_gone(unsigned s, unsigned to, unsigned more)
 static struct expectation expect(unsigned s, unsigned e)
 {
 	switch (e) {
-	case EV_START: return on_start(s);
-	case EV_RESTART: return on_restart(s);
-	case EV_STOP: return on_stop(s);
-	case EV_TIMEOUT: return on_timeout(s);
-	case EV_LAUNCHED: return on_launch_result(s, PT_STATE_RUNNING, 0);
-	case EV_LAUNCH_FAILED: return on_launch_result(s, PT_STATE_FAILED, 0);
-	case EV_LAUNCH_RETRY: return on_launch_result(s, PT_STATE_BACKOFF, ACT_DELAY);
-	case EV_LEFTOVERS: return s == PT_STATE_RUNNING ? (struct expectation){ PT_STATE_STOPPING, ACT_TERM } : same(s);
-	case EV_GONE_DOWN: return on_gone(s, PT_STATE_STOPPED, 0);
-	case EV_GONE_AGAIN: return on_gone(s, PT_STATE_STARTING, ACT_LAUNCH);
-	case EV_GONE_RETRY: return on_gone(s, PT_STATE_BACKOFF, ACT_DELAY);
-	case EV_GONE_DONE: return on_gone(s, PT_STATE_COMPLETED, 0);
-	case EV_GONE_FAIL: return on_gone(s, PT_STATE_FAILED, 0);
-	default: ck_abort_msg("no expectation for event %u: add one", e);
+	case EV_START:
+		return on_start(s);
+	case EV_RESTART:
+		return on_restart(s);
+	case EV_STOP:
+		return on_stop(s);
+	case EV_TIMEOUT:
+		return on_timeout(s);
+	case EV_LAUNCHED:
+		return on_launch_result(s, PT_STATE_RUNNING, 0);
+	case EV_LAUNCH_FAILED:
+		return on_launch_result(s, PT_STATE_FAILED, 0);
+	case EV_LAUNCH_RETRY:
+		return on_launch_result(s, PT_STATE_BACKOFF, ACT_DELAY);
+	case EV_LEFTOVERS:
+		return s == PT_STATE_RUNNING ? (struct expectation){ PT_STATE_STOPPING, ACT_TERM }
+					     : same(s);
+	case EV_GONE_DOWN:
+		return on_gone(s, PT_STATE_STOPPED, 0);
+	case EV_GONE_AGAIN:
+		return on_gone(s, PT_STATE_STARTING, ACT_LAUNCH);
+	case EV_GONE_RETRY:
+		return on_gone(s, PT_STATE_BACKOFF, ACT_DELAY);
+	case EV_GONE_DONE:
+		return on_gone(s, PT_STATE_COMPLETED, 0);
+	case EV_GONE_FAIL:
+		return on_gone(s, PT_STATE_FAILED, 0);
+	default:
+		ck_abort_msg("no expectation for event %u: add one", e);
 	}
 }
 
@@ -109,14 +129,16 @@ START_TEST(every_pair)
 		struct machine_step step = machine_next(s, e);
 		struct expectation want = expect(s, e);
 
-		ck_assert_msg(step.to == want.to && step.action == want.action, "%s, %s: to %s with actions %#x, expected %s with %#x",
-			      pt_state_label(s), machine_event_label(e), pt_state_label(step.to), (unsigned)step.action,
-			      pt_state_label(want.to), want.action);
+		ck_assert_msg(step.to == want.to && step.action == want.action,
+			"%s, %s: to %s with actions %#x, expected %s with %#x", pt_state_label(s),
+			machine_event_label(e), pt_state_label(step.to), (unsigned)step.action,
+			pt_state_label(want.to), want.action);
 	}
 }
 END_TEST
 
-/* What any sound table has: actions fit the state that they lead to, and no state is entered without the deadline that it needs. */
+/* What any sound table has: actions fit the state that they lead to, and no state is entered
+ * without the deadline that it needs. */
 START_TEST(actions_fit_states)
 {
 	unsigned s = (unsigned)_i;
@@ -173,14 +195,18 @@ START_TEST(labels_differ)
 }
 END_TEST
 
-/* Which of the four combinations of pid and deadline each state allows: what the head of machine.h says. */
+/* Which of the four combinations of pid and deadline each state allows: what the head of machine.h
+ * says. */
 static const struct {
 	unsigned state;
 	bool nothing, pid, deadline, both;
 } holds[] = {
-	{ PT_STATE_STOPPED, true, false, false, false },  { PT_STATE_STARTING, true, false, false, false },
-	{ PT_STATE_RUNNING, false, true, false, false },  { PT_STATE_STOPPING, false, false, true, true },
-	{ PT_STATE_BACKOFF, false, false, true, false },  { PT_STATE_FAILED, true, false, false, false },
+	{ PT_STATE_STOPPED, true, false, false, false },
+	{ PT_STATE_STARTING, true, false, false, false },
+	{ PT_STATE_RUNNING, false, true, false, false },
+	{ PT_STATE_STOPPING, false, false, true, true },
+	{ PT_STATE_BACKOFF, false, false, true, false },
+	{ PT_STATE_FAILED, true, false, false, false },
 	{ PT_STATE_COMPLETED, true, false, false, false },
 };
 _Static_assert(sizeof(holds) / sizeof(holds[0]) == PT_STATE_MAX, "a line for every state");

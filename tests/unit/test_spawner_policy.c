@@ -1,4 +1,5 @@
-/* tests/unit/test_spawner_policy.c - restart policies, backoff and budget in virtual time: a process is a start, a run of some length, and an end. */
+/* tests/unit/test_spawner_policy.c - restart policies, backoff and budget in virtual time: a
+ * process is a start, a run of some length, and an end. */
 /* links: spawner/policy.c */
 #define _GNU_SOURCE 1
 #include <check.h>
@@ -19,11 +20,11 @@ static uint64_t now; /* the clock, ns */
 static void begin(void)
 {
 	ident = (struct pt_ident){ .policy = PT_POLICY_ON_FAILURE,
-				   .restart_delay_ms = 250,
-				   .restart_max_delay_ms = 30000,
-				   .restart_limit = 10,
-				   .restart_window_ms = 5 * MINUTE_MS,
-				   .stable_ms = 10000 };
+		.restart_delay_ms = 250,
+		.restart_max_delay_ms = 30000,
+		.restart_limit = 10,
+		.restart_window_ms = 5 * MINUTE_MS,
+		.stable_ms = 10000 };
 	life = (struct pt_life){ .want = 1, .reason = PT_REASON_LAUNCHED };
 	now = 3600 * NS_PER_SEC;
 }
@@ -69,7 +70,8 @@ static const struct {
 	{ PT_POLICY_ON_FAILURE, W_EXITCODE(1, 0), EV_GONE_RETRY, PT_REASON_EXITED },
 	{ PT_POLICY_ON_FAILURE, W_EXITCODE(255, 0), EV_GONE_RETRY, PT_REASON_EXITED },
 	{ PT_POLICY_ON_FAILURE, W_EXITCODE(0, SIGTERM), EV_GONE_RETRY, PT_REASON_SIGNALED },
-	{ PT_POLICY_ON_FAILURE, W_EXITCODE(0, SIGSEGV) | WCOREFLAG, EV_GONE_RETRY, PT_REASON_SIGNALED },
+	{ PT_POLICY_ON_FAILURE, W_EXITCODE(0, SIGSEGV) | WCOREFLAG, EV_GONE_RETRY,
+		PT_REASON_SIGNALED },
 	{ PT_POLICY_ALWAYS, W_EXITCODE(0, 0), EV_GONE_RETRY, PT_REASON_EXITED },
 	{ PT_POLICY_ALWAYS, W_EXITCODE(7, 0), EV_GONE_RETRY, PT_REASON_EXITED },
 	{ PT_POLICY_ALWAYS, W_EXITCODE(0, SIGKILL), EV_GONE_RETRY, PT_REASON_SIGNALED },
@@ -126,7 +128,8 @@ END_TEST
 
 START_TEST(the_series_of_delays)
 {
-	static const uint64_t expected[] = { 0, 250, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000 };
+	static const uint64_t expected[] = { 0, 250, 500, 1000, 2000, 4000, 8000, 16000, 30000,
+		30000, 30000 };
 
 	ident.restart_limit = 0;
 	for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)

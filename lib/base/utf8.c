@@ -1,0 +1,84 @@
+/* base/utf8.c - UTF-8, decoded (base/utf8.h). */
+#define _GNU_SOURCE 1
+#include "base/utf8.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t utf8_decode(const char *text, uint32_t *ret)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n = s[0] < 0x80 ? 1
+		: s[0] < 0xC2  ? 0
+		: s[0] < 0xE0  ? 2
+		: s[0] < 0xF0  ? 3
+		: s[0] < 0xF5  ? 4
+			       : 0;
+	uint32_t c;
+
+	if (n == 0)
+		return 0;
+	c = n == 1 ? s[0] : s[0] & (0x7Fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xC0) != 0x80) /* the final NUL is none either */
+			return 0;
+		c = c << 6 | (s[i] & 0x3Fu);
+	}
+	if (c < least[n] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF))
+		return 0;
+	*ret = c;
+	return n;
+}
+
+size_t utf8_length(const char *s)
+{
+	uint32_t c;
+
+	return *s ? utf8_decode(s, &c) : 0;
+}
+
+bool utf8_is_valid(const char *s)
+{
+	while (*s) {
+		size_t n = utf8_length(s);
+
+		if (n == 0)
+			return false;
+		s += n;
+	}
+	return true;
+}
+
+bool utf8_is_hidden(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0x200E || c == 0x200F ||
+		(c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
+char *utf8_safe_json(const char *json)
+{
+	size_t room = 1;
+	uint32_t c;
+
+	for (const char *s = json; *s; s++)
+		/* each byte may be a hidden character (DEL) */
+		room += (unsigned char)*s < 0x7f ? 1 : 6;
+	char *copy = malloc(room), *to = copy;
+
+	while (copy && *json) {
+		size_t n = (unsigned char)*json < 0x7f ? 1 : utf8_decode(json, &c);
+
+		if (n == 0)
+			to = stpcpy(to, "\xef\xbf\xbd");
+		else if ((unsigned char)*json >= 0x7f && utf8_is_hidden(c))
+			to += sprintf(to, "\\u%04x", c & 0xffffu);
+		else
+			to = mempcpy(to, json, n);
+		json += n ? n : 1;
+	}
+	if (copy)
+		*to = 0;
+	return copy;
+}

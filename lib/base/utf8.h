@@ -1,0 +1,31 @@
+/*
+ * base/utf8.h - UTF-8 as RFC 3629 defines it: the one place in which it is decoded.
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The character at s, which ends with a NUL: its code point in *ret, and its length of 1 to 4
+ * bytes. 0, and *ret is left alone: the bytes there are not UTF-8 (too long a form, half of a
+ * UTF-16 pair, beyond U+10FFFF, cut short). A NUL is a character of one byte. Never reads past the
+ * NUL. */
+size_t utf8_decode(const char *s, uint32_t *ret);
+
+/* The length alone; 0 also at the end of the string. */
+size_t utf8_length(const char *s);
+bool utf8_is_valid(const char *s);
+
+/* Would a terminal, or an editor, act on this character or hide it? Control characters (C0, DEL,
+ * C1), the marks that turn the direction of text, and Unicode's two line ends. */
+bool utf8_is_hidden(uint32_t c);
+
+/* A copy of a JSON text, malloc'ed, in which what a terminal would act on or hide is written as
+ * \uXXXX: the same data, safe to print; what is not UTF-8 becomes U+FFFD. Tabs and line ends are
+ * left alone, for they are layout; cJSON, from which such texts come, escapes those inside of
+ * strings. NULL: no memory. */
+char *utf8_safe_json(const char *json);
+
+#endif
