@@ -252,15 +252,16 @@ static int tell_spawner(struct round *o)
 		o->moved = clock_boot_ns();
 	if (o->patience && o->patience->leaves && clock_boot_ns() - o->moved >= STILL_NS)
 		return -EHOSTDOWN;
-	if (o->told)
+	if (o->told || !o->patience || !o->patience->oc)
 		return 0;
 	o->alone = state == 0 || state == 'Z' ? o->alone + 1 : 0;
 	if (state == 'T' || state == 't')
-		out_warn(
+		outcome_complain(o->patience->oc,
 			"waiting for the spawner, process %d, which is stopped; \"kill -CONT %d\" lets it go on",
 			d.pid, d.pid);
 	else if (o->alone >= ALONE_SLICES)
-		out_warn("waiting for a spawner: none stays up; %s/logs/tend.log may tell why",
+		outcome_complain(o->patience->oc,
+			"waiting for a spawner: none stays up; %s/logs/tend.log may tell why",
 			o->in->home.path);
 	else
 		return 0;

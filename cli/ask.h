@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "cli/instance.h"
+#include "cli/outcome.h"
 #include "shm/ring.h"
 
 enum ask_state { ASK_NEW, ASK_POSTED, ASK_DONE };
@@ -29,7 +30,8 @@ struct ask {
 
 /* What the person who waits is told after half a second, on a terminal; and who may interrupt. */
 struct ask_patience {
-	const char *doing; /* "stopping" */
+	const char *doing;   /* "stopping" */
+	struct outcomes *oc; /* hears whom it waits for, where that stands still */
 	/* return -EINTR once term_caught() is above dealt_with; what was posted stays posted */
 	bool interruptible;
 	/* wait for nobody without bound: -EHOSTDOWN once the spawner has stood still (stopped, or

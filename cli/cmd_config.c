@@ -13,6 +13,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "cli/tell.h"
 #include "cli/turn.h"
 
 static int show_json(const struct cliconf *c)
@@ -38,10 +39,11 @@ static int show_yaml(const struct cliconf *c)
 
 static int show(const char *format)
 {
+	struct outcomes oc = tell_begin(false);
 	struct cliconf c;
 	int status;
 
-	if (!conf_load(&c))
+	if (!conf_load(&oc, &c))
 		return EXIT_FAIL;
 	status = strcmp(format, "json") == 0 ? show_json(&c) : show_yaml(&c);
 	cliconf_done(&c);
@@ -69,10 +71,11 @@ struct wish {
 /* The configuration as it is to be. False: said. */
 static bool load_changed(struct cliconf *ret, const struct wish *w)
 {
+	struct outcomes oc = tell_begin(false);
 	struct fault f = { "" };
 	int r;
 
-	if (!conf_load(ret))
+	if (!conf_load(&oc, ret))
 		return false;
 	r = w->name ? cliconf_set(ret, w->key, w->text, &f) : cliconf_keep(ret);
 	if (r == 0)
@@ -146,11 +149,12 @@ static int set(const char *name, const char *text)
 
 static int save_all(void)
 {
+	struct outcomes oc = tell_begin(false);
 	const struct wish everything = { .name = NULL };
 	char path[PATH_MAX + 64];
 	struct cliconf c;
 
-	if (!conf_path(path, sizeof(path)) || !change(&everything, &c))
+	if (!conf_path(&oc, path, sizeof(path)) || !change(&everything, &c))
 		return EXIT_FAIL;
 	printf("Configuration saved to %s\n", path);
 	cliconf_done(&c);
@@ -175,9 +179,10 @@ static int reset(void)
 
 static int print_path(void)
 {
+	struct outcomes oc = tell_begin(false);
 	char path[PATH_MAX + 64];
 
-	if (!conf_path(path, sizeof(path)))
+	if (!conf_path(&oc, path, sizeof(path)))
 		return EXIT_FAIL;
 	printf("%s\n", path);
 	return EXIT_OK;

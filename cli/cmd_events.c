@@ -13,6 +13,7 @@
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/story.h"
+#include "cli/tell.h"
 #include "cli/term.h"
 
 /* nobody announces that a table was left behind by guardians that are gone */
@@ -39,6 +40,7 @@ static bool is_wanted(const struct show *s, const struct pt_event *e)
 /* Groups in which nobody is are a slip; a name may be one that is yet to come. */
 static bool has_groups(const struct show *s)
 {
+	struct outcomes oc = tell_begin(false);
 	struct fault f = { "" };
 	bool all = true;
 
@@ -51,7 +53,7 @@ static bool has_groups(const struct show *s)
 		if (group_members(&s->home, s->operand[i], &names, &n, &f) < 0)
 			all = out_fail("%s", f.text) == EXIT_OK;
 		else if (n == 0)
-			all = group_empty(s->operand[i]) == EXIT_OK;
+			group_empty(&oc, s->operand[i]), all = false;
 		group_free(names, n);
 	}
 	return all;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/acts.h"
 #include "cli/doc.h"
 #include "cli/group.h"
 #include "cli/like.h"
@@ -14,6 +13,7 @@
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/table.h"
+#include "cli/tell.h"
 
 static int members_of(
 	const struct home *h, const char *group, char ***ret, size_t *ret_n, struct fault *f)
@@ -87,7 +87,7 @@ static int print_json(const struct home *h, char *const *groups, size_t n)
 }
 
 /* only: that group; NULL: all. */
-static int list(const struct home *h, const char *only, bool json)
+static int list(struct outcomes *oc, const struct home *h, const char *only, bool json)
 {
 	struct fault f = { "" };
 	char **groups;
@@ -101,9 +101,9 @@ static int list(const struct home *h, const char *only, bool json)
 		if (group_members(h, operand, &groups, &n, &f) < 0)
 			return out_fail("%s", f.text);
 		group_free(groups, n);
-		return n == 0  ? group_empty(operand)
-			: json ? print_json(h, &one, 1)
-			       : print_text(h, &one, 1);
+		if (n == 0)
+			group_empty(oc, operand);
+		return n == 0 ? EXIT_FAIL : json ? print_json(h, &one, 1) : print_text(h, &one, 1);
 	}
 	if (group_all(h, &groups, &n, &f) < 0)
 		return out_fail("%s", f.text);
@@ -112,27 +112,26 @@ static int list(const struct home *h, const char *only, bool json)
 	return status;
 }
 
-static bool change(const struct home *h, const char *name, const char *group)
+static bool change(struct outcomes *oc, const struct home *h, const char *name, const char *group)
 {
+	char words[NAME_MAX_BYTES + 40];
 	struct fault f = { "" };
 	int r = group_put(h, name, group, &f);
 
 	if (r < 0) {
-		acts_note(name, "failed", 0, f.text);
-		out_fail("%s", f.text);
+		outcome_add(oc, name, OUTCOME_FAILED, 0, f.text);
+		outcome_complain(oc, "%s", f.text);
 		return false;
 	}
-	acts_note(name, r ? "changed" : "unchanged", 0, NULL);
-	if (group[0])
-		printf("%s: %s in the group %s\n", name, r ? "now" : "already", group);
-	else
-		printf("%s: %s in no group\n", name, r ? "now" : "already");
+	snprintf(words, sizeof(words), "%s in %s%s", r ? "now" : "already",
+		group[0] ? "the group " : "no group", group);
+	outcome_add(oc, name, r ? OUTCOME_CHANGED : OUTCOME_UNCHANGED, 0, words);
 	return true;
 }
 
 /* Names of processes, as they are stored: they need not run, and neither need tend. */
-static int change_all(
-	const struct home *h, const char *group, char *const *operand, size_t operands)
+static int change_all(struct outcomes *oc, const struct home *h, const char *group,
+	char *const *operand, size_t operands)
 {
 	char **names, *meant;
 	struct fault f = { "" };
@@ -140,11 +139,11 @@ static int change_all(
 	size_t n;
 
 	if (group_members(h, NULL, &names, &n, &f) < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	meant = calloc(n + 1, 1);
 	if (!meant) {
 		group_free(names, n);
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	}
 	for (size_t i = 0; i < operands; i++) {
 		struct like like = LIKE(operand[i]);
@@ -157,29 +156,34 @@ static int change_all(
 				meant[k] = 1;
 			}
 		}
-		if (!found)
-			status = group_is(operand[i]) ? group_empty(operand[i])
-						      : pick_unlike(operand[i], like.best);
+		if (found)
+			continue;
+		status = EXIT_FAIL;
+		if (group_is(operand[i]))
+			group_empty(oc, operand[i]);
+		else
+			pick_unlike(oc, operand[i], like.best);
 	}
 	for (size_t k = 0; k < n; k++)
-		if (meant[k] && !change(h, names[k], group))
+		if (meant[k] && !change(oc, h, names[k], group))
 			status = EXIT_FAIL;
 	group_free(names, n);
 	free(meant);
 	return status;
 }
 
-static int carry_out(const char *group, bool json, char *const *operand, size_t n)
+static int carry_out(
+	struct outcomes *oc, const char *group, bool json, char *const *operand, size_t n)
 {
 	struct home h = HOME_INIT;
 	struct fault f = { "" };
 	int r = home_open(NULL, HOME_READ, &h, &f), status;
 
 	if (r < 0 && r != -ENOENT)
-		status = out_fail("%s", f.text);
+		status = TELL_FAIL(oc, "%s", f.text);
 	else
-		status = n ? change_all(&h, group, operand, n)
-			   : list(&h, group[0] ? group : NULL, json);
+		status = n ? change_all(oc, &h, group, operand, n)
+			   : list(oc, &h, group[0] ? group : NULL, json);
 	home_close(&h);
 	return status;
 }
@@ -188,7 +192,8 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "none", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' }, { 0 } };
-	bool json = false, none = false;
+	bool json = false, none = false, acts;
+	struct outcomes oc;
 	const char *group = ""; /* none, or with no names all */
 	struct fault f = { "" };
 	int opt;
@@ -207,9 +212,10 @@ static int run(const struct command *self, int argc, char **argv)
 	}
 	if (none && optind == argc)
 		return out_misuse("NAME missing");
-	if (optind < argc && json)
-		acts_begin();
-	return carry_out(group, json, argv + optind, (size_t)(argc - optind));
+	acts = optind < argc;
+	oc = tell_begin(acts && json);
+	return tell_finish(&oc, self, acts && json,
+		carry_out(&oc, group, json, argv + optind, (size_t)(argc - optind)));
 }
 
 const struct command cmd_group = {

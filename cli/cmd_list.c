@@ -13,6 +13,7 @@
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
+#include "cli/tell.h"
 
 #define WIDE_COLUMNS 110u /* a terminal with room for more than what only a list of agents tells */
 
@@ -225,6 +226,7 @@ static int print_json(const struct list *l, const struct view *v, const struct h
 static int list_picked(struct list *l, const struct view *v, const struct home *h,
 	char *const *names, size_t n, bool json)
 {
+	struct outcomes oc = tell_begin(false);
 	size_t unknown = 0;
 	int status;
 
@@ -232,7 +234,7 @@ static int list_picked(struct list *l, const struct view *v, const struct home *
 		l->rows = calloc(pick_room(v, n), sizeof(struct view_row *));
 		if (!l->rows)
 			return out_fail("out of memory");
-		unknown = pick_rows(v, names, n, l->rows, &l->n);
+		unknown = pick_rows(&oc, v, names, n, l->rows, &l->n);
 		if (l->n == 0)
 			return EXIT_FAIL;
 	}

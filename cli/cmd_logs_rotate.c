@@ -3,8 +3,8 @@
 
 #include "cli/ask.h"
 #include "cli/opts.h"
-#include "cli/out.h"
 #include "cli/request.h"
+#include "cli/tell.h"
 
 static const struct command self = {
 	.name = "logs rotate",
@@ -15,9 +15,9 @@ static const struct command self = {
 		"being written is finished first.\n",
 };
 
-static int rotate_all(void)
+static int rotate_all(struct outcomes *oc)
 {
-	struct ask_patience patience = { .doing = "rotating" };
+	struct ask_patience patience = { .doing = "rotating", .oc = oc };
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
 	struct ask a;
@@ -28,10 +28,10 @@ static int rotate_all(void)
 		r = ask_all(&in, &a, 1, &patience, &f);
 	instance_close(&in);
 	if (r < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	if (a.answer.code < 0)
-		return out_fail("%s", a.answer.text);
-	printf("%s\n", a.answer.text);
+		return TELL_FAIL(oc, "%s", a.answer.text);
+	outcome_say(oc, "%s", a.answer.text);
 	return EXIT_OK;
 }
 
@@ -39,15 +39,18 @@ int cmd_logs_rotate(int argc, char **argv)
 {
 	static const struct option options[] = { { 0 } };
 	struct request q = {
-		.like = { .kind = PT_COMMAND_ROTATE }, .doing = "rotating", .done = "rotated"
+		.like = { .kind = PT_COMMAND_ROTATE }, .doing = "rotating", .done = OUTCOME_ROTATED
 	};
+	struct outcomes oc;
 	int opt;
 
 	optind = 0; /* the caller may have read options of its own */
 	opt = opts_next(&self, argc, argv, options);
 	if (opt != OPT_END)
 		return opts_status(opt);
+	oc = tell_begin(false);
 	if (optind == argc)
-		return rotate_all();
-	return request_run(&q, argv + optind, (size_t)(argc - optind));
+		return tell_finish(&oc, &self, false, rotate_all(&oc));
+	return tell_finish(
+		&oc, &self, false, request_run(&oc, &q, argv + optind, (size_t)(argc - optind)));
 }

@@ -1,15 +1,16 @@
 /* tend remove */
-#include "cli/acts.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/request.h"
+#include "cli/tell.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
 	struct request q = {
-		.like = { .kind = PT_COMMAND_REMOVE }, .doing = "removing", .done = "removed"
+		.like = { .kind = PT_COMMAND_REMOVE }, .doing = "removing", .done = OUTCOME_REMOVED
 	};
+	struct outcomes oc;
 	bool json = false;
 	int opt;
 
@@ -19,9 +20,9 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (optind == argc)
 		return out_misuse("NAME missing");
-	if (json)
-		acts_begin();
-	return request_run(&q, argv + optind, (size_t)(argc - optind));
+	oc = tell_begin(json);
+	return tell_finish(
+		&oc, self, json, request_run(&oc, &q, argv + optind, (size_t)(argc - optind)));
 }
 
 const struct command cmd_remove = {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/acts.h"
 #include "cli/conf.h"
 #include "cli/daemons.h"
 #include "cli/enroll.h"
@@ -13,6 +12,7 @@
 #include "cli/registry.h"
 #include "cli/request.h"
 #include "cli/specedit.h"
+#include "cli/tell.h"
 #include "cli/view.h"
 
 static int read_options(const struct command *self, int argc, char **argv, struct request *q,
@@ -39,7 +39,7 @@ static int read_options(const struct command *self, int argc, char **argv, struc
 	return opt;
 }
 
-static int restart_registry(bool reset)
+static int restart_registry(struct outcomes *oc, bool reset)
 {
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
@@ -47,16 +47,16 @@ static int restart_registry(bool reset)
 	int status = EXIT_FAIL;
 
 	if (registry_is_off())
-		return out_fail(
+		return TELL_FAIL(oc,
 			"NAME missing: without names it is the registry, and TEND_REGISTRY=none says that there is none");
-	if (!conf_load(&c))
+	if (!conf_load(oc, &c))
 		return EXIT_FAIL;
 	in.access = PT_CLIENT;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 ||
 		daemons_ensure(&in.home, NULL, &f) < 0 || instance_attach(&in, &f) < 0)
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 	else
-		status = registry_restart(&in, &c, reset) ? EXIT_OK : EXIT_FAIL;
+		status = registry_restart(oc, &in, &c, reset) ? EXIT_OK : EXIT_FAIL;
 	instance_close(&in);
 	cliconf_done(&c);
 	return status;
@@ -87,22 +87,22 @@ static int tell_place(struct spec *s, void *arg, struct fault *f)
 }
 
 /* What the reference says before it: process, state, file, how long it has run. */
-static void tell_current(const struct view *v, const struct view_row *r, const struct spec *s)
+static void tell_current(
+	struct outcomes *oc, const struct view *v, const struct view_row *r, const struct spec *s)
 {
-	char span[CLOCK_TEXT_MAX];
+	char span[CLOCK_TEXT_MAX], running[CLOCK_TEXT_MAX + 40] = "";
 
-	printf("%s: %s", r->row.ident.name, view_word(r));
 	if (view_is_up(r))
-		printf(" (pid %d, for %s)", r->row.life.pid,
+		snprintf(running, sizeof(running), " (pid %d, for %s)", r->row.life.pid,
 			clock_span(view_uptime_ns(v, r), span));
-	printf(", %s\n", s->file);
+	outcome_say(oc, "%s: %s%s, %s", r->row.ident.name, view_word(r), running, s->file);
 	out_flush();
 }
 
 /* An agent that knows of a registry: it is told where that is now, and waited for until it is
  * registered again. */
-static int restart_agent(struct instance *in, const struct request *q, const struct view *v,
-	const struct view_row *row, const struct spec *s)
+static int restart_agent(struct outcomes *oc, struct instance *in, const struct request *q,
+	const struct view *v, const struct view_row *row, const struct spec *s)
 {
 	struct enroll_how how = { 0 };
 	struct registry last = { .port = 0 };
@@ -112,25 +112,25 @@ static int restart_agent(struct instance *in, const struct request *q, const str
 	struct ask a = { 0 };
 	int status;
 
-	if (!conf_load(&c))
+	if (!conf_load(oc, &c))
 		return EXIT_FAIL;
-	tell_current(v, row, s);
+	tell_current(oc, v, row, s);
 	if (registry_last(&in->home, &last) &&
 		specedit(&in->home, name, tell_place, registry_variables(&last, &c), &f) < 0)
-		out_warn("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 	how.timeout_s = (unsigned)cliconf_number(&c, CONF_STARTUP_TIMEOUT);
 	how.url = last.url[0] ? last.url : spec_variable(s->env, "MCP_MESH_REGISTRY_URL");
-	status = request_run(q, &name, 1);
+	status = request_run(oc, q, &name, 1);
 	if (status == EXIT_OK && (status = instance_attach(in, &f)) < 0)
-		status = out_fail("%s", f.text);
+		status = TELL_FAIL(oc, "%s", f.text);
 	ask_fill(&a, PT_COMMAND_START, name, 0);
 	if (status == EXIT_OK)
-		status = enroll_wait(in, &a, 1, &how);
+		status = enroll_wait(oc, in, &a, 1, &how);
 	cliconf_done(&c);
 	return status;
 }
 
-static int restart_one(const struct request *q, char *name)
+static int restart_one(struct outcomes *oc, const struct request *q, char *name)
 {
 	char file[NAME_MAX_BYTES + 8];
 	struct instance in = INSTANCE_NONE;
@@ -147,9 +147,9 @@ static int restart_one(const struct request *q, char *name)
 	if (row && row->row.ident.service == PT_SERVICE_AGENT &&
 		spec_load(in.home.specs_fd, file, &s, NULL) == 0 && s.file &&
 		spec_variable(s.env, "MCP_MESH_REGISTRY_URL"))
-		status = restart_agent(&in, q, &v, row, &s);
+		status = restart_agent(oc, &in, q, &v, row, &s);
 	else
-		status = request_run(q, &name, 1);
+		status = request_run(oc, q, &name, 1);
 	spec_done(&s);
 	view_done(&v);
 	instance_close(&in);
@@ -158,11 +158,12 @@ static int restart_one(const struct request *q, char *name)
 
 static int restart(const struct command *self, int argc, char **argv, bool one)
 {
-	struct request q = {
-		.like = { .kind = PT_COMMAND_RESTART }, .doing = "restarting", .done = "restarted"
-	};
+	struct request q = { .like = { .kind = PT_COMMAND_RESTART },
+		.doing = "restarting",
+		.done = OUTCOME_RESTARTED };
 	bool reset = false, json = false;
-	int opt = read_options(self, argc, argv, &q, one, &reset, &json);
+	int opt = read_options(self, argc, argv, &q, one, &reset, &json), status;
+	struct outcomes oc;
 
 	if (opt != OPT_END)
 		return opts_status(opt);
@@ -170,13 +171,14 @@ static int restart(const struct command *self, int argc, char **argv, bool one)
 		return EXIT_MISUSE;
 	if (reset && optind < argc)
 		return out_misuse("--reset-config is for the registry: without names");
-	if (json)
-		acts_begin();
+	oc = tell_begin(json);
 	if (optind == argc)
-		return restart_registry(reset);
-	if (one)
-		return restart_one(&q, argv[optind]);
-	return request_run(&q, argv + optind, (size_t)(argc - optind));
+		status = restart_registry(&oc, reset);
+	else if (one)
+		status = restart_one(&oc, &q, argv[optind]);
+	else
+		status = request_run(&oc, &q, argv + optind, (size_t)(argc - optind));
+	return tell_finish(&oc, self, json, status);
 }
 
 static int run(const struct command *self, int argc, char **argv)

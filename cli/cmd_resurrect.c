@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/acts.h"
 #include "cli/ask.h"
 #include "cli/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/report.h"
+#include "cli/tell.h"
 #include "config/desired.h"
 
 static int by_order(const void *a, const void *b)
@@ -64,9 +64,9 @@ static size_t plan_rows(const struct pt *pt, struct ask **a, size_t planned_n)
 	return n;
 }
 
-static int carry_out(struct instance *in, struct ask **a, size_t n)
+static int carry_out(struct outcomes *oc, struct instance *in, struct ask **a, size_t n)
 {
-	struct ask_patience patience = { .doing = "starting" };
+	struct ask_patience patience = { .doing = "starting", .oc = oc };
 	struct fault f = { "" };
 	bool started = false;
 	int r = daemons_ensure(&in->home, &started, &f);
@@ -80,18 +80,18 @@ static int carry_out(struct instance *in, struct ask **a, size_t n)
 		r = ask_all(in, *a, n, &patience, &f);
 	}
 	if (r < 0)
-		return out_fail("%s", f.text);
-	acts_daemons(started ? "started" : "running");
+		return TELL_FAIL(oc, "%s", f.text);
+	oc->daemons = started ? "started" : "running";
 	if (started)
-		printf("the daemons are started\n");
+		outcome_say(oc, "the daemons are started");
 	else
-		printf("the daemons run already\n");
+		outcome_say(oc, "the daemons run already");
 	if (n == 0)
-		printf("no process was up when the instance last ran\n");
-	return report_starts(*a, n) ? EXIT_FAIL : EXIT_OK;
+		outcome_say(oc, "no process was up when the instance last ran");
+	return report_starts(oc, *a, n) ? EXIT_FAIL : EXIT_OK;
 }
 
-int resurrect_run(void)
+int resurrect_run(struct outcomes *oc)
 {
 	struct instance in = INSTANCE_NONE;
 	struct desired d = { 0 };
@@ -101,11 +101,11 @@ int resurrect_run(void)
 
 	in.access = PT_CLIENT;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || desired_load(in.home.fd, &d, &f) < 0)
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 	else if (!(a = calloc(d.n + 1, sizeof(*a))))
-		out_fail("out of memory");
+		outcome_complain(oc, "out of memory");
 	else
-		status = carry_out(&in, &a, plan(&d, a));
+		status = carry_out(oc, &in, &a, plan(&d, a));
 	free(a);
 	desired_done(&d);
 	instance_close(&in);
@@ -115,6 +115,7 @@ int resurrect_run(void)
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	struct outcomes oc;
 	bool json = false;
 	int opt;
 
@@ -124,9 +125,8 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
-	if (json)
-		acts_begin();
-	return resurrect_run();
+	oc = tell_begin(json);
+	return tell_finish(&oc, self, json, resurrect_run(&oc));
 }
 
 const struct command cmd_resurrect = {

@@ -1,17 +1,18 @@
 /* tend signal */
 #include "base/str.h"
-#include "cli/acts.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/request.h"
+#include "cli/tell.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
-	struct request q = {
-		.like = { .kind = PT_COMMAND_SIGNAL }, .doing = "signalling", .result = "signalled"
-	};
-	char name[24], done[40];
+	struct request q = { .like = { .kind = PT_COMMAND_SIGNAL },
+		.doing = "signalling",
+		.done = OUTCOME_SIGNALLED };
+	struct outcomes oc;
+	char name[24], words[40];
 	bool json = false;
 	int opt, signo;
 
@@ -25,11 +26,10 @@ static int run(const struct command *self, int argc, char **argv)
 		return out_misuse("%s: no such signal; write for example HUP, SIGUSR1 or 10",
 			argv[optind + 1]);
 	q.like.signo = (uint8_t)signo;
-	snprintf(done, sizeof(done), "%s sent", str_signal_name(signo, name));
-	q.done = done;
-	if (json)
-		acts_begin();
-	return request_run(&q, argv + optind, 1);
+	snprintf(words, sizeof(words), "%s sent", str_signal_name(signo, name));
+	q.words = words;
+	oc = tell_begin(json);
+	return tell_finish(&oc, self, json, request_run(&oc, &q, argv + optind, 1));
 }
 
 const struct command cmd_signal = {

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/acts.h"
 #include "cli/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/tell.h"
 #include "cli/term.h"
 #include "cli/registry.h"
 #include "cli/resurrect.h"
@@ -14,8 +14,8 @@
 #include "cli/story.h"
 #include "config/desired.h"
 
-static int start(
-	struct startopts *o, const struct cliconf *c, int operands, char **operand, char **command)
+static int start(struct outcomes *oc, struct startopts *o, const struct cliconf *c, int operands,
+	char **operand, char **command)
 {
 	struct instance in = INSTANCE_NONE;
 	struct plan p = { 0 };
@@ -24,10 +24,10 @@ static int start(
 
 	in.access = PT_CLIENT;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0)
-		out_fail("%s", f.text);
-	else if (plan_make(&p, o, &in, operand, (size_t)operands, command) &&
+		outcome_complain(oc, "%s", f.text);
+	else if (plan_make(oc, &p, o, &in, operand, (size_t)operands, command) &&
 		(p.n || o->registry_only))
-		status = startrun(&in, &p, o, c);
+		status = startrun(oc, &in, &p, o, c);
 	plan_done(&p);
 	instance_close(&in);
 	return status;
@@ -79,66 +79,79 @@ static bool knows_something(void)
 	return known;
 }
 
-static void warn_of_limit(const char *what, uint64_t limit, uint64_t size)
+static void warn_of_limit(struct outcomes *oc, const char *what, uint64_t limit, uint64_t size)
 {
 	char a[24], b[24];
 
 	if (limit && size && limit < size)
-		out_warn(
+		outcome_complain(oc,
 			"%s %s is less than --log-size %s: an old log file goes at once, unless it is smaller than that when it is compressed",
 			what, story_bytes(limit, a), story_bytes(size, b));
 }
 
 /* The second one counts if this command starts the daemons. */
-static void warn_of_limits(const struct spec *s)
+static void warn_of_limits(struct outcomes *oc, const struct spec *s)
 {
 	const char *total = getenv("TEND_LOG_TOTAL_BYTES");
 	uint64_t bytes;
 
-	warn_of_limit("--log-keep-bytes", s->log_keep_bytes, s->log_rotate_bytes);
+	warn_of_limit(oc, "--log-keep-bytes", s->log_keep_bytes, s->log_rotate_bytes);
 	if (total && str_bytes(total, &bytes) == 0)
-		warn_of_limit("TEND_LOG_TOTAL_BYTES", bytes, s->log_rotate_bytes);
+		warn_of_limit(oc, "TEND_LOG_TOTAL_BYTES", bytes, s->log_rotate_bytes);
 }
 
-/* Configuration, and what it changes in how agents are run. */
-static int configured(struct startopts *o, int operands, char **operand, char **command)
+/* What the configuration changes in how agents are run. */
+static int configure(struct startopts *o, struct cliconf *c)
 {
-	bool again = !command && operands == 0 && !o->registry_only; /* what was up before */
+	int status = startopts_configure(o, c);
+
+	if (status != EXIT_OK)
+		return status;
+	o->no_registry = o->no_registry || registry_is_off();
+	o->background = o->background || cliconf_bool(c, CONF_ENABLE_BACKGROUND);
+	if (!o->background)
+		term_obey();
+	if (!o->policy_given && !cliconf_bool(c, CONF_AUTO_RESTART))
+		(void)spec_policy("no", &o->base.policy);
+	return EXIT_OK;
+}
+
+/* again: what was up before. */
+static int carry_out(struct outcomes *oc, struct startopts *o, const struct cliconf *c, bool again,
+	int operands, char **operand, char **command)
+{
+	if (o->registry_only && operands)
+		outcome_complain(
+			oc, "--registry-only: %s and what follows are left out", operand[0]);
+	if (o->registry_only)
+		operands = 0;
+	if (again)
+		return resurrect_run(oc);
+	o->registry_only = o->registry_only || (!command && operands == 0);
+	warn_of_limits(oc, &o->base);
+	return start(oc, o, c, operands, operand, command);
+}
+
+static int configured(const struct command *self, struct startopts *o, int operands, char **operand,
+	char **command)
+{
+	bool again = !command && operands == 0 && !o->registry_only;
+	struct outcomes oc = tell_begin(o->json);
 	struct cliconf c;
 	int status;
 
-	if (!conf_load(&c))
+	if (!conf_load(&oc, &c)) {
+		outcomes_done(&oc);
 		return EXIT_FAIL;
-	status = startopts_configure(o, &c);
-	if (status != EXIT_OK) {
-		cliconf_done(&c);
-		return status;
 	}
-	o->no_registry = o->no_registry || registry_is_off();
-	o->background = o->background || cliconf_bool(&c, CONF_ENABLE_BACKGROUND);
-	if (!o->background)
-		term_obey();
-	if (!o->policy_given && !cliconf_bool(&c, CONF_AUTO_RESTART))
-		(void)spec_policy("no", &o->base.policy);
+	status = configure(o, &c);
 	again = again && (o->no_registry || knows_something());
-	if (o->json && !o->background && !again) {
-		cliconf_done(&c);
-		return out_misuse(
+	if (status == EXIT_OK && o->json && !o->background && !again)
+		status = out_misuse(
 			"--json needs --background: in the foreground, what the processes write is shown");
-	}
-	if (o->json)
-		acts_begin();
-	if (o->registry_only && operands)
-		out_warn("--registry-only: %s and what follows are left out", operand[0]);
-	if (o->registry_only)
-		operands = 0;
-	if (again) {
-		status = resurrect_run();
-	} else {
-		o->registry_only = o->registry_only || (!command && operands == 0);
-		warn_of_limits(&o->base);
-		status = start(o, &c, operands, operand, command);
-	}
+	if (status == EXIT_OK)
+		status = tell_finish(&oc, self, o->json,
+			carry_out(&oc, o, &c, again, operands, operand, command));
 	cliconf_done(&c);
 	return status;
 }
@@ -152,7 +165,7 @@ static int run(const struct command *self, int argc, char **argv)
 	if (opt != OPT_END)
 		status = opts_status(opt);
 	else if ((status = check_use(&o, argc - optind, argv + optind, command)) == EXIT_OK)
-		status = configured(&o, argc - optind, argv + optind, command);
+		status = configured(self, &o, argc - optind, argv + optind, command);
 	startopts_done(&o);
 	return status;
 }

@@ -10,6 +10,7 @@
 #include "cli/overview.h"
 #include "cli/pick.h"
 #include "cli/statusjson.h"
+#include "cli/tell.h"
 #include "cli/view.h"
 
 /* The detail view of each; 3 if one of them does not run. */
@@ -36,13 +37,14 @@ static int print_some(struct view *v, struct view_row *const *rows, size_t n)
 
 static int status_of(struct view *v, char **names, size_t n, bool json)
 {
+	struct outcomes oc = tell_begin(false);
 	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
 	size_t found = 0, unknown;
 	int status;
 
 	if (!rows)
 		return out_fail("out of memory");
-	unknown = pick_rows(v, names, n, rows, &found);
+	unknown = pick_rows(&oc, v, names, n, rows, &found);
 	status = json ? statusjson_print(v, rows, found) : print_some(v, rows, found);
 	for (size_t i = 0; i < found && status == EXIT_OK; i++)
 		if (!view_is_up(rows[i]))
@@ -63,11 +65,12 @@ static bool some_are_left(void)
 /* Without a table: is it at least the name of a process that could be started? */
 static int status_without_table(struct view *v, char **names, size_t n, bool json)
 {
+	struct outcomes oc = tell_begin(false);
 	int status = json ? statusjson_print(v, NULL, 0) : EXIT_OK;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!detail_is_stored(names[i]))
-			return pick_unknown(v, names[i]);
+			return pick_unknown(&oc, v, names[i]), EXIT_FAIL;
 		if (!json && some_are_left())
 			printf("%s: nobody knows: tend does not run, though processes of it do; \"tend start\" takes them over\n",
 				names[i]);

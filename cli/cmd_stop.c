@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/acts.h"
 #include "cli/ask.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/report.h"
 #include "cli/shutdown.h"
+#include "cli/tell.h"
 #include "cli/view.h"
 
 struct stop {
@@ -31,17 +31,17 @@ static int by_order(const void *a, const void *b)
 }
 
 /* Stop those of the rows that are (or are not) registries. */
-static int stop_part(struct instance *in, struct view_row *const *rows, size_t n, struct stop *s,
-	bool registries)
+static int stop_part(struct outcomes *oc, struct instance *in, struct view_row *const *rows,
+	size_t n, struct stop *s, bool registries)
 {
-	struct ask_patience patience = { .doing = "stopping", .leaves = s->ends };
+	struct ask_patience patience = { .doing = "stopping", .leaves = s->ends, .oc = oc };
 	struct ask *a = calloc(n + 1, sizeof(*a));
 	struct fault f = { "" };
 	size_t k = 0;
 	int status = EXIT_OK;
 
 	if (!a)
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	for (size_t i = 0; i < n; i++) {
 		if ((rows[i]->row.ident.service == PT_SERVICE_REGISTRY) != registries)
 			continue;
@@ -54,39 +54,42 @@ static int stop_part(struct instance *in, struct view_row *const *rows, size_t n
 		/* -ENOENT: another command has ended the instance meanwhile, and with it all of
 		 * these. */
 		if (r == -EHOSTDOWN)
-			out_warn("the spawner stands still; the guardian goes on with another");
+			outcome_complain(
+				oc, "the spawner stands still; the guardian goes on with another");
 		s->left |= r == -EDEADLK;
 		status = r == -ENOENT || r == -EHOSTDOWN ? EXIT_OK
-			: r < 0				 ? out_fail("%s", f.text)
-							 : report_stops(in, a, k);
+			: r < 0				 ? TELL_FAIL(oc, "%s", f.text)
+			: report_stops(oc, in, a, k)	 ? EXIT_FAIL
+							 : EXIT_OK;
 	}
 	free(a);
 	out_flush();
 	return status;
 }
 
-static int stop_rows(struct instance *in, struct view_row **rows, size_t n, struct stop *s)
+static int stop_rows(
+	struct outcomes *oc, struct instance *in, struct view_row **rows, size_t n, struct stop *s)
 {
 	int first, second;
 
 	qsort(rows, n, sizeof(*rows), by_order);
-	first = stop_part(in, rows, n, s, false);
-	second = stop_part(in, rows, n, s, true);
+	first = stop_part(oc, in, rows, n, s, false);
+	second = stop_part(oc, in, rows, n, s, true);
 	return first == EXIT_OK ? second : first;
 }
 
-static int stop_named(
-	struct instance *in, const struct view *v, char **names, size_t n, struct stop *s)
+static int stop_named(struct outcomes *oc, struct instance *in, const struct view *v, char **names,
+	size_t n, struct stop *s)
 {
 	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
 	size_t found = 0, unknown;
 	int status = EXIT_OK;
 
 	if (!rows)
-		return out_fail("out of memory");
-	unknown = pick_rows(v, names, n, rows, &found);
+		return TELL_FAIL(oc, "out of memory");
+	unknown = pick_rows(oc, v, names, n, rows, &found);
 	if (found)
-		status = stop_rows(in, rows, found, s);
+		status = stop_rows(oc, in, rows, found, s);
 	free(rows);
 	return unknown ? EXIT_FAIL : status;
 }
@@ -98,7 +101,8 @@ static bool has_something_to_stop(const struct view_row *r)
 	return !(pt_state_traits(r->row.life.state) & PT_TRAIT_REST);
 }
 
-static int stop_everything(struct instance *in, const struct view *v, struct stop *s)
+static int stop_everything(
+	struct outcomes *oc, struct instance *in, const struct view *v, struct stop *s)
 {
 	struct view_row **rows = calloc(v->n + 1, sizeof(*rows));
 	struct fault f = { "" };
@@ -106,16 +110,16 @@ static int stop_everything(struct instance *in, const struct view *v, struct sto
 	size_t n = 0;
 
 	if (!rows)
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	for (size_t i = 0; i < v->n; i++)
 		if (has_something_to_stop(&v->row[i]))
 			rows[n++] = &v->row[i];
 	s->flags |= PT_FLAG_KEEP_WANT;
 	s->ends = true;
 	if (n)
-		status = stop_rows(in, rows, n, s);
+		status = stop_rows(oc, in, rows, n, s);
 	else
-		printf("no process was running\n");
+		outcome_say(oc, "no process was running");
 	free(rows);
 	if (status != EXIT_OK) {
 		if (s->left)
@@ -123,13 +127,13 @@ static int stop_everything(struct instance *in, const struct view *v, struct sto
 		return status;
 	}
 	if (shutdown_all(in, &f) < 0)
-		return out_fail("%s", f.text);
-	acts_daemons("ended");
-	printf("the daemons have ended\n");
+		return TELL_FAIL(oc, "%s", f.text);
+	oc->daemons = "ended";
+	outcome_say(oc, "the daemons have ended");
 	return EXIT_OK;
 }
 
-static int stop(char **names, size_t n, struct stop *s)
+static int stop(struct outcomes *oc, char **names, size_t n, struct stop *s)
 {
 	struct instance in = INSTANCE_NONE;
 	struct view v = { 0 };
@@ -140,15 +144,15 @@ static int stop(char **names, size_t n, struct stop *s)
 		r = ask_revive(&in, &f);
 	if (r == -ENOENT && n)
 		for (size_t i = 0; i < n; i++)
-			status = pick_nowhere(names[i]);
+			pick_nowhere(oc, names[i]);
 	else if (r == -ENOENT)
-		status = out_fail("nothing is running");
+		status = TELL_FAIL(oc, "nothing is running");
 	else if (r < 0)
-		status = out_fail("%s", f.text);
+		status = TELL_FAIL(oc, "%s", f.text);
 	else if (view_load(&in, &v) < 0)
-		status = out_fail("out of memory");
+		status = TELL_FAIL(oc, "out of memory");
 	else
-		status = n ? stop_named(&in, &v, names, n, s) : stop_everything(&in, &v, s);
+		status = n ? stop_named(oc, &in, &v, names, n, s) : stop_everything(oc, &in, &v, s);
 	view_done(&v);
 	instance_close(&in);
 	return status;
@@ -161,6 +165,7 @@ static int run(const struct command *self, int argc, char **argv)
 		{ "agent", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },
 		{ 0 } };
 	char **names = calloc((size_t)argc + 1, sizeof(*names));
+	struct outcomes oc;
 	struct stop s = { 0 };
 	uint64_t ms = 0;
 	bool json = false;
@@ -186,9 +191,9 @@ static int run(const struct command *self, int argc, char **argv)
 	s.timeout_ms = (uint32_t)ms;
 	for (int i = optind; opt == OPT_END && i < argc; i++)
 		names[n++] = argv[i];
-	if (opt == OPT_END && json)
-		acts_begin();
-	status = opt == OPT_END ? stop(names, n, &s) : opts_status(opt);
+	oc = tell_begin(json);
+	status = opt == OPT_END ? tell_finish(&oc, self, json, stop(&oc, names, n, &s))
+				: opts_status(opt);
 	free(names);
 	return status;
 }

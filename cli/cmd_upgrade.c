@@ -18,10 +18,10 @@
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/spawn.h"
-#include "cli/acts.h"
 #include "cli/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/tell.h"
 #include "cli/turn.h"
 #include "cli/view.h"
 
@@ -143,7 +143,7 @@ static int obstacle(const struct upgrade *u, struct fault *f)
 	return 0;
 }
 
-static void tell_plan(const struct upgrade *u)
+static void tell_plan(struct outcomes *oc, const struct upgrade *u)
 {
 	struct pt_layout own = pt_layout_own();
 
@@ -151,23 +151,26 @@ static void tell_plan(const struct upgrade *u)
 		const struct part *p = &u->part[role];
 
 		if (p->current)
-			printf("  %-9s process %d runs this build\n", role_name(role), p->pid);
+			outcome_say(
+				oc, "  %-9s process %d runs this build", role_name(role), p->pid);
 		else if (p->pid && role == ROLE_GUARDIAN)
-			printf("  %-9s process %d goes on as %s\n", role_name(role), p->pid,
+			outcome_say(oc, "  %-9s process %d goes on as %s", role_name(role), p->pid,
 				p->program);
 		else if (p->pid)
-			printf("  %-9s process %d makes room for %s\n", role_name(role), p->pid,
-				p->program);
+			outcome_say(oc, "  %-9s process %d makes room for %s", role_name(role),
+				p->pid, p->program);
 		else
-			printf("  %-9s does not run; %s is started\n", role_name(role), p->program);
+			outcome_say(oc, "  %-9s does not run; %s is started", role_name(role),
+				p->program);
 	}
 	if (u->same_layout)
-		printf("  table     stays\n");
+		outcome_say(oc, "  table     stays");
 	else if (u->has_table)
-		printf("  table     is made again (layout %u, now %u): states, counts and events are kept; samples, verdicts and log counters begin anew\n",
+		outcome_say(oc,
+			"  table     is made again (layout %u, now %u): states, counts and events are kept; samples, verdicts and log counters begin anew",
 			own.abi, u->found.abi);
 	else
-		printf("  table     is made again\n");
+		outcome_say(oc, "  table     is made again");
 }
 
 /* The new spawner removes what the old one left for it once all rows are in its table. */
@@ -246,30 +249,31 @@ static size_t count_up(void)
 	return up;
 }
 
-static int check_or_upgrade(struct upgrade *u, bool only_check)
+static int check_or_upgrade(struct outcomes *oc, struct upgrade *u, bool only_check)
 {
 	struct fault f = { "" };
 	size_t up;
 
 	if (obstacle(u, &f) < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	if (all_current(u) && (only_check || !u->started)) {
-		acts_daemons("current");
-		printf("the daemons run this build (%s) already\n", TEND_VERSION);
+		oc->daemons = "current";
+		outcome_say(oc, "the daemons run this build (%s) already", TEND_VERSION);
 		return EXIT_OK;
 	}
 	if (only_check) {
-		acts_daemons("outdated");
-		printf("tend upgrade would move the instance to version %s; processes run on\n",
+		oc->daemons = "outdated";
+		outcome_say(oc,
+			"tend upgrade would move the instance to version %s; processes run on",
 			TEND_VERSION);
-		tell_plan(u);
+		tell_plan(oc, u);
 		return EXIT_OK;
 	}
 	if (!all_current(u) && ask_guardian(u, &f) < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	up = count_up();
-	acts_daemons("upgraded");
-	printf("the daemons run version %s now; %zu process%s ran on\n", TEND_VERSION, up,
+	oc->daemons = "upgraded";
+	outcome_say(oc, "the daemons run version %s now; %zu process%s ran on", TEND_VERSION, up,
 		up == 1 ? "" : "es");
 	return EXIT_OK;
 }
@@ -285,30 +289,30 @@ static bool is_orphaned(struct upgrade *u)
 	return u->has_table;
 }
 
-static int carry_out(struct upgrade *u, bool only_check)
+static int carry_out(struct outcomes *oc, struct upgrade *u, bool only_check)
 {
 	struct fault f = { "" };
 	bool guarded;
 	int turn, status;
 
 	if (home_open(NULL, HOME_READ, &u->home, &f) < 0 || find_programs(u, &f) < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	/* removed under daemons that run */
 	if (u->home.run_fd < 0 && instance_has_table(&u->home) && home_complete(&u->home, &f) < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	guarded = u->home.run_fd >= 0 && daemons_guarded(&u->home);
 	if (!guarded && (u->home.run_fd < 0 || !is_orphaned(u))) {
-		out_fail("nothing is running; the next \"tend start\" uses version %s",
+		outcome_complain(oc, "nothing is running; the next \"tend start\" uses version %s",
 			TEND_VERSION);
 		return EXIT_NOT_RUNNING;
 	}
 	if (!guarded && !only_check && daemons_ensure(&u->home, &u->started, &f) < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	turn = turn_take(&u->home, TURN_START, &f);
 	if (turn < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	look(u);
-	status = check_or_upgrade(u, only_check);
+	status = check_or_upgrade(oc, u, only_check);
 	io_close(&turn);
 	return status;
 }
@@ -317,6 +321,7 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "check", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' }, { 0 } };
+	struct outcomes oc;
 	struct upgrade *u;
 	bool only_check = false, json = false;
 	int opt, status;
@@ -332,10 +337,9 @@ static int run(const struct command *self, int argc, char **argv)
 	u = calloc(1, sizeof(*u));
 	if (!u)
 		return out_fail("out of memory");
-	if (json)
-		acts_begin();
+	oc = tell_begin(json);
 	u->home = (struct home)HOME_INIT;
-	status = carry_out(u, only_check);
+	status = tell_finish(&oc, self, json, carry_out(&oc, u, only_check));
 	home_close(&u->home);
 	free(u);
 	return status;

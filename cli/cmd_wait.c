@@ -8,6 +8,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
+#include "cli/tell.h"
 #include "cli/view.h"
 
 /* a process that ends while no spawner lives changes no counter */
@@ -43,6 +44,7 @@ static bool is_reached(const struct view_row *r, enum goal goal)
  * earlier look. */
 static int look(const struct instance *in, const char *name, enum goal goal, bool *seen_before)
 {
+	struct outcomes oc = tell_begin(false);
 	struct view v = { 0 };
 	struct view_row *r;
 	int result = 0;
@@ -53,7 +55,7 @@ static int look(const struct instance *in, const char *name, enum goal goal, boo
 	if (r)
 		result = is_reached(r, goal);
 	else if (!*seen_before)
-		result = -pick_unknown(&v, name);
+		result = (pick_unknown(&oc, &v, name), -EXIT_FAIL);
 	else if (goal == GOAL_STOPPED)
 		result = 1;
 	else
@@ -99,6 +101,7 @@ static int wait_for(struct instance *in, const char *name, enum goal goal, const
 static int wait_for_all(struct instance *in, char *const *names, size_t n, enum goal goal,
 	const char *word, uint64_t timeout_ns)
 {
+	struct outcomes oc = tell_begin(false);
 	uint64_t begin = clock_boot_ns();
 	struct view_row **rows;
 	struct view v = { 0 };
@@ -112,7 +115,7 @@ static int wait_for_all(struct instance *in, char *const *names, size_t n, enum 
 		view_done(&v);
 		return out_fail("out of memory");
 	}
-	if (pick_rows(&v, names, n, rows, &found) > 0)
+	if (pick_rows(&oc, &v, names, n, rows, &found) > 0)
 		status = EXIT_FAIL;
 	for (size_t i = 0; status == EXIT_OK && i < found; i++) {
 		uint64_t passed = clock_boot_ns() - begin;

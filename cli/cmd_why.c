@@ -13,6 +13,7 @@
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/story.h"
+#include "cli/tell.h"
 #include "cli/view.h"
 
 #define LAST 12u /* transitions to tell: two or three crashes with their restarts */
@@ -95,6 +96,7 @@ static int events_of(const struct pt *pt, const char *name, struct pt_event **re
 static bool write_one(
 	struct json_out *o, const struct instance *in, const struct view *v, const char *name)
 {
+	struct outcomes oc = tell_begin(false);
 	const struct view_row *r = view_find(v, name);
 	const struct pt_event **events = NULL;
 	struct pt_event *all = NULL;
@@ -108,7 +110,7 @@ static bool write_one(
 	else
 		known = false;
 	if (!known)
-		pick_unknown(v, name);
+		pick_unknown(&oc, v, name);
 	free(events);
 	free(all);
 	return known;
@@ -135,6 +137,7 @@ static int tell_json(const struct instance *in, const struct view *v, const stru
 
 static int tell(const struct instance *in, const struct view *v, const char *name)
 {
+	struct outcomes oc = tell_begin(false);
 	char note[STORY_MAX], next[STORY_MAX], span[CLOCK_TEXT_MAX];
 	const struct view_row *r = view_find(v, name);
 	size_t known;
@@ -160,7 +163,7 @@ static int tell(const struct instance *in, const struct view *v, const char *nam
 	if (!r && known)
 		printf("%s is no longer in the table.\n", name);
 	else if (!r)
-		pick_unknown(v, name);
+		pick_unknown(&oc, v, name);
 	return r || known ? EXIT_OK : EXIT_FAIL;
 }
 
@@ -189,6 +192,7 @@ static void add_name(struct names *names, const char *name)
  * False: some are unknown (said), or no memory. */
 static bool find_names(const struct view *v, char *const *operand, size_t n, struct names *ret)
 {
+	struct outcomes oc = tell_begin(false);
 	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
 	bool ok = rows != NULL;
 
@@ -199,7 +203,7 @@ static bool find_names(const struct view *v, char *const *operand, size_t n, str
 
 		if (!pick_is_pattern(operand[i]))
 			add_name(ret, operand[i]);
-		else if (pick_rows(v, &operand[i], 1, rows, &found) > 0)
+		else if (pick_rows(&oc, v, &operand[i], 1, rows, &found) > 0)
 			ok = false;
 		for (size_t k = 0; k < found; k++)
 			add_name(ret, rows[k]->row.ident.name);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/acts.h"
 #include "cli/cmd.h"
 #include "cli/like.h"
 #include "cli/out.h"
@@ -141,5 +140,5 @@ int command_run(int argc, char **argv)
 	if (!c)
 		return unknown(argv[1]);
 	out_command(c);
-	return acts_finish(c->name, c->run(c, argc - 1, argv + 1));
+	return c->run(c, argc - 1, argv + 1);
 }

@@ -6,24 +6,23 @@
 #include <string.h>
 
 #include "base/home.h"
-#include "cli/out.h"
 
-bool conf_path(char *buf, size_t size)
+bool conf_path(struct outcomes *oc, char *buf, size_t size)
 {
 	char home[PATH_MAX];
 	struct fault f = { "" };
 
 	if (home_wanted(NULL, home, &f) < 0) {
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 		return false;
 	}
 	if ((size_t)snprintf(buf, size, "%s/" CLICONF_FILE, home) < size)
 		return true;
-	out_fail("the path of the home is too long");
+	outcome_complain(oc, "the path of the home is too long");
 	return false;
 }
 
-bool conf_load(struct cliconf *ret)
+bool conf_load(struct outcomes *oc, struct cliconf *ret)
 {
 	char path[PATH_MAX + sizeof(CLICONF_FILE) + 1];
 	struct home h = HOME_INIT;
@@ -31,17 +30,17 @@ bool conf_load(struct cliconf *ret)
 	struct fault f = { "" };
 	int r;
 
-	if (!conf_path(path, sizeof(path)))
+	if (!conf_path(oc, path, sizeof(path)))
 		return false;
 	r = home_open(NULL, HOME_READ, &h, &f);
 	if (r < 0 && r != -ENOENT) {
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 		return false;
 	}
 	r = cliconf_load(r == 0 ? h.fd : -1, path, ret, &e);
 	home_close(&h);
 	if (r < 0)
-		out_fail("Configuration error: %s%s", e.text,
+		outcome_complain(oc, "Configuration error: %s%s", e.text,
 			strstr(e.text, path) ? "; \"tend config reset\" makes a new file" : "");
 	return r == 0;
 }

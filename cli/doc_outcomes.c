@@ -8,7 +8,8 @@ static void write_outcome(struct json_out *o, const struct outcome *c)
 	json_text(o, "name", c->name);
 	json_text(o, "result", outcome_word(c->kind));
 	doc_int_or_null(o, "pid", c->pid, 1);
-	json_text(o, "error", c->why);
+	json_text(o, "error",
+		c->kind == OUTCOME_FAILED || c->kind == OUTCOME_UNKNOWN ? c->text : NULL);
 	if (c->asked_registry)
 		json_bool(o, "registered", c->registered);
 	json_close(o);

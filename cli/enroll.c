@@ -8,11 +8,11 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/acts.h"
 #include "cli/daemons.h"
 #include "cli/lastwords.h"
 #include "cli/out.h"
 #include "cli/story.h"
+#include "cli/tell.h"
 #include "cli/term.h"
 
 #define SLICE_NS       (1 * NS_PER_SEC)
@@ -27,17 +27,17 @@ struct entrant {
 };
 
 /* Long enough for the logger to move what an agent said last. */
-static void tell_end(const struct instance *in, const struct entrant *e, const struct pt_row *row,
-	const struct enroll_how *how)
+static void tell_end(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+	const struct pt_row *row, const struct enroll_how *how)
 {
 	char end[STORY_MAX];
 
 	instance_nap(20);
 	if (row->life.launch_errno)
-		out_fail("%s could not be started again: %s", e->name,
+		outcome_complain(oc, "%s could not be started again: %s", e->name,
 			strerror(row->life.launch_errno));
 	else
-		out_fail("%s %s before it was registered", e->name,
+		outcome_complain(oc, "%s %s before it was registered", e->name,
 			story_exit(row->life.exit_kind, row->life.wait_status, end));
 	if (!how->shown)
 		(void)lastwords_tell(in->home.logs_fd, e->name, how->began_real_ns);
@@ -66,7 +66,8 @@ static bool is_of_this_run(const struct pt_row *row, const char *url)
 	return seen >= began || !row->health.registry_seen_real_ns || !is_on_this_machine(url);
 }
 
-static enum fate look(const struct instance *in, struct entrant *e, const struct enroll_how *how)
+static enum fate look(struct outcomes *oc, const struct instance *in, struct entrant *e,
+	const struct enroll_how *how)
 {
 	struct pt_row row;
 
@@ -75,7 +76,7 @@ static enum fate look(const struct instance *in, struct entrant *e, const struct
 	if (e->life == 0)
 		e->life = row.life.life;
 	if (row.life.life != e->life || !(pt_state_traits(row.life.state) & PT_TRAIT_UP)) {
-		tell_end(in, e, &row, how);
+		tell_end(oc, in, e, &row, how);
 		return ENDED;
 	}
 	return row.health.gen == row.gen && row.health.life == row.life.life &&
@@ -107,7 +108,8 @@ static void tell_progress(const struct entrant *e, size_t n, uint64_t began)
 		out_waiting(began, "waiting for %s to register", first);
 }
 
-static void wait_all(struct instance *in, struct entrant *e, size_t n, const struct enroll_how *how)
+static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e, size_t n,
+	const struct enroll_how *how)
 {
 	uint64_t began = clock_boot_ns(), now, timeout_ns = how->timeout_s * NS_PER_SEC,
 		 slice = FIRST_SLICE_NS;
@@ -120,7 +122,7 @@ static void wait_all(struct instance *in, struct entrant *e, size_t n, const str
 
 		for (size_t i = 0; i < n; i++)
 			if (e[i].fate == WAITING)
-				e[i].fate = look(in, &e[i], how);
+				e[i].fate = look(oc, in, &e[i], how);
 		if (count(e, n, WAITING) == 0)
 			break;
 		tell_progress(e, n, began);
@@ -135,11 +137,11 @@ static void wait_all(struct instance *in, struct entrant *e, size_t n, const str
 }
 
 /* They are about to be ended, and with them goes what there is to see of why. */
-static void tell_each(
-	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+static void tell_each(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+	size_t n, const struct enroll_how *how)
 {
 	for (size_t i = 0; i < n; i++) {
-		out_fail("%s %s; its last output:", e[i].name,
+		outcome_complain(oc, "%s %s; its last output:", e[i].name,
 			e[i].fate == ENDED ? "ended before it was registered"
 					   : "has not registered");
 		if (lastwords_tell(in->home.logs_fd, e[i].name, how->began_real_ns) == 0)
@@ -149,19 +151,19 @@ static void tell_each(
 
 /* Those run on, and one of the reasons is a registry that refuses them: only they know what it
  * said. */
-static void tell_waiting(
-	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+static void tell_waiting(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+	size_t n, const struct enroll_how *how)
 {
 	for (size_t i = 0; i < n && !how->shown; i++)
 		if (e[i].fate == WAITING) {
-			out_warn("%s has not registered; its last output:", e[i].name);
+			outcome_complain(oc, "%s has not registered; its last output:", e[i].name);
 			if (lastwords_tell(in->home.logs_fd, e[i].name, how->began_real_ns) == 0)
 				fputs("  (it has written nothing)\n", stderr);
 		}
 }
 
-static int tell_none(
-	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+static int tell_none(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+	size_t n, const struct enroll_how *how)
 {
 	size_t waiting = count(e, n, WAITING);
 	const char *then = how->ends ? "what this command has started is ended"
@@ -169,49 +171,50 @@ static int tell_none(
 				     : "they run on";
 
 	if (how->ends)
-		tell_each(in, e, n, how);
+		tell_each(oc, in, e, n, how);
 	else
-		tell_waiting(in, e, n, how);
+		tell_waiting(oc, in, e, n, how);
 	if (waiting)
-		out_fail(
+		outcome_complain(oc,
 			"no agent registered at %s within %u s; %s. What is no mesh agent is started with --no-registry",
 			how->url, how->timeout_s, then);
 	return EXIT_FAIL;
 }
 
-static int tell_result(
-	const struct instance *in, const struct entrant *e, size_t n, const struct enroll_how *how)
+static int tell_result(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+	size_t n, const struct enroll_how *how)
 {
 	size_t registered = count(e, n, REGISTERED);
 
 	for (size_t i = 0; i < n; i++)
-		acts_registered(e[i].name, e[i].fate == REGISTERED);
+		outcome_registered(oc, e[i].name, e[i].fate == REGISTERED);
 	for (size_t i = 0; i < n; i++)
 		if (e[i].fate == REGISTERED)
-			printf("%s: registered\n", e[i].name);
+			outcome_say(oc, "%s: registered", e[i].name);
 	if (registered == n)
 		return EXIT_OK;
 	if (!registered)
-		return tell_none(in, e, n, how);
-	tell_waiting(in, e, n, how);
-	out_warn("%zu/%zu agents registered", registered, n);
+		return tell_none(oc, in, e, n, how);
+	tell_waiting(oc, in, e, n, how);
+	outcome_complain(oc, "%zu/%zu agents registered", registered, n);
 	return EXIT_OK;
 }
 
-int enroll_wait(struct instance *in, const struct ask *a, size_t n, const struct enroll_how *how)
+int enroll_wait(struct outcomes *oc, struct instance *in, const struct ask *a, size_t n,
+	const struct enroll_how *how)
 {
 	struct entrant *e = calloc(n + 1, sizeof(*e));
 	size_t k = 0;
 	int status;
 
 	if (!e)
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	for (size_t i = 0; i < n; i++)
 		if (a[i].answer.code == 0)
 			e[k++].name = a[i].req.name;
 	out_flush();
-	wait_all(in, e, k, how);
-	status = k && term_caught() == 0 ? tell_result(in, e, k, how) : EXIT_OK;
+	wait_all(oc, in, e, k, how);
+	status = k && term_caught() == 0 ? tell_result(oc, in, e, k, how) : EXIT_OK;
 	free(e);
 	out_flush();
 	return status;

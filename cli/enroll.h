@@ -6,6 +6,7 @@
 #define CLI_ENROLL_H
 
 #include "cli/ask.h"
+#include "cli/outcome.h"
 
 struct enroll_how {
 	unsigned timeout_s;
@@ -21,6 +22,7 @@ struct enroll_how {
  * that ends meanwhile is said at once, with its last output where that is not shown anyway.
  * EXIT_OK: at least one is registered (a warning says how many, if not all); EXIT_FAIL: none (said,
  * with what to do). Who runs, runs on. */
-int enroll_wait(struct instance *in, const struct ask *a, size_t n, const struct enroll_how *how);
+int enroll_wait(struct outcomes *oc, struct instance *in, const struct ask *a, size_t n,
+	const struct enroll_how *how);
 
 #endif

@@ -12,6 +12,7 @@
 #include "cli/report.h"
 #include "cli/shutdown.h"
 #include "cli/story.h"
+#include "cli/tell.h"
 #include "cli/term.h"
 
 /* nobody announces that the guardian died and the table with it */
@@ -34,7 +35,7 @@ static bool is_news(const struct pt_event *e)
 				(e->to == PT_STATE_RUNNING && e->by_pid > 0))));
 }
 
-static void tell_news(struct instance *in, struct foreground *fg)
+static void tell_news(struct outcomes *oc, struct instance *in, struct foreground *fg)
 {
 	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
 	struct pt_event *ev;
@@ -45,7 +46,7 @@ static void tell_news(struct instance *in, struct foreground *fg)
 	for (size_t i = 0; i < n; i++)
 		if (memchr(ev[i].name, 0, sizeof(ev[i].name)) && is_ours(fg, ev[i].name) &&
 			is_news(&ev[i]))
-			printf("%s %s\n", clock_rfc3339(ev[i].real_ns, when),
+			outcome_say(oc, "%s %s", clock_rfc3339(ev[i].real_ns, when),
 				story_event(&ev[i], text));
 	free(ev);
 	out_flush();
@@ -68,20 +69,21 @@ static bool all_rest(const struct instance *in, const struct foreground *fg, boo
 }
 
 /* The daemons that we started end with us, unless someone else uses them by now. */
-static int end_daemons(struct instance *in, const struct foreground *fg)
+static int end_daemons(struct outcomes *oc, struct instance *in, const struct foreground *fg)
 {
 	struct fault f = { "" };
 
 	if (!fg->own_daemons)
 		return EXIT_OK;
-	return shutdown_idle(in, &f) < 0 ? out_fail("%s", f.text) : EXIT_OK;
+	return shutdown_idle(in, &f) < 0 ? TELL_FAIL(oc, "%s", f.text) : EXIT_OK;
 }
 
 /* Ctrl-C once more: what has not answered yet is killed. */
-static int kill_rest(struct instance *in, struct ask *a, size_t n, struct fault *f)
+static int kill_rest(
+	struct outcomes *oc, struct instance *in, struct ask *a, size_t n, struct fault *f)
 {
 	const struct ask_patience patience = {
-		.doing = "killing", .interruptible = true, .dealt_with = 2
+		.doing = "killing", .oc = oc, .interruptible = true, .dealt_with = 2
 	};
 	struct ask *rest = calloc(n + 1, sizeof(*rest));
 	size_t k = 0;
@@ -89,7 +91,7 @@ static int kill_rest(struct instance *in, struct ask *a, size_t n, struct fault 
 
 	if (!rest)
 		return fault_set(f, -ENOMEM, "out of memory");
-	printf("killing\n");
+	outcome_say(oc, "killing");
 	out_flush();
 	for (size_t i = 0; i < n; i++)
 		if (a[i].state != ASK_DONE)
@@ -103,10 +105,11 @@ static int kill_rest(struct instance *in, struct ask *a, size_t n, struct fault 
 }
 
 /* The last that was started is asked first. */
-static int stop_part(struct instance *in, struct foreground *fg, size_t from, size_t to)
+static int stop_part(
+	struct outcomes *oc, struct instance *in, struct foreground *fg, size_t from, size_t to)
 {
 	const struct ask_patience patience = {
-		.doing = "stopping", .interruptible = true, .dealt_with = 1
+		.doing = "stopping", .oc = oc, .interruptible = true, .dealt_with = 1
 	};
 	struct ask *a = calloc(to - from + 1, sizeof(*a));
 	size_t n = to - from;
@@ -114,39 +117,40 @@ static int stop_part(struct instance *in, struct foreground *fg, size_t from, si
 	int r, status;
 
 	if (!a)
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	for (size_t i = 0; i < n; i++)
 		ask_fill(&a[i], PT_COMMAND_STOP, fg->name[to - 1 - i], 0);
 	r = n ? ask_all(in, a, n, &patience, &f) : 0;
 	if (r == -EINTR)
-		r = kill_rest(in, a, n, &f);
+		r = kill_rest(oc, in, a, n, &f);
 	status = r < 0
-		? out_fail("%s",
+		? TELL_FAIL(oc, "%s",
 			  r == -EINTR ? "interrupted; the daemons go on stopping them" : f.text)
-		: report_stops(in, a, n);
+		: report_stops(oc, in, a, n) ? EXIT_FAIL
+					     : EXIT_OK;
 	free(a);
 	return status;
 }
 
 /* The registry last: agents say goodbye to it. */
-static int stop_ours(struct instance *in, struct foreground *fg)
+static int stop_ours(struct outcomes *oc, struct instance *in, struct foreground *fg)
 {
-	int first = stop_part(in, fg, 0, fg->agents), second;
+	int first = stop_part(oc, in, fg, 0, fg->agents), second;
 
 	out_flush();
-	second = stop_part(in, fg, fg->agents, fg->n);
+	second = stop_part(oc, in, fg, fg->agents, fg->n);
 	return first == EXIT_OK ? second : first;
 }
 
-static int end_by_signal(struct instance *in, struct foreground *fg)
+static int end_by_signal(struct outcomes *oc, struct instance *in, struct foreground *fg)
 {
 	int status;
 
-	printf("stopping; Ctrl-C once more kills\n");
+	outcome_say(oc, "stopping; Ctrl-C once more kills");
 	out_flush();
-	status = stop_ours(in, fg);
+	status = stop_ours(oc, in, fg);
 	if (status == EXIT_OK)
-		status = end_daemons(in, fg);
+		status = end_daemons(oc, in, fg);
 	return status;
 }
 
@@ -159,36 +163,36 @@ static int look_around(struct instance *in, struct fault *f)
 	return r == 0 && !instance_current(in) ? instance_attach(in, f) : r;
 }
 
-int foreground_run(struct instance *in, struct foreground *fg)
+int foreground_run(struct outcomes *oc, struct instance *in, struct foreground *fg)
 {
 	struct fault f = { "" };
 	bool failed = false;
 	int r = 0;
 
-	printf("Ctrl-C stops %s\n", fg->n == 1 ? "it" : "them");
+	outcome_say(oc, "Ctrl-C stops %s", fg->n == 1 ? "it" : "them");
 	while (term_caught() == 0) {
 		uint32_t seen = pt_changes(in->pt);
 
-		tell_news(in, fg);
+		tell_news(oc, in, fg);
 		if (all_rest(in, fg, &failed)) {
-			int status = fg->agents < fg->n ? stop_part(in, fg, fg->agents, fg->n)
+			int status = fg->agents < fg->n ? stop_part(oc, in, fg, fg->agents, fg->n)
 							: EXIT_OK;
 
 			if (status == EXIT_OK)
-				status = end_daemons(in, fg);
+				status = end_daemons(oc, in, fg);
 
 			return failed ? EXIT_FAIL : status;
 		}
 		r = pt_wait_change(in->pt, seen, SLICE_NS);
 		if (r == -ETIMEDOUT && look_around(in, &f) < 0)
-			return out_fail("%s", f.text);
+			return TELL_FAIL(oc, "%s", f.text);
 	}
-	return end_by_signal(in, fg);
+	return end_by_signal(oc, in, fg);
 }
 
-int foreground_give_up(struct instance *in, struct foreground *fg)
+int foreground_give_up(struct outcomes *oc, struct instance *in, struct foreground *fg)
 {
-	if (stop_ours(in, fg) == EXIT_OK)
-		(void)end_daemons(in, fg);
+	if (stop_ours(oc, in, fg) == EXIT_OK)
+		(void)end_daemons(oc, in, fg);
 	return EXIT_FAIL;
 }

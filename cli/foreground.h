@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "cli/eventlog.h"
+#include "cli/outcome.h"
 #include "cli/instance.h"
 
 struct foreground {
@@ -26,11 +27,11 @@ struct foreground {
 
 /* After term_catch(). Returns the exit status: 0 when Ctrl-C was the end and everything stopped, or
  * when all of them completed. */
-int foreground_run(struct instance *in, struct foreground *fg);
+int foreground_run(struct outcomes *oc, struct instance *in, struct foreground *fg);
 
 /* What was started came to nothing: end it, the registry that was started for it, and the daemons
  * if this command started them and nothing else is up. What others started is left alone. Returns
  * EXIT_FAIL. */
-int foreground_give_up(struct instance *in, struct foreground *fg);
+int foreground_give_up(struct outcomes *oc, struct instance *in, struct foreground *fg);
 
 #endif

@@ -13,7 +13,6 @@
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/str.h"
-#include "cli/out.h"
 #include "config/desired.h"
 
 #define TAIL_BYTES    8192u /* what is not tend's stands at the end of the file */
@@ -134,7 +133,7 @@ void foreign_print(const struct foreign *f)
 			f->entry[i]->string, foreign_pid(f->entry[i]));
 }
 
-bool foreign_complain(const struct home *h, const char *name)
+bool foreign_complain(struct outcomes *oc, const struct home *h, const char *name)
 {
 	struct foreign f;
 	bool found = false;
@@ -146,11 +145,11 @@ bool foreign_complain(const struct home *h, const char *name)
 
 		found = strcmp(f.entry[i]->string, name) == 0;
 		if (found && file)
-			out_fail(
+			outcome_complain(oc,
 				"%s runs as process %d, started by mcp_mesh_dev: end it (kill %d), then \"tend start %s\" supervises it",
 				name, pid, pid, file);
 		else if (found)
-			out_fail(
+			outcome_complain(oc,
 				"%s runs as process %d, started by mcp_mesh_dev: end it (kill %d) first",
 				name, pid, pid);
 	}

@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/home.h"
+#include "cli/outcome.h"
 
 struct foreign {
 	cJSON *doc;	     /* private */
@@ -33,7 +34,7 @@ const char *foreign_file(const cJSON *entry);
 /* One line for each on standard output, with what to do. */
 void foreign_print(const struct foreign *f);
 
-/* Does a process of that name live so? Then that is said. */
-bool foreign_complain(const struct home *h, const char *name);
+/* Does a process of that name live so? Then that is a complaint. */
+bool foreign_complain(struct outcomes *oc, const struct home *h, const char *name);
 
 #endif

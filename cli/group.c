@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "cli/acts.h"
-#include "cli/out.h"
 #include "cli/specedit.h"
 
 bool group_is(const char *operand)
@@ -164,8 +162,9 @@ int group_put(const struct home *h, const char *name, const char *group, struct 
 	return specedit(h, name, put, (void *)(uintptr_t)group, f);
 }
 
-int group_empty(const char *operand)
+void group_empty(struct outcomes *oc, const char *operand)
 {
-	acts_note(operand, "unknown", 0, "no process is in this group");
-	return out_fail("no process is in the group %s; \"tend group\" lists them", operand + 1);
+	outcome_add(oc, operand, OUTCOME_UNKNOWN, 0, "no process is in this group");
+	outcome_complain(
+		oc, "no process is in the group %s; \"tend group\" lists them", operand + 1);
 }

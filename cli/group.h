@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/home.h"
+#include "cli/outcome.h"
 #include "base/str.h"
 
 /* Does it name a group? */
@@ -29,7 +30,7 @@ bool group_of(const struct home *h, const char *name, char group[static NAME_MAX
 /* Put a stored process into a group, or into none (""); it may run meanwhile. Returns 1 if that is
  * a change, 0 if it is there already, or -errno with f set. */
 int group_put(const struct home *h, const char *name, const char *group, struct fault *f);
-/* "no process is in the group NAME". Returns EXIT_FAIL. */
-int group_empty(const char *operand);
+/* "no process is in the group NAME": an outcome, and a complaint. */
+void group_empty(struct outcomes *oc, const char *operand);
 
 #endif

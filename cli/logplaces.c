@@ -20,6 +20,7 @@
 #include "cli/logprint.h"
 #include "cli/out.h"
 #include "cli/pick.h"
+#include "cli/tell.h"
 #include "logread/format.h"
 
 const char *logplaces_label(const struct log_place *at)
@@ -144,6 +145,7 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 /* Members that have written nothing are none. False: nobody is in it (said). */
 static bool take_group(struct logplaces *p, const struct logplaces *all, const char *operand)
 {
+	struct outcomes oc = tell_begin(false);
 	struct home home = HOME_INIT;
 	struct fault f = { "" };
 	char **names = NULL;
@@ -159,7 +161,7 @@ static bool take_group(struct logplaces *p, const struct logplaces *all, const c
 	if (r < 0)
 		out_fail("%s", f.text);
 	else if (n == 0)
-		group_empty(operand);
+		group_empty(&oc, operand);
 	return n > 0;
 }
 

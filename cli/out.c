@@ -22,9 +22,7 @@ static const struct command *current;
 static char progress[256]; /* the line of progress, "" = none */
 static pthread_mutex_t speaking = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static bool is_quiet;
-static void (*listener)(const char *text); /* hears every complaint; NULL = none */
-static int diverted = -1;		   /* the real stdout, while it is not descriptor 1 */
-static int lost;			   /* errno of the first output that could not be written */
+static int lost; /* errno of the first output that could not be written */
 
 void out_init(void)
 {
@@ -47,7 +45,7 @@ void out_init(void)
 	setvbuf(stderr, NULL, _IOLBF, TEXT_MAX);
 }
 
-static void print_nowhere(void)
+void out_quiet(void)
 {
 	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
@@ -55,32 +53,7 @@ static void print_nowhere(void)
 		(void)dup2(fd, STDOUT_FILENO);
 	if (fd >= 0)
 		close(fd);
-}
-
-void out_quiet(void)
-{
-	print_nowhere();
 	is_quiet = true;
-}
-
-void out_divert(void (*to)(const char *text))
-{
-	listener = to;
-	if (fflush(stdout) == 0)
-		diverted = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (diverted >= 0)
-		print_nowhere();
-}
-
-void out_divert_end(void)
-{
-	listener = NULL;
-	(void)fflush(stdout);
-	if (diverted >= 0) {
-		(void)dup2(diverted, STDOUT_FILENO);
-		close(diverted);
-		diverted = -1;
-	}
 }
 
 void out_command(const struct command *c)
@@ -146,8 +119,6 @@ static void complain(const char *fmt, va_list args)
 
 	vsnprintf(text, sizeof(text), fmt, args);
 	str_visible(shown, sizeof(shown), text);
-	if (listener)
-		listener(shown);
 	out_hold();
 	progress[0] = 0;
 	(void)out_flush(); /* so that on a terminal both streams keep their order */

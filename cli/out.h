@@ -41,11 +41,6 @@ int out_misuse(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * progress. */
 void out_quiet(void);
 
-/* Until out_divert_end() nothing that is printed is shown; complaints are, and their text goes to
- * listener besides. */
-void out_divert(void (*listener)(const char *text));
-void out_divert_end(void);
-
 /* Hand what was printed to the kernel. False: no one can read it any more (the reader left, or the
  * disk is full), so go home. */
 bool out_flush(void);

@@ -1,6 +1,7 @@
 /* cli/outcome.c - what became of each (cli/outcome.h). */
 #include "cli/outcome.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,34 +10,61 @@
 
 #define TEXT_MAX 4096u
 
-const char *outcome_word(enum outcome_kind kind)
-{
-	static const char *const word[] = {
-#define OUTCOME(kind, word) word,
+static const struct {
+	const char *word, *words;
+	bool shows_pid;
+} kinds[] = {
+#define OUTCOME(kind, word, words, shows_pid) { word, words, shows_pid },
 #include "cli/outcomes.def"
 #undef OUTCOME
-	};
+};
 
-	return kind < OUTCOME_MAX ? word[kind] : "unknown";
+const char *outcome_word(enum outcome_kind kind)
+{
+	return kind < OUTCOME_MAX ? kinds[kind].word : "unknown";
 }
 
-void outcome_add(
-	struct outcomes *oc, const char *name, enum outcome_kind kind, int32_t pid, const char *why)
+/* "web: started (pid 123)". */
+static void tell(struct outcomes *oc, const struct outcome *c)
 {
-	struct outcome *more = reallocarray(oc->list, oc->n + 1, sizeof(*more)),
-		       new = { .kind = kind, .pid = pid };
+	const char *words = c->text ? c->text : kinds[c->kind].words;
+
+	if (!kinds[c->kind].words || !words[0])
+		return;
+	if (kinds[c->kind].shows_pid && c->pid > 0)
+		outcome_say(oc, "%s: %s (pid %d)", c->name, words, c->pid);
+	else
+		outcome_say(oc, "%s: %s", c->name, words);
+}
+
+static void keep_outcome(struct outcomes *oc, const struct outcome *c)
+{
+	struct outcome *more = reallocarray(oc->list, oc->n + 1, sizeof(*more)), copy = *c;
 
 	if (more)
 		oc->list = more;
-	new.name = strdup(name);
-	new.why = why ? strdup(why) : NULL;
-	if (more && new.name && (!why || new.why)) {
-		oc->list[oc->n++] = new;
+	copy.name = strdup(c->name);
+	copy.text = c->text ? strdup(c->text) : NULL;
+	if (more && copy.name && (!c->text || copy.text)) {
+		oc->list[oc->n++] = copy;
 		return;
 	}
 	oc->lost = true;
-	free(new.name);
-	free(new.why);
+	free(copy.name);
+	free(copy.text);
+}
+
+void outcome_add(struct outcomes *oc, const char *name, enum outcome_kind kind, int32_t pid,
+	const char *text)
+{
+	const struct outcome c = { .name = (char *)(uintptr_t)name,
+		.kind = kind,
+		.pid = pid,
+		.text = (char *)(uintptr_t)text };
+
+	if (oc->keep)
+		keep_outcome(oc, &c);
+	tell(oc, &c);
 }
 
 void outcome_registered(struct outcomes *oc, const char *name, bool registered)
@@ -58,7 +86,7 @@ void outcome_say(struct outcomes *oc, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	oc->hear(oc, false, text);
+	oc->hear(false, text);
 }
 
 static void keep_error(struct outcomes *oc, const char *text)
@@ -73,7 +101,7 @@ static void keep_error(struct outcomes *oc, const char *text)
 		oc->lost = true;
 }
 
-int outcome_complain(struct outcomes *oc, const char *fmt, ...)
+void outcome_complain(struct outcomes *oc, const char *fmt, ...)
 {
 	char text[TEXT_MAX], shown[TEXT_MAX];
 	va_list args;
@@ -82,21 +110,21 @@ int outcome_complain(struct outcomes *oc, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	(void)str_visible(shown, sizeof(shown), text);
-	keep_error(oc, shown);
+	if (oc->keep)
+		keep_error(oc, shown);
 	if (oc->hear)
-		oc->hear(oc, true, shown);
-	return -1;
+		oc->hear(true, text);
 }
 
 void outcomes_done(struct outcomes *oc)
 {
 	for (size_t i = 0; i < oc->n; i++) {
 		free(oc->list[i].name);
-		free(oc->list[i].why);
+		free(oc->list[i].text);
 	}
 	for (size_t i = 0; i < oc->n_errors; i++)
 		free(oc->error[i]);
 	free(oc->list);
 	free(oc->error);
-	*oc = (struct outcomes){ .hear = oc->hear };
+	*oc = (struct outcomes){ .keep = oc->keep, .hear = oc->hear };
 }

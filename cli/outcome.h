@@ -8,13 +8,12 @@
 #ifndef CLI_OUTCOME_H
 #define CLI_OUTCOME_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum outcome_kind {
-#define OUTCOME(kind, word) OUTCOME_##kind,
+#define OUTCOME(kind, word, words, shows_pid) OUTCOME_##kind,
 #include "cli/outcomes.def"
 #undef OUTCOME
 	OUTCOME_MAX
@@ -24,12 +23,16 @@ struct outcome {
 	char *name; /* or what was given in its place, where that is no process */
 	enum outcome_kind kind;
 	int32_t pid; /* 0 = none */
-	char *why;   /* of failed and unknown; else NULL */
+	/* of failed and unknown: why. Else what people are told in place of the kind's own words;
+	 * NULL. "": nothing */
+	char *text;
 	/* of an agent that was started: did the registry list it in time? */
 	bool asked_registry, registered;
 };
 
 struct outcomes {
+	/* false: list and error stay empty, for callers to whom hearing them is enough */
+	bool keep;
 	/* what became of them: "started", "running", "ended", "current", "outdated", "upgraded";
 	 * NULL = nothing */
 	const char *daemons;
@@ -38,24 +41,23 @@ struct outcomes {
 	char **error; /* complaints, as they came */
 	size_t n_errors;
 	bool lost; /* there was no memory for one of them */
-	/* Called with each sentence for people; complaint: it is also in error. NULL: nobody
-	 * listens. */
-	void (*hear)(const struct outcomes *oc, bool complaint, const char *text);
+	/* Called at once with each sentence for people, of an outcome or another; complaint: it
+	 * goes into error as well. NULL: nobody listens. */
+	void (*hear)(bool complaint, const char *text);
 };
 
 const char *outcome_word(enum outcome_kind kind);
 
-/* Each process once. The texts are copied. */
+/* Each process once. text as above; both are copied. */
 void outcome_add(struct outcomes *oc, const char *name, enum outcome_kind kind, int32_t pid,
-	const char *why);
+	const char *text);
 /* Did the registry list it in time? For a process that was added before. */
 void outcome_registered(struct outcomes *oc, const char *name, bool registered);
 
 /* A sentence about what was done. */
 void outcome_say(struct outcomes *oc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* What went wrong, with its control characters made visible. Returns -1, for who goes home with
- * it. */
-int outcome_complain(struct outcomes *oc, const char *fmt, ...)
+/* What went wrong; in the list its control characters are visible. */
+void outcome_complain(struct outcomes *oc, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 void outcomes_done(struct outcomes *oc);

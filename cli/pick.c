@@ -4,11 +4,9 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "cli/acts.h"
 #include "cli/foreign.h"
 #include "cli/group.h"
 #include "cli/like.h"
-#include "cli/out.h"
 
 const char *pick_like(const struct view *v, const char *name)
 {
@@ -32,38 +30,39 @@ bool pick_matches(const struct home *h, const char *operand, const char *name)
 					: strcmp(operand, name) == 0;
 }
 
-static bool is_foreign(const char *name)
+static bool is_foreign(struct outcomes *oc, const char *name)
 {
 	struct home h = HOME_INIT;
-	bool found = home_open(NULL, HOME_READ, &h, NULL) == 0 && foreign_complain(&h, name);
+	bool found = home_open(NULL, HOME_READ, &h, NULL) == 0 && foreign_complain(oc, &h, name);
 
 	home_close(&h);
 	return found;
 }
 
-int pick_unlike(const char *name, const char *like)
+void pick_unlike(struct outcomes *oc, const char *name, const char *like)
 {
-	acts_note(name, "unknown", 0, "no process has this name");
-	if (is_foreign(name))
-		return EXIT_FAIL;
+	outcome_add(oc, name, OUTCOME_UNKNOWN, 0, "no process has this name");
+	if (is_foreign(oc, name))
+		return;
 	if (pick_is_pattern(name))
-		return out_fail("no process matches %s; \"tend status\" lists them", name);
-	if (like)
-		return out_fail("no process is called %s; did you mean %s?", name, like);
-	return out_fail("no process is called %s; \"tend status\" lists them", name);
+		outcome_complain(oc, "no process matches %s; \"tend status\" lists them", name);
+	else if (like)
+		outcome_complain(oc, "no process is called %s; did you mean %s?", name, like);
+	else
+		outcome_complain(oc, "no process is called %s; \"tend status\" lists them", name);
 }
 
-int pick_nowhere(const char *name)
+void pick_nowhere(struct outcomes *oc, const char *name)
 {
-	acts_note(name, "unknown", 0, "no instance of tend runs here");
-	if (is_foreign(name))
-		return EXIT_FAIL;
-	return out_fail("no process is called %s: no instance of tend runs here", name);
+	outcome_add(oc, name, OUTCOME_UNKNOWN, 0, "no instance of tend runs here");
+	if (!is_foreign(oc, name))
+		outcome_complain(
+			oc, "no process is called %s: no instance of tend runs here", name);
 }
 
-int pick_unknown(const struct view *v, const char *name)
+void pick_unknown(struct outcomes *oc, const struct view *v, const char *name)
 {
-	return pick_unlike(name, pick_like(v, name));
+	pick_unlike(oc, name, pick_like(v, name));
 }
 
 static bool has(struct view_row *const *rows, size_t n, const struct view_row *r)
@@ -101,8 +100,8 @@ static size_t add_matching(
 	return matches;
 }
 
-size_t pick_rows(
-	const struct view *v, char *const *names, size_t n, struct view_row **ret, size_t *ret_n)
+size_t pick_rows(struct outcomes *oc, const struct view *v, char *const *names, size_t n,
+	struct view_row **ret, size_t *ret_n)
 {
 	size_t unknown = 0, found = 0;
 
@@ -112,13 +111,13 @@ size_t pick_rows(
 		if (pick_is_pattern(names[i])) {
 			if (add_matching(v, names[i], ret, &found) == 0) {
 				if (group_is(names[i]))
-					group_empty(names[i]);
+					group_empty(oc, names[i]);
 				else
-					pick_unlike(names[i], NULL);
+					pick_unlike(oc, names[i], NULL);
 				unknown++;
 			}
 		} else if (!r) {
-			pick_unknown(v, names[i]);
+			pick_unknown(oc, v, names[i]);
 			unknown++;
 		} else if (!has(ret, found, r)) {
 			ret[found++] = r;

@@ -12,13 +12,13 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/str.h"
-#include "cli/acts.h"
 #include "cli/ask.h"
 #include "cli/out.h"
 #include "cli/portowner.h"
 #include "cli/probe.h"
 #include "cli/regprogram.h"
 #include "cli/story.h"
+#include "cli/tell.h"
 #include "cli/term.h"
 
 #define PROBE_MS     5000u /* as the reference */
@@ -45,14 +45,14 @@ static void set_url(struct registry *r)
 		r->port);
 }
 
-static bool write_url(const struct instance *in, const struct registry *r)
+static bool write_url(struct outcomes *oc, const struct instance *in, const struct registry *r)
 {
 	char text[sizeof(r->url) + 1];
 	int n = snprintf(text, sizeof(text), "%s\n", r->url),
 	    e = io_replace(in->home.run_fd, REGISTRY_URL_FILE, text, (size_t)n, IO_NO_SYNC);
 
 	if (e < 0)
-		out_fail("cannot write %s/run/" REGISTRY_URL_FILE ": %s", in->home.path,
+		outcome_complain(oc, "cannot write %s/run/" REGISTRY_URL_FILE ": %s", in->home.path,
 			strerror(-e));
 	return e == 0;
 }
@@ -77,7 +77,7 @@ bool registry_last(const struct home *h, struct registry *r)
 }
 
 /* db_path is relative to the folder that the command is called in; its folders are made. */
-static bool take_db(const struct cliconf *c, struct registry *r)
+static bool take_db(struct outcomes *oc, const struct cliconf *c, struct registry *r)
 {
 	const char *path = cliconf_text(c, CONF_DB_PATH);
 	char here[PATH_MAX];
@@ -91,7 +91,7 @@ static bool take_db(const struct cliconf *c, struct registry *r)
 		for (char *p = strchr(r->db + 1, '/'); p; p = strchr(p + 1, '/')) {
 			*p = 0;
 			if (mkdir(r->db, 0777) < 0 && errno != EEXIST) {
-				out_fail(
+				outcome_complain(oc,
 					"cannot make the folder %s for the registry's database: %s",
 					r->db, strerror(errno));
 				return false;
@@ -100,29 +100,30 @@ static bool take_db(const struct cliconf *c, struct registry *r)
 		}
 		return true;
 	}
-	out_fail("the path of the registry's database is too long");
+	outcome_complain(oc, "the path of the registry's database is too long");
 	return false;
 }
 
 /* The first port from r->port on that is not taken, up to last. What else hinders, the registry
  * itself will tell. */
-static bool find_port(struct registry *r, unsigned first, unsigned last)
+static bool find_port(struct outcomes *oc, struct registry *r, unsigned first, unsigned last)
 {
 	struct addr at[ADDR_MAX];
 
 	if (addr_find(r->host, r->port, at, NULL) < 0) {
-		out_fail("there is no host %s; registry_host says so", r->host);
+		outcome_complain(oc, "there is no host %s; registry_host says so", r->host);
 		return false;
 	}
 	for (; r->port <= last; r->port++) {
 		if (portowner_try(r->host, r->port) == -EADDRINUSE)
 			continue;
 		if (r->port != first)
-			printf("Port %u is in use; the registry takes %u\n", first, r->port);
+			outcome_say(oc, "Port %u is in use; the registry takes %u", first, r->port);
 		set_url(r);
 		return true;
 	}
-	out_fail("ports %u to %u of %s are all in use; choose another with --registry-port", first,
+	outcome_complain(oc,
+		"ports %u to %u of %s are all in use; choose another with --registry-port", first,
 		last, r->host);
 	return false;
 }
@@ -130,13 +131,15 @@ static bool find_port(struct registry *r, unsigned first, unsigned last)
 enum ready { FAILED /* said */, READY, TAKEN /* somebody else has the port */ };
 
 /* It ended: because somebody else has its port? */
-static enum ready tell_end(struct instance *in, const struct registry *r, const struct pt_row *row)
+static enum ready tell_end(struct outcomes *oc, struct instance *in, const struct registry *r,
+	const struct pt_row *row)
 {
 	char how[STORY_MAX];
 
 	if (!row->life.launch_errno && portowner_try(r->host, r->port) == -EADDRINUSE)
 		return TAKEN;
-	out_fail("the registry %s; \"tend why registry\" and %s/logs/registry.log tell more",
+	outcome_complain(oc,
+		"the registry %s; \"tend why registry\" and %s/logs/registry.log tell more",
 		row->life.launch_errno
 			? "could not be started"
 			: story_exit(row->life.exit_kind, row->life.wait_status, how),
@@ -162,7 +165,8 @@ static enum ready judge(const struct registry *r, int answer, uint64_t began)
 
 /* Nothing announces that a socket listens: it is tried, in short steps, until it does, the process
  * ends, or time is up. */
-static enum ready wait_ready(struct instance *in, const struct registry *r, unsigned timeout_s)
+static enum ready wait_ready(
+	struct outcomes *oc, struct instance *in, const struct registry *r, unsigned timeout_s)
 {
 	uint64_t began = clock_boot_ns(), until = began + timeout_s * NS_PER_SEC;
 	struct pt_row row;
@@ -180,29 +184,31 @@ static enum ready wait_ready(struct instance *in, const struct registry *r, unsi
 				life = row.life.life;
 			if (row.life.life != life ||
 				!(pt_state_traits(row.life.state) & PT_TRAIT_UP))
-				return tell_end(in, r, &row);
+				return tell_end(oc, in, r, &row);
 		}
 		out_waiting(began, "waiting for the registry at %s", r->url);
 		instance_nap(READY_NAP_MS);
 	}
 	out_progress(NULL);
 	if (!term_caught())
-		out_fail("the registry does not answer at %s within %u s; see %s/logs/registry.log",
+		outcome_complain(oc,
+			"the registry does not answer at %s within %u s; see %s/logs/registry.log",
 			r->url, timeout_s, in->home.path);
 	return FAILED;
 }
 
 /* Who has the port that our registry is to be at. */
-static void tell_taken(const struct registry *r, const char *then)
+static void tell_taken(struct outcomes *oc, const struct registry *r, const char *then)
 {
 	char name[OWNER_MAX];
 	uid_t other;
 
 	if (portowner_foreign(r->host, r->port, &other))
-		out_warn("port %u of %s is held by a program of user %s%s", r->port, r->host,
-			portowner_name(other, name, sizeof(name)), then);
+		outcome_complain(oc, "port %u of %s is held by a program of user %s%s", r->port,
+			r->host, portowner_name(other, name, sizeof(name)), then);
 	else
-		out_warn("port %u of %s is held by another program%s", r->port, r->host, then);
+		outcome_complain(
+			oc, "port %u of %s is held by another program%s", r->port, r->host, then);
 }
 
 /* By the address at which it listens, where that is not the whole of its host. */
@@ -216,9 +222,22 @@ static void hand_out_bound(struct registry *r)
 	set_url(r);
 }
 
-static enum ready launch(struct instance *in, const struct cliconf *c, struct registry *r)
+/* "started at http://localhost:8000". */
+static void add_outcome(struct outcomes *oc, enum outcome_kind kind, int32_t pid, const char *url)
 {
-	struct ask_patience patience = { .doing = "starting" };
+	const char *done = kind == OUTCOME_STARTED ? "started"
+		: kind == OUTCOME_RESTARTED	   ? "restarted"
+						   : "already running";
+	char words[400];
+
+	snprintf(words, sizeof(words), "%s%s%s", done, url[0] ? " at " : "", url);
+	outcome_add(oc, REGISTRY_NAME, kind, pid, words);
+}
+
+static enum ready launch(
+	struct outcomes *oc, struct instance *in, const struct cliconf *c, struct registry *r)
+{
+	struct ask_patience patience = { .doing = "starting", .oc = oc };
 	struct fault f = { "" };
 	struct ask a = { 0 };
 	enum ready ready;
@@ -227,43 +246,43 @@ static enum ready launch(struct instance *in, const struct cliconf *c, struct re
 	ask_fill(&a, PT_COMMAND_START, REGISTRY_NAME, 0);
 	a.spec_text = regprogram_spec(in, c, r, &f);
 	if (!a.spec_text) {
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 		return FAILED;
 	}
 	snprintf(a.req.spec, sizeof(a.req.spec), ".new-%d-registry.json", (int)getpid());
 	e = ask_all(in, &a, 1, &patience, &f);
 	free(a.spec_text);
 	if (e < 0 || (a.answer.code != 0 && a.answer.code != -EALREADY)) {
-		out_fail("%s", e < 0 ? f.text : a.answer.text);
+		outcome_complain(oc, "%s", e < 0 ? f.text : a.answer.text);
 		return FAILED;
 	}
 	r->started = a.answer.code == 0;
-	ready = write_url(in, r)
-		? wait_ready(in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT))
+	ready = write_url(oc, in, r)
+		? wait_ready(oc, in, r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT))
 		: FAILED;
 	if (ready != READY)
 		return ready;
 	hand_out_bound(r);
-	if (!write_url(in, r))
+	if (!write_url(oc, in, r))
 		return FAILED;
-	printf("registry: %s at %s (pid %d)\n", r->started ? "started" : "already running", r->url,
-		a.answer.pid);
-	acts_note(REGISTRY_NAME, r->started ? "started" : "already_running", a.answer.pid, NULL);
+	add_outcome(
+		oc, r->started ? OUTCOME_STARTED : OUTCOME_ALREADY_RUNNING, a.answer.pid, r->url);
 	return READY;
 }
 
-static bool send_one(
-	struct instance *in, enum pt_command_kind kind, const char *doing, int32_t *ret_pid)
+static bool send_one(struct outcomes *oc, struct instance *in, enum pt_command_kind kind,
+	const char *doing, int32_t *ret_pid)
 {
-	struct ask_patience patience = { .doing = doing };
+	struct ask_patience patience = { .doing = doing, .oc = oc };
 	struct fault f = { "" };
 	struct ask a = { 0 };
 
 	ask_fill(&a, kind, REGISTRY_NAME, 0);
 	if (ask_all(in, &a, 1, &patience, &f) < 0)
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 	else if (a.answer.code != 0 && a.answer.code != -EALREADY)
-		out_fail("%s", a.answer.text[0] ? a.answer.text : strerror(-a.answer.code));
+		outcome_complain(
+			oc, "%s", a.answer.text[0] ? a.answer.text : strerror(-a.answer.code));
 	else {
 		*ret_pid = a.answer.pid;
 		return true;
@@ -272,28 +291,30 @@ static bool send_one(
 }
 
 /* Somebody else has its port: it need not try any longer. */
-static bool make_way(struct instance *in, const struct registry *r, const char *then)
+static bool make_way(
+	struct outcomes *oc, struct instance *in, const struct registry *r, const char *then)
 {
 	int32_t pid;
 
-	tell_taken(r, then);
-	return send_one(in, PT_COMMAND_STOP, "stopping", &pid);
+	tell_taken(oc, r, then);
+	return send_one(oc, in, PT_COMMAND_STOP, "stopping", &pid);
 }
 
 /* On the configured port, or on one of the ten behind it. One may be taken after it was found free:
  * then the next one's. */
-static bool launch_somewhere(struct instance *in, const struct cliconf *c, struct registry *r)
+static bool launch_somewhere(
+	struct outcomes *oc, struct instance *in, const struct cliconf *c, struct registry *r)
 {
 	unsigned first = r->port, last = first + PORTS < 65535 ? first + PORTS : 65535;
 	enum ready ready = TAKEN;
 
 	while (ready == TAKEN && !term_caught()) {
-		if (!find_port(r, first, last))
+		if (!find_port(oc, r, first, last))
 			return false;
-		ready = launch(in, c, r);
+		ready = launch(oc, in, c, r);
 		if (ready != TAKEN)
 			break;
-		if (!make_way(in, r, "; the next one is tried"))
+		if (!make_way(oc, in, r, "; the next one is tried"))
 			return false;
 		r->port++;
 	}
@@ -301,28 +322,29 @@ static bool launch_somewhere(struct instance *in, const struct cliconf *c, struc
 }
 
 /* One that answers at the configured address and is not tend's. */
-static bool use(struct instance *in, const struct registry *r)
+static bool use(struct outcomes *oc, struct instance *in, const struct registry *r)
 {
 	char name[OWNER_MAX];
 	uid_t other;
 
 	if (portowner_foreign(r->host, r->port, &other))
-		out_warn(
+		outcome_complain(oc,
 			"the registry at %s is run by user %s: what it says of agents is that user's word",
 			r->url, portowner_name(other, name, sizeof(name)));
-	printf("registry: using the one at %s\n", r->url);
-	return write_url(in, r);
+	outcome_say(oc, "registry: using the one at %s", r->url);
+	return write_url(oc, in, r);
 }
 
-static bool tell_running(const struct pt_row *row, const struct registry *r, struct registry *ret)
+static bool tell_running(struct outcomes *oc, const struct pt_row *row, const struct registry *r,
+	struct registry *ret)
 {
-	printf("registry: already running at %s (pid %d)\n", r->url, row->life.pid);
-	acts_note(REGISTRY_NAME, "already_running", row->life.pid, NULL);
+	add_outcome(oc, OUTCOME_ALREADY_RUNNING, row->life.pid, r->url);
 	*ret = *r;
 	return true;
 }
 
-bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret)
+bool registry_ensure(
+	struct outcomes *oc, struct instance *in, const struct cliconf *c, struct registry *ret)
 {
 	struct registry r = { .port = (unsigned)cliconf_number(c, CONF_REGISTRY_PORT) },
 			last = { 0 };
@@ -332,28 +354,29 @@ bool registry_ensure(struct instance *in, const struct cliconf *c, struct regist
 
 	str_copy(r.host, sizeof(r.host), cliconf_text(c, CONF_REGISTRY_HOST));
 	set_url(&r);
-	if (!take_db(c, &r))
+	if (!take_db(oc, c, &r))
 		return false;
 	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0 &&
 		(pt_state_traits(row.life.state) & PT_TRAIT_UP) &&
 		registry_last(&in->home, &last)) {
 		str_copy(last.db, sizeof(last.db), r.db);
 		/* it may have come up with the daemons, just now */
-		ready = wait_ready(in, &last, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT));
+		ready = wait_ready(
+			oc, in, &last, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT));
 		if (ready == READY)
-			return tell_running(&row, &last, ret);
-		if (ready == FAILED || !make_way(in, &last, "; the registry moves"))
+			return tell_running(oc, &row, &last, ret);
+		if (ready == FAILED || !make_way(oc, in, &last, "; the registry moves"))
 			return false;
 	}
-	ok = probe_health(r.host, r.port, PROBE_MS) == 200 ? use(in, &r)
-							   : launch_somewhere(in, c, &r);
+	ok = probe_health(r.host, r.port, PROBE_MS) == 200 ? use(oc, in, &r)
+							   : launch_somewhere(oc, in, c, &r);
 	out_flush();
 	if (ok)
 		*ret = r;
 	return ok;
 }
 
-bool registry_named(const struct instance *in, const char *url)
+bool registry_named(struct outcomes *oc, const struct instance *in, const char *url)
 {
 	struct registry r = { 0 };
 	struct pt_row row;
@@ -362,13 +385,14 @@ bool registry_named(const struct instance *in, const char *url)
 		(pt_state_traits(row.life.state) & PT_TRAIT_UP))
 		return true;
 	if (str_copy(r.url, sizeof(r.url), url))
-		return write_url(in, &r);
-	out_warn("MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it",
+		return write_url(oc, in, &r);
+	outcome_complain(oc,
+		"MCP_MESH_REGISTRY_URL is longer than %zu bytes; the monitor can't ask it",
 		sizeof(r.url) - 1);
 	return true;
 }
 
-bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
+bool registry_restart(struct outcomes *oc, struct instance *in, const struct cliconf *c, bool reset)
 {
 	struct registry r = { 0 };
 	struct pt_row row;
@@ -377,24 +401,25 @@ bool registry_restart(struct instance *in, const struct cliconf *c, bool reset)
 	enum ready ready;
 	int32_t pid = 0;
 
-	if (up && reset && !send_one(in, PT_COMMAND_STOP, "stopping", &pid))
+	if (up && reset && !send_one(oc, in, PT_COMMAND_STOP, "stopping", &pid))
 		return false;
 	if (!up || reset)
-		return registry_ensure(in, c, &r);
-	if (!send_one(in, PT_COMMAND_RESTART, "restarting", &pid))
+		return registry_ensure(oc, in, c, &r);
+	if (!send_one(oc, in, PT_COMMAND_RESTART, "restarting", &pid))
 		return false;
-	acts_note(REGISTRY_NAME, "restarted", pid, NULL);
 	if (!registry_last(&in->home, &r)) {
-		printf("registry: restarted (pid %d)\n", pid);
+		add_outcome(oc, OUTCOME_RESTARTED, pid, "");
 		return true;
 	}
-	ready = wait_ready(in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT));
+	ready = wait_ready(oc, in, &r, (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT));
 	if (ready == TAKEN)
-		tell_taken(&r, TAKEN_ADVICE);
-	if (ready != READY)
-		return false;
-	printf("registry: restarted at %s (pid %d)\n", r.url, pid);
-	return true;
+		tell_taken(oc, &r, TAKEN_ADVICE);
+	if (ready == READY)
+		add_outcome(oc, OUTCOME_RESTARTED, pid, r.url);
+	else
+		/* the complaint is all there is to say */
+		outcome_add(oc, REGISTRY_NAME, OUTCOME_RESTARTED, pid, "");
+	return ready == READY;
 }
 
 char **registry_variables(const struct registry *r, const struct cliconf *c)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "cli/instance.h"
+#include "cli/outcome.h"
 #include "config/cliconf.h"
 
 #define REGISTRY_NAME	  "registry"
@@ -26,16 +27,18 @@ struct registry {
 /* Is the caller free of registries by $TEND_REGISTRY=none? */
 bool registry_is_off(void);
 
-/* Find or start one; daemons run, in is attached. Tells what it does on stdout. False: said. */
-bool registry_ensure(struct instance *in, const struct cliconf *c, struct registry *ret);
+/* Find or start one; daemons run, in is attached. False: a complaint. */
+bool registry_ensure(
+	struct outcomes *oc, struct instance *in, const struct cliconf *c, struct registry *ret);
 
 /* Agents are started that tend finds no registry for, but whose environment names one: it is the
- * one that the monitor asks, unless tend runs one itself. False: said. */
-bool registry_named(const struct instance *in, const char *url);
+ * one that the monitor asks, unless tend runs one itself. False: a complaint. */
+bool registry_named(struct outcomes *oc, const struct instance *in, const char *url);
 
 /* Stop and start it again as it was; reset: as the configuration says now. One that does not run is
- * started. False: said. */
-bool registry_restart(struct instance *in, const struct cliconf *c, bool reset);
+ * started. False: a complaint. */
+bool registry_restart(
+	struct outcomes *oc, struct instance *in, const struct cliconf *c, bool reset);
 
 /* The registry that was used last: its address alone. False: none is known. */
 bool registry_last(const struct home *h, struct registry *ret);

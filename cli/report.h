@@ -1,18 +1,17 @@
 /*
- * cli/report.h - telling what became of requests: one line for each process, successes on stdout,
- * failures on stderr, and both in the document of --json (cli/acts.h).
+ * cli/report.h - what became of requests, from their answers.
  */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
 #include "cli/ask.h"
+#include "cli/outcome.h"
 
-/* "web: started, pid 123". Returns how many failed. */
-size_t report_starts(const struct ask *a, size_t n);
-/* "web: stopped", "web: killed (did not end within 30s)". Returns an exit status. */
-int report_stops(const struct instance *in, const struct ask *a, size_t n);
-/* "web: <done>", with the pid if the answer has one; result: the same in one word. Returns an exit
- * status. */
-int report_done(const struct ask *a, size_t n, const char *done, const char *result);
+/* Returns how many failed. */
+size_t report_starts(struct outcomes *oc, const struct ask *a, size_t n);
+size_t report_stops(struct outcomes *oc, const struct instance *in, const struct ask *a, size_t n);
+/* words: what people are told in place of the kind's own; NULL. */
+size_t report_done(struct outcomes *oc, const struct ask *a, size_t n, enum outcome_kind kind,
+	const char *words);
 
 #endif

@@ -7,34 +7,34 @@
 #include "base/str.h"
 #include "cli/daemons.h"
 #include "cli/detail.h"
-#include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/report.h"
+#include "cli/tell.h"
 #include "cli/shutdown.h"
 
-static int send_all(
-	struct instance *in, const struct request *q, const char *const *names, size_t n)
+static int send_all(struct outcomes *oc, struct instance *in, const struct request *q,
+	const char *const *names, size_t n)
 {
-	struct ask_patience patience = { .doing = q->doing };
+	struct ask_patience patience = { .doing = q->doing, .oc = oc };
 	struct ask *a = calloc(n + 1, sizeof(*a));
 	struct fault f = { "" };
 	int status;
 
 	if (!a)
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	for (size_t i = 0; i < n; i++) {
 		a[i].req = q->like;
 		str_copy(a[i].req.name, sizeof(a[i].req.name), names[i]);
 	}
-	status = ask_all(in, a, n, &patience, &f) < 0
-		? out_fail("%s", f.text)
-		: report_done(a, n, q->done, q->result ? q->result : q->done);
+	status = ask_all(in, a, n, &patience, &f) < 0	   ? TELL_FAIL(oc, "%s", f.text)
+		: report_done(oc, a, n, q->done, q->words) ? EXIT_FAIL
+							   : EXIT_OK;
 	free(a);
 	return status;
 }
 
-static int send_picked(
-	struct instance *in, const struct request *q, const struct view *v, char **names, size_t n)
+static int send_picked(struct outcomes *oc, struct instance *in, const struct request *q,
+	const struct view *v, char **names, size_t n)
 {
 	size_t most = pick_room(v, n);
 	struct view_row **rows = calloc(most, sizeof(*rows));
@@ -45,19 +45,19 @@ static int send_picked(
 	if (!rows || !found_names) {
 		free(rows);
 		free(found_names);
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	}
 	if (n)
-		unknown = pick_rows(v, names, n, rows, &found);
+		unknown = pick_rows(oc, v, names, n, rows, &found);
 	for (size_t i = 0; n == 0 && i < v->n; i++)
 		if (view_is_up(&v->row[i]))
 			rows[found++] = &v->row[i];
 	for (size_t i = 0; i < found; i++)
 		found_names[i] = rows[i]->row.ident.name;
 	if (found)
-		status = send_all(in, q, found_names, found);
+		status = send_all(oc, in, q, found_names, found);
 	else if (n == 0)
-		status = out_fail("nothing is running");
+		status = TELL_FAIL(oc, "nothing is running");
 	free(rows);
 	free(found_names);
 	return unknown ? EXIT_FAIL : status;
@@ -65,7 +65,7 @@ static int send_picked(
 
 /* No instance runs, but these processes are known from before: start the daemons for them, and end
  * those again that nothing needs. */
-static int send_stored(const struct request *q, char **names, size_t n)
+static int send_stored(struct outcomes *oc, const struct request *q, char **names, size_t n)
 {
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
@@ -74,29 +74,31 @@ static int send_stored(const struct request *q, char **names, size_t n)
 	int status;
 
 	for (size_t i = 0; i < n; i++)
-		if (pick_is_pattern(names[i]) || !detail_is_stored(names[i]))
-			unknown += pick_nowhere(names[i]) != EXIT_OK;
+		if (pick_is_pattern(names[i]) || !detail_is_stored(names[i])) {
+			pick_nowhere(oc, names[i]);
+			unknown++;
+		}
 	if (unknown)
 		return EXIT_FAIL;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	if (q->like.kind == PT_COMMAND_SIGNAL && !instance_left(&in.home)) {
 		instance_close(&in);
-		return out_fail("%s does not run", names[0]);
+		return TELL_FAIL(oc, "%s does not run", names[0]);
 	}
 	if (daemons_ensure(&in.home, &started, &f) < 0 ||
 		(in.access = PT_CLIENT, instance_attach(&in, &f)) < 0) {
 		instance_close(&in);
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	}
-	status = send_all(&in, q, (const char *const *)names, n);
+	status = send_all(oc, &in, q, (const char *const *)names, n);
 	if (q->like.kind == PT_COMMAND_REMOVE && started && shutdown_idle(&in, &f) < 0)
-		status = out_fail("%s", f.text);
+		status = TELL_FAIL(oc, "%s", f.text);
 	instance_close(&in);
 	return status;
 }
 
-int request_run(const struct request *q, char **names, size_t n)
+int request_run(struct outcomes *oc, const struct request *q, char **names, size_t n)
 {
 	struct instance in = INSTANCE_NONE;
 	struct view v = { 0 };
@@ -104,13 +106,13 @@ int request_run(const struct request *q, char **names, size_t n)
 	int r = instance_open(&in, PT_CLIENT, &f), status;
 
 	if (r == -ENOENT)
-		status = n ? send_stored(q, names, n) : out_fail("nothing is running");
+		status = n ? send_stored(oc, q, names, n) : TELL_FAIL(oc, "nothing is running");
 	else if (r < 0)
-		status = out_fail("%s", f.text);
+		status = TELL_FAIL(oc, "%s", f.text);
 	else if (view_load(&in, &v) < 0)
-		status = out_fail("out of memory");
+		status = TELL_FAIL(oc, "out of memory");
 	else
-		status = send_picked(&in, q, &v, names, n);
+		status = send_picked(oc, &in, q, &v, names, n);
 	view_done(&v);
 	instance_close(&in);
 	return status;

@@ -6,15 +6,16 @@
 #define CLI_REQUEST_H
 
 #include "cli/ask.h"
+#include "cli/outcome.h"
 
 struct request {
 	struct pt_request like; /* everything but the name */
 	const char *doing;	/* "restarting" */
-	const char *done;	/* "restarted" */
-	const char *result;	/* the same in one word, for --json; NULL: done is one */
+	enum outcome_kind done;
+	const char *words; /* what people are told in place of its own; NULL */
 };
 
-/* Returns an exit status; everything is said. */
-int request_run(const struct request *q, char **names, size_t n);
+/* Returns an exit status. */
+int request_run(struct outcomes *oc, const struct request *q, char **names, size_t n);
 
 #endif

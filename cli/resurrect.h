@@ -5,7 +5,9 @@
 #ifndef CLI_RESURRECT_H
 #define CLI_RESURRECT_H
 
-/* Returns an exit status; everything is said. */
-int resurrect_run(void);
+#include "cli/outcome.h"
+
+/* Returns an exit status. */
+int resurrect_run(struct outcomes *oc);
 
 #endif

@@ -419,10 +419,8 @@ bool startopts_variables(struct startopts *o, char **variables)
 	while (variables[n])
 		n++;
 	env = calloc(o->envs + n + 3, sizeof(*env));
-	if (!env) {
-		out_fail("out of memory");
+	if (!env)
 		return false;
-	}
 	for (size_t i = 0; i < o->envs; i++)
 		if (has_key(o->add, o->adds, o->env[i]) || !has_key(variables, n, o->env[i]))
 			env[k++] = o->env[i];

@@ -14,7 +14,7 @@
 
 struct startopts {
 	bool background;
-	bool json; /* tell what was done by a document (cli/acts.h) */
+	bool json; /* tell what was done by a document */
 	bool registry_only;
 	bool no_registry;	     /* by --no-registry or $TEND_REGISTRY */
 	const char *conf[CONF_KEYS]; /* the configuration's options, as typed; NULL = not given */
@@ -37,7 +37,7 @@ void startopts_done(struct startopts *o);
  * their specifications. An exit status: said if not EXIT_OK. */
 int startopts_configure(struct startopts *o, struct cliconf *c);
 /* Variables that agents are given in the place of the caller's own; what --env says is stronger.
- * They stay the caller's. False: said. */
+ * They stay the caller's. False: no memory. */
 bool startopts_variables(struct startopts *o, char **variables);
 
 /* The texts of specifications, malloc'ed. NULL: f says why. */

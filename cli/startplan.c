@@ -7,10 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/acts.h"
 #include "cli/foreign.h"
 #include "cli/group.h"
-#include "cli/out.h"
 #include "cli/place.h"
 
 void plan_done(struct plan *p)
@@ -53,13 +51,13 @@ static void plan_add(struct plan *p, const char *name, char *text, const char *f
 }
 
 /* Two files that would share a name. False: said. */
-static bool check_clash(const struct plan *p, const struct agent *a)
+static bool check_clash(struct outcomes *oc, const struct plan *p, const struct agent *a)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		if (strcmp(p->ask[i].req.name, a->name) != 0 || !p->file[i] ||
 			place_same(p->file[i], a->file))
 			continue;
-		out_fail(
+		outcome_complain(oc,
 			"%s and %s would both be called %s; start one of them by itself with --name",
 			p->file[i], a->file, a->name);
 		return false;
@@ -96,19 +94,19 @@ static bool is_stored(const struct instance *in, const char *operand)
 }
 
 /* It can't be started, for this reason, which names a FILE itself but no COMMAND. */
-static void leave_out(const char *what, const char *why, bool named)
+static void leave_out(struct outcomes *oc, const char *what, const char *why, bool named)
 {
-	acts_note(what, "failed", 0, why);
+	outcome_add(oc, what, OUTCOME_FAILED, 0, why);
 	if (named)
-		out_fail("%s", why);
+		outcome_complain(oc, "%s", why);
 	else
-		out_fail("cannot start %s: %s", what, why);
+		outcome_complain(oc, "cannot start %s: %s", what, why);
 }
 
 /* One operand. False: the whole command is wrong (said); an operand that alone is wrong is said and
  * left out. */
-static bool plan_operand(
-	struct plan *p, struct startopts *o, const struct instance *in, const char *operand)
+static bool plan_operand(struct outcomes *oc, struct plan *p, struct startopts *o,
+	const struct instance *in, const char *operand)
 {
 	struct fault f = { "" };
 	struct agent a;
@@ -117,7 +115,7 @@ static bool plan_operand(
 	p->wanted++;
 	if (is_stored(in, operand)) {
 		if (o->shaped) {
-			out_fail(
+			outcome_complain(oc,
 				"%s is started as it was before; options that change how need the FILE or COMMAND again",
 				operand);
 			return false;
@@ -126,52 +124,55 @@ static bool plan_operand(
 		return true;
 	}
 	if (agentfile_look(operand, o->name, &a, &f) == 0) {
-		if (!check_clash(p, &a))
+		if (!check_clash(oc, p, &a))
 			return false;
-		if (foreign_complain(&in->home, a.name)) {
-			acts_note(operand, "failed", 0, "mcp_mesh_dev has started it already");
+		if (foreign_complain(oc, &in->home, a.name)) {
+			outcome_add(oc, operand, OUTCOME_FAILED, 0,
+				"mcp_mesh_dev has started it already");
 			return true;
 		}
 		text = startopts_agent(o, &a, &f);
 		if (text && a.passed_over[0])
-			out_warn(
+			outcome_complain(oc,
 				"%s is run by %s, as its suffix says; its #! line names %s (\"tend start --name %s -- %s\" runs it by that)",
 				operand, a.exe, a.passed_over, a.name, a.file);
 	}
 	if (text)
 		plan_add(p, a.name, text, a.file);
 	else
-		leave_out(operand, f.text, true);
+		leave_out(oc, operand, f.text, true);
 	return true;
 }
 
 /* All that is known of a group, as each was started before. left: operands from here on. */
-static bool plan_group(struct plan *p, const struct startopts *o, const struct instance *in,
-	const char *operand, size_t left)
+static bool plan_group(struct outcomes *oc, struct plan *p, const struct startopts *o,
+	const struct instance *in, const char *operand, size_t left)
 {
 	struct fault f = { "" };
 	char **names = NULL;
-	size_t n = 0;
-	int r = group_members(&in->home, operand, &names, &n, &f);
+	size_t n = 0, before = p->n;
+	bool good = group_members(&in->home, operand, &names, &n, &f) == 0;
 
-	if (r == 0 && n == 0)
-		r = group_empty(operand);
-	else if (r == 0 && o->shaped)
-		r = out_fail(
+	if (!good)
+		outcome_complain(oc, "%s", f.text);
+	else if (n == 0)
+		group_empty(oc, operand);
+	else if (o->shaped)
+		outcome_complain(oc,
 			"%s are started as they were before; options that change how need the FILE or COMMAND again",
 			operand);
-	else if (r < 0)
-		out_fail("%s", f.text);
 	else if (!plan_grow(p, n + left))
-		r = out_fail("out of memory");
-	for (size_t i = 0; r == 0 && i < n; i++)
-		plan_add(p, names[i], NULL, NULL);
+		outcome_complain(oc, "out of memory");
+	else
+		for (size_t i = 0; i < n; i++)
+			plan_add(p, names[i], NULL, NULL);
+	good = good && n && p->n > before;
 	p->wanted += n;
 	group_free(names, n);
-	return r == 0;
+	return good;
 }
 
-static bool plan_command(struct plan *p, struct startopts *o, char **command)
+static bool plan_command(struct outcomes *oc, struct plan *p, struct startopts *o, char **command)
 {
 	struct fault f = { "" };
 	char *text = startopts_command(o, command, &f);
@@ -180,25 +181,25 @@ static bool plan_command(struct plan *p, struct startopts *o, char **command)
 	if (text)
 		plan_add(p, o->name, text, NULL);
 	else
-		leave_out(o->name, f.text, false);
+		leave_out(oc, o->name, f.text, false);
 	return text != NULL;
 }
 
-bool plan_make(struct plan *p, struct startopts *o, const struct instance *in, char **operand,
-	size_t n, char **command)
+bool plan_make(struct outcomes *oc, struct plan *p, struct startopts *o, const struct instance *in,
+	char **operand, size_t n, char **command)
 {
 	bool ok = true;
 
 	*p = (struct plan){ .ask = calloc(n + 1, sizeof(*p->ask)),
 		.file = calloc(n + 1, sizeof(*p->file)) };
 	if (!p->ask || !p->file) {
-		out_fail("out of memory");
+		outcome_complain(oc, "out of memory");
 		return false;
 	}
 	for (size_t i = 0; ok && i < n; i++)
-		ok = group_is(operand[i]) ? plan_group(p, o, in, operand[i], n - i)
-					  : plan_operand(p, o, in, operand[i]);
-	return command ? plan_command(p, o, command) : ok;
+		ok = group_is(operand[i]) ? plan_group(oc, p, o, in, operand[i], n - i)
+					  : plan_operand(oc, p, o, in, operand[i]);
+	return command ? plan_command(oc, p, o, command) : ok;
 }
 
 bool plan_has_agents(const struct plan *p)
@@ -209,13 +210,15 @@ bool plan_has_agents(const struct plan *p)
 	return false;
 }
 
-bool plan_tell(struct plan *p, struct startopts *o, char **variables)
+bool plan_tell(struct outcomes *oc, struct plan *p, struct startopts *o, char **variables)
 {
 	struct fault f = { "" };
 	struct agent a;
 
-	if (!startopts_variables(o, variables))
+	if (!startopts_variables(o, variables)) {
+		outcome_complain(oc, "out of memory");
 		return false;
+	}
 	for (size_t i = 0; i < p->n; i++) {
 		if (!p->file[i])
 			continue;
@@ -224,7 +227,7 @@ bool plan_tell(struct plan *p, struct startopts *o, char **variables)
 		if (agentfile_look(p->file[i], p->ask[i].req.name, &a, &f) == 0)
 			p->ask[i].spec_text = startopts_agent(o, &a, &f);
 		if (!p->ask[i].spec_text) {
-			out_fail("%s", f.text);
+			outcome_complain(oc, "%s", f.text);
 			return false;
 		}
 	}

@@ -6,6 +6,7 @@
 #define CLI_STARTPLAN_H
 
 #include "cli/ask.h"
+#include "cli/outcome.h"
 #include "cli/startopts.h"
 
 struct plan {
@@ -15,15 +16,15 @@ struct plan {
 };
 
 /* Make the plan: n operands (FILEs, stored names, @GROUPs), or a command. False: the whole command
- * is wrong (said). An operand that alone is wrong is said and left out. Free it with plan_done() in
- * any case. */
-bool plan_make(struct plan *p, struct startopts *o, const struct instance *in, char **operand,
-	size_t n, char **command);
+ * is wrong (a complaint). An operand that alone is wrong is said and left out. Free it with
+ * plan_done() in any case. */
+bool plan_make(struct outcomes *oc, struct plan *p, struct startopts *o, const struct instance *in,
+	char **operand, size_t n, char **command);
 void plan_done(struct plan *p);
 
 bool plan_has_agents(const struct plan *p);
 /* The agents' specifications again, with what they are told of the registry ("NAME=VALUE", NULL
- * behind the last). False: said. */
-bool plan_tell(struct plan *p, struct startopts *o, char **variables);
+ * behind the last). False: a complaint. */
+bool plan_tell(struct outcomes *oc, struct plan *p, struct startopts *o, char **variables);
 
 #endif

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/acts.h"
 #include "cli/daemons.h"
 #include "cli/enroll.h"
 #include "cli/foreground.h"
@@ -17,6 +16,7 @@
 #include "cli/report.h"
 #include "cli/shutdown.h"
 #include "cli/specedit.h"
+#include "cli/tell.h"
 #include "cli/term.h"
 
 /* What of it this command has really started. */
@@ -33,26 +33,26 @@ static bool list_started(const struct plan *p, struct foreground *fg, const stru
 }
 
 /* What came to nothing is ended instead of stayed with. */
-static int stay(struct instance *in, const struct plan *p, struct foreground *fg,
-	const struct registry *reg, bool good)
+static int stay(struct outcomes *oc, struct instance *in, const struct plan *p,
+	struct foreground *fg, const struct registry *reg, bool good)
 {
 	int status = EXIT_OK;
 
 	if (!list_started(p, fg, reg))
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	if (!good)
-		status = foreground_give_up(in, fg);
+		status = foreground_give_up(oc, in, fg);
 	else if (fg->n)
-		status = foreground_run(in, fg);
+		status = foreground_run(oc, in, fg);
 	free(fg->name);
 	return status;
 }
 
 /* No registry: take away what of tend was started for it. */
-static int abandon(struct instance *in, const struct foreground *fg)
+static int abandon(struct outcomes *oc, struct instance *in, const struct foreground *fg)
 {
 	struct ask stop = { 0 };
-	struct ask_patience patience = { .doing = "stopping" };
+	struct ask_patience patience = { .doing = "stopping", .oc = oc };
 	struct pt_row row;
 	struct fault f = { "" };
 
@@ -61,43 +61,45 @@ static int abandon(struct instance *in, const struct foreground *fg)
 		(void)ask_all(in, &stop, 1, &patience, &f);
 	}
 	if (fg->own_daemons && shutdown_idle(in, &f) < 0)
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 	return EXIT_FAIL;
 }
 
 /* The registry, where one is wanted; ret_url stays empty without. False: said. */
-static bool prepare_registry(struct instance *in, struct plan *p, struct startopts *o,
-	const struct cliconf *c, struct registry *ret)
+static bool prepare_registry(struct outcomes *oc, struct instance *in, struct plan *p,
+	struct startopts *o, const struct cliconf *c, struct registry *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	if (!o->registry_only && (!plan_has_agents(p) || o->no_registry))
 		return !plan_has_agents(p) || !startopts_registry(o) ||
-			registry_named(in, startopts_registry(o));
-	if (!registry_ensure(in, c, ret))
+			registry_named(oc, in, startopts_registry(o));
+	if (!registry_ensure(oc, in, c, ret))
 		return false;
-	return !plan_has_agents(p) || plan_tell(p, o, registry_variables(ret, c));
+	return !plan_has_agents(p) || plan_tell(oc, p, o, registry_variables(ret, c));
 }
 
 /* Agents that were started now, in the front; those that run already are not waited for. */
-static int enroll(struct instance *in, const struct plan *p, const struct enroll_how *how)
+static int enroll(struct outcomes *oc, struct instance *in, const struct plan *p,
+	const struct enroll_how *how)
 {
 	struct ask *a = calloc(p->n + 1, sizeof(*a));
 	size_t n = 0;
 	int status;
 
 	if (!a)
-		return out_fail("out of memory");
+		return TELL_FAIL(oc, "out of memory");
 	for (size_t i = 0; i < p->n; i++)
 		if (p->file[i] && p->ask[i].answer.code == 0)
 			a[n++] = p->ask[i];
-	status = n ? enroll_wait(in, a, n, how) : EXIT_OK;
+	status = n ? enroll_wait(oc, in, a, n, how) : EXIT_OK;
 	free(a);
 	return status;
 }
 
 /* What they write is followed from before they are started. A registry alone is shown, beside
  * agents it is not. */
-static struct livelog *watch_output(const struct instance *in, const struct plan *p)
+static struct livelog *watch_output(
+	struct outcomes *oc, const struct instance *in, const struct plan *p)
 {
 	const char **names = calloc(p->n + 1, sizeof(*names));
 	struct livelog *l = NULL;
@@ -108,17 +110,17 @@ static struct livelog *watch_output(const struct instance *in, const struct plan
 	if (names && p->n == 0)
 		names[0] = REGISTRY_NAME;
 	if (!names || livelog_open(in->home.logs_fd, names, p->n ? p->n : 1, &l, &f) < 0)
-		out_warn("what they write can't be shown: %s", f.text);
+		outcome_complain(oc, "what they write can't be shown: %s", f.text);
 	free(names);
 	return l;
 }
 
-static void show_output(struct livelog *l)
+static void show_output(struct outcomes *oc, struct livelog *l)
 {
 	struct fault f = { "" };
 
 	if (l && livelog_begin(l, &f) < 0)
-		out_warn("what they write can't be shown: %s", f.text);
+		outcome_complain(oc, "what they write can't be shown: %s", f.text);
 }
 
 /* Ctrl-C while they are being started: then all of them are to be stopped. */
@@ -135,7 +137,8 @@ static bool is_kept(const struct ask *a)
 	return a->answer.code == -EALREADY || (a->answer.code == 0 && !a->spec_text);
 }
 
-static void regroup(const struct home *h, const struct plan *p, const char *group)
+static void regroup(
+	struct outcomes *oc, const struct home *h, const struct plan *p, const char *group)
 {
 	struct fault f = { "" };
 
@@ -144,14 +147,15 @@ static void regroup(const struct home *h, const struct plan *p, const char *grou
 		int r = is_kept(&p->ask[i]) ? group_put(h, name, group, &f) : 0;
 
 		if (r < 0)
-			out_warn("%s", f.text);
+			outcome_complain(oc, "%s", f.text);
 		else if (r > 0)
-			printf("%s: now in the group %s\n", name, group);
+			outcome_say(oc, "%s: now in the group %s", name, group);
 	}
 }
 
 /* They take up what is said of health; the rest of how they run holds as they were started. */
-static void change_health(const struct home *h, const struct plan *p, const struct spec *said)
+static void change_health(
+	struct outcomes *oc, const struct home *h, const struct plan *p, const struct spec *said)
 {
 	struct fault f = { "" };
 
@@ -162,18 +166,19 @@ static void change_health(const struct home *h, const struct plan *p, const stru
 			: 0;
 
 		if (r < 0)
-			out_warn("%s", f.text);
+			outcome_complain(oc, "%s", f.text);
 		else if (r > 0)
-			printf("%s: its health is found out in the new way from now on\n", name);
+			outcome_say(
+				oc, "%s: its health is found out in the new way from now on", name);
 	}
 }
 
 /* live: NULL for who does not stay. */
-static int ask_and_stay(struct instance *in, struct plan *p, const struct startopts *o,
-	const struct cliconf *c, const struct registry *reg, struct foreground *fg,
-	struct livelog *live)
+static int ask_and_stay(struct outcomes *oc, struct instance *in, struct plan *p,
+	const struct startopts *o, const struct cliconf *c, const struct registry *reg,
+	struct foreground *fg, struct livelog *live)
 {
-	struct ask_patience patience = { .doing = "starting", .interruptible = true };
+	struct ask_patience patience = { .doing = "starting", .oc = oc, .interruptible = true };
 	struct enroll_how how = { .timeout_s = (unsigned)cliconf_number(c, CONF_STARTUP_TIMEOUT),
 		.url = reg->url,
 		.shown = live != NULL,
@@ -186,29 +191,30 @@ static int ask_and_stay(struct instance *in, struct plan *p, const struct starto
 	eventlog_newest(&fg->from, in->pt);
 	r = ask_all(in, p->ask, p->n, &patience, &f);
 	if (r < 0 && r != -EINTR)
-		return out_fail("%s", f.text);
+		return TELL_FAIL(oc, "%s", f.text);
 	if (r == -EINTR)
 		count_as_started(p);
 	else
-		bad = report_starts(p->ask, p->n) + (p->wanted - p->n);
+		bad = report_starts(oc, p->ask, p->n) + (p->wanted - p->n);
 	if (r == 0)
-		regroup(&in->home, p, o->base.group);
+		regroup(oc, &in->home, p, o->base.group);
 	if (r == 0)
-		change_health(&in->home, p, &o->base);
+		change_health(oc, &in->home, p, &o->base);
 	if (bad && bad == p->wanted)
-		return fg->stays ? stay(in, p, fg, reg, false) : EXIT_FAIL;
+		return fg->stays ? stay(oc, in, p, fg, reg, false) : EXIT_FAIL;
 	if (bad)
-		out_warn("%zu of %zu started", p->wanted - bad, p->wanted);
+		outcome_complain(oc, "%zu of %zu started", p->wanted - bad, p->wanted);
 	out_flush();
-	show_output(live);
+	show_output(oc, live);
 	if (r == 0 && reg->url[0])
-		enrolled = enroll(in, p, &how);
+		enrolled = enroll(oc, in, p, &how);
 	if (!fg->stays)
 		return enrolled;
-	return stay(in, p, fg, reg, enrolled == EXIT_OK);
+	return stay(oc, in, p, fg, reg, enrolled == EXIT_OK);
 }
 
-int startrun(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c)
+int startrun(struct outcomes *oc, struct instance *in, struct plan *p, struct startopts *o,
+	const struct cliconf *c)
 {
 	struct foreground fg = { .stays = !o->background };
 	struct livelog *live = NULL;
@@ -219,14 +225,15 @@ int startrun(struct instance *in, struct plan *p, struct startopts *o, const str
 	if (r == 0)
 		r = instance_attach(in, &f);
 	if (r < 0)
-		return out_fail("%s", f.text);
-	acts_daemons(fg.own_daemons ? "started" : "running");
+		return TELL_FAIL(oc, "%s", f.text);
+	oc->daemons = fg.own_daemons ? "started" : "running";
 	if (fg.stays) {
 		term_catch();
-		live = watch_output(in, p);
+		live = watch_output(oc, in, p);
 	}
-	status = prepare_registry(in, p, o, c, &reg) ? ask_and_stay(in, p, o, c, &reg, &fg, live)
-						     : abandon(in, &fg);
+	status = prepare_registry(oc, in, p, o, c, &reg)
+		? ask_and_stay(oc, in, p, o, c, &reg, &fg, live)
+		: abandon(oc, in, &fg);
 	livelog_end(live);
 	return status;
 }

@@ -7,8 +7,8 @@
 
 #include "cli/startplan.h"
 
-/* in: its home is open; it is attached here, as a client. Returns an exit status; everything is
- * said. */
-int startrun(struct instance *in, struct plan *p, struct startopts *o, const struct cliconf *c);
+/* in: its home is open; it is attached here, as a client. Returns an exit status. */
+int startrun(struct outcomes *oc, struct instance *in, struct plan *p, struct startopts *o,
+	const struct cliconf *c);
 
 #endif
