@@ -72,7 +72,7 @@ static void post(struct care *c)
 static void finish(struct care *c, bool worked, const char *text)
 {
 	struct watch *w = c->w;
-	char details[128];
+	struct json_out o;
 
 	c->asked = false;
 	c->posted_flag = 0;
@@ -80,16 +80,15 @@ static void finish(struct care *c, bool worked, const char *text)
 	if (worked) {
 		w->health.health_restarts++;
 		w->health.restarted_real_ns = clock_real_ns();
-		(void)snprintf(details, sizeof(details), ",\"new_pid\":%d,\"restart_count\":%u",
-			(int)w->life.pid, c->policy.restarts);
 	} else {
 		say(SAY_WARNING, "%s: the restart failed: %s", w->name, text);
-		(void)snprintf(
-			details, sizeof(details), ",\"restart_count\":%u", c->policy.restarts);
 	}
 	publish_put(w);
-	alert_tell(
-		w->mo, worked ? "process_restarted" : "process_restart_failed", w->name, details);
+	alert_begin(&o, worked ? "process_restarted" : "process_restart_failed", w->name);
+	if (worked)
+		json_int(&o, "new_pid", w->life.pid);
+	json_u64(&o, "restart_count", c->policy.restarts);
+	alert_send(w->mo, &o);
 }
 
 static void on_retry(void *arg)
@@ -212,23 +211,24 @@ static int is_healthy(const struct watch *w)
 static void act(struct care *c, unsigned actions)
 {
 	struct watch *w = c->w;
-	char error[200], details[320];
+	struct json_out o;
 
-	alert_quote(w->health.error, error, sizeof(error));
 	if (actions & POLICY_TELL_FAILED) {
-		(void)snprintf(details, sizeof(details),
-			",\"error\":\"%s\",\"consecutive_failures\":%u", error, c->policy.failures);
-		alert_tell(w->mo, "process_failed", w->name, details);
+		alert_begin(&o, "process_failed", w->name);
+		alert_text(&o, "error", w->health.error);
+		json_u64(&o, "consecutive_failures", c->policy.failures);
+		alert_send(w->mo, &o);
 	}
 	if (actions & POLICY_TELL_RECOVERED) {
-		(void)snprintf(
-			details, sizeof(details), ",\"previous_failures\":%u", c->policy.previous);
-		alert_tell(w->mo, "process_recovered", w->name, details);
+		alert_begin(&o, "process_recovered", w->name);
+		json_u64(&o, "previous_failures", c->policy.previous);
+		alert_send(w->mo, &o);
 	}
 	if (actions & POLICY_TELL_GAVE_UP) {
-		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"restart_count\":%u",
-			error, c->policy.restarts);
-		alert_tell(w->mo, "gave_up", w->name, details);
+		alert_begin(&o, "gave_up", w->name);
+		alert_text(&o, "error", w->health.error);
+		json_u64(&o, "restart_count", c->policy.restarts);
+		alert_send(w->mo, &o);
 	}
 	if ((actions & POLICY_RESTART) && w->life.state != PT_STATE_BACKOFF)
 		ask_restart(c, PT_FLAG_UNHEALTHY, w->health.error);
@@ -328,7 +328,8 @@ static bool is_over(struct care *c, uint64_t now, char why[static 80])
 void act_on_limits(struct care *c, uint64_t now)
 {
 	struct watch *w = c->w;
-	char why[80], details[128];
+	struct json_out o;
+	char why[80];
 
 	if (w->alive != VERDICT_ALIVE || w->life.state != PT_STATE_RUNNING ||
 		!is_over(c, now, why)) {
@@ -336,8 +337,10 @@ void act_on_limits(struct care *c, uint64_t now)
 		return;
 	}
 	if (!c->limit_told) {
-		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\",\"limit\":true", why);
-		alert_tell(w->mo, "process_failed", w->name, details);
+		alert_begin(&o, "process_failed", w->name);
+		alert_text(&o, "error", why);
+		json_bool(&o, "limit", true);
+		alert_send(w->mo, &o);
 		say(SAY_WARNING, "%s: over its limit: %s", w->name, why);
 	}
 	c->limit_told = true;

@@ -23,6 +23,7 @@
 #include "shm/events.h"
 
 #define ALERT_BYTES_MAX 4096u
+#define ALERT_TEXT_MAX	512u
 #define FIRST_DELAY_S	1u
 #define LAST_DELAY_S	300u
 #define BUSY_NS		(50 * NS_PER_MS) /* what is left of the command before is on its way out */
@@ -239,20 +240,6 @@ static void on_timer(void *arg)
 	go_on(a);
 }
 
-void alert_quote(const char *text, char *buf, size_t size)
-{
-	char seen[512];
-	size_t at = 0;
-
-	str_visible(seen, sizeof(seen), text);
-	for (const char *c = seen; *c && at + 3 < size; c++) {
-		if (*c == '"' || *c == '\\')
-			buf[at++] = '\\';
-		buf[at++] = *c;
-	}
-	buf[at] = 0;
-}
-
 /* The folder is there only once there is something to keep. */
 static int need_folder(struct alerts *a)
 {
@@ -288,28 +275,50 @@ static bool keep(struct alerts *a, const char *text, size_t len)
 	return true;
 }
 
-void alert_tell(struct monitor *mo, const char *kind, const char *name, const char *details)
+void alert_begin(struct json_out *o, const char *kind, const char *name)
 {
-	const struct health_all *conf = care_conf(mo);
-	struct alerts *a = mo->alerts;
-	char text[ALERT_BYTES_MAX], when[CLOCK_TEXT_MAX];
-	int n;
+	*o = (struct json_out){ .one_line = true };
+	json_open(o, NULL, '{');
+	json_text(o, "alert", kind);
+	json_text(o, "process", name);
+	json_time(o, "timestamp", clock_real_ns());
+}
 
-	if (!conf->alert_argv && !conf->alert_url[0])
-		return;
-	n = snprintf(text, sizeof(text),
-		"{\"alert\":\"%s\",\"process\":\"%s\",\"timestamp\":\"%s\"%s}\n", kind, name,
-		clock_rfc3339(clock_real_ns(), when), details);
-	if (n < 0 || (size_t)n >= sizeof(text))
-		return;
+void alert_text(struct json_out *o, const char *key, const char *text)
+{
+	char seen[ALERT_TEXT_MAX];
+
+	(void)str_visible(seen, sizeof(seen), text);
+	json_text(o, key, seen);
+}
+
+static void queue(struct alerts *a, const char *text, size_t len)
+{
 	if (a->n == ALERTS_MAX) {
 		lost(a, ENOBUFS, "too many are waiting");
 		if (run_is_on(a->command) || a->call)
 			return; /* the first is on its way */
 		drop_first(a);
 	}
-	if (keep(a, text, (size_t)n))
+	if (keep(a, text, len))
 		go_on(a);
+}
+
+void alert_send(struct monitor *mo, struct json_out *o)
+{
+	const struct health_all *conf = care_conf(mo);
+	int r;
+
+	json_close(o);
+	json_raw(o, NULL, "\n", 1);
+	r = json_end(o);
+	if (!conf->alert_argv && !conf->alert_url[0])
+		r = -ENOENT; /* nobody wants it */
+	else if (r < 0)
+		lost(mo->alerts, -r, strerror(-r));
+	if (r == 0)
+		queue(mo->alerts, o->text, o->len);
+	json_free(o);
 }
 
 static int by_number(const void *x, const void *y)

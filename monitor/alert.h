@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "json/write.h"
 #include "monitor/watch.h"
 
 #define ALERTS_MAX 256u
@@ -21,10 +22,11 @@ void alerts_free(struct alerts *a);
 /* Go on with what an earlier monitor left. */
 void alerts_begin(struct alerts *a);
 
-/* kind: process_failed ...; details: further members of the JSON object, each with a comma in
- * front, or "". */
-void alert_tell(struct monitor *mo, const char *kind, const char *name, const char *details);
-/* text as a JSON string without its quotes. */
-void alert_quote(const char *text, char *buf, size_t size);
+/* One alert: the object is begun (kind: process_failed ...), further members are written into it, and it
+ * is sent, which frees it. */
+void alert_begin(struct json_out *o, const char *kind, const char *name);
+/* text: what it would look like on a terminal. */
+void alert_text(struct json_out *o, const char *key, const char *text);
+void alert_send(struct monitor *mo, struct json_out *o);
 
 #endif

@@ -189,16 +189,17 @@ static void refresh_conf(struct care_shared *s)
 
 static void check_daemons(struct care_shared *s)
 {
-	char details[64];
+	struct json_out o;
 	struct pt_daemon d;
 
 	for (unsigned role = 0; role < ROLE_MAX; role++) {
 		if (pt_read_daemon(s->mo->pt, role, &d) < 0)
 			continue;
 		if (s->daemons_seen && d.restarts > s->daemon_restarts[role]) {
-			(void)snprintf(details, sizeof(details),
-				",\"new_pid\":%d,\"restart_count\":%u", (int)d.pid, d.restarts);
-			alert_tell(s->mo, "daemon_restarted", role_name((enum role)role), details);
+			alert_begin(&o, "daemon_restarted", role_name((enum role)role));
+			json_int(&o, "new_pid", d.pid);
+			json_u64(&o, "restart_count", d.restarts);
+			alert_send(s->mo, &o);
 		}
 		s->daemon_restarts[role] = d.restarts;
 	}
@@ -209,20 +210,18 @@ static void check_daemons(struct care_shared *s)
 static void check_log(struct watch *w)
 {
 	struct pt_row row;
-	char details[320], error[200];
+	struct json_out o;
 	bool bad;
 
 	if (pt_read(w->mo->pt, w->slot, &row) < 0)
 		return;
 	bad = row.log.state == PT_LOG_BLOCKED || row.log.error;
 	if (bad && !w->log_told) {
-		alert_quote(row.log.error ? strerror(row.log.error) : "its output is not taken",
-			error, sizeof(error));
-		(void)snprintf(details, sizeof(details), ",\"error\":\"%s\"", error);
-		alert_tell(w->mo,
-			row.log.error == ENOSPC || row.log.error == EDQUOT ? "disk_full"
+		alert_begin(&o, row.log.error == ENOSPC || row.log.error == EDQUOT ? "disk_full"
 									   : "log_blocked",
-			w->name, details);
+			w->name);
+		alert_text(&o, "error", row.log.error ? strerror(row.log.error) : "its output is not taken");
+		alert_send(w->mo, &o);
 	}
 	w->log_told = bad;
 }

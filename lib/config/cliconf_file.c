@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "config/cliconf_parts.h"
-#include "config/document.h"
+#include "json/document.h"
 
 /* ---- reading */
 

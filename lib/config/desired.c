@@ -1,5 +1,6 @@
 /* config/desired.c - processes.json (config/desired.h). */
 #include "config/desired.h"
+#include "json/document.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/moment.h"
-#include "config/document.h"
 
 #define EXACT_MAX 9e15 /* about 2^53: up to here a double holds every integer */
 

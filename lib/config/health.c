@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "config/document.h"
 #include "config/fields.h"
+#include "json/document.h"
 
 #define PATH_TEXT 96u
 #define DAY_S	  86400.0

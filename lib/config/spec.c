@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "config/document.h"
 #include "config/redact.h"
+#include "json/document.h"
 
 static const char *const policy_words[] = { "no", "on-failure", "always" };
 static const char *const service_words[] = { "agent", "service", "registry" };

@@ -1,6 +1,6 @@
-/* config/document.h - JSON from a file: broken, or only no memory to read it? */
-#ifndef TEND_CONFIG_DOCUMENT_H
-#define TEND_CONFIG_DOCUMENT_H
+/* json/document.h - JSON from a file: broken, or only no memory to read it? */
+#ifndef JSON_DOCUMENT_H
+#define JSON_DOCUMENT_H
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
