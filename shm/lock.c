@@ -19,6 +19,10 @@
 
 #include "shm/layout.h"
 
+/* The table whose lock this thread holds, 0 = none: the word alone can't tell a lock that is asked for
+ * twice from one whose word was written over with our own number. */
+static __thread ino_t held;
+
 /* Offsets that a journal may name: the shared block behind the lock, the generations, the
  * commands. */
 static bool journaled_word(const struct pt *pt, uint64_t offset, uint32_t width)
@@ -182,8 +186,8 @@ pid_t pt_lock_lost_owner(const struct pt *pt, bool look_closer)
 
 	if (tid == 0)
 		return 0;
-	if ((pid_t)tid == (pid_t)syscall(SYS_gettid)) /* nobody asks while holding it */
-		return (pid_t)tid;
+	if ((pid_t)tid == (pid_t)syscall(SYS_gettid))
+		return held == pt->ino ? 0 : (pid_t)tid;
 	if (syscall(SYS_tkill, (pid_t)tid, 0) < 0 && errno == ESRCH)
 		return (pid_t)tid;
 	return look_closer && !has_mapped(pt, (pid_t)tid) ? (pid_t)tid : 0;
@@ -210,7 +214,7 @@ void pt_lock_heal(struct pt *pt)
 		(void)disown(pt, false);
 }
 
-/* EDEADLK: the word names ourselves. */
+/* EDEADLK: the word names this thread. */
 static int take_or_disown(struct pt *pt, unsigned wait_ms)
 {
 	pthread_mutex_t *m = &seg_shared(pt)->lock;
@@ -246,6 +250,7 @@ int pt_lock(struct pt *pt, unsigned wait_ms)
 		return r;
 	}
 	pt->signals = before;
+	held = pt->ino;
 	atomic_store_explicit(&s->holder, (int32_t)getpid(), memory_order_relaxed);
 	return 0;
 }
@@ -255,6 +260,7 @@ void pt_unlock(struct pt *pt)
 	struct seg_shared *s = seg_shared(pt);
 
 	atomic_store_explicit(&s->holder, 0, memory_order_relaxed);
+	held = 0;
 	pthread_mutex_unlock(&s->lock);
 	restore_signals(pt, &pt->signals);
 }

@@ -334,17 +334,31 @@ START_TEST(regions)
 }
 END_TEST
 
+/* Is it there, however the lines are broken? */
+static bool has_words(const char *text, const char *words)
+{
+	for (; (text = strstr(text, "\n- ")) != NULL; text++) {
+		const char *t = text + 1, *w = words;
+
+		while (*w && (*t == *w || (*w == ' ' && *t == '\n'))) {
+			t += *t == '\n' ? strspn(t, "\n ") : 1;
+			w++;
+		}
+		if (!*w && *t == '\n' && t[1] != ' ')
+			return true;
+	}
+	return false;
+}
+
 static void numbers(const char *what, const char *(*label)(unsigned), unsigned first, unsigned end)
 {
 	char line[1024];
-	size_t n = (size_t)snprintf(line, sizeof(line), "\n- %s: ", what);
+	size_t n = (size_t)snprintf(line, sizeof(line), "- %s: ", what);
 
 	for (unsigned i = first; i < end; i++)
 		n += (size_t)snprintf(
 			line + n, sizeof(line) - n, "%s%u %s", i > first ? ", " : "", i, label(i));
-	line[n] = '\n';
-	line[n + 1] = 0;
-	ck_assert_msg(strstr(readme, line) != NULL, "no line \"%s\"", line + 1);
+	ck_assert_msg(has_words(readme, line), "no line \"%s\"", line);
 }
 
 START_TEST(words)
