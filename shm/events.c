@@ -102,6 +102,23 @@ void pt_event_publish(struct pt *pt, uint64_t pos)
 		atomic_store_explicit(&r->head, pos + 1, memory_order_release);
 }
 
+/* Where the older one was overwritten, the first entry that is none ends it. */
+void pt_event_carry(struct pt *pt, const struct pt *from)
+{
+	struct pt_event ev;
+	uint64_t pos;
+
+	if (pt->access >= PT_CLIENT)
+		return;
+	pos = pt_event_head(pt, pt->access);
+	if (pos < pt_event_tail(from, pt->access))
+		pos = pt_event_tail(from, pt->access);
+	for (; pt_event_read(from, pt->access, pos, &ev) == 0; pos++) {
+		pt_event_restore(pt, pos, &ev);
+		pt_event_publish(pt, pos);
+	}
+}
+
 void pt_event_add(struct pt *pt, struct pt_event *ev)
 {
 	pt_event_publish(pt, pt_event_stage(pt, ev));

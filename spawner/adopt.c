@@ -14,6 +14,7 @@
 #include "base/procfs.h"
 #include "base/say.h"
 #include "base/whose.h"
+#include "shm/events.h"
 #include "shm/lock.h"
 #include "spawner/handover.h"
 #include "spawner/proc.h"
@@ -226,6 +227,7 @@ void adopt_segment(struct spawner *sp)
 		loop_timer_set(sp->loop, &sp->commands_retry, clock_boot_ns() + SEGMENT_RETRY_NS);
 		return;
 	}
+	pt_event_carry(new, old);
 	for (uint32_t i = 0; i < sp->capacity; i++) {
 		struct proc *p = sp->slot[i];
 

@@ -15,6 +15,7 @@
 #include "base/inherited.h"
 #include "base/io.h"
 #include "base/say.h"
+#include "shm/events.h"
 #include "shm/lock.h"
 #include "shm/owner.h"
 #include "shm/wake.h"
@@ -39,6 +40,7 @@ static void follow_segment(struct follower *f)
 		(void)loop_timer_set(*f->loop, &f->reattach, clock_boot_ns() + REATTACH_NS);
 		return;
 	}
+	pt_event_carry(fresh, *f->pt);
 	pt_detach(*f->pt);
 	*f->pt = fresh;
 	f->moved(f->arg);

@@ -145,6 +145,39 @@ START_TEST(others_have_none)
 }
 END_TEST
 
+/* What a daemon told in the old segment while the new one was made is told in the new one, once, and at
+ * the same place. */
+START_TEST(carried)
+{
+	struct pt *old = fresh(4), *writer = join(PT_SPAWNER), *now, *mine;
+	struct pt_event ev, got;
+	struct fault f;
+
+	for (uint64_t i = 0; i < 3; i++) {
+		ev = event(i);
+		pt_event_add(writer, &ev);
+	}
+	ck_assert_int_eq(pt_create(&home, 4, old, &now, &f), 0);
+	for (uint64_t i = 3; i < 5; i++) {
+		ev = event(i);
+		pt_event_add(writer, &ev);
+	}
+	mine = join(PT_SPAWNER);
+	ck_assert_uint_eq(pt_event_head(mine, ROLE_SPAWNER), 3);
+	pt_event_carry(mine, writer);
+	pt_event_carry(mine, writer);
+	ck_assert_uint_eq(pt_event_head(mine, ROLE_SPAWNER), 5);
+	for (uint64_t i = 0; i < 5; i++) {
+		ck_assert_int_eq(pt_event_read(mine, ROLE_SPAWNER, i, &got), 0);
+		ck_assert_uint_eq(got.value, i);
+	}
+	pt_detach(old);
+	pt_detach(writer);
+	pt_detach(now);
+	pt_detach(mine);
+}
+END_TEST
+
 START_TEST(damaged)
 {
 	struct pt *pt = fresh(4);
@@ -223,6 +256,7 @@ int main(void)
 	tcase_add_test(tc, unpublished);
 	tcase_add_test(tc, staged_again);
 	tcase_add_test(tc, others_have_none);
+	tcase_add_test(tc, carried);
 	tcase_add_test(tc, damaged);
 	tcase_add_test(tc, at_the_same_time);
 	return run_case(tc, "shm_events");
