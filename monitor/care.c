@@ -217,10 +217,12 @@ static void check_log(struct watch *w)
 		return;
 	bad = row.log.state == PT_LOG_BLOCKED || row.log.error;
 	if (bad && !w->log_told) {
-		alert_begin(&o, row.log.error == ENOSPC || row.log.error == EDQUOT ? "disk_full"
+		alert_begin(&o,
+			row.log.error == ENOSPC || row.log.error == EDQUOT ? "disk_full"
 									   : "log_blocked",
 			w->name);
-		alert_text(&o, "error", row.log.error ? strerror(row.log.error) : "its output is not taken");
+		alert_text(&o, "error",
+			row.log.error ? strerror(row.log.error) : "its output is not taken");
 		alert_send(w->mo, &o);
 	}
 	w->log_told = bad;

@@ -2,6 +2,7 @@
 #include "registry/api.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,11 @@
 void api_detail(struct reply *r, unsigned status, const char *text)
 {
 	r->status = status;
-	buf_free(&r->body);
-	buf_text(&r->body, "{\"detail\":");
-	buf_string(&r->body, text);
-	buf_text(&r->body, "}");
+	json_free(&r->body);
+	r->body = JSON_ANSWER(0);
+	json_open(&r->body, NULL, '{');
+	json_text(&r->body, "detail", text);
+	json_close(&r->body);
 }
 
 static void not_found(struct reply *r, const char *id)
@@ -28,9 +30,7 @@ static void not_found(struct reply *r, const char *id)
 
 static void root(struct api *api, const struct request *q, struct reply *r)
 {
-	(void)api, (void)q;
-	r->status = 200;
-	buf_text(&r->body,
+	static const char text[] =
 		"{\"service\":\"MCP Mesh Registry Service\",\"version\":\"" TEND_VERSION
 		"\",\"endpoints\":{\"heartbeat\":\"POST /heartbeat - Agent registration and status updates\","
 		"\"heartbeat_check\":\"HEAD /heartbeat/{agent_id} - Is a full heartbeat needed\","
@@ -39,7 +39,11 @@ static void root(struct api *api, const struct request *q, struct reply *r)
 		"\"capabilities\":\"GET /capabilities - Capability discovery with search\","
 		"\"unregister\":\"DELETE /agents/{agent_id} - An agent says goodbye\",\"health\":\"GET /health - Health check\","
 		"\"agent_health\":\"GET /health/{agent_id} - Agent health status\",\"metrics\":\"GET /metrics - Registry metrics\"},"
-		"\"description\":\"The registry that comes with tend\"}");
+		"\"description\":\"The registry that comes with tend\"}";
+
+	(void)api, (void)q;
+	r->status = 200;
+	json_raw(&r->body, NULL, text, sizeof(text) - 1);
 }
 
 static size_t count_status(const struct api *api, const char *status)
@@ -58,18 +62,24 @@ static double uptime_s(const struct api *api)
 
 static void health(struct api *api, const struct request *q, struct reply *r)
 {
+	struct json_out *o = &r->body;
+
 	(void)q;
 	r->status = 200;
-	buf_print(&r->body,
-		"{\"status\":\"healthy\",\"service\":\"mcp-mesh-registry\",\"version\":\"%s\",\"uptime_seconds\":%.3f,"
-		"\"health_monitoring_active\":true,\"agents\":%zu,\"timestamp\":",
-		TEND_VERSION, uptime_s(api), api->table.n);
-	buf_time(&r->body, api->now_real_ns);
-	buf_text(&r->body, "}");
+	json_open(o, NULL, '{');
+	json_text(o, "status", "healthy");
+	json_text(o, "service", "mcp-mesh-registry");
+	json_text(o, "version", TEND_VERSION);
+	json_fixed(o, "uptime_seconds", uptime_s(api), 3);
+	json_bool(o, "health_monitoring_active", true);
+	json_u64(o, "agents", api->table.n);
+	json_time(o, "timestamp", api->now_real_ns);
+	json_close(o);
 }
 
 static void metrics(struct api *api, const struct request *q, struct reply *r)
 {
+	struct json_out *o = &r->body;
 	size_t capabilities = 0;
 
 	(void)q;
@@ -77,16 +87,18 @@ static void metrics(struct api *api, const struct request *q, struct reply *r)
 		capabilities += (size_t)cJSON_GetArraySize(
 			cJSON_GetObjectItemCaseSensitive(api->table.all[i]->entry, "capabilities"));
 	r->status = 200;
-	buf_print(&r->body,
-		"{\"total_agents\":%zu,\"healthy_agents\":%zu,\"degraded_agents\":%zu,\"unhealthy_agents\":%zu,\"offline_agents\":%zu,"
-		"\"total_capabilities\":%zu,\"uptime_seconds\":%.3f,\"heartbeats_processed\":%llu,\"registrations_processed\":%llu,"
-		"\"last_updated\":",
-		api->table.n, count_status(api, "healthy"), count_status(api, "degraded"),
-		count_status(api, "unhealthy"), count_status(api, "offline"), capabilities,
-		uptime_s(api), (unsigned long long)api->table.heartbeats,
-		(unsigned long long)api->table.registrations);
-	buf_time(&r->body, api->now_real_ns);
-	buf_text(&r->body, "}");
+	json_open(o, NULL, '{');
+	json_u64(o, "total_agents", api->table.n);
+	json_u64(o, "healthy_agents", count_status(api, "healthy"));
+	json_u64(o, "degraded_agents", count_status(api, "degraded"));
+	json_u64(o, "unhealthy_agents", count_status(api, "unhealthy"));
+	json_u64(o, "offline_agents", count_status(api, "offline"));
+	json_u64(o, "total_capabilities", capabilities);
+	json_fixed(o, "uptime_seconds", uptime_s(api), 3);
+	json_u64(o, "heartbeats_processed", api->table.heartbeats);
+	json_u64(o, "registrations_processed", api->table.registrations);
+	json_time(o, "last_updated", api->now_real_ns);
+	json_close(o);
 }
 
 /* ---- one agent */
@@ -94,6 +106,8 @@ static void metrics(struct api *api, const struct request *q, struct reply *r)
 static void agent_health(struct api *api, const char *id, struct reply *r)
 {
 	const struct agent *a = table_find(&api->table, id);
+	struct json_out *o = &r->body;
+	char message[100];
 	const char *status;
 	double since, eviction;
 	uint64_t interval;
@@ -110,17 +124,18 @@ static void agent_health(struct api *api, const char *id, struct reply *r)
 	interval = (uint64_t)cJSON_GetObjectItemCaseSensitive(a->entry, "health_interval")
 			   ->valuedouble;
 	r->status = 200;
-	buf_text(&r->body, "{\"agent_id\":");
-	buf_string(&r->body, a->id);
-	buf_print(&r->body, ",\"status\":\"%s\",\"last_heartbeat\":", status);
-	buf_time(&r->body, a->seen_real_ns);
-	buf_text(&r->body, ",\"next_heartbeat_expected\":");
-	buf_time(&r->body, a->seen_real_ns + interval * NS_PER_SEC);
-	buf_print(&r->body,
-		",\"time_since_heartbeat\":%.6f,\"timeout_threshold\":%llu,\"eviction_threshold\":%.0f,\"is_expired\":%s,"
-		"\"message\":\"Agent %s - last heartbeat %.1fs ago\"}",
-		since, (unsigned long long)(a->timeout_ns / NS_PER_SEC), eviction,
-		since >= eviction ? "true" : "false", status, since);
+	snprintf(message, sizeof(message), "Agent %s - last heartbeat %.1fs ago", status, since);
+	json_open(o, NULL, '{');
+	json_text(o, "agent_id", a->id);
+	json_text(o, "status", status);
+	json_time(o, "last_heartbeat", a->seen_real_ns);
+	json_time(o, "next_heartbeat_expected", a->seen_real_ns + interval * NS_PER_SEC);
+	json_fixed(o, "time_since_heartbeat", since, 6);
+	json_u64(o, "timeout_threshold", a->timeout_ns / NS_PER_SEC);
+	json_fixed(o, "eviction_threshold", eviction, 0);
+	json_bool(o, "is_expired", since >= eviction);
+	json_text(o, "message", message);
+	json_close(o);
 }
 
 /* HEAD /heartbeat/ID: 200 nothing new, 202 who provides its dependencies changed, 410 register
@@ -179,10 +194,36 @@ static struct agent *keep(struct api *api, struct agent *a, struct reply *r)
 
 static void missing_key(struct reply *r, const char *key)
 {
+	struct json_out *o = &r->body;
+
 	r->status = 422;
-	buf_text(&r->body, "{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",");
-	buf_string(&r->body, key);
-	buf_text(&r->body, "],\"msg\":\"Field required\"}]}");
+	json_open(o, NULL, '{');
+	json_open(o, "detail", '[');
+	json_open(o, NULL, '{');
+	json_text(o, "type", "missing");
+	json_open(o, "loc", '[');
+	json_text(o, NULL, "body");
+	json_text(o, NULL, key);
+	json_close(o);
+	json_text(o, "msg", "Field required");
+	json_close(o);
+	json_close(o);
+	json_close(o);
+}
+
+static void tell_registered(const struct api *api, const struct agent *a, struct json_out *o)
+{
+	char version[24];
+
+	snprintf(version, sizeof(version), "%llu",
+		(unsigned long long)(a->updated_real_ns / NS_PER_MS));
+	json_open(o, NULL, '{');
+	json_text(o, "status", "success");
+	json_text(o, "agent_id", a->id);
+	json_text(o, "resource_version", version);
+	json_time(o, "timestamp", api->now_real_ns);
+	json_text(o, "message", "Agent registered successfully");
+	json_close(o);
 }
 
 static void register_agent(struct api *api, const struct request *q, struct reply *r)
@@ -198,14 +239,20 @@ static void register_agent(struct api *api, const struct request *q, struct repl
 		api_detail(r, body ? 422 : 400, f.text);
 	else if ((a = keep(api, a, r))) {
 		r->status = 201;
-		buf_text(&r->body, "{\"status\":\"success\",\"agent_id\":");
-		buf_string(&r->body, a->id);
-		buf_print(&r->body, ",\"resource_version\":\"%llu\",\"timestamp\":",
-			(unsigned long long)(a->updated_real_ns / NS_PER_MS));
-		buf_time(&r->body, api->now_real_ns);
-		buf_text(&r->body, ",\"message\":\"Agent registered successfully\"}");
+		tell_registered(api, a, &r->body);
 	}
 	cJSON_Delete(body);
+}
+
+/* How an answer to a heartbeat begins. */
+static void begin_heartbeat(
+	const struct api *api, const struct agent *a, const char *message, struct json_out *o)
+{
+	json_open(o, NULL, '{');
+	json_text(o, "status", "success");
+	json_time(o, "timestamp", api->now_real_ns);
+	json_text(o, "message", message);
+	json_text(o, "agent_id", a->id);
 }
 
 /* The first generation's: {agent_id}, perhaps with a status. */
@@ -235,11 +282,8 @@ static void short_heartbeat(struct api *api, const cJSON *body, struct reply *r)
 		api->table.changes++;
 	}
 	r->status = 200;
-	buf_text(&r->body, "{\"status\":\"success\",\"timestamp\":");
-	buf_time(&r->body, api->now_real_ns);
-	buf_text(&r->body, ",\"message\":\"Heartbeat recorded\",\"agent_id\":");
-	buf_string(&r->body, a->id);
-	buf_text(&r->body, "}");
+	begin_heartbeat(api, a, "Heartbeat recorded", &r->body);
+	json_close(&r->body);
 }
 
 /* Today's: registers, or finds that it says what is known already, and then costs no write. */
@@ -266,14 +310,10 @@ static void full_heartbeat(struct api *api, const cJSON *body, struct reply *r)
 	a->told = true;
 	a->told_hash = a->resolved_hash;
 	r->status = 200;
-	buf_text(&r->body, "{\"status\":\"success\",\"timestamp\":");
-	buf_time(&r->body, api->now_real_ns);
-	buf_text(&r->body, ",\"message\":\"Agent registered\",\"agent_id\":");
-	buf_string(&r->body, a->id);
-	buf_text(&r->body, ",\"dependencies_resolved\":");
+	begin_heartbeat(api, a, "Agent registered", &r->body);
 	api->table.work = TABLE_WORK_MAX; /* the same again, in another form */
-	table_providers(&api->table, a, api->now_boot_ns, &r->body);
-	buf_text(&r->body, "}");
+	table_providers(&api->table, a, api->now_boot_ns, &r->body, "dependencies_resolved");
+	json_close(&r->body);
 }
 
 static void heartbeat(struct api *api, const struct request *q, struct reply *r)
@@ -292,17 +332,22 @@ static void heartbeat(struct api *api, const struct request *q, struct reply *r)
 
 static void monitoring(struct api *api, const struct request *q, struct reply *r)
 {
+	struct json_out *o = &r->body;
+
 	(void)q;
 	r->status = 200;
-	buf_print(&r->body,
-		"{\"monitoring_active\":true,\"monitoring_interval_seconds\":%u,\"default_timeout_seconds\":%llu,"
-		"\"default_eviction_seconds\":%llu,\"agent_status_counts\":{\"healthy\":%zu,\"degraded\":%zu,\"unhealthy\":%zu},\"timestamp\":",
-		AGENT_SCAN_S, (unsigned long long)(api->table.rules.timeout_ns / NS_PER_SEC),
-		(unsigned long long)(api->table.rules.retention_ns / NS_PER_SEC),
-		count_status(api, "healthy"), count_status(api, "degraded"),
-		count_status(api, "unhealthy"));
-	buf_time(&r->body, api->now_real_ns);
-	buf_text(&r->body, "}");
+	json_open(o, NULL, '{');
+	json_bool(o, "monitoring_active", true);
+	json_u64(o, "monitoring_interval_seconds", AGENT_SCAN_S);
+	json_u64(o, "default_timeout_seconds", api->table.rules.timeout_ns / NS_PER_SEC);
+	json_u64(o, "default_eviction_seconds", api->table.rules.retention_ns / NS_PER_SEC);
+	json_open(o, "agent_status_counts", '{');
+	json_u64(o, "healthy", count_status(api, "healthy"));
+	json_u64(o, "degraded", count_status(api, "degraded"));
+	json_u64(o, "unhealthy", count_status(api, "unhealthy"));
+	json_close(o);
+	json_time(o, "timestamp", api->now_real_ns);
+	json_close(o);
 }
 
 /* ---- dispatch */
@@ -377,12 +422,12 @@ void api_answer(struct api *api, const struct request *q, struct reply *ret)
 	const char *why = NULL;
 	unsigned status = gate_check(&api->gate, q->method, &q->headers, &why);
 
-	*ret = (struct reply){ .body.max = API_ANSWER_MAX };
+	*ret = (struct reply){ .body = JSON_ANSWER(API_ANSWER_MAX) };
 	api->table.work = TABLE_WORK_MAX;
 	if (status)
 		api_detail(ret, status, why);
 	else
 		dispatch(api, q, ret);
-	if (!buf_ok(&ret->body))
+	if (json_end(&ret->body) < 0)
 		api_detail(ret, 503, "the answer is too large, or memory is out; ask for less");
 }

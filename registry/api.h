@@ -37,12 +37,12 @@ struct request {
 
 struct reply {
 	unsigned status;
-	struct buf body;   /* empty: none */
-	const char *allow; /* with 405 */
-	char etag[64];	   /* "" = none */
+	struct json_out body; /* empty: none */
+	const char *allow;    /* with 405 */
+	char etag[64];	      /* "" = none */
 };
 
-/* Answer. Release the reply's body with buf_free(). */
+/* Answer. Release the reply's body with json_free(). */
 void api_answer(struct api *api, const struct request *q, struct reply *ret);
 /* {"detail": text} as an answer. */
 void api_detail(struct reply *r, unsigned status, const char *text);

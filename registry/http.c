@@ -92,11 +92,11 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *r)
 	enum MHD_Result ok;
 
 	if (!has_body)
-		buf_free(&r->body);
+		json_free(&r->body);
 	response = MHD_create_response_from_buffer(r->body.len, r->body.text,
 		has_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (!response) {
-		buf_free(&r->body);
+		json_free(&r->body);
 		return MHD_NO;
 	}
 	if (has_body)
@@ -158,7 +158,7 @@ static enum MHD_Result answer(struct http *h, struct conn *c, const char *url, c
 
 	h->before(h->arg);
 	api_answer(h->api, &q, &r);
-	conns_answer(&h->conns, c, r.body.cap);
+	conns_answer(&h->conns, c, r.body.room);
 	ok = send_reply(c->mhd, &r);
 	h->after(h->arg);
 	h->busy_ns += clock_boot_ns() - began;

@@ -1,4 +1,5 @@
 /* registry/listing.c - GET /agents and GET /capabilities (registry/api.h). */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,24 +201,26 @@ static bool some_capability_passes(const struct filter *f, const struct agent *a
 	return false;
 }
 
-static void put_agent(struct api *api, struct agent *a, struct buf *out)
+static void put_agent(struct api *api, struct agent *a, struct json_out *o)
 {
+	const char *resolutions;
+	char version[24];
+
 	table_resolve(&api->table, a, api->now_boot_ns, true);
-	buf_text(out, "{");
-	buf_text(out, a->text);
-	buf_print(out, ",\"status\":\"%s\",\"created_at\":", agent_status(a, api->now_boot_ns));
-	buf_time(out, a->created_real_ns);
-	buf_text(out, ",\"updated_at\":");
-	buf_time(out, a->updated_real_ns);
-	buf_text(out, ",\"last_seen\":");
-	buf_time(out, a->seen_real_ns);
-	buf_text(out, ",\"last_heartbeat\":");
-	buf_time(out, a->seen_real_ns);
-	buf_print(out,
-		",\"resource_version\":\"%llu\",\"dependencies_resolved\":%u,\"dependency_resolutions\":",
-		(unsigned long long)(a->updated_real_ns / NS_PER_MS), a->resolved);
-	buf_text(out, a->resolutions ? a->resolutions : "[]");
-	buf_text(out, "}");
+	resolutions = a->resolutions ? a->resolutions : "[]";
+	snprintf(version, sizeof(version), "%llu",
+		(unsigned long long)(a->updated_real_ns / NS_PER_MS));
+	json_open(o, NULL, '{');
+	json_raw(o, NULL, a->text, strlen(a->text));
+	json_text(o, "status", agent_status(a, api->now_boot_ns));
+	json_time(o, "created_at", a->created_real_ns);
+	json_time(o, "updated_at", a->updated_real_ns);
+	json_time(o, "last_seen", a->seen_real_ns);
+	json_time(o, "last_heartbeat", a->seen_real_ns);
+	json_text(o, "resource_version", version);
+	json_u64(o, "dependencies_resolved", a->resolved);
+	json_raw(o, "dependency_resolutions", resolutions, strlen(resolutions));
+	json_close(o);
 }
 
 static int by_name(const void *a, const void *b)
@@ -228,21 +231,22 @@ static int by_name(const void *a, const void *b)
 	return r ? r : strcmp(x->id, y->id);
 }
 
-static void end_list(struct buf *out, size_t n, uint64_t real_ns)
+static void end_list(struct json_out *o, size_t n, uint64_t real_ns)
 {
-	buf_print(out, "],\"count\":%zu,\"timestamp\":", n);
-	buf_time(out, real_ns);
-	buf_text(out, "}");
+	json_close(o);
+	json_u64(o, "count", n);
+	json_time(o, "timestamp", real_ns);
+	json_close(o);
 }
 
 static void put_list(struct api *api, const struct filter *f, struct reply *r)
 {
-	struct buf *out = &r->body;
+	struct json_out *out = &r->body;
 	struct agent **list = calloc(api->table.n + 1, sizeof(*list));
 	size_t n = 0;
 
 	if (!list) {
-		out->failed = true;
+		out->error = -ENOMEM;
 		return;
 	}
 	for (size_t i = 0; i < api->table.n; i++)
@@ -254,12 +258,10 @@ static void put_list(struct api *api, const struct filter *f, struct reply *r)
 		return;
 	}
 	qsort(list, n, sizeof(*list), by_name);
-	buf_text(out, "{\"agents\":[");
-	for (size_t i = 0; i < n; i++) {
-		if (i)
-			buf_text(out, ",");
+	json_open(out, NULL, '{');
+	json_open(out, "agents", '[');
+	for (size_t i = 0; i < n; i++)
 		put_agent(api, list[i], out);
-	}
 	free(list);
 	end_list(out, n, api->now_real_ns);
 }
@@ -293,33 +295,30 @@ void api_agents(struct api *api, const struct request *q, struct reply *r)
 }
 
 static bool put_capability(
-	const struct api *api, const struct agent *a, const cJSON *c, bool first, struct buf *out)
+	const struct api *api, const struct agent *a, const cJSON *c, struct json_out *o)
 {
 	char *text = cJSON_PrintUnformatted(c);
 
 	if (!text)
 		return false;
-	buf_text(out, first ? "" : ",");
-	buf_add(out, text, strlen(text) - 1);
+	json_open(o, NULL, '{');
+	json_raw(o, NULL, text + 1, strlen(text) - 2); /* its members; a name is among them */
 	cJSON_free(text);
-	buf_text(out, ",\"agent_id\":");
-	buf_string(out, a->id);
-	buf_text(out, ",\"agent_name\":");
-	buf_string(out, a->name);
-	buf_text(out, ",\"agent_namespace\":");
-	buf_string(out, a->namespace);
-	buf_print(out,
-		",\"agent_status\":\"%s\",\"agent_endpoint\":", agent_status(a, api->now_boot_ns));
-	buf_string(out, cJSON_GetObjectItemCaseSensitive(a->entry, "endpoint")->valuestring);
-	buf_text(out, "}");
+	json_text(o, "agent_id", a->id);
+	json_text(o, "agent_name", a->name);
+	json_text(o, "agent_namespace", a->namespace);
+	json_text(o, "agent_status", agent_status(a, api->now_boot_ns));
+	json_text(o, "agent_endpoint",
+		cJSON_GetObjectItemCaseSensitive(a->entry, "endpoint")->valuestring);
+	json_close(o);
 	return true;
 }
 
-static size_t put_capabilities(const struct api *api, const struct filter *f, struct buf *out)
+static size_t put_capabilities(const struct api *api, const struct filter *f, struct json_out *out)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < api->table.n && buf_ok(out); i++) {
+	for (size_t i = 0; i < api->table.n && !out->error; i++) {
 		const struct agent *a = api->table.all[i];
 		const cJSON *c;
 
@@ -328,7 +327,7 @@ static size_t put_capabilities(const struct api *api, const struct filter *f, st
 		cJSON_ArrayForEach(c,
 			cJSON_GetObjectItemCaseSensitive(
 				a->entry, "capabilities")) if (capability_passes(f, c))
-			n += put_capability(api, a, c, n == 0, out);
+			n += put_capability(api, a, c, out);
 	}
 	return n;
 }
@@ -346,7 +345,8 @@ void api_capabilities(struct api *api, const struct request *q, struct reply *r)
 	if (refused(&f, r))
 		return;
 	r->status = 200;
-	buf_text(&r->body, "{\"capabilities\":[");
+	json_open(&r->body, NULL, '{');
+	json_open(&r->body, "capabilities", '[');
 	n = put_capabilities(api, &f, &r->body);
 	if (!refused(&f, r))
 		end_list(&r->body, n, api->now_real_ns);

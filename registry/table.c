@@ -283,95 +283,87 @@ static const struct offer *provider(
 	return best;
 }
 
-static void put_provider(
-	struct buf *out, const struct agent *a, const cJSON *capability, uint64_t now)
+static void put_provider(struct json_out *o, const char *key, const struct agent *a,
+	const cJSON *capability, uint64_t now)
 {
-	buf_text(out, "{\"agent_id\":");
-	buf_string(out, a->id);
-	buf_text(out, ",\"function_name\":");
-	buf_string(out, text(capability, "function_name"));
-	buf_text(out, ",\"endpoint\":");
-	buf_string(out, text(a->entry, "endpoint"));
-	buf_text(out, ",\"capability\":");
-	buf_string(out, text(capability, "name"));
-	buf_print(out, ",\"status\":\"%s\"}",
+	json_open(o, key, '{');
+	json_text(o, "agent_id", a->id);
+	json_text(o, "function_name", text(capability, "function_name"));
+	json_text(o, "endpoint", text(a->entry, "endpoint"));
+	json_text(o, "capability", text(capability, "name"));
+	json_text(o, "status",
 		strcmp(agent_status(a, now), "degraded") == 0 ? "degraded" : "available");
+	json_close(o);
 }
 
 /* One request's line. */
 static bool put_resolution(
-	struct table *t, const struct agent *a, const cJSON *r, uint64_t now, struct buf *out)
+	struct table *t, const struct agent *a, const cJSON *r, uint64_t now, struct json_out *o)
 {
 	const struct offer *p = provider(t, a, r, now);
 
-	buf_text(out, out->len > 1 ? ",{\"function_name\":" : "{\"function_name\":");
-	buf_string(out, text(r, "function_name"));
-	buf_text(out, ",\"capability\":");
-	buf_string(out, text(r, "capability"));
-	if (!p) {
-		buf_text(out, ",\"status\":\"unresolved\",\"provider\":null}");
-		return false;
+	json_open(o, NULL, '{');
+	json_text(o, "function_name", text(r, "function_name"));
+	json_text(o, "capability", text(r, "capability"));
+	json_text(o, "status", p ? "available" : "unresolved");
+	if (p) { /* meshctl shows the tool and the endpoint */
+		json_text(o, "mcp_tool", text(p->capability, "function_name"));
+		json_text(o, "provider_agent_id", p->agent->id);
+		json_text(o, "endpoint", text(p->agent->entry, "endpoint"));
+		put_provider(o, "provider", p->agent, p->capability, now);
+	} else {
+		json_null(o, "provider");
 	}
-	/* meshctl shows this and the endpoint */
-	buf_text(out, ",\"status\":\"available\",\"mcp_tool\":");
-	buf_string(out, text(p->capability, "function_name"));
-	buf_text(out, ",\"provider_agent_id\":");
-	buf_string(out, p->agent->id);
-	buf_text(out, ",\"endpoint\":");
-	buf_string(out, text(p->agent->entry, "endpoint"));
-	buf_text(out, ",\"provider\":");
-	put_provider(out, p->agent, p->capability, now);
-	buf_text(out, "}");
-	return true;
+	json_close(o);
+	return p != NULL;
 }
 
 void table_resolve(struct table *t, struct agent *a, uint64_t now, bool keep)
 {
 	size_t before = a->resolutions ? strlen(a->resolutions) : 0;
-	struct buf out = { .max = TABLE_ANSWERS_MAX + 1 - (t->resolutions - before) };
+	struct json_out o = JSON_ANSWER(TABLE_ANSWERS_MAX + 1 - (t->resolutions - before));
 	unsigned resolved = 0;
+	char *written;
 	const cJSON *r;
 
 	if (a->resolutions && a->resolved_topology == t->topology)
 		return;
-	buf_text(&out, "[");
-	cJSON_ArrayForEach(r, a->requests) resolved += put_resolution(t, a, r, now, &out);
-	buf_text(&out, "]");
-	if (!buf_ok(&out) || (keep && t->work == 0)) {
-		buf_free(&out);
+	json_open(&o, NULL, '[');
+	cJSON_ArrayForEach(r, a->requests) resolved += put_resolution(t, a, r, now, &o);
+	json_close(&o);
+	written = keep && t->work == 0 ? NULL : json_take(&o);
+	json_free(&o);
+	if (!written)
 		return;
-	}
 	free(a->resolutions);
-	a->resolutions = buf_take(&out);
+	a->resolutions = written;
 	a->resolved = resolved;
 	a->resolved_topology = t->topology;
 	a->resolved_hash = str_hash(STR_HASH_SEED, a->resolutions, strlen(a->resolutions));
 	t->resolutions += strlen(a->resolutions) - before;
 }
 
-void table_providers(struct table *t, const struct agent *a, uint64_t now, struct buf *out)
+void table_providers(
+	struct table *t, const struct agent *a, uint64_t now, struct json_out *o, const char *key)
 {
 	const cJSON *r, *before = NULL;
-	bool any = false;
 
-	buf_text(out, "{");
+	json_open(o, key, '{');
 	cJSON_ArrayForEach(r, a->requests)
 	{ /* requests of one function stand side by side */
 		const struct offer *p = provider(t, a, r, now);
+		const char *function = text(r, "function_name");
 
-		if (!before ||
-			strcmp(text(before, "function_name"), text(r, "function_name")) != 0) {
-			buf_text(out, before ? "]," : "");
-			buf_string(out, text(r, "function_name"));
-			buf_text(out, ":[");
-			any = false;
+		if (!before || strcmp(text(before, "function_name"), function) != 0) {
+			if (before)
+				json_close(o);
+			json_open(o, function, '[');
 		}
-		if (p) {
-			buf_text(out, any ? "," : "");
-			put_provider(out, p->agent, p->capability, now);
-			any = true;
-		}
+		if (p)
+			put_provider(o, NULL, p->agent, p->capability, now);
 		before = r;
 	}
-	buf_text(out, before ? "]}" : "}");
+	if (before)
+		json_close(o);
+	json_close(o);
 }

@@ -52,6 +52,7 @@ size_t table_age(struct table *t, uint64_t now_boot_ns, table_gone_fn *gone, voi
 void table_resolve(struct table *t, struct agent *a, uint64_t now_boot_ns, bool keep);
 /* {"function": [{agent_id, function_name, endpoint, capability, status}, ...], ...}: the answer to
  * a registration. */
-void table_providers(struct table *t, const struct agent *a, uint64_t now_boot_ns, struct buf *out);
+void table_providers(struct table *t, const struct agent *a, uint64_t now_boot_ns,
+	struct json_out *o, const char *key);
 
 #endif

@@ -10,8 +10,9 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
-#define FIRST_ROOM  1024u
+#define FIRST_ROOM  256u
 #define NUMBER_TEXT 32u
+#define FIXED_TEXT  340u /* the largest double has 309 digits */
 
 /* Room for so many more bytes and a NUL; NULL after a failure. */
 static char *make_room(struct json_out *o, size_t more)
@@ -19,6 +20,8 @@ static char *make_room(struct json_out *o, size_t more)
 	size_t room = o->room ? o->room : FIRST_ROOM;
 	char *bigger;
 
+	if (!o->error && o->max && o->len + more > o->max)
+		o->error = -EFBIG;
 	if (o->error)
 		return NULL;
 	while (room < o->len + more + 1)
@@ -77,9 +80,11 @@ static void add_escape(struct json_out *o, uint32_t c)
 	char text[8];
 	int n = 0;
 
-	for (const char *p = brief; *p && n == 0; p += 2)
+	for (const char *p = brief; !o->plain && *p && n == 0; p += 2)
 		if (c == (unsigned char)p[0])
 			n = snprintf(text, sizeof(text), "\\%c", p[1]);
+	if (n == 0 && (c == '"' || c == '\\'))
+		n = snprintf(text, sizeof(text), "\\%c", (char)c);
 	if (n == 0)
 		n = snprintf(text, sizeof(text), "\\u%04x", c & 0xffffu);
 	add(o, text, (size_t)n);
@@ -111,7 +116,7 @@ static void add_string(struct json_out *o, const char *s, size_t len)
 		n = decode(s, end, &c);
 		if (n == 0)
 			add(o, "\xef\xbf\xbd", 3);
-		else if (utf8_is_hidden(c) || c == '"' || c == '\\')
+		else if ((o->plain ? c < 0x20 : utf8_is_hidden(c)) || c == '"' || c == '\\')
 			add_escape(o, c);
 		else
 			add(o, s, n);
@@ -251,6 +256,14 @@ void json_number(struct json_out *o, const char *key, double value)
 	add_word(o, key, text);
 }
 
+void json_fixed(struct json_out *o, const char *key, double value, unsigned decimals)
+{
+	char text[FIXED_TEXT];
+
+	snprintf(text, sizeof(text), "%.*f", (int)decimals, value);
+	add_word(o, key, isfinite(value) ? text : "null");
+}
+
 void json_time(struct json_out *o, const char *key, uint64_t real_ns)
 {
 	char text[CLOCK_TEXT_MAX];
@@ -283,6 +296,18 @@ void json_raw(struct json_out *o, const char *key, const char *text, size_t len)
 int json_end(const struct json_out *o)
 {
 	return o->error ? o->error : o->depth ? -EINVAL : 0;
+}
+
+char *json_take(struct json_out *o)
+{
+	char *text = json_end(o) == 0 && o->text ? realloc(o->text, o->len + 1) : NULL;
+
+	if (!text && json_end(o) == 0)
+		text = o->text; /* in more memory than it needs, then */
+	if (text)
+		o->text = NULL;
+	json_free(o);
+	return text;
 }
 
 void json_free(struct json_out *o)

@@ -26,8 +26,11 @@ struct json_out {
 	uint64_t lists[JSON_WRITE_DEPTH / 64];	/* a bit for each level: 1 = it is a list */
 	uint64_t filled[JSON_WRITE_DEPTH / 64]; /* a bit for each level: 1 = it has a value */
 	unsigned depth;
-	bool one_line; /* set it before the first call: no blanks and no line ends */
-	int error;     /* 0 or -errno: the first failure */
+	/* To be set before the first call: */
+	bool one_line; /* no blanks and no line ends */
+	bool plain; /* for programs: strings are escaped only where JSON asks for it, and then as \u00XX */
+	size_t max; /* the longest text; 0 = any. A longer one is a failure, -EFBIG */
+	int error;  /* 0 or -errno: the first failure */
 };
 
 void json_open(struct json_out *o, const char *key, char bracket); /* '{' or '[' */
@@ -40,14 +43,19 @@ void json_bool(struct json_out *o, const char *key, bool value);
 void json_int(struct json_out *o, const char *key, int64_t value);
 void json_u64(struct json_out *o, const char *key, uint64_t value);  /* all digits */
 void json_number(struct json_out *o, const char *key, double value); /* not finite: null */
+void json_fixed(struct json_out *o, const char *key, double value, unsigned decimals);
 void json_null(struct json_out *o, const char *key);
 void json_time(struct json_out *o, const char *key, uint64_t real_ns); /* RFC 3339; 0: null */
 void json_seconds(struct json_out *o, const char *key, uint64_t ns);   /* to the millisecond */
-/* A value that is JSON already, as it is. */
+/* What is JSON already, as it is: a value; or, in an object and with key NULL, whole members of
+ * it. */
 void json_raw(struct json_out *o, const char *key, const char *text, size_t len);
 
-/* 0: the text is whole. -ENOMEM, -E2BIG, or -EINVAL: a bracket is still open. */
+/* 0: the text is whole. -ENOMEM, -E2BIG, -EFBIG, or -EINVAL: a bracket is still open. */
 int json_end(const struct json_out *o);
+/* The text, in no more memory than it needs, the caller's to free; o is empty then. NULL unless it
+ * is whole. */
+char *json_take(struct json_out *o);
 void json_free(struct json_out *o); /* it is empty then, and can be used again */
 
 #endif

@@ -52,7 +52,7 @@ static void check(const struct request *q, struct reply *r)
 
 	MUST(r->status >= 200 && r->status <= 599 && memchr(r->etag, 0, sizeof(r->etag)));
 	if (r->body.len) {
-		MUST(buf_ok(&r->body) && r->body.text[r->body.len] == 0 &&
+		MUST(json_end(&r->body) == 0 && r->body.text[r->body.len] == 0 &&
 			strlen(r->body.text) == r->body.len);
 		doc = cJSON_Parse(r->body.text);
 		MUST(doc || r->status == 204 || r->status == 304);
@@ -61,7 +61,7 @@ static void check(const struct request *q, struct reply *r)
 	MUST(r->status != 405 || r->allow);
 	/* whoever only looks finds nothing out of order */
 	MUST(r->status < 500 || strcmp(q->method, "GET") != 0);
-	buf_free(&r->body);
+	json_free(&r->body);
 }
 
 static void ask(struct api *api, struct request *q, double seconds)

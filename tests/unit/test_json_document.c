@@ -38,7 +38,8 @@ static int parse(const char *text, unsigned allocations)
 
 START_TEST(broken)
 {
-	static const char *const texts[] = { "", "{", "{\"a\":}", "[1,", "\"x", "nul", "[1e999999,", "{\"a\":\"\\ud800\"}" };
+	static const char *const texts[] = { "", "{", "{\"a\":}", "[1,", "\"x", "nul", "[1e999999,",
+		"{\"a\":\"\\ud800\"}" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		ck_assert_msg(parse(texts[i], 1000) == -EINVAL, "%s", texts[i]);
@@ -48,7 +49,8 @@ END_TEST
 /* Whichever of its allocations fails; and with one more, it is read. */
 START_TEST(no_memory)
 {
-	static const char text[] = "{\"name\":\"web\",\"list\":[1,\"x\",{\"a\":null}],\"n\":1e999999}";
+	static const char text[] =
+		"{\"name\":\"web\",\"list\":[1,\"x\",{\"a\":null}],\"n\":1e999999}";
 	unsigned n = 0;
 
 	while (n < 1000 && parse(text, n) == -ENOMEM)

@@ -223,6 +223,51 @@ START_TEST(trees)
 }
 END_TEST
 
+START_TEST(for_programs)
+{
+	struct json_out o = { .one_line = true, .plain = true };
+	char *text;
+
+	json_open(&o, NULL, '{');
+	json_text(&o, "s", "\"\\\n\x01\x7f\xe2\x80\xae");
+	json_raw(&o, NULL, "\"a\":1,\"b\":2", 11);
+	json_fixed(&o, "t", 1.5, 3);
+	json_fixed(&o, "n", 0.5 / 0.0, 3);
+	ck_assert_ptr_null(json_take(&o)); /* not whole: it is freed */
+	json_open(&o, NULL, '{');
+	json_text(&o, "s", "x");
+	json_close(&o);
+	text = json_take(&o);
+	ck_assert_ptr_nonnull(text);
+	ck_assert(!o.text && !o.len);
+	free(text);
+
+	o = (struct json_out){ .one_line = true, .plain = true };
+	json_open(&o, NULL, '{');
+	json_text(&o, "s", "\"\\\n\x01\x7f\xe2\x80\xae");
+	json_raw(&o, NULL, "\"a\":1,\"b\":2", 11);
+	json_fixed(&o, "t", 1.5, 3);
+	json_close(&o);
+	ck_assert_str_eq(o.text,
+		"{\"s\":\"\\\"\\\\\\u000a\\u0001\x7f\xe2\x80\xae\",\"a\":1,\"b\":2,\"t\":1.500}");
+	json_free(&o);
+}
+END_TEST
+
+START_TEST(longest)
+{
+	struct json_out o = { .max = 6 };
+
+	json_text(&o, NULL, "four");
+	ck_assert_int_eq(json_end(&o), 0);
+	json_free(&o);
+	o.max = 5;
+	json_text(&o, NULL, "four");
+	ck_assert_int_eq(json_end(&o), -EFBIG);
+	json_free(&o);
+}
+END_TEST
+
 START_TEST(failures)
 {
 	struct json_out o = { 0 };
@@ -256,6 +301,8 @@ int main(void)
 	tcase_add_test(t, seconds);
 	tcase_add_test(t, integers);
 	tcase_add_test(t, trees);
+	tcase_add_test(t, for_programs);
+	tcase_add_test(t, longest);
 	tcase_add_test(t, failures);
 	return run_cases("json write", t, NULL);
 }

@@ -27,7 +27,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	buf_free(&reply.body);
+	json_free(&reply.body);
 	table_done(&api.table);
 }
 
@@ -52,7 +52,7 @@ static unsigned ask_bytes(const char *method, const char *path, const char *body
 		.method = method, .path = path, .query = query, .body = body, .body_len = len
 	};
 
-	buf_free(&reply.body);
+	json_free(&reply.body);
 	api_answer(&api, &q, &reply);
 	return reply.status;
 }
@@ -199,7 +199,7 @@ START_TEST(etag)
 	ask("GET", "/agents", NULL);
 	strcpy(tag, reply.etag);
 	q.if_none_match = tag;
-	buf_free(&reply.body);
+	json_free(&reply.body);
 	api_answer(&api, &q, &reply);
 	ck_assert_uint_eq(reply.status, 304);
 	ck_assert_uint_eq(reply.body.len, 0);
@@ -207,10 +207,10 @@ START_TEST(etag)
 	api_answer(&api, &q, &reply);
 	ck_assert_uint_eq(reply.status, 200);
 	strcpy(tag, reply.etag);
-	buf_free(&reply.body);
+	json_free(&reply.body);
 	later(16); /* a sign of life in another step */
 	ask("POST", "/heartbeat", NEW);
-	buf_free(&reply.body);
+	json_free(&reply.body);
 	api_answer(&api, &q, &reply);
 	ck_assert_uint_eq(reply.status, 200);
 }
@@ -364,22 +364,25 @@ END_TEST
 /* One tool, with as many dependencies, tags and values in its schema. */
 static unsigned post_many(size_t dependencies, size_t tags, size_t values)
 {
-	struct buf b = { 0 };
+	size_t len;
+	char *body;
+	FILE *b = open_memstream(&body, &len);
 	unsigned status;
 
-	buf_text(&b,
-		"{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"c\",\"dependencies\":[\"d\"");
+	fputs("{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"c\",\"dependencies\":[\"d\"",
+		b);
 	for (size_t i = 1; i < dependencies; i++)
-		buf_text(&b, ",\"d\"");
-	buf_text(&b, "],\"tags\":[\"t\"");
+		fputs(",\"d\"", b);
+	fputs("],\"tags\":[\"t\"", b);
 	for (size_t i = 1; i < tags; i++)
-		buf_text(&b, ",\"t\"");
-	buf_text(&b, "],\"input_schema\":[1");
+		fputs(",\"t\"", b);
+	fputs("],\"input_schema\":[1", b);
 	for (size_t i = 1; i < values; i++)
-		buf_text(&b, ",1");
-	buf_text(&b, "]}]}");
-	status = ask_bytes("POST", "/heartbeat", b.text, b.len);
-	buf_free(&b);
+		fputs(",1", b);
+	fputs("]}]}", b);
+	fclose(b);
+	status = ask_bytes("POST", "/heartbeat", body, len);
+	free(body);
 	return status;
 }
 
@@ -415,25 +418,31 @@ END_TEST
  * an end is put to the search. */
 START_TEST(work_is_bounded)
 {
-	struct buf b = { 0 };
+	size_t len;
+	char *body;
+	FILE *b;
 
 	for (unsigned i = 0; i < 20; i++) {
-		buf_print(&b,
+		b = open_memstream(&body, &len);
+		fprintf(b,
 			"{\"agent_id\":\"p%u\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"d\"}",
 			i);
 		for (unsigned k = 1; k < 1000; k++)
-			buf_text(&b, ",{\"function_name\":\"f\",\"capability\":\"d\"}");
-		buf_text(&b, "]}");
-		ck_assert_uint_eq(ask_bytes("POST", "/heartbeat", b.text, b.len), 200);
-		buf_free(&b);
+			fputs(",{\"function_name\":\"f\",\"capability\":\"d\"}", b);
+		fputs("]}", b);
+		fclose(b);
+		ck_assert_uint_eq(ask_bytes("POST", "/heartbeat", body, len), 200);
+		free(body);
 	}
-	buf_text(&b,
-		"{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[\"d\"");
+	b = open_memstream(&body, &len);
+	fputs("{\"agent_id\":\"a\",\"tools\":[{\"function_name\":\"f\",\"capability\":\"x\",\"dependencies\":[\"d\"",
+		b);
 	for (unsigned i = 1; i < 1000; i++)
-		buf_text(&b, ",{\"capability\":\"d\",\"version\":\">=9\"}");
-	buf_text(&b, "]}]}");
-	ck_assert_uint_eq(ask_bytes("POST", "/heartbeat", b.text, b.len), 200);
-	buf_free(&b);
+		fputs(",{\"capability\":\"d\",\"version\":\">=9\"}", b);
+	fputs("]}]}", b);
+	fclose(b);
+	ck_assert_uint_eq(ask_bytes("POST", "/heartbeat", body, len), 200);
+	free(body);
 	ck_assert_uint_eq(api.table.work, 0);
 	ck_assert(says("\"agent_id\":\"p0\"")); /* what was found before is told */
 	ck_assert_uint_eq(ask("GET", "/agents", NULL), 200);
