@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "config/cliconf.h"
 #include "config/redact.h"
+#include "json/write.h"
 #include "monitor/http.h"
 #include "monitor/publish.h"
 #include "monitor/regjson.h"
@@ -205,41 +206,42 @@ static void drop_shown(struct registry *r)
 	r->list.shown = NULL;
 }
 
+static int write_list(const struct registry *r)
+{
+	struct json_out o = { .one_line = true };
+	int e;
+
+	json_open(&o, NULL, '{');
+	json_text(&o, "url", r->shown_url);
+	json_time(&o, "asked", r->mo->state.registry_answered_real_ns);
+	json_raw(&o, "agents", r->list.shown, strlen(r->list.shown));
+	json_close(&o);
+	json_raw(&o, NULL, "\n", 1);
+	e = json_end(&o);
+	if (e == 0)
+		e = io_replace(r->mo->home.run_fd, "agents.json", o.text, o.len, IO_NO_SYNC);
+	json_free(&o);
+	return e;
+}
+
 /* For the CLI, which speaks no HTTP. */
 static void show_list(struct registry *r)
 {
-	char when[CLOCK_TEXT_MAX], url[URL_MAX * 2];
 	uint64_t hash;
-	char *text;
-	int n, e;
-	size_t at = 0;
+	int e = 0;
 
 	if (!r->list.shown || r->mo->home.run_fd < 0)
 		return;
 	hash = str_hash(str_hash(STR_HASH_SEED, r->list.shown, strlen(r->list.shown)), r->url,
 		strlen(r->url));
-	if (hash == r->shown_hash) {
-		drop_shown(r);
-		return;
-	}
-	for (const char *c = r->shown_url; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			url[at++] = '\\';
-		url[at++] = (unsigned char)*c < 0x20 ? '?' : *c;
-	}
-	url[at] = 0;
-	n = asprintf(&text, "{\"url\":\"%s\",\"asked\":\"%s\",\"agents\":%s}\n", url,
-		clock_rfc3339(r->mo->state.registry_answered_real_ns, when), r->list.shown);
-	if (n < 0)
-		return;
-	e = io_replace(r->mo->home.run_fd, "agents.json", text, (size_t)n, IO_NO_SYNC);
-	free(text);
-	if (e < 0)
+	if (hash != r->shown_hash)
+		e = write_list(r);
+	if (e < 0) {
 		say(SAY_WARNING, "can't write run/agents.json: %s", strerror(-e));
-	else {
-		r->shown_hash = hash;
-		drop_shown(r);
+		return;
 	}
+	r->shown_hash = hash;
+	drop_shown(r);
 }
 
 static void take_list(struct registry *r, const struct http_answer *a, struct reg_list *list)

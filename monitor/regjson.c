@@ -10,7 +10,7 @@
 
 #include "base/moment.h"
 #include "base/str.h"
-#include "base/utf8.h"
+#include "json/tree.h"
 
 #define ARENA_BYTES    (48u << 20)
 #define KEYS_PER_ENTRY 4u
@@ -254,70 +254,62 @@ const struct reg_entry *reglist_find(const struct reg_list *l, const char *name)
 
 /* --- what the CLI shows of it --- */
 
-/* A list as it is (the very same items: all of the arena goes at once), or an empty one. */
-static bool add_list(cJSON *to, const char *key, const cJSON *from)
+/* A list as it is, or an empty one. */
+static void write_list(struct json_out *o, const char *key, const cJSON *list)
 {
-	cJSON *list = cJSON_IsArray(from) ? cJSON_CreateArrayReference(from->child)
-					  : cJSON_CreateArray();
-
-	return list && cJSON_AddItemToObject(to, key, list);
+	if (cJSON_IsArray(list)) {
+		json_tree(o, key, list);
+		return;
+	}
+	json_open(o, key, '[');
+	json_close(o);
 }
 
 /* A name, or an object that has one, of each. */
-static bool add_names(cJSON *to, const char *key, const cJSON *from)
+static void write_names(struct json_out *o, const char *key, const cJSON *list)
 {
-	cJSON *list = cJSON_AddArrayToObject(to, key);
 	const cJSON *item;
 
-	if (!list)
-		return false;
-	if (!cJSON_IsArray(from))
-		return true;
-	cJSON_ArrayForEach(item, from)
-	{
-		const char *name = cJSON_IsString(item) ? item->valuestring : text_of(item, "name");
-		cJSON *text;
+	json_open(o, key, '[');
+	if (cJSON_IsArray(list))
+		cJSON_ArrayForEach(item, list)
+		{
+			const char *name = cJSON_IsString(item) ? item->valuestring
+								: text_of(item, "name");
 
-		if (!name[0])
-			name = text_of(item, "capability");
-		if (!name[0])
-			continue;
-		text = cJSON_CreateString(name);
-		if (!text || !cJSON_AddItemToArray(list, text))
-			return false;
-	}
-	return true;
+			if (!name[0])
+				name = text_of(item, "capability");
+			if (name[0])
+				json_text(o, NULL, name);
+		}
+	json_close(o);
 }
 
-static bool show_entry(cJSON *to, const cJSON *from, const struct reg_entry *e, uint64_t now)
+static void show_entry(
+	struct json_out *o, const cJSON *from, const struct reg_entry *e, uint64_t now)
 {
-	cJSON *o = cJSON_CreateObject();
+	const char *seen = text_of(from, "last_seen");
 
-	if (!o || !cJSON_AddItemToArray(to, o))
-		return false;
-	return cJSON_AddStringToObject(o, "id", e->id) &&
-		cJSON_AddStringToObject(o, "name", e->name) &&
-		cJSON_AddStringToObject(o, "status", e->status) &&
-		cJSON_AddBoolToObject(o, "alive", reg_is_alive(e, now)) &&
-		cJSON_AddStringToObject(o, "endpoint", e->endpoint) &&
-		cJSON_AddStringToObject(o, "last_seen",
-			text_of(from,
-				text_of(from, "last_seen")[0] ? "last_seen" : "last_heartbeat")) &&
-		cJSON_AddStringToObject(o, "agent_type", text_of(from, "agent_type")) &&
-		cJSON_AddStringToObject(o, "version", text_of(from, "version")) &&
-		add_list(o, "capabilities",
-			cJSON_GetObjectItemCaseSensitive(from, "capabilities")) &&
-		add_names(
-			o, "dependencies", cJSON_GetObjectItemCaseSensitive(from, "dependencies"));
+	json_open(o, NULL, '{');
+	json_text(o, "id", e->id);
+	json_text(o, "name", e->name);
+	json_text(o, "status", e->status);
+	json_bool(o, "alive", reg_is_alive(e, now));
+	json_text(o, "endpoint", e->endpoint);
+	json_text(o, "last_seen", seen[0] ? seen : text_of(from, "last_heartbeat"));
+	json_text(o, "agent_type", text_of(from, "agent_type"));
+	json_text(o, "version", text_of(from, "version"));
+	write_list(o, "capabilities", cJSON_GetObjectItemCaseSensitive(from, "capabilities"));
+	write_names(o, "dependencies", cJSON_GetObjectItemCaseSensitive(from, "dependencies"));
+	json_close(o);
 }
 
 /* --- the whole answer --- */
 
 static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, struct fault *f)
 {
-	cJSON *shown = cJSON_CreateArray();
+	struct json_out shown = { .one_line = true, .max = ARENA_BYTES };
 	const cJSON *item;
-	char *text;
 	int n = cJSON_GetArraySize(agents);
 
 	if ((unsigned)n > REGJSON_ENTRIES_MAX)
@@ -326,16 +318,16 @@ static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, s
 	l->entry = calloc((size_t)n + 1, sizeof(*l->entry));
 	if (!l->entry)
 		return fault_set(f, -ENOMEM, "no memory for the registry's %d agents", n);
+	json_open(&shown, NULL, '[');
 	cJSON_ArrayForEach(item, agents)
 	{
 		if (!read_entry(item, &l->entry[l->n]))
 			continue; /* no object, or nameless: nobody's */
-		if (!shown || !show_entry(shown, item, &l->entry[l->n], now))
-			return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
+		show_entry(&shown, item, &l->entry[l->n], now);
 		l->n++;
 	}
-	text = shown ? cJSON_PrintUnformatted(shown) : NULL;
-	l->shown = text ? utf8_safe_json(text) : NULL;
+	json_close(&shown);
+	l->shown = json_take(&shown);
 	if (!l->shown)
 		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
 	return make_keys(l);

@@ -1,10 +1,5 @@
 /* base/utf8.c - UTF-8, decoded (base/utf8.h). */
-#define _GNU_SOURCE 1
 #include "base/utf8.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 size_t utf8_decode(const char *text, uint32_t *ret)
 {
@@ -55,30 +50,4 @@ bool utf8_is_hidden(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0x200E || c == 0x200F ||
 		(c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-}
-
-char *utf8_safe_json(const char *json)
-{
-	size_t room = 1;
-	uint32_t c;
-
-	for (const char *s = json; *s; s++)
-		/* each byte may be a hidden character (DEL) */
-		room += (unsigned char)*s < 0x7f ? 1 : 6;
-	char *copy = malloc(room), *to = copy;
-
-	while (copy && *json) {
-		size_t n = (unsigned char)*json < 0x7f ? 1 : utf8_decode(json, &c);
-
-		if (n == 0)
-			to = stpcpy(to, "\xef\xbf\xbd");
-		else if ((unsigned char)*json >= 0x7f && utf8_is_hidden(c))
-			to += sprintf(to, "\\u%04x", c & 0xffffu);
-		else
-			to = mempcpy(to, json, n);
-		json += n ? n : 1;
-	}
-	if (copy)
-		*to = 0;
-	return copy;
 }

@@ -22,10 +22,4 @@ bool utf8_is_valid(const char *s);
  * C1), the marks that turn the direction of text, and Unicode's two line ends. */
 bool utf8_is_hidden(uint32_t c);
 
-/* A copy of a JSON text, malloc'ed, in which what a terminal would act on or hide is written as
- * \uXXXX: the same data, safe to print; what is not UTF-8 becomes U+FFFD. Tabs and line ends are
- * left alone, for they are layout; cJSON, from which such texts come, escapes those inside of
- * strings. NULL: no memory. */
-char *utf8_safe_json(const char *json);
-
 #endif

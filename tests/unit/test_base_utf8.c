@@ -1,6 +1,5 @@
 /* UTF-8, decoded. */
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -45,23 +44,6 @@ START_TEST(hidden)
 }
 END_TEST
 
-START_TEST(json)
-{
-	static const char *const texts[][2] = { { "", "" }, { "{\t\"a\":\n1}", "{\t\"a\":\n1}" },
-		{ "\"\x7f\"", "\"\\u007f\"" }, { "\"\xc2\x9b\x31m\"", "\"\\u009b1m\"" },
-		{ "\xe2\x80\xae\xe2\x80\xa8\xe2\x80\xa9", "\\u202e\\u2028\\u2029" },
-		{ "\xc3\xa4\xf0\x9f\x9a\x80\\n", "\xc3\xa4\xf0\x9f\x9a\x80\\n" },
-		{ "\x9b\xc3", "\xef\xbf\xbd\xef\xbf\xbd" } };
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		char *safe = utf8_safe_json(texts[i][0]);
-
-		ck_assert_str_eq(safe, texts[i][1]);
-		free(safe);
-	}
-}
-END_TEST
-
 int main(void)
 {
 	TCase *t = tcase_create("utf8");
@@ -69,6 +51,5 @@ int main(void)
 	tcase_add_test(t, valid);
 	tcase_add_test(t, decoded);
 	tcase_add_test(t, hidden);
-	tcase_add_test(t, json);
 	return run_cases("base utf8", t, NULL);
 }
