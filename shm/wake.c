@@ -54,22 +54,35 @@ int bell_ring(const struct home *h, enum role role)
 	return r;
 }
 
-int bell_ring_kept(const struct home *h, enum role role, int *fd)
+/* Something else may lie in its place until the daemon makes way: a file would take the byte, and tell
+ * nobody. -ENXIO: there is no doorbell. */
+static int open_bell(const struct home *h, enum role role)
 {
 	char name[32];
+	struct stat st;
+	int fd;
+
+	bell_name(role, name);
+	fd = io_open(h->run_fd, name, O_WRONLY | O_NONBLOCK, 0);
+	if (fd < 0)
+		return fd == -ENOENT ? -ENXIO : fd;
+	if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		return fd;
+	io_close(&fd);
+	return -ENXIO;
+}
+
+int bell_ring_kept(const struct home *h, enum role role, int *fd)
+{
+	int r;
 
 	if (*fd < 0) {
-		bell_name(role, name);
-		*fd = io_open(h->run_fd, name, O_WRONLY | O_NONBLOCK, 0);
-		if (*fd < 0) {
-			int r = *fd == -ENOENT ? -ENXIO : *fd;
-
-			*fd = -1;
+		r = open_bell(h, role);
+		if (r < 0)
 			return r;
-		}
+		*fd = r;
 	}
-	int r = press(*fd);
-
+	r = press(*fd);
 	if (r < 0) /* perhaps the FIFO was made anew: look again next time */
 		io_close(fd);
 	return r;
