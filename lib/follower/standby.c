@@ -25,6 +25,7 @@
 /* a guardian that was started signs its lock within milliseconds, or something is wrong */
 #define AGAIN_MS    2000
 #define LOOK_MS	    20
+#define END_MS	    1000 /* SIGKILL takes no longer but on a machine that stands still */
 #define UNSIGNED_MS 1000 /* one that could not sign its lock (a full disk) can't be watched */
 
 /* Wait, but not longer than our daemon lives. */
@@ -168,9 +169,14 @@ int standby_begin(struct standby *s, const struct home *h, enum role role, int l
 	return 0;
 }
 
+/* It would end by itself; but who ends an instance may look at once whether anything is left of it. */
 void standby_end(struct standby *s)
 {
+	struct pollfd p = { .fd = s->pid_fd, .events = POLLIN };
+
 	io_close(&s->alive_fd);
+	if (s->pid_fd >= 0 && sys_pidfd_signal(s->pid_fd, SIGKILL) == 0)
+		(void)poll(&p, 1, END_MS);
 	io_close(&s->pid_fd);
 	s->pid = 0;
 }

@@ -30,7 +30,7 @@ struct standby {
 /* Make one. Call it holding the role's lock (lock_fd), before anything else is opened or mapped.
  * -errno: there is none, *s is as it was. */
 int standby_begin(struct standby *s, const struct home *h, enum role role, int lock_fd);
-/* Let it end. */
+/* End it, and wait for that, a second at most. */
 void standby_end(struct standby *s);
 
 #endif
