@@ -14,7 +14,7 @@
 #include "cli/out.h"
 #include "cli/printjson.h"
 
-static void print_field(const struct field *fd, const void *base)
+static void print_field(const struct table_field *fd, const void *base)
 {
 	const void *at = (const char *)base + fd->offset;
 	char shown[4 * PT_COMMAND_TEXT + 1];
@@ -29,7 +29,7 @@ static void print_field(const struct field *fd, const void *base)
 	}
 }
 
-static void print_fields(const struct field *fd, const void *base)
+static void print_fields(const struct table_field *fd, const void *base)
 {
 	const char *block = NULL;
 

@@ -5,7 +5,7 @@
 #include "cli/doc.h"
 #include "cli/fields.h"
 
-static void write_field(struct json_out *o, const struct field *fd, const void *base)
+static void write_field(struct json_out *o, const struct table_field *fd, const void *base)
 {
 	const char *at = (const char *)base + fd->offset;
 
@@ -18,7 +18,7 @@ static void write_field(struct json_out *o, const struct field *fd, const void *
 }
 
 /* An object for each block. */
-static void write_fields(struct json_out *o, const struct field *fd, const void *base)
+static void write_fields(struct json_out *o, const struct table_field *fd, const void *base)
 {
 	const char *block = NULL;
 

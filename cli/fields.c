@@ -17,7 +17,7 @@
 			sizeof(((struct type *)0)->block.key), true, false \
 	}
 
-const struct field fields_row[] = {
+const struct table_field fields_row[] = {
 	TEXT(pt_row, ident, name),
 	TEXT(pt_row, ident, command),
 	NUMBER(pt_row, ident, spec_hash),
@@ -138,7 +138,7 @@ const struct field fields_row[] = {
 	{ 0 },
 };
 
-const struct field fields_daemon[] = {
+const struct table_field fields_daemon[] = {
 	NUMBER(fields_daemon, daemon, since_real_ns),
 	NUMBER(fields_daemon, daemon, since_boot_ns),
 	NUMBER(fields_daemon, daemon, start_ticks),
@@ -150,7 +150,7 @@ const struct field fields_daemon[] = {
 	{ 0 },
 };
 
-const struct field fields_monitor[] = {
+const struct table_field fields_monitor[] = {
 	NUMBER(fields_monitor, state, registry_asked_real_ns),
 	NUMBER(fields_monitor, state, registry_answered_real_ns),
 	NUMBER(fields_monitor, state, registry_since_real_ns),
@@ -173,7 +173,7 @@ const struct field fields_monitor[] = {
 	{ 0 },
 };
 
-uint64_t field_unsigned(const struct field *fd, const void *base)
+uint64_t field_unsigned(const struct table_field *fd, const void *base)
 {
 	const void *at = (const char *)base + fd->offset;
 

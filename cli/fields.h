@@ -11,7 +11,7 @@
 
 #include "shm/table.h"
 
-struct field {
+struct table_field {
 	const char *block, *key;
 	size_t offset, size;
 	bool is_text, is_signed; /* signed ones have 32 bits */
@@ -26,11 +26,11 @@ struct fields_monitor {
 };
 
 /* Each ends with a zeroed one; those of a block follow one another. */
-extern const struct field fields_row[];	    /* of struct pt_row */
-extern const struct field fields_daemon[];  /* of struct fields_daemon */
-extern const struct field fields_monitor[]; /* of struct fields_monitor */
+extern const struct table_field fields_row[];	  /* of struct pt_row */
+extern const struct table_field fields_daemon[];  /* of struct fields_daemon */
+extern const struct table_field fields_monitor[]; /* of struct fields_monitor */
 
 /* An unsigned field of the struct at base. */
-uint64_t field_unsigned(const struct field *fd, const void *base);
+uint64_t field_unsigned(const struct table_field *fd, const void *base);
 
 #endif

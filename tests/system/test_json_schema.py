@@ -4,6 +4,7 @@ not know is a failure here, although programs must bear it.
 
 import copy
 import json
+import re
 import subprocess
 
 import jsonschema
@@ -135,6 +136,12 @@ def test_documents_of_whatever_facts_are_as_described(tend):
         "why",
     }  # the last one is an item of whys
     tend.stop_all()
+
+
+def test_what_became_of_a_process_is_told_in_the_words_of_the_schema():
+    words = re.findall(r'^OUTCOME\(\w+, "(\w+)"', (TOP / "cli/outcomes.def").read_text(), re.M)
+    result = SCHEMA["$defs"]["acts"]["properties"]["processes"]["items"]["properties"]["result"]
+    assert sorted(words) == sorted([*result["examples"], "rotated"])  # logs rotate has no --json
 
 
 def test_every_command_that_knows_json_is_described(tend):
