@@ -4,6 +4,7 @@ nothing had happened.
 """
 
 import itertools
+import json
 import signal
 import subprocess
 
@@ -60,6 +61,10 @@ ON_N = {
 LOOKING = {
     "status": ("status",),
     "status json": ("status", "--json"),
+    "list json": ("list", "--services", "--json"),
+    "why json": ("why", "w", "--json"),
+    "doctor json": ("doctor", "--json"),
+    "group json": ("group", "more", "w", "--json"),
     "list": ("list",),
     "logs": ("logs", "w"),
     "logs rotate": ("logs", "rotate", "w"),
@@ -102,11 +107,11 @@ def under_fire(t, fault, command, least=0):
         ) from None
     did = verdict_of(report)
     if did.faults and fault.kind != "kill":
-        check_outcome(fault, did, done, least)
+        check_outcome(fault, did, command, done, least)
     return did
 
 
-def check_outcome(fault, did, done, least):
+def check_outcome(fault, did, command, done, least):
     """A command that could not do what it should says why, and ends by itself. What the dynamic
     linker does before that is its own.
     """
@@ -116,6 +121,8 @@ def check_outcome(fault, did, done, least):
         raise Failure(f"{did}: ended with {done.returncode}: {done.stderr.strip()[-400:]}")
     if done.returncode and not (done.stderr.strip() or done.stdout.strip()):
         raise Failure(f"{did}: exit status {done.returncode}, and not a word")
+    if "--json" in command and done.stdout:
+        check_document(did, done.stdout)
     silent = (
         fault.kind == "malloc" or not done.stderr.strip()
     )  # what can't be read is named, and the rest is shown; without memory nothing is
@@ -123,6 +130,15 @@ def check_outcome(fault, did, done, least):
         raise Failure(
             f"{did}: exit status 0, but of {least} lines it printed {len(done.stdout.splitlines())}: {done.stdout[-400:]}"
         )
+
+
+def check_document(did, text):
+    """All of it or nothing, whatever there was no memory for; what could not be written is not."""
+    try:
+        json.loads(text)
+    except ValueError as e:
+        if did.faults[0].call == "malloc":
+            raise Failure(f"{did}: half a document ({e}): {text[-400:]}") from None
 
 
 def again(t, name, command):
