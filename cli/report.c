@@ -34,8 +34,8 @@ static void warn_refused(struct outcomes *oc, const struct ask *a)
 {
 	if (a->answer.code == 0 && a->answer.text[0])
 		outcome_complain(oc,
-			"%s: the kernel does not let the daemons give it all that you have here: %s; \"tend doctor\" "
-			"shows what they have",
+			"%s: the kernel does not let the daemons give it all that you have here: "
+			"%s; \"tend doctor\" shows what they have",
 			a->req.name, a->answer.text);
 }
 

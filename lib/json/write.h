@@ -28,9 +28,9 @@ struct json_out {
 	unsigned depth;
 	/* To be set before the first call: */
 	bool one_line; /* no blanks and no line ends */
-	bool plain; /* for programs: strings are escaped only where JSON asks for it, and then as \u00XX */
-	size_t max; /* the longest text; 0 = any. A longer one is a failure, -EFBIG */
-	int error;  /* 0 or -errno: the first failure */
+	bool plain;    /* for programs: only what JSON asks for is escaped, and as \u00XX */
+	size_t max;    /* the longest text; 0 = any. A longer one is a failure, -EFBIG */
+	int error;     /* 0 or -errno: the first failure */
 };
 
 void json_open(struct json_out *o, const char *key, char bracket); /* '{' or '[' */

@@ -4,9 +4,10 @@
  * of $TEND_HOME. One line each: the name of its definition in docs/tend.schema.json, a tab, the
  * document.
  */
-/* links: cli/doc_process.c cli/doc_status.c cli/doc_list.c cli/doc_monitor.c cli/doc_stats.c cli/doc_instance.c */
-/* links: cli/doc_snapshot.c cli/doc_log.c cli/doc_outcomes.c cli/doc_member.c cli/outcome.c cli/fields.c cli/story.c */
-/* links: cli/view.c cli/instance.c cli/listed.c cli/foreign.c cli/dbfile.c */
+/* links: cli/doc_process.c cli/doc_status.c cli/doc_list.c cli/doc_monitor.c cli/doc_stats.c */
+/* links: cli/doc_instance.c cli/doc_snapshot.c cli/doc_log.c cli/doc_outcomes.c cli/doc_member.c */
+/* links: cli/outcome.c cli/fields.c cli/story.c cli/view.c cli/instance.c cli/listed.c */
+/* links: cli/foreign.c cli/dbfile.c */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,18 +16,10 @@
 #include "cli/doc.h"
 #include "cli/instance.h"
 #include "cli/listed.h"
-#include "cli/out.h"
 
 #define ROWS 4u
 
 static struct json_out o;
-
-/* What foreign.c would say; nothing here asks it to. */
-int out_fail(const char *fmt, ...)
-{
-	(void)fmt;
-	return EXIT_FAIL;
-}
 
 static void begin(void)
 {
