@@ -1,14 +1,23 @@
 # tend: one Makefile for everything (GNU make 4.3). Objects in build/VARIANT, programs in build/bin
 # (build/bin-SAN when sanitized).
 #
-#   make                  the programs               make check            every test; SAN=address|undefined|thread for a sanitized run
-#   make demo             see what tend is for       make unit, system     the two halves of check; T="-k name" picks system tests
-#   make deps             install what is missing    make bench            measure, beside the floors that matter
-#   make model            model-check the protocols   make fuzz             libFuzzer on everything that parses
-#   make chaos            a fault at every call    make soak             random storms of kills, stops, full disks
-#   make mutants          does a test notice a change of the sources?
-#   make memcheck         the daemons under valgrind            make coverage         which lines the tests run, folder by folder
-#   make install          PREFIX= DESTDIR=           make fmt lint layers  formatting, static analysis, who may include whom
+#   make             the programs
+#   make demo        see what tend is for
+#   make check       every test; SAN=address|undefined|thread for a sanitized run
+#   make unit        some of them; make system T="-k name" the system tests, or what T picks
+#   make deps        install what is missing
+#   make bench       measure, beside the floors that matter
+#   make model       model-check the protocols
+#   make fuzz        libFuzzer on everything that parses
+#   make chaos       a fault at every call
+#   make soak        random storms of kills, stops, full disks
+#   make mutants     does a test notice a change of the sources?
+#   make memcheck    the daemons under valgrind
+#   make coverage    which lines the tests run, folder by folder
+#   make install     PREFIX= DESTDIR=
+#   make fmt lint    formatting, static analysis
+#   make layers      who may include whom, and what no library does
+#   make lengths     how long functions and files are; make widths how wide lines
 #
 # Sources are found by folder: a new .c file needs no line here.
 
@@ -50,7 +59,8 @@ else ifeq ($(SAN),coverage)
 # Its warnings are for make lint.
 CC        := clang
 WERROR    := -w
-SAN_FLAGS := -fprofile-instr-generate=$(CURDIR)/build/coverage/profiles/%m%c -fcoverage-mapping -mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
+SAN_FLAGS := -fprofile-instr-generate=$(CURDIR)/build/coverage/profiles/%m%c -fcoverage-mapping \
+	-mllvm -runtime-counter-relocation -Wno-unused-command-line-argument
 else
 $(error SAN=$(SAN) is not known: address, undefined or thread (or nothing))
 endif
@@ -71,8 +81,9 @@ B := build/$(VARIANT)
 
 # How sanitized programs behave in tests: the first finding ends the program, so that it can't pass
 # for a warning.
-TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) $(if $(SAN),SAN_FLAGS='$(SAN_FLAGS)' \
-	ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
+TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bin PYTHON=$(PYTHON) \
+	$(if $(SAN),SAN_FLAGS='$(SAN_FLAGS)' ASAN_OPTIONS=abort_on_error=1:disable_coredump=1 \
+	UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 CK_TIMEOUT_MULTIPLIER=5)
 
 # ---- flags
@@ -80,24 +91,28 @@ TEST_ENV = BUILD=$(B) TEND_BIN=$(CURDIR)/$(BIN) TEST_BIN=$(CURDIR)/$(B)/tests/bi
 CJSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags libcjson 2>/dev/null)
 CJSON_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libcjson 2>/dev/null),-lcjson)
 LZ4_LIBS     := $(or $(shell $(PKG_CONFIG) --libs liblz4 2>/dev/null),-llz4)
-HTTPD_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libmicrohttpd sqlite3 2>/dev/null),-lmicrohttpd -lsqlite3)
+HTTPD_LIBS   := $(or $(shell $(PKG_CONFIG) --libs libmicrohttpd sqlite3 2>/dev/null),\
+	-lmicrohttpd -lsqlite3)
 CHECK_CFLAGS := $(shell $(PKG_CONFIG) --cflags check 2>/dev/null)
 CHECK_LIBS    = $(or $(shell $(PKG_CONFIG) --libs check 2>/dev/null),-lcheck)
 
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wpointer-arith \
-	-Wcast-qual -Wwrite-strings -Wvla $(WERROR)
-ALL_CFLAGS := -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fPIE -fstack-protector-strong -pthread $(SAN_FLAGS) \
-	-I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wformat=2 -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla $(WERROR)
+ALL_CFLAGS := -std=gnu11 $(OPTIMIZE) $(WARNINGS) -fPIE -fstack-protector-strong -pthread \
+	$(SAN_FLAGS) -I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 # ---- what there is
 
 LIB_FOLDERS := lib/base lib/json shm lib/follower lib/config lib/logread
-PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor logger:tend-logger registry:tend-registry
+PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor \
+	logger:tend-logger registry:tend-registry
 
 objects_of = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1)/*.c)))
 folder_of  = $(firstword $(subst :, ,$(1)))
 program_of = $(lastword $(subst :, ,$(1)))
+PROGRAM_FOLDERS := $(foreach p,$(PROGRAMS),$(call folder_of,$(p)))
+PROGRAM_NAMES   := $(foreach p,$(PROGRAMS),$(call program_of,$(p)))
 # A folder is a program once it has a main.c.
 READY      := $(foreach p,$(PROGRAMS),$(if $(wildcard $(call folder_of,$(p))/main.c),$(p)))
 
@@ -111,7 +126,8 @@ ALL_LIBS   := $(LIBFOLLOWER) $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBJSON) $(L
 BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 
 # The pages of the commands: one for each name in the table of commands.
-COMMAND_PAGES := $(patsubst %,$(B)/man/tend-%.1,$(filter-out complete,$(shell sed -n 's/.*\.name = "\([a-z-]*\)",.*/\1/p' cli/cmd_*.c)))
+COMMANDS := $(filter-out complete,$(shell sed -n 's/.*\.name = "\([a-z-]*\)",.*/\1/p' cli/cmd_*.c))
+COMMAND_PAGES := $(COMMANDS:%=$(B)/man/tend-%.1)
 
 TEST_BIN_SRC   := $(sort $(wildcard tests/bin/*.c))
 TEST_BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
@@ -119,11 +135,13 @@ TEST_UNIT_SRC  := $(sort $(wildcard tests/unit/test_*.c))
 TEST_FUZZ_SRC  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TEST_FUZZ      := $(TEST_FUZZ_SRC:%.c=$(B)/%)
 TEST_BIN       := $(TEST_BIN_SRC:%.c=$(B)/%)
-TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so $(B)/tests/chaos/shiftclock.so $(B)/tests/chaos/slowsync.so
+TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so \
+	$(B)/tests/chaos/shiftclock.so $(B)/tests/chaos/slowsync.so
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
-.PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench bench-run install uninstall clean fmt lint layers lengths unit unit-run coverage \
+.PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench \
+	bench-run install uninstall clean fmt lint layers lengths widths unit unit-run coverage \
 	system system-run test-programs other-layout memcheck memcheck-run mutants need-build FORCE
 
 all: need-build $(BINARIES) $(if $(filter build/plain,$(B)),$(COMMAND_PAGES))
@@ -144,18 +162,21 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2); )
 # These two files change only when their content does, and with them whatever was made by other
 # flags or from other sources.
 $(B)/flags: FORCE | need-build
-	@mkdir -p $(@D); printf '%s\n' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(CJSON_CFLAGS) $(ALL_LDFLAGS))' > $@.now; \
+	@mkdir -p $(@D); printf '%s\n' \
+		'$(subst ','\'',$(CC) $(ALL_CFLAGS) $(CJSON_CFLAGS) $(ALL_LDFLAGS))' > $@.now; \
 	if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
 
 $(B)/sources: FORCE | need-build
-	@mkdir -p $(@D); printf '%s\n' $(wildcard $(addsuffix /*.c,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))))) > $@.now; \
+	@mkdir -p $(@D)
+	@printf '%s\n' $(wildcard $(addsuffix /*.c,$(LIB_FOLDERS) $(PROGRAM_FOLDERS))) > $@.now; \
 	if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/lib/config/%.o $(B)/cli/%.o $(B)/spawner/%.o $(B)/monitor/%.o $(B)/registry/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS)
+CJSON_FOLDERS := lib/config cli spawner monitor registry
+$(CJSON_FOLDERS:%=$(B)/%/%.o): EXTRA_CFLAGS = $(CJSON_CFLAGS)
 $(B)/tests/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS) $(CHECK_CFLAGS)
 
 # An archive is made anew each time: "ar r" alone would keep the objects of deleted sources.
@@ -167,7 +188,8 @@ $(LIBCONFIG): $(call objects_of,lib/config) $(B)/sources ; $(archive)
 $(LIBLOGREAD): $(call objects_of,lib/logread) $(B)/sources ; $(archive)
 $(LIBFOLLOWER): $(call objects_of,lib/follower) $(B)/sources ; $(archive)
 
-link = @mkdir -p $(@D)$(newline)$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
+link = @mkdir -p $(@D)$(newline)$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(filter %.a,$^)
 define newline
 
 
@@ -296,7 +318,8 @@ bench-run: all test-programs $(TEST_BENCH)
 
 # ---- looking after the sources
 
-C_FILES := $(wildcard $(foreach f,$(LIB_FOLDERS) $(foreach p,$(PROGRAMS),$(call folder_of,$(p))) tests/unit tests/bin tests/bench tests/fuzz tests/chaos,$(f)/*.[ch]))
+C_FILES := $(wildcard $(addsuffix /*.[ch],$(LIB_FOLDERS) $(PROGRAM_FOLDERS) \
+	tests/unit tests/bin tests/bench tests/fuzz tests/chaos examples))
 
 fmt:
 	@tools/deps.sh need lint
@@ -310,6 +333,9 @@ layers: all
 	@$(PYTHON) tools/layers.py $(if $(SAN),,$(B))
 lengths:
 	@tools/lengths.sh
+widths:
+	@tools/deps.sh need format
+	@$(PYTHON) tools/widths.py
 
 clean:
 	rm -rf build
@@ -317,7 +343,8 @@ clean:
 # ---- install The snapshot reader: include/tendshm.h, and what it includes in its folders under
 # include/tend. The installed library holds the parts of base/ that it needs.
 
-SHM_HEADERS := shm/table.h shm/events.h shm/states.def shm/reasons.def lib/base/clock.h lib/base/fault.h
+SHM_HEADERS := shm/table.h shm/events.h shm/states.def shm/reasons.def lib/base/clock.h \
+	lib/base/fault.h
 INSTALLED_LIB := $(B)/install/libtendshm.a
 INSTALLED_PC  := $(B)/install/tendshm.pc
 MAN1 := $(wildcard docs/man/*.1) $(COMMAND_PAGES)
@@ -334,7 +361,8 @@ $(INSTALLED_PC): tools/tendshm.pc.in VERSION FORCE
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 install: all $(COMMAND_PAGES) $(INSTALLED_LIB) $(INSTALLED_PC)
-	install -d "$(D)/bin" "$(D)/libexec/tend" "$(D)/lib/pkgconfig" "$(D)/include/tend/shm" "$(D)/include/tend/base"
+	install -d "$(D)/bin" "$(D)/libexec/tend" "$(D)/lib/pkgconfig" "$(D)/include/tend/shm" \
+		"$(D)/include/tend/base"
 	install -m 755 $(BIN)/tend "$(D)/bin/"
 	ln -sf tend "$(D)/bin/mcp_mesh_dev"
 	install -m 755 $(DAEMONS) "$(D)/libexec/tend/"
@@ -343,11 +371,15 @@ install: all $(COMMAND_PAGES) $(INSTALLED_LIB) $(INSTALLED_PC)
 	install -m 644 $(filter lib/base/%,$(SHM_HEADERS)) "$(D)/include/tend/base/"
 	install -m 644 $(INSTALLED_LIB) "$(D)/lib/"
 	install -m 644 $(INSTALLED_PC) "$(D)/lib/pkgconfig/"
-	$(if $(MAN1),install -d "$(D)/share/man/man1" && install -m 644 $(MAN1) "$(D)/share/man/man1/")
-	$(if $(MAN5),install -d "$(D)/share/man/man5" && install -m 644 $(MAN5) "$(D)/share/man/man5/")
-	$(if $(MAN8),install -d "$(D)/share/man/man8" && install -m 644 $(MAN8) "$(D)/share/man/man8/")
+	$(if $(MAN1),install -d "$(D)/share/man/man1" && install -m 644 $(MAN1) \
+		"$(D)/share/man/man1/")
+	$(if $(MAN5),install -d "$(D)/share/man/man5" && install -m 644 $(MAN5) \
+		"$(D)/share/man/man5/")
+	$(if $(MAN8),install -d "$(D)/share/man/man8" && install -m 644 $(MAN8) \
+		"$(D)/share/man/man8/")
 
-	install -d "$(D)/share/bash-completion/completions" "$(D)/share/zsh/site-functions" "$(D)/share/fish/vendor_completions.d" "$(D)/share/doc/tend"
+	install -d "$(D)/share/bash-completion/completions" "$(D)/share/zsh/site-functions" \
+		"$(D)/share/fish/vendor_completions.d" "$(D)/share/doc/tend"
 	install -m 644 docs/completions/tend.bash "$(D)/share/bash-completion/completions/tend"
 	ln -sf tend "$(D)/share/bash-completion/completions/mcp_mesh_dev"
 	install -m 644 docs/completions/_tend "$(D)/share/zsh/site-functions/"
@@ -357,18 +389,27 @@ install: all $(COMMAND_PAGES) $(INSTALLED_LIB) $(INSTALLED_PC)
 
 # Exactly what install made; folders go only where they are ours and empty.
 uninstall:
-	rm -f "$(D)/bin/tend" "$(D)/bin/mcp_mesh_dev" $(foreach d,$(filter-out tend,$(foreach p,$(PROGRAMS),$(call program_of,$(p)))),"$(D)/libexec/tend/$(d)")
-	rm -f "$(D)/include/tendshm.h" $(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(patsubst lib/%,%,$(h))")
+	rm -f "$(D)/bin/tend" "$(D)/bin/mcp_mesh_dev" \
+		$(foreach d,$(filter-out tend,$(PROGRAM_NAMES)),"$(D)/libexec/tend/$(d)")
+	rm -f "$(D)/include/tendshm.h" \
+		$(foreach h,$(SHM_HEADERS),"$(D)/include/tend/$(patsubst lib/%,%,$(h))")
 	rm -f "$(D)/lib/libtendshm.a" "$(D)/lib/pkgconfig/tendshm.pc"
-	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))") $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")
+	rm -f $(foreach m,$(MAN1),"$(D)/share/man/man1/$(notdir $(m))")
+	rm -f $(foreach m,$(MAN5),"$(D)/share/man/man5/$(notdir $(m))")
 	rm -f $(foreach m,$(MAN8),"$(D)/share/man/man8/$(notdir $(m))")
-	rm -f "$(D)/share/bash-completion/completions/tend" "$(D)/share/bash-completion/completions/mcp_mesh_dev" "$(D)/share/zsh/site-functions/_tend"
-	rm -f "$(D)/share/fish/vendor_completions.d/tend.fish" "$(D)/share/fish/vendor_completions.d/mcp_mesh_dev.fish" "$(D)/share/doc/tend/tend.schema.json"
-	for d in share/doc/tend libexec/tend include/tend/shm include/tend/base include/tend; do [ ! -d "$(D)/$$d" ] || rmdir "$(D)/$$d"; done
+	rm -f "$(D)/share/bash-completion/completions/tend" \
+		"$(D)/share/bash-completion/completions/mcp_mesh_dev" \
+		"$(D)/share/zsh/site-functions/_tend"
+	rm -f "$(D)/share/fish/vendor_completions.d/tend.fish" \
+		"$(D)/share/fish/vendor_completions.d/mcp_mesh_dev.fish" \
+		"$(D)/share/doc/tend/tend.schema.json"
+	for d in share/doc/tend libexec/tend include/tend/shm include/tend/base include/tend; do \
+		[ ! -d "$(D)/$$d" ] || rmdir "$(D)/$$d"; done
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-ifneq ($(filter-out clean fmt lint lengths model fuzz coverage mutants deps uninstall,$(or $(MAKECMDGOALS),all)),)
+NO_COMPILER := clean fmt lint lengths widths model fuzz coverage mutants deps uninstall
+ifneq ($(filter-out $(NO_COMPILER),$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/lib/*/*.d $(B)/tests/*/*.d)
 endif

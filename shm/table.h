@@ -8,8 +8,9 @@
  * USED BY   cli, every daemon, tests, and whoever links libtendshm (pkg-config tendshm). Writers
  *           use shm/owner.h, shm/lock.h, shm/ring.h. The bytes are in shm/layout.h and, for other
  *           languages, in shm/README.md.
- * OWNERSHIP Every block of a row has one writer:  ident, life: spawner.  health: monitor.  log: logger.  exit: guardian.
- *   What comes back through ret parameters is a private copy; nothing here points into the segment.
+ * OWNERSHIP Every block of a row has one writer: ident and life the spawner, health the monitor,
+ *           log the logger, exit the guardian. What comes back through ret parameters is a private
+ *           copy; nothing here points into the segment.
  * COPIES    Each block is a latch (shm/latch.h): a whole, consistent copy, even if its writer was
  *           killed in the middle of the next one. Two blocks of one row may be moments apart; their
  *           gen and life fields say whether they speak of the same incarnation and run.

@@ -2,12 +2,13 @@
  * spawner/machine.h - the life of a process as one table: state x event -> state, actions. PURE: no
  * system call, no clock, no memory.
  *
- *                 START                LAUNCHED
- *     stopped ------------> starting -----------> running ---- STOP, RESTART, LEFTOVERS ----> stopping
- *        ^  ^                 ^   | LAUNCH_*        |                                           |
- *        |  |                 |   +--> failed       | GONE_* (the tree is empty)                | GONE_*
- *        |  |         TIMEOUT |   +--> backoff      v                                           v
- *        |  +-- STOP -- backoff <------------- GONE_RETRY        stopped, starting, backoff, completed, failed
+ *                 START             LAUNCHED
+ *     stopped ------------> starting --------> running -- STOP, RESTART, LEFTOVERS --> stopping
+ *        ^  ^                 ^   | LAUNCH_*     |                                      |
+ *        |  |                 |   +--> failed    | GONE_* (the tree is empty)           | GONE_*
+ *        |  |         TIMEOUT |   +--> backoff   v                                      v
+ *        |  +-- STOP -- backoff <---------- GONE_RETRY                     stopped, starting,
+ *        |                                                         backoff, completed, failed
  *        +---- STOP from completed, failed (they are resting too, so it only forgets the failure)
  *
  * What holds in each state (machine_check() asserts it):

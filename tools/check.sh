@@ -11,7 +11,8 @@ layers_build=$BUILD
 passed=0
 failed=0
 
-for part in "$PYTHON tools/layers.py ${layers_build}" tools/lengths.sh tools/model.sh; do
+for part in "$PYTHON tools/layers.py ${layers_build}" tools/lengths.sh "$PYTHON tools/widths.py" \
+	tools/model.sh; do
 	# shellcheck disable=SC2086 # a command and its arguments
 	if $part; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done

@@ -12,7 +12,8 @@ objects=()
 for program in build/bin-coverage/tend* "$build"/tests/unit/test_*; do
 	[[ $program == *.[od] ]] || objects+=(-object "$program")
 done
-llvm-cov export -format=lcov -instr-profile="$build/profile" "${objects[@]}" -ignore-filename-regex='/tests/' 2>/dev/null >"$build/lines" || exit 1
+llvm-cov export -format=lcov -instr-profile="$build/profile" "${objects[@]}" \
+	-ignore-filename-regex='/tests/' 2>/dev/null >"$build/lines" || exit 1
 
 awk -v top="$PWD/" -v list="$build/uncovered" '
 function flush() {
@@ -20,7 +21,13 @@ function flush() {
 		print file ":" gaps > list
 	gaps = ""
 }
-/^SF:/ { flush(); file = substr($0, 4); sub("^" top, "", file); folder = file; sub("/.*", "", folder) }
+/^SF:/ {
+	flush()
+	file = substr($0, 4)
+	sub("^" top, "", file)
+	folder = file
+	sub("/.*", "", folder)
+}
 /^DA:/ {
 	split(substr($0, 4), part, ",")
 	lines[folder]++
@@ -32,5 +39,6 @@ function flush() {
 END {
 	flush()
 	for (folder in lines)
-		printf "coverage: %-10s %5d of %5d lines, %5.1f %%\n", folder, run[folder], lines[folder], 100 * run[folder] / lines[folder] | "sort"
+		printf "coverage: %-10s %5d of %5d lines, %5.1f %%\n", folder, run[folder], \
+			lines[folder], 100 * run[folder] / lines[folder] | "sort"
 }' "$build/lines"

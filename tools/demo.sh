@@ -13,7 +13,8 @@ export TEND_REGISTRY=none # these three are no mesh agents
 wrong=0
 PATIENCE=20 # seconds that anything may take on a busy machine
 
-if [ -t 1 ]; then bold=$'\033[1m' red=$'\033[31m' green=$'\033[32m' plain=$'\033[0m'; else bold='' red='' green='' plain=''; fi
+bold='' red='' green='' plain=''
+[ ! -t 1 ] || bold=$'\033[1m' red=$'\033[31m' green=$'\033[32m' plain=$'\033[0m'
 
 # ---- telling
 
@@ -90,7 +91,8 @@ PYTHON
 # environment is older than the home.
 left_over() {
 	local pid file files
-	files=$(grep -lzsFx "TEND_HOME=$TEND_HOME" /proc/[0-9]*/environ) # all of it first: grep itself has the mark, and must be gone
+	# All of it first: grep itself has the mark, and must be gone.
+	files=$(grep -lzsFx "TEND_HOME=$TEND_HOME" /proc/[0-9]*/environ)
 	for file in $files; do
 		pid=${file#/proc/}
 		pid=${pid%/environ}
@@ -117,7 +119,8 @@ trap 'echo; echo "Interrupted; stopping everything."; clean_up 130' INT TERM HUP
 
 title "1. Start three small agents"
 tell "echo_agent reads its input to the end, family_agent has a child process, crash_agent crashes after 3 seconds."
-show tend start examples/agents/echo_agent.py examples/agents/family_agent.py examples/agents/crash_agent.py --background --env HEARTBEAT=0.1
+show tend start examples/agents/echo_agent.py examples/agents/family_agent.py \
+	examples/agents/crash_agent.py --background --env HEARTBEAT=0.1
 show tend status
 echo_pid=$(pid_of echo_agent)
 family_pid=$(pid_of family_agent)
@@ -154,7 +157,8 @@ for role in spawner logger monitor; do
 	check "the guardian started a new $role: pid ${!role} -> $new" lives "$new"
 done
 check "echo_agent is still the same process, $echo_pid" [ "$(pid_of echo_agent)" = "$echo_pid" ]
-check "family_agent is still the same process, $family_pid" [ "$(pid_of family_agent)" = "$family_pid" ]
+check "family_agent is still the same process, $family_pid" \
+	[ "$(pid_of family_agent)" = "$family_pid" ]
 tell "Is supervision back? The new spawner did not start family_agent, but it looks after it:"
 show kill -9 "$family_pid"
 other_pid "$family_pid" pid_of family_agent
@@ -170,7 +174,8 @@ other_pid "$spawner" daemon_pid spawner
 check "and it started a new spawner, $new" lives "$new"
 
 title "7. All four daemons die at once: the agents run on, and status still works"
-all=("$(daemon_pid guardian)" "$(daemon_pid spawner)" "$(daemon_pid monitor)" "$(daemon_pid logger)")
+all=("$(daemon_pid guardian)" "$(daemon_pid spawner)" "$(daemon_pid monitor)" \
+	"$(daemon_pid logger)")
 show kill -9 "${all[@]}"
 all_dead() { for pid in "${all[@]}"; do ! lives "$pid" || return 1; done; }
 soon all_dead
@@ -179,7 +184,8 @@ check "echo_agent is still the same process, $echo_pid" lives "$echo_pid"
 tell "The next start takes over what runs, instead of starting it twice:"
 show tend start
 check "echo_agent is still the same process, $echo_pid" [ "$(pid_of echo_agent)" = "$echo_pid" ]
-check "family_agent is still the same process, $family_pid" [ "$(pid_of family_agent)" = "$family_pid" ]
+check "family_agent is still the same process, $family_pid" \
+	[ "$(pid_of family_agent)" = "$family_pid" ]
 show kill -9 "$echo_pid"
 other_pid "$echo_pid" pid_of echo_agent
 check "and is supervised again: pid $echo_pid -> $new" lives "$new"
@@ -192,7 +198,9 @@ title "8. An agent of a mesh: registered, healthy, silent, unhealthy"
 tell "tend brings a registry of its own. It takes an agent that was silent for 2 seconds for unhealthy; 20 would be usual."
 unset TEND_REGISTRY
 export DEFAULT_TIMEOUT_THRESHOLD=2 HEALTH_CHECK_INTERVAL=1 QUIET_FILE=$TEND_HOME/quiet
-show tend start examples/agents/mesh_agent.py --background --registry-port "$((20000 + RANDOM % 10000))" --db-path "$TEND_HOME/registry.db" --env HEARTBEAT=0.5
+show tend start examples/agents/mesh_agent.py --background \
+	--registry-port "$((20000 + RANDOM % 10000))" --db-path "$TEND_HOME/registry.db" \
+	--env HEARTBEAT=0.5
 mesh_pid=$(pid_of mesh_agent)
 health_is() { [ "$(fact mesh_agent health_check)" = "$1" ]; }
 check "mesh_agent is healthy: the registry hears of it" soon health_is healthy
@@ -213,7 +221,8 @@ check "nothing is left in shared memory" [ -z "$segment" ]
 
 echo
 if [ $wrong = 0 ]; then
-	echo "That is tend. Try it yourself: ${TEND_BIN#"$PWD"/}/tend start examples/agents/mesh_agent.py"
+	tend=${TEND_BIN#"$PWD"/}/tend
+	echo "That is tend. Try it yourself: $tend start examples/agents/mesh_agent.py"
 else
 	echo "Something did not go as it should: see WRONG above." >&2
 fi

@@ -3,18 +3,19 @@
 #   tools/deps.sh need SET...      name what is missing and how to get it; exit 1 if anything is
 #   tools/deps.sh install SET...   install what is missing, as root or by sudo; silent when nothing
 #                                  is
-# SET: build check model fuzz demo bench memcheck coverage lint
+# SET: build check model fuzz demo bench memcheck coverage format lint
 set -u
 
 declare -A packages=(
 	[build]="gcc make pkg-config libcjson-dev libcurl4-openssl-dev liblz4-dev libmicrohttpd-dev libsqlite3-dev"
-	[check]="check lz4 openssl spin strace python3 python3-jsonschema python3-prometheus-client python3-pytest python3-pytest-xdist python3-pytest-timeout"
+	[check]="check clang-format lz4 openssl spin strace python3 python3-jsonschema python3-prometheus-client python3-pytest python3-pytest-xdist python3-pytest-timeout"
 	[fuzz]="clang"
 	[model]="gcc spin"
 	[demo]="python3"
 	[bench]="python3 strace"
 	[memcheck]="valgrind"
 	[coverage]="clang llvm"
+	[format]="clang-format python3"
 	[lint]="clang-format clang-tidy cppcheck shellcheck"
 )
 
@@ -26,7 +27,8 @@ usage() {
 # Print those of the arguments that are not installed.
 missing_of() {
 	local installed
-	installed=" $(dpkg-query -W -f '${db:Status-Status}:${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed://p' | tr '\n' ' ')"
+	installed=" $(dpkg-query -W -f '${db:Status-Status}:${Package}\n' "$@" 2>/dev/null |
+		sed -n 's/^installed://p' | tr '\n' ' ')"
 	for p in "$@"; do
 		[[ $installed == *" $p "* ]] || echo "$p"
 	done
@@ -59,8 +61,9 @@ install_missing() {
 	fi
 	echo "Installing what is missing: ${missing[*]}"
 	apt_knows "${missing[@]}" || as_root apt-get -qq update || true
-	as_root apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null ||
-		{ as_root apt-get -qq update && as_root apt-get -y --no-install-recommends install "${missing[@]}"; } || {
+	local install=(apt-get -y --no-install-recommends install)
+	as_root "${install[@]}" -qq "${missing[@]}" >/dev/null ||
+		{ as_root apt-get -qq update && as_root "${install[@]}" "${missing[@]}"; } || {
 		echo "Could not install: ${missing[*]}. As root:  apt-get update && $command" >&2
 		exit 1
 	}

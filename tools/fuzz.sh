@@ -24,7 +24,8 @@ fi
 
 tell() { # tell NAME STATUS LOG
 	if [ "$2" = 0 ]; then
-		printf 'fuzz: %-12s %s\n' "$1" "$(grep -E 'changed inputs|^Done|DONE' "$3" | tail -n 1)"
+		printf 'fuzz: %-12s %s\n' "$1" \
+			"$(grep -E 'changed inputs|^Done|DONE' "$3" | tail -n 1)"
 		passed=$((passed + 1))
 	else
 		printf 'fuzz: %-12s FAILED (exit status %s)\n' "$1" "$2"
@@ -36,7 +37,8 @@ tell() { # tell NAME STATUS LOG
 quick() {
 	local log
 	log=$(mktemp)
-	timeout 120 "$BUILD/tests/fuzz/fuzz_$1" "${FUZZ_SECONDS:-1.5}" ${TEND_SEED:+"$TEND_SEED"} "tests/fuzz/corpus/$1" >"$log" 2>&1
+	timeout 120 "$BUILD/tests/fuzz/fuzz_$1" "${FUZZ_SECONDS:-1.5}" ${TEND_SEED:+"$TEND_SEED"} \
+		"tests/fuzz/corpus/$1" >"$log" 2>&1
 	tell "$1" $? "$log"
 	rm -f "$log"
 }
@@ -47,15 +49,23 @@ long() {
 	read -r -a flags <<<"$(pkg-config --cflags libcjson)"
 	read -r -a links <<<"$(pkg-config --libs libcjson liblz4)"
 	local words=() modules=() word file
-	read -r -a words <<<"$(sed -nE 's|.*/\* links: (.*) \*/.*|\1|p' "tests/fuzz/fuzz_$1.c" | head -n 1)"
-	for word in ${words[@]+"${words[@]}"}; do # a folder stands for all of its modules but main.c
-		[[ $word == */ ]] || modules+=("$word")
-		[[ $word != */ ]] || for file in "$word"*.c; do [ "$file" = "${word}main.c" ] || modules+=("$file"); done
+	read -r -a words \
+		<<<"$(sed -nE 's|.*/\* links: (.*) \*/.*|\1|p' "tests/fuzz/fuzz_$1.c" | head -n 1)"
+	for word in ${words[@]+"${words[@]}"}; do
+		if [[ $word != */ ]]; then
+			modules+=("$word")
+			continue
+		fi
+		for file in "$word"*.c; do # a folder stands for all of its modules but main.c
+			[ "$file" = "${word}main.c" ] || modules+=("$file")
+		done
 	done
-	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"0"' \
-		"${flags[@]}" -o "$out/fuzz_$1" "tests/fuzz/fuzz_$1.c" lib/{base,json,config,logread}/*.c shm/*.c ${modules[@]+"${modules[@]}"} "${links[@]}" -pthread \
-		>"$out/$1.log" 2>&1 &&
-		"$out/fuzz_$1" -max_total_time="${FUZZ_SECONDS:-60}" -artifact_prefix="$out/$1-" "$out/corpus/$1" "tests/fuzz/corpus/$1" >>"$out/$1.log" 2>&1
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"0"' "${flags[@]}" -o "$out/fuzz_$1" \
+		"tests/fuzz/fuzz_$1.c" lib/{base,json,config,logread}/*.c shm/*.c \
+		${modules[@]+"${modules[@]}"} "${links[@]}" -pthread >"$out/$1.log" 2>&1 &&
+		"$out/fuzz_$1" -max_total_time="${FUZZ_SECONDS:-60}" -artifact_prefix="$out/$1-" \
+			"$out/corpus/$1" "tests/fuzz/corpus/$1" >>"$out/$1.log" 2>&1
 	tell "$1" $? "$out/$1.log"
 }
 

@@ -16,7 +16,8 @@ function file_end() {
 		report(file, "file", lines, limit, 600)
 }
 function report(where, what, n, soft, hard) {
-	printf "lengths: %s: %s has %d lines, over %d%s\n", where, what, n, (n > hard ? hard : soft), (n > hard ? "" : " (only a remark)")
+	printf "lengths: %s: %s has %d lines, over %d%s\n", where, what, n,
+		(n > hard ? hard : soft), (n > hard ? "" : " (only a remark)")
 	if (n > hard)
 		failed = 1
 }

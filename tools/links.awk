@@ -14,7 +14,8 @@
 	for (i = 1; i <= n; i++)
 		if (word[i] ~ /^[a-z]+\/$/) {
 			sub(/\//, "", word[i])
-			print build "/" target ": $(filter-out " build "/" word[i] "/main.o,$(call objects_of," word[i] "))"
+			print build "/" target ": $(filter-out " build "/" word[i] "/main.o," \
+				"$(call objects_of," word[i] "))"
 		} else if (word[i] ~ /\.c$/) {
 			sub(/\.c$/, ".o", word[i])
 			print build "/" target ": " build "/" word[i]

@@ -18,14 +18,17 @@ done
 # Left out: varFuncNullUB. NULL is a pointer with every libc that tend is built with, and may end a
 # list of arguments.
 echo "cppcheck:"
-cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem --suppress=varFuncNullUB \
+cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	--error-exitcode=1 --suppress=missingIncludeSystem --suppress=varFuncNullUB \
 	-I. -Ilib -DTEND_VERSION='"0"' -D__x86_64__ "${sources[@]}" || status=1
 echo "clang-tidy:"
-printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I FILE clang-tidy --quiet FILE -- "${flags[@]}" 2>/dev/null || status=1
+printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -I FILE \
+	clang-tidy --quiet FILE -- "${flags[@]}" 2>/dev/null || status=1
 # Left out: malloc-leak and mismatching-deallocation. gcc 12 loses sight of what is passed on inside
 # a struct, and takes reallocarray() for free().
 echo "gcc -fanalyzer:"
-printf '%s\n' "${sources[@]}" | grep -v '^tests/' | xargs -P "$(nproc)" -I FILE gcc "${flags[@]}" -O1 -Werror -fanalyzer -Wno-analyzer-malloc-leak \
+printf '%s\n' "${sources[@]}" | grep -v '^tests/' | xargs -P "$(nproc)" -I FILE \
+	gcc "${flags[@]}" -O1 -Werror -fanalyzer -Wno-analyzer-malloc-leak \
 	-Wno-analyzer-mismatching-deallocation -c -o /dev/null FILE || status=1
 if command -v shellcheck >/dev/null; then
 	echo "shellcheck:"

@@ -30,7 +30,8 @@ NR == 1 {
 	title = $0
 	sub(/^[^:]*: /, "", title)
 	printf ".\\\" Made by tools/manpage.sh from \"tend help %s\".\n", command
-	printf ".TH TEND\\-%s 1 \"\" \"tend %s\" \"User Commands\"\n", toupper(roff(command)), version
+	printf ".TH TEND\\-%s 1 \"\" \"tend %s\" \"User Commands\"\n",
+		toupper(roff(command)), version
 	printf ".SH NAME\ntend\\-%s \\- %s\n.SH SYNOPSIS\n.nf\n", roff(command), roff(title)
 	now = "SYNOPSIS"
 	next

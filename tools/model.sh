@@ -16,7 +16,8 @@ check() {
 	local out=$work/$1${2:-} run=(./pan -m1000000)
 	mkdir -p "$out"
 	cd "$out" || return 2
-	spin -a ${2:+"$2"} "$top/tests/model/$1.pml" >log 2>&1 && gcc -O2 -w -o pan pan.c >>log 2>&1 || return 2
+	spin -a ${2:+"$2"} "$top/tests/model/$1.pml" >log 2>&1 &&
+		gcc -O2 -w -o pan pan.c >>log 2>&1 || return 2
 	grep -q '^ltl' "$top/tests/model/$1.pml" && run+=(-a -f)
 	"${run[@]}" >log 2>&1
 	grep -q 'max search depth too small\|pan: out of memory' log && return 2

@@ -38,7 +38,8 @@ P
 
 terminal() { tmux -L "$socket" "$@"; }
 begin() { # COLUMNS LINES
-	terminal -f /dev/null new-session -d -x "$1" -y "$2" -c "$folder/agents" "env PS1='\$ ' NO_COLOR= bash --norc --noprofile -i"
+	terminal -f /dev/null new-session -d -x "$1" -y "$2" -c "$folder/agents" \
+		"env PS1='\$ ' NO_COLOR= bash --norc --noprofile -i"
 	terminal set -g status off
 	until terminal capture-pane -p | grep -q '^\$'; do sleep 0.1; done
 	terminal clear-history
@@ -52,7 +53,9 @@ run() {
 	local before
 	before=$(terminal capture-pane -p | grep -c '^\$' || true)
 	type_in "$1"
-	until [ "$(terminal capture-pane -p | grep -c '^\$' || true)" -gt "$before" ]; do sleep 0.1; done
+	until [ "$(terminal capture-pane -p | grep -c '^\$' || true)" -gt "$before" ]; do
+		sleep 0.1
+	done
 }
 picture() { # NAME TITLE
 	terminal capture-pane -p -e | tools/picture.py "$2" >"docs/pictures/$1.svg"

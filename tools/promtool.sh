@@ -10,7 +10,8 @@ if [ ! -x "$tool" ]; then
 	work=$(mktemp -d) || exit 1
 	trap 'rm -rf "$work"' EXIT
 	chmod 755 "$work"
-	(cd "$work" && timeout 180 apt-get download prometheus && dpkg -x prometheus_*.deb tree) >&2 || {
+	(cd "$work" && timeout 180 apt-get download prometheus &&
+		dpkg -x prometheus_*.deb tree) >&2 || {
 		echo "promtool.sh: cannot fetch Debian's prometheus package; apt-get update may help" >&2
 		exit 1
 	}

@@ -9,7 +9,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL # whoever runs make in here starts anew
 mkdir -p "$BUILD/results"
 xml=$BUILD/results/system.xml
 rm -f "$xml" "$BUILD/results/system"
-export TEND_BIN="${TEND_BIN:-$PWD/build/bin}" TEST_BIN="${TEST_BIN:-$PWD/$BUILD/tests/bin}" PYTHONDONTWRITEBYTECODE=1
+export TEND_BIN="${TEND_BIN:-$PWD/build/bin}" TEST_BIN="${TEST_BIN:-$PWD/$BUILD/tests/bin}" \
+	PYTHONDONTWRITEBYTECODE=1
 
 where=(tests/system)
 for argument in "$@"; do
@@ -18,7 +19,8 @@ done
 
 # The tests mostly wait for processes, so there are more of them than processors.
 jobs=${TEST_JOBS:-$((2 * $(nproc) > 8 ? 8 : 2 * $(nproc)))}
-"$PYTHON" -m pytest -c tests/system/pytest.ini --rootdir=tests/system -q -n "$jobs" --junitxml="$xml" "$@" "${where[@]}"
+"$PYTHON" -m pytest -c tests/system/pytest.ini --rootdir=tests/system -q -n "$jobs" \
+	--junitxml="$xml" "$@" "${where[@]}"
 status=$?
 
 # Exit status 5: no test was selected. Anything else that is neither "passed" nor "some failed"

@@ -49,6 +49,7 @@ done
 # shellcheck disable=SC2016
 if [ ${#programs[@]} -gt 0 ]; then
 	printf '%s\n' "${programs[@]}" | CK_VERBOSITY="${CK_VERBOSITY:-normal}" \
-		xargs -P "${UNIT_JOBS:-$(nproc)}" -I PROGRAM bash -c 'run_one "$@"' unit PROGRAM "$results"
+		xargs -P "${UNIT_JOBS:-$(nproc)}" -I PROGRAM \
+		bash -c 'run_one "$@"' unit PROGRAM "$results"
 fi
 cat "$results"/*.count /dev/null | awk '{ p += $1; f += $2 } END { print p + 0, f + 0; exit f > 0 }' >"$BUILD/results/unit"

@@ -1,4 +1,5 @@
-# bash completion for tend and mcp_mesh_dev; installed as share/bash-completion/completions/tend. All it knows it asks tend for, at each Tab.
+# bash completion for tend and mcp_mesh_dev; installed as share/bash-completion/completions/tend.
+# All it knows it asks tend for, at each Tab.
 _tend() {
 	local line current=${COMP_WORDS[COMP_CWORD]}
 	[ "$current" != = ] || current=

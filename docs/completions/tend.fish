@@ -1,4 +1,5 @@
-# fish completion for tend and mcp_mesh_dev; installed as share/fish/vendor_completions.d/tend.fish. All it knows it asks tend for, at each Tab.
+# fish completion for tend and mcp_mesh_dev; installed as share/fish/vendor_completions.d/tend.fish.
+# All it knows it asks tend for, at each Tab.
 function __tend_complete
     set -l words (commandline -opc) (commandline -ct)
     for line in ($words[1] complete (math (count $words) - 1) $words 2>/dev/null)

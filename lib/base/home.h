@@ -2,12 +2,12 @@
  * base/home.h - one instance of tend: its home folder, what lies where in it, and the name of its
  * segment.
  *
- *   HOME/run/            role locks, doorbells (bell.ROLE), NAME.in and NAME.out FIFOs, start.lock, config.lock, specs.lock        0700
- *   HOME/logs/           NAME.log, tend.log                                                               0700
- *   HOME/specs/          NAME.json: how to run a process                                                  0700
- *   HOME/processes.json  what is desired, and who ran last                                                0600
- *   HOME/cli_config.json what was configured (config/cliconf.h)
- *   0600
+ *   HOME/run/            role locks, doorbells (bell.ROLE), NAME.in and NAME.out
+ *                        FIFOs, start.lock, config.lock, specs.lock                       0700
+ *   HOME/logs/           NAME.log, tend.log                                               0700
+ *   HOME/specs/          NAME.json: how to run a process                                  0700
+ *   HOME/processes.json  what is desired, and who ran last                                0600
+ *   HOME/cli_config.json what was configured (config/cliconf.h)                           0600
  *
  * The home is $TEND_HOME, else ~/.mcp_mesh (the reference's). It must belong to the caller's
  * effective user and must not be writable by others: what runs from it runs with that user's

@@ -41,9 +41,9 @@ ROLES = ("guardian", "spawner", "monitor", "logger")
 STATE_RUNNING, STATE_STOPPING = 2, 3
 EVENT_STATE = 1
 AT_REST = (0, 5, 6)
-ALLOWED = (
-    set()
-)  # (name, run, what, who was dead): what could not be known, or was lost, since nobody lived to see it
+# (name, run, what, who was dead): what could not be known, or was lost, since nobody lived to see
+# it.
+ALLOWED = set()
 
 
 @functools.cache
@@ -58,7 +58,9 @@ def read_table():
 
 @functools.cache
 def documented():
-    """What shm/README.md says: the numbers of the regions, and {struct: {field: (offset, type)}}."""
+    """What shm/README.md says: the numbers of the regions, and {struct: {field: (offset,
+    type)}}.
+    """
     text = (TOP / "shm/README.md").read_text()
     regions = {m[2]: int(m[1]) for m in re.finditer(r"^\| (\d+) \| (\w+) \| \d+ \|", text, re.M)}
     types = {"u8": "B", "u16": "H", "u32": "I", "i32": "i", "u64": "Q"}
@@ -70,7 +72,9 @@ def documented():
 
 
 def record(struct_name, data, *fields):
-    """{field: value} of these fields of a record, or of a mapping of memory from its beginning on."""
+    """{field: value} of these fields of a record, or of a mapping of memory from its beginning
+    on.
+    """
     layout = documented()[1][struct_name]
     found = {f: struct.unpack_from("=" + layout[f][1], data, layout[f][0])[0] for f in fields}
     return {f: v.split(b"\0")[0].decode() if isinstance(v, bytes) else v for f, v in found.items()}
@@ -629,7 +633,9 @@ def check_running(home, truth, expect):
 
 
 def check_stopped(home, truth, expect):
-    """Nothing of an instance that was stopped is left but what is on disk, and the logs are whole."""
+    """Nothing of an instance that was stopped is left but what is on disk, and the logs are
+    whole.
+    """
     complaints = [f"process {pid} of {name} still runs" for pid, name in supervised(home).items()]
     complaints += [f"{role} {pid} still runs" for role, own in daemons(home).items() for pid in own]
     complaints += [

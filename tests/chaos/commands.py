@@ -12,9 +12,9 @@ from chaoskit import EAGER, TEST_BIN, Failure, Instance
 from faults import forget_report, verdict_of
 
 COMMAND_SECONDS = 60
-WITHOUT_LSAN = {
-    "LSAN_OPTIONS": "detect_leaks=0"
-}  # it looks for leaks at the end of a sanitized command, and takes a fault of its own calls for the end of the world
+# It looks for leaks at the end of a sanitized command, and takes a fault of its own calls for the
+# end of the world.
+WITHOUT_LSAN = {"LSAN_OPTIONS": "detect_leaks=0"}
 
 
 def witness_argv(t, name):

@@ -72,7 +72,7 @@ class Done(NamedTuple):
     call: str
     errno: str  # of an error, else ""
     pid: int
-    up: bool  # the process had waited for events before: its start was over; a command: the dynamic linker was done
+    up: bool  # the process had waited for events before; a command: the dynamic linker was done
     at: int
 
 

@@ -32,7 +32,9 @@ from chaoskit import CHAOS_BIN, EAGER, TEST_BIN, Failure, Instance, checker
 from fake_registry import FakeRegistry, entry
 
 QUIET_SECONDS = 5
-BEHIND_SECONDS = 2  # so far a logger may be behind on a machine that is overloaded; some milliseconds on one that is not
+# So far a logger may be behind on a machine that is overloaded; some milliseconds on one that is
+# not.
+BEHIND_SECONDS = 2
 ROLES = checker.ROLES
 CLOCK_SECONDS = 3 * 365 * 86400  # so far the clock is stepped, to and fro
 

@@ -75,7 +75,8 @@ static const uint32_t refused[] = {
 #define REFUSED (sizeof(refused) / sizeof(refused[0]))
 
 #define REFUSE	      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES)
-#define LOAD(what)    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offsetof(struct seccomp_data, what))
+#define OF(what)      offsetof(struct seccomp_data, what)
+#define LOAD(what)    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)OF(what))
 #define UNLESS(nr, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, (n))
 
 /* For this thread only: libFuzzer writes files in another. */

@@ -1,15 +1,19 @@
 /*
- * tests/model/latch.pml - the latch of shm/latch.h: one writer at a time, which may be killed at any step and is then followed by another; a reader that takes
- * no lock (readers do not see each other, so one stands for all). The model's steps are the C code's atomic accesses; it is sequentially consistent, as the
- * release stores and acquire loads make the code look (see the comment in shm/latch.h).
+ * tests/model/latch.pml - the latch of shm/latch.h: one writer at a time, which may be killed at
+ * any step and is then followed by another; a reader that takes no lock (readers do not see each
+ * other, so one stands for all). The model's steps are the C code's atomic accesses; it is
+ * sequentially consistent, as the release stores and acquire loads make the code look (see the
+ * comment in shm/latch.h).
  *
  * PROPERTIES  (checked by the assertions of the reader)
  *   whole      a record that a reader accepts has all its words from one latch_store()
  *   published  and that store had been published: its number is not above the last version
  *   forward    and it is not older than one that the same reader accepted before
- *   no wait    a reader needs no step of a writer, alive or dead: within TRIES tries it ends, whatever the writers do (there is no blocking statement in it)
+ *   no wait    a reader needs no step of a writer, alive or dead: within TRIES tries it ends,
+ *              whatever the writers do (there is no blocking statement in it)
  *
- * -DBROKEN publishes before the copy is filled. The checker must find that a reader then accepts a record that is not whole.
+ * -DBROKEN publishes before the copy is filled. The checker must find that a reader then accepts a
+ * record that is not whole.
  */
 #define WORDS 2
 #define STORES 4  /* by all incarnations of the writer together */
@@ -29,7 +33,8 @@ inline fill(side, i, n) {
 	fi
 }
 
-/* One incarnation after the other. Killed: it stops between any two steps, and a new one begins from what lies in memory. */
+/* One incarnation after the other. Killed: it stops between any two steps, and a new one begins
+ * from what lies in memory. */
 active proctype writer() {
 	byte v, i, n;
 

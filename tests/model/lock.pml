@@ -1,14 +1,19 @@
 /*
- * tests/model/lock.pml - the robust lock, the redo journal and its recovery (shm/lock.c), and entries of the command ring that are being filled (shm/ring.c).
- * Holders are killed or stopped for good at any step, in the middle of recovery too.
+ * tests/model/lock.pml - the robust lock, the redo journal and its recovery (shm/lock.c), and
+ * entries of the command ring that are being filled (shm/ring.c). Holders are killed or stopped for
+ * good at any step, in the middle of recovery too.
  *
  * PROPERTIES
- *   together   the words of one change (here gens and used) agree whenever the lock is held by somebody who has just taken it, recovered or not
- *   no half    nobody who holds the lock finds an entry in the state FILLING that is not his own: a client that died left none behind
+ *   together   the words of one change (here gens and used) agree whenever the lock is held by
+ *              somebody who has just taken it, recovered or not
+ *   no half    nobody who holds the lock finds an entry in the state FILLING that is not his own: a
+ *              client that died left none behind
  *   alone      two never hold the lock
- *   bounded    a taker gives up after its deadline (modelled as a choice), so a stopped holder never blocks it: the supervisor reaches its end in every run
+ *   bounded    a taker gives up after its deadline (modelled as a choice), so a stopped holder
+ *              never blocks it: the supervisor reaches its end in every run
  *
- * -DBROKEN applies the change without a journal. The checker must find that the words then disagree after a death.
+ * -DBROKEN applies the change without a journal. The checker must find that the words then disagree
+ * after a death.
  */
 #define CLIENTS 2
 #define ROUNDS 2
@@ -32,11 +37,14 @@ inline die(me) {
 	atomic { deaths++; owner_died = true; owner = NOBODY; holders--; goto dead }
 }
 
-/* Blocking signals is not modelled: SIGKILL and SIGSTOP can't be blocked. Giving up at the deadline is the choice `else give up`. */
+/* Blocking signals is not modelled: SIGKILL and SIGSTOP can't be blocked. Giving up at the deadline
+ * is the choice `else give up`. */
 inline take(me, got) {
 	got = false;
 	if
-	:: atomic { owner == NOBODY -> owner = me; holders++; assert(holders == 1); got = true } /* alone */
+	:: atomic { /* alone */
+		owner == NOBODY -> owner = me; holders++; assert(holders == 1); got = true
+	   }
 	:: true /* the deadline passed, or it was never free */
 	fi
 }
@@ -137,7 +145,8 @@ end:
 	skip
 }
 
-/* It reaps and restarts, and needs the lock for rows only: one that it does not get within its deadline is tried at the next turn. */
+/* It reaps and restarts, and needs the lock for rows only: one that it does not get within its
+ * deadline is tried at the next turn. */
 proctype supervisor() {
 	byte turn = 0;
 	bool got;

@@ -78,7 +78,9 @@ class Mutant:
 
 
 def code_of(line):
-    """Where the code of a line may be changed: not in texts, characters, comments and directives."""
+    """Where the code of a line may be changed: not in texts, characters, comments and
+    directives.
+    """
     if line.lstrip().startswith(("#", "*", "/*", "//")):
         return []
     spans, i, start = [], 0, 0

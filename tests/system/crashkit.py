@@ -86,7 +86,9 @@ def saved(tend, kept):
 
 
 def works(tend, name="proof"):
-    """Supervision is there: what is started runs, what is killed comes back, what is stopped ends."""
+    """Supervision is there: what is started runs, what is killed comes back, what is stopped
+    ends.
+    """
     pid = start(tend, name, helper("sleeper"), options=EAGER)
     os.kill(pid, signal.SIGKILL)
     tend.wait_pid(name, not_pid=pid)

@@ -287,8 +287,8 @@ class Tend:
     # -- the daemons
 
     def daemon_pid(self, role):
-        """The pid of the daemon that holds a role, from the text of its lock, or None. Works without
-        a segment.
+        """The pid of the daemon that holds a role, from the text of its lock, or None. Works
+        without a segment.
         """
         try:
             pid, start = map(int, (self.home / "run" / f"{role}.lock").read_text().split())

@@ -239,7 +239,9 @@ def test_found_by_chaos(role, scenario, kind, errno, call, at, harm):
 
 @pytest.mark.parametrize("command", ["stop", "signal", "whole stop"])
 def test_commands_without_a_descriptor(command):
-    """For one moment, at each place. A command that had none to ring for a daemon waited for ever."""
+    """For one moment, at each place. A command that had none to ring for a daemon waited for
+    ever.
+    """
     done = 0
     for at, did, complaint in commands.run_command(
         command, lambda at: chaos.Fault("tend", "error", at, "EMFILE", "openat"), 1, 1

@@ -584,7 +584,9 @@ def test_looking_at_what_the_daemons_left(tend):
 
 
 def test_under_the_name_of_the_reference(tend, tmp_path):
-    """Installed as mcp_mesh_dev its messages bear that name, and it finds its daemons all the same."""
+    """Installed as mcp_mesh_dev its messages bear that name, and it finds its daemons all the
+    same.
+    """
     link = tmp_path / "mcp_mesh_dev"
     link.symlink_to(tend.argv()[0])
     tend.argv = lambda *args: [str(link), *map(str, args)]

@@ -186,7 +186,7 @@ def test_a_read_only_home(tend):
     for argv in (
         ["status"],
         ["status", "--json"],
-        ["list"],
+        ["list", "--services"],
         ["events"],
         ["why", "s0"],
         ["snapshot", "--json"],
@@ -279,7 +279,8 @@ def run(*args):
     assert done.returncode == 0, done
     return done.stdout
 def log():
-    row = next(r for r in json.loads(run("snapshot", "--json"))["rows"] if r["ident"]["name"] == "flood")
+    rows = json.loads(run("snapshot", "--json"))["rows"]
+    row = next(r for r in rows if r["ident"]["name"] == "flood")
     return row["log"]
 def until(what, predicate):
     deadline = time.monotonic() + 30
@@ -296,7 +297,8 @@ assert log()["error"] == 28, log()
 row = next(r for r in json.loads(run("status", "--json"))["processes"] if r["name"] == "flood")
 assert row["status"] == "running", row
 pid = row["pid"]
-assert any(e["event"] == "log" and e["name"] == "flood" for e in map(json.loads, run("events", "--json").splitlines()))
+events = map(json.loads, run("events", "--json").splitlines())
+assert any(e["event"] == "log" and e["name"] == "flood" for e in events)
 assert "flood" in run("status"), run("status")
 os.ftruncate(ballast, 0)
 path = home + "/logs/flood.log"
@@ -314,7 +316,9 @@ print("well")
 
 @as_root
 def test_a_full_disk_for_logs(tend):
-    """The process waits, nothing is lost, people are told, and capture goes on by itself once there is space."""
+    """The process waits, nothing is lost, people are told, and capture goes on by itself once there
+    is space.
+    """
     tend.home.mkdir(mode=0o700)
     prepare = 'mount -t tmpfs -o size=4m,mode=700 tmpfs "$HOME_DIR"'
     done = in_namespace(
@@ -352,7 +356,8 @@ except OSError:
     pass
 os.close(ballast)
 refused = run("start", "--background", "--name", "n", "--", sleeper)
-assert refused.returncode == 1 and refused.stderr.count("\\n") == 1 and "No space left" in refused.stderr, refused
+assert refused.returncode == 1 and refused.stderr.count("\\n") == 1, refused
+assert "No space left" in refused.stderr, refused
 row = json.loads(run("status", "--json").stdout)["processes"]
 assert [(r["name"], r["status"]) for r in row] == [("s", "running")], row
 assert run("restart", "s").returncode == 0
@@ -391,7 +396,9 @@ def children_of(pid):
 
 @as_root
 def test_the_guardian_as_pid_1(tend):
-    """In a container of its own: it brings up what was desired, reaps every orphan, and SIGTERM ends it all in order."""
+    """In a container of its own: it brings up what was desired, reaps every orphan, and SIGTERM
+    ends it all in order.
+    """
     kept = sleepers(tend)
     start(tend, "forker", helper("forker"), "2")
     tend.wait_log("forker", "^ready")

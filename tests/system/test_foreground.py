@@ -163,7 +163,9 @@ print("bye from {name}", flush=True)
 
 
 def test_output_is_shown_behind_names(tend):
-    """Merged, standard error too, from the first line to what is said at the end; what lies in the log from before is not shown again."""
+    """Merged, standard error too, from the first line to what is said at the end; what lies in the
+    log from before is not shown again.
+    """
     files = [talker(tend, "one"), talker(tend, "second")]
     tend.run("start", files[0], "--background")
     tend.wait_log("one", "complaint")

@@ -164,7 +164,9 @@ def test_a_removal_is_finished(tend):
 
 
 def spec_of_command(tend, name, number=1):
-    """A specification as a command brings it, of a process that dead has; returns the file's name."""
+    """A specification as a command brings it, of a process that dead has; returns the file's
+    name.
+    """
     dead = subprocess.Popen(["true"])
     dead.wait()
     document = json.loads((tend.home / "specs/model.json").read_text())
@@ -390,7 +392,9 @@ exec {real}/tend-spawner "$@"
 
 
 def test_output_that_only_the_spawner_holds(tend):
-    """The guardian dies before it has opened the FIFO of a new process, which has ended by then; the logger has not seen it either."""
+    """The guardian dies before it has opened the FIFO of a new process, which has ended by then;
+    the logger has not seen it either.
+    """
     sleepers(tend, 1)
     daemons = settled(tend)
     for role in ("guardian", "logger"):

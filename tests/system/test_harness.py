@@ -24,15 +24,20 @@ tend = Tend(sys.argv[3])
 tend.home.mkdir()
 (tend.home / "file").write_text("x")
 tend.segment.write_text("x")
-process = subprocess.Popen([sys.argv[2], "child"], env=tend.env, start_new_session=True, stdout=subprocess.PIPE, text=True)
+process = subprocess.Popen(
+    [sys.argv[2], "child"], env=tend.env, start_new_session=True, stdout=subprocess.PIPE, text=True
+)
 pids = [int(process.stdout.readline().split()[1]) for _ in range(2)]
-print(json.dumps(dict(root=str(tend.root), segment=str(tend.segment), pids=pids, janitor=tend.janitor.pid)), flush=True)
+made = dict(root=str(tend.root), segment=str(tend.segment), pids=pids, janitor=tend.janitor.pid)
+print(json.dumps(made), flush=True)
 signal.pause()
 """
 
 
 def marked(instance, *command, **env):
-    """Start a process of that home, as tend would: the mark in its environment, nothing else in common with us."""
+    """Start a process of that home, as tend would: the mark in its environment, nothing else in
+    common with us.
+    """
     return subprocess.Popen(
         command,
         env={**instance.env, **env},

@@ -403,7 +403,8 @@ class V6(http.server.ThreadingHTTPServer):
     address_family = 10
 ports = []
 for says, family in %s:
-    server = (V6 if family == 6 else http.server.ThreadingHTTPServer)(("::1" if family == 6 else "127.0.0.1", 0), Handler)
+    server = V6 if family == 6 else http.server.ThreadingHTTPServer
+    server = server(("::1" if family == 6 else "127.0.0.1", 0), Handler)
     server.says = says
     ports.append(server.server_address[1])
     threading.Thread(target=server.serve_forever).start()
@@ -413,7 +414,9 @@ print("ports", *ports, flush=True)
 
 @pytest.fixture
 def listed(tend):
-    """Start an agent with mesh probes that serves at ports of its own; returns these, and a function that sets where the registry says that it listens."""
+    """Start an agent with mesh probes that serves at ports of its own; returns these, and a
+    function that sets where the registry says that it listens.
+    """
     registry = FakeRegistry()
     tend.env.update(TEND_MONITOR_INTERVAL_MS="150", MCP_MESH_REGISTRY_URL=registry.url)
 

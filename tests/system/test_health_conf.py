@@ -122,7 +122,9 @@ def test_limits_change_while_the_process_runs(quick):
 
 
 def test_an_unchanged_health_keeps_its_counts(quick):
-    """The rest of the specification may change: that is for the next run, and no probe begins anew."""
+    """The rest of the specification may change: that is for the next run, and no probe begins
+    anew.
+    """
     runs = quick.work / "runs"
     start(
         quick,

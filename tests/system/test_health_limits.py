@@ -245,7 +245,8 @@ def run(*args):
     done = subprocess.run([tend, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done
     return done.stdout
-open(home + "/monitor.json", "w").write(json.dumps({"alerts": {"command": ["/bin/sh", "-c", "cat >> " + out]}}))
+alerts = {"command": ["/bin/sh", "-c", "cat >> " + out]}
+open(home + "/monitor.json", "w").write(json.dumps({"alerts": alerts}))
 run("start", "--background", "--name", "probe", "--", "sleep", "1000")
 ballast = os.open(home + "/logs/ballast", os.O_WRONLY | os.O_CREAT)
 while os.statvfs(home).f_bavail * os.statvfs(home).f_bsize > 256 * 1024:

@@ -387,7 +387,8 @@ def test_a_tree_whose_new_parent_is_hidden(tend):
 t=$1 forker=$2; cd /
 $t start --name a --restart no --background -q -- $forker 2
 while ! grep -q ^ready "$TEND_HOME/logs/a.log"; do sleep 0.05; done
-spawner=$(cut -d' ' -f1 "$TEND_HOME/run/spawner.lock") guardian=$(cut -d' ' -f1 "$TEND_HOME/run/guardian.lock")
+spawner=$(cut -d' ' -f1 "$TEND_HOME/run/spawner.lock")
+guardian=$(cut -d' ' -f1 "$TEND_HOME/run/guardian.lock")
 root=$(sed -n 's/^ready //p' "$TEND_HOME/logs/a.log")
 kill -STOP $spawner $guardian; kill -KILL $spawner $guardian $root
 while kill -0 $spawner 2>/dev/null || kill -0 $guardian 2>/dev/null; do sleep 0.05; done
@@ -421,7 +422,9 @@ echo done
 
 
 def test_a_cut_table_loses_no_child(tend):
-    """The spawner reaps a child whose row it can't read there any more: it knows by itself whose it is."""
+    """The spawner reaps a child whose row it can't read there any more: it knows by itself whose it
+    is.
+    """
     kept = sleepers(tend, 2)
     guardian = tend.status()["daemons"]["guardian"]["pid"]
     os.kill(guardian, signal.SIGSTOP)  # it would make the table again at once

@@ -1,4 +1,5 @@
-"""Someone who holds the lock of the process table and is stopped delays commands, and nothing else."""
+"""Someone who holds the lock of the process table and is stopped delays commands, and nothing else.
+"""
 
 import contextlib
 import mmap

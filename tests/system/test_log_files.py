@@ -90,7 +90,9 @@ def write_lines(tend, name, count, *options):
 
 
 def newest(tend, name):
-    """The end of a log: of the current file, or of the last rotated one where that has just begun."""
+    """The end of a log: of the current file, or of the last rotated one where that has just
+    begun.
+    """
     for path in [tend.home / "logs" / f"{name}.log"] + numbered(tend, name)[::-1]:
         try:
             data = content(path)

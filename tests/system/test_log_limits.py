@@ -84,7 +84,9 @@ def parts(count, text="NOTHING"):
     return f"""
 import os, sys, time
 NOTHING = {NOTHING_SPECIAL[:55]!r} * 40000
-def rotated(): return max((int(f[6:15]) for f in os.listdir(sys.argv[1]) if f.startswith("p.log.0")), default=0)
+def rotated():
+    files = os.listdir(sys.argv[1])
+    return max((int(f[6:15]) for f in files if f.startswith("p.log.0")), default=0)
 for part in range({count}):
     sys.stdout.write("part %d begins\\n" % part + {text})
     sys.stdout.flush()
@@ -149,7 +151,9 @@ def test_what_is_too_large_as_an_archive_goes(tend):
 
 @pytest.mark.parametrize(("limit", "left"), [("7MiB", (3, 4)), ("1MiB", (4,))])
 def test_a_full_disk_costs_the_oldest_archive_and_never_the_newest_raw_file(tend, limit, left):
-    """Archives can't be synced from the third on: two of 3 MB and what stays raw are more than the limit."""
+    """Archives can't be synced from the third on: two of 3 MB and what stays raw are more than the
+    limit.
+    """
     script = tend.work / "parts.py"
     script.write_text(parts(4, text="os.urandom(1500000).hex() + chr(10)"))
     recorder = Recorder(

@@ -160,7 +160,9 @@ def everything_own(tend):
 
 
 def test_links_in_place_of_what_is_written_next(logged):
-    """The current index, and the names that the next rotated files and their archives are to have."""
+    """The current index, and the names that the next rotated files and their archives are to
+    have.
+    """
     tend, outside = logged, logged.outside.folder
     last = int(numbered(tend, "a")[-1].name.split(".")[2])
     link(tend, "a.log.idx", outside / "idx")

@@ -46,7 +46,9 @@ while True:
 
 
 def asked(tend, name, *options):
-    """A process that says a line when asked; returns the function that asks and waits for the line."""
+    """A process that says a line when asked; returns the function that asks and waits for the
+    line.
+    """
     gate = tend.work / f"{name}.gate"
     os.mkfifo(gate)
     start(tend, name, sys.executable, "-I", "-S", "-c", ASKED, gate, options=options)
@@ -370,7 +372,9 @@ ssize_t splice(int in, off64_t *at, int out, off64_t *to, size_t n, unsigned fla
 
 @not_sanitized
 def test_a_used_up_quota(tend):
-    """The error is put in by a library, since kernels without support for disk quotas are common."""
+    """The error is put in by a library, since kernels without support for disk quotas are
+    common.
+    """
     used_up = tend.work / "used-up"
     preload(tend, OVER_QUOTA, QUOTA_USED_UP=used_up)
     used_up.touch()
@@ -391,7 +395,8 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 	if (!next)
 		*(void **)&next = dlsym(RTLD_NEXT, "clock_gettime");
 	if (!shift && getenv("CLOCK_SHIFT"))
-		shift = mmap(0, 4096, PROT_READ, MAP_SHARED, open(getenv("CLOCK_SHIFT"), O_RDONLY | O_CLOEXEC), 0);
+		shift = mmap(0, 4096, PROT_READ, MAP_SHARED,
+			open(getenv("CLOCK_SHIFT"), O_RDONLY | O_CLOEXEC), 0);
 	int r = next(id, ts);
 	if (r == 0 && id == CLOCK_REALTIME && shift && shift != MAP_FAILED)
 		ts->tv_sec += *shift;
@@ -402,7 +407,9 @@ int clock_gettime(clockid_t id, struct timespec *ts)
 
 @not_sanitized
 def test_the_clock_steps_back(tend):
-    """An hour back, in every daemon: not a line is lost, the index's times never fall, and a rotation begins with the new time."""
+    """An hour back, in every daemon: not a line is lost, the index's times never fall, and a
+    rotation begins with the new time.
+    """
     shift = tend.work / "shift"
     shift.write_bytes(bytes(4096))
     preload(tend, SHIFTED_CLOCK, CLOCK_SHIFT=shift)

@@ -834,7 +834,9 @@ EAGER = (
 @pytest.mark.parametrize("apart", [False, True], ids=["", "separate"])
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_runs_that_pass_before_the_logger_looks(tend, runs, apart, when):
-    """The bytes of each are told from those of the others: --previous shows the whole run before this one, and nothing else."""
+    """The bytes of each are told from those of the others: --previous shows the whole run before
+    this one, and nothing else.
+    """
     count = tend.work / "count"
     program = script(tend, "p", SHORT_RUNS.format(count=count, runs=runs))
     start(tend, "other", "sleep", "1000")
@@ -867,7 +869,9 @@ def test_runs_that_pass_before_the_logger_looks(tend, runs, apart, when):
 
 
 def test_runs_of_an_earlier_instance_are_not_the_previous_one(tend):
-    """Runs are counted from 1 again; a run with the same number that lies further back is another."""
+    """Runs are counted from 1 again; a run with the same number that lies further back is
+    another.
+    """
     program = script(tend, "p", '#!/bin/bash\necho "INFO run of $$"\nexec sleep 1000\n')
 
     def next_run():

@@ -147,8 +147,13 @@ def test_a_database_url_of_the_users_own_stays(quick):  # noqa: F811
 REFUSED = """
 import json, os, time, urllib.request
 while True:
-    body = {"agent_id": "Not_Liked-1", "name": "x", "tools": [{"function_name": "f", "capability": "c"}], "http_port": 70000}
-    request = urllib.request.Request(os.environ["MCP_MESH_REGISTRY_URL"] + "/heartbeat", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    tools = [{"function_name": "f", "capability": "c"}]
+    body = {"agent_id": "Not_Liked-1", "name": "x", "tools": tools, "http_port": 70000}
+    request = urllib.request.Request(
+        os.environ["MCP_MESH_REGISTRY_URL"] + "/heartbeat",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
     try:
         print(urllib.request.urlopen(request, timeout=5).read().decode(), flush=True)
     except urllib.error.HTTPError as e:
@@ -210,7 +215,9 @@ def shown(text):
 
 @pytest.fixture
 def meshctl(mesh):  # noqa: F811
-    """A function that runs it. tend's own registry is at work, with one agent; silence is noticed after three seconds."""
+    """A function that runs it. tend's own registry is at work, with one agent; silence is noticed
+    after three seconds.
+    """
     program = meshkit.programs() / "meshctl"
     mesh.quiet = mesh.work / "quiet"
     mesh.env.update(

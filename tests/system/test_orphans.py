@@ -112,21 +112,31 @@ def test_kill_ends_them_and_nothing_else(tend):
 import json, os, shutil, signal, subprocess, sys, time
 tend, sleeper, ignorer, home = sys.argv[1:]
 def run(*args, check=True, **env):
-    return subprocess.run([tend, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=check, env={**os.environ, **env})
+    return subprocess.run(
+        [tend, *args],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=check,
+        env={**os.environ, **env},
+    )
 other = home + "-other"
 for h in (home, other):
     run("start", "--background", "--name", "s", "--", sleeper, TEND_HOME=h)
 run("start", "--background", "--name", "t", "--", ignorer, TEND_HOME=home)
 stranger = subprocess.Popen([sleeper])
-pid = {h: json.loads(run("status", "--json", TEND_HOME=h).stdout)["processes"][0]["pid"] for h in (home, other)}
-daemons = [d["pid"] for d in json.loads(run("status", "--json", TEND_HOME=home).stdout)["daemons"].values()]
+status = {h: json.loads(run("status", "--json", TEND_HOME=h).stdout) for h in (home, other)}
+pid = {h: status[h]["processes"][0]["pid"] for h in (home, other)}
+daemons = [d["pid"] for d in status[home]["daemons"].values()]
 for signo in (signal.SIGSTOP, signal.SIGKILL):
     for daemon in daemons:
         os.kill(daemon, signo)
 while os.path.exists(home):  # a save of processes.json may still be under way
     shutil.rmtree(home, ignore_errors=True)
 end = time.monotonic() + 20
-while True:  # the daemons may still be dying; the spawner's child that writes processes.json lives a moment longer, and is a daemon as far as can be seen
+# The daemons may still be dying; the spawner's child that writes processes.json lives a moment
+# longer, and is a daemon as far as can be seen.
+while True:
     listed = json.loads(run("orphans", "--json").stdout)
     if len([o for o in listed if o["orphan"]]) == 2 or time.monotonic() > end:
         break

@@ -34,7 +34,9 @@ def forge(tend: Tend, name, pid, start_ticks):
 
 
 def forged(tend, stranger, **kwargs):
-    """An instance without daemons, whose process s is gone and whose row names the stranger's pid."""
+    """An instance without daemons, whose process s is gone and whose row names the stranger's
+    pid.
+    """
     pid = start(tend, "s", helper("sleeper"), **kwargs)
     kept = sleepers(tend, 2)
     saved(tend, {**kept, "s": (pid, 0)})
@@ -121,7 +123,8 @@ time.sleep(0.03)  # the start time has a grain of 10 ms
 for _ in range(50):
     with open("/proc/sys/kernel/ns_last_pid", "w") as f:
         f.write(str(pid - 1))
-    stranger = subprocess.Popen([sleeper], env={}, start_new_session=True)  # leads a session of that number, and is init's child
+    # Leads a session of that number, and is init's child.
+    stranger = subprocess.Popen([sleeper], env={}, start_new_session=True)
     if stranger.pid == pid:
         break
     stranger.kill()
@@ -146,7 +149,9 @@ print("well", after["state"])
 @pytest.mark.parametrize("mode", ["cgroup", "no-cgroup"])
 @pytest.mark.parametrize("restart", ["no", "always"])
 def test_a_pid_that_was_really_given_out_again(tend, restart, mode):
-    """Neither by its number, nor as what is left of a tree, which without a cgroup is known by its session."""
+    """Neither by its number, nor as what is left of a tree, which without a cgroup is known by its
+    session.
+    """
     tend.env["TEND_DISABLE"] = MODES[mode]
     argv = [
         "unshare",

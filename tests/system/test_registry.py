@@ -181,7 +181,9 @@ def test_times_of_heartbeats_are_stored_later(registry, tmp_path):
 
 
 def test_registrations_alone_do_not_make_the_log_grow_for_ever(registry, tmp_path):
-    """What was committed is moved into the database, although no heartbeat is there to be written."""
+    """What was committed is moved into the database, although no heartbeat is there to be
+    written.
+    """
     for i in range(8):
         registry.ask(
             "POST",
@@ -375,7 +377,9 @@ def rss_mb(pid):
 
 
 def test_the_room_for_all_agents(registry):
-    """64 MB of what they say, not a multiple of it; and about as much again for the work with it."""
+    """64 MB of what they say, not a multiple of it; and about as much again for the work with
+    it.
+    """
     accepted = 0
     for i in range(80):
         body = json.dumps(full(f"a{i}"))

@@ -165,7 +165,9 @@ def test_it_ends_while_clients_wait(registry):
 
 
 def test_one_heartbeat_does_not_keep_others_waiting(registry):
-    """A dependency that is searched for in vain a thousand times, among 20,000 that have its name."""
+    """A dependency that is searched for in vain a thousand times, among 20,000 that have its
+    name.
+    """
     tools = [{"function_name": "f", "capability": "d"}] * 1000
     for i in range(20):
         assert registry.ask("POST", "/heartbeat", full(f"p{i}", tools=tools))[0] == 200

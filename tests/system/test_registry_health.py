@@ -1,4 +1,5 @@
-"""What the registry says about agents, through the real monitor: good answers, bad answers, none."""
+"""What the registry says about agents, through the real monitor: good answers, bad answers, none.
+"""
 
 import socket
 import ssl

@@ -56,7 +56,9 @@ def attempt(fn, *args, **kw):
 
 @pytest.fixture
 def open_tend(tend):
-    """An instance on a path that anybody may walk, so that only what tend itself sets protects it."""
+    """An instance on a path that anybody may walk, so that only what tend itself sets protects
+    it.
+    """
     tend.root.chmod(0o755)
     return tend
 

@@ -1,4 +1,5 @@
-"""The process table lost or damaged under the daemons: they make it again, and no process notices."""
+"""The process table lost or damaged under the daemons: they make it again, and no process notices.
+"""
 
 import os
 import random

@@ -61,7 +61,9 @@ def test_an_executable(tend):
 
 
 def test_the_suffix_counts_more_than_the_right_to_execute(tend):
-    """As people run them: python3 FILE, whatever the first line says; but where that names another interpreter, it is told."""
+    """As people run them: python3 FILE, whatever the first line says; but where that names another
+    interpreter, it is told.
+    """
     path = script(tend, "a.py", "#!/no/such/python\n" + PY)
     done = tend.run("start", path, "--background")
     tend.wait_log("a", "^agent ")

@@ -235,7 +235,9 @@ def test_patterns(tend):
 
 
 def test_an_instance_whose_home_is_gone_ends(tend):
-    """Nothing can be written down any more; that is tried twice, and everything ends all the same."""
+    """Nothing can be written down any more; that is tried twice, and everything ends all the
+    same.
+    """
     pid = start(tend, "s", helper("sleeper"))
     daemons = tend.wait_daemons()
     remove_folder(tend.home)

@@ -611,7 +611,9 @@ def test_a_capacity_that_is_no_number(tend):
 
 
 def without_clone3():
-    """As engines of older containers do it: EPERM, where the C library goes on after ENOSYS only."""
+    """As engines of older containers do it: EPERM, where the C library goes on after ENOSYS
+    only.
+    """
 
     def ins(code, jt, jf, k):
         return struct.pack("HBBI", code, jt, jf, k)

@@ -313,7 +313,9 @@ def re_layout(said):
 
 
 def test_programs_installed_over_the_running_ones(tend):
-    """As make install does it: the files have new inodes, the running programs' names are "(deleted)"."""
+    """As make install does it: the files have new inodes, the running programs' names are
+    "(deleted)".
+    """
     installed = copy(tend, "installed")
     tend.bin = installed
     kept = sleepers(tend)
