@@ -22,8 +22,8 @@ void alerts_free(struct alerts *a);
 /* Go on with what an earlier monitor left. */
 void alerts_begin(struct alerts *a);
 
-/* One alert: the object is begun (kind: process_failed ...), further members are written into it, and it
- * is sent, which frees it. */
+/* One alert: the object is begun (kind: process_failed ...), further members are written into it,
+ * and it is sent, which frees it. */
 void alert_begin(struct json_out *o, const char *kind, const char *name);
 /* text: what it would look like on a terminal. */
 void alert_text(struct json_out *o, const char *key, const char *text);

@@ -74,8 +74,8 @@ uint64_t pt_event_stage(struct pt *pt, struct pt_event *ev);
 /* Put an event with the times that it has at a position at or above the head, unpublished: the
  * history of a table that this build can't read. */
 void pt_event_restore(struct pt *pt, uint64_t pos, const struct pt_event *ev);
-/* What this daemon told in an older segment after its copy in this one was made. Before anything else
- * is written to this one: the positions that its rows name go on from there. */
+/* What this daemon told in an older segment after its copy in this one was made. Before anything
+ * else is written to this one: the positions that its rows name go on from there. */
 void pt_event_carry(struct pt *pt, const struct pt *from);
 /* Publish everything up to and including pos. */
 void pt_event_publish(struct pt *pt, uint64_t pos);

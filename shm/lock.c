@@ -19,8 +19,8 @@
 
 #include "shm/layout.h"
 
-/* The table whose lock this thread holds, 0 = none: the word alone can't tell a lock that is asked for
- * twice from one whose word was written over with our own number. */
+/* The table whose lock this thread holds, 0 = none: the word alone can't tell a lock that is asked
+ * for twice from one whose word was written over with our own number. */
 static __thread ino_t held;
 
 /* Offsets that a journal may name: the shared block behind the lock, the generations, the

@@ -54,8 +54,8 @@ int bell_ring(const struct home *h, enum role role)
 	return r;
 }
 
-/* Something else may lie in its place until the daemon makes way: a file would take the byte, and tell
- * nobody. -ENXIO: there is no doorbell. */
+/* Something else may lie in its place until the daemon makes way: a file would take the byte, and
+ * tell nobody. -ENXIO: there is no doorbell. */
 static int open_bell(const struct home *h, enum role role)
 {
 	char name[32];

@@ -169,7 +169,8 @@ int standby_begin(struct standby *s, const struct home *h, enum role role, int l
 	return 0;
 }
 
-/* It would end by itself; but who ends an instance may look at once whether anything is left of it. */
+/* It would end by itself; but who ends an instance may look at once whether anything is left of
+ * it. */
 void standby_end(struct standby *s)
 {
 	struct pollfd p = { .fd = s->pid_fd, .events = POLLIN };

@@ -145,8 +145,8 @@ START_TEST(others_have_none)
 }
 END_TEST
 
-/* What a daemon told in the old segment while the new one was made is told in the new one, once, and at
- * the same place. */
+/* What a daemon told in the old segment while the new one was made is told in the new one, once,
+ * and at the same place. */
 START_TEST(carried)
 {
 	struct pt *old = fresh(4), *writer = join(PT_SPAWNER), *now, *mine;
