@@ -2,6 +2,7 @@
 nothing stays behind.
 """
 
+import json
 import os
 import re
 import resource
@@ -9,7 +10,7 @@ import resource
 import pytest
 
 from common import events_to, leaves_no_trace, one_line, script, start, stop_everything
-from harness import alive, helper, wait_gone
+from harness import alive, helper, wait_gone, wait_until
 
 
 def refused(tend, *args, **options):
@@ -143,17 +144,27 @@ def raise_stack_limit():
 
 
 def test_over_the_kernels_limit(tend):
-    """Arguments and environment may take a quarter of the stack limit. Ours is raised for this
-    command, the daemons' is not.
+    """Arguments and environment may take a quarter of the stack limit, which a process has from
+    the command that starts it: a lower one in a specification leaves too little for the same words.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_STACK)
     if hard != resource.RLIM_INFINITY and hard < 64 << 20:
         pytest.skip("the hard limit of the stack is too low to pass so much")
     start(tend, "first", helper("sleeper"))
-    text = refused(
-        tend, "--name", "bad", "--", "true", *["x" * 100000] * 25, preexec_fn=raise_stack_limit
+    long = ["x" * 100000] * 25
+    tend.run(
+        "start", "--background", "--name", "bad", "--", "true", *long, preexec_fn=raise_stack_limit
     )
+    wait_until(lambda: tend.status("bad")["state"] == "completed")
+    spec = tend.home / "specs" / "bad.json"
+    document = json.loads(spec.read_text())
+    document["surroundings"]["limits"]["stack_bytes"] = [8 << 20, 8 << 20]
+    spec.write_text(json.dumps(document))
+    done = tend.run("start", "--background", "bad", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    text = one_line(done.stderr)
     assert "executing failed: Argument list too long" in text and "limit" in text
+    tend.run("remove", "bad")
     # More than a specification may hold is refused before it is written.
     text = refused(
         tend, "--name", "bad", "--", "true", *["x" * 100000] * 45, preexec_fn=raise_stack_limit
