@@ -19,7 +19,7 @@
 /* the kernel's own limit for arguments and environment together is about 2 MB */
 #define SPEC_BYTES_MAX (4u * 1024 * 1024)
 
-/* Defaults; the README's table shows the same numbers. */
+/* Defaults; the table in docs/manual.md shows the same numbers. */
 #define SPEC_STOP_TIMEOUT_MS	  30000u /* as the reference's --timeout */
 #define SPEC_RESTART_DELAY_MS	  250u
 #define SPEC_RESTART_MAX_DELAY_MS 30000u

@@ -2,12 +2,13 @@
 
 import re
 import shutil
+import socket
 import subprocess
 from xml.etree import ElementTree
 
 import pytest
 
-from harness import TEND_BIN, TOP
+from harness import TEND_BIN, TOP, wait_until
 
 FOLDERS = [
     *sorted(f"lib/{path.name}" for path in (TOP / "lib").iterdir()),
@@ -51,18 +52,18 @@ def offered(tend, *words):
 
 
 def test_every_command_and_option_is_documented(tend):
-    """Help, manual page, completion and README know the same commands and options, and the programs
-    take them.
+    """Help, manual page, completion and docs/manual.md know the same commands and options, and the
+    programs take them.
     """
-    page, readme = plain(text("docs/man/tend.1")), text("README.md")
+    page, manual = plain(text("docs/man/tend.1")), text("docs/manual.md")
     commands = commands_of(tend)
     assert {"start", "stop", "status", "help"} <= set(commands)
     assert offered(tend, "") == set(commands)
     for command in commands:
         assert re.search(rf"tend {command}\b", page), f"tend {command} is not in tend.1"
         assert re.search(
-            rf"^\| .*`{command}\b", readme, re.M
-        ), f"{command} is not in the README's table of commands"
+            rf"^\| .*`{command}\b", manual, re.M
+        ), f"{command} is not in docs/manual.md's table of commands"
         explained = options_of(tend, command)
         listed = set(
             re.findall(
@@ -74,16 +75,16 @@ def test_every_command_and_option_is_documented(tend):
         assert explained - {"--version"} == taken, f"{command}: help and what it takes"
         assert listed == taken, f"{command}: manual page and what it takes"
         for option in explained:
-            assert option in readme, f"{command} {option} is not in the README"
+            assert option in manual, f"{command} {option} is not in docs/manual.md"
 
 
 def test_defaults_are_those_of_the_code(tend):
-    """The README's table of options, the help text, and config/spec.h."""
+    """The table of options in docs/manual.md, the help text, and config/spec.h."""
     header = text("lib/config/spec.h")
     number = {key: int(value) for key, value in re.findall(r"#define SPEC_(\w+)\s+(\d+)u", header)}
-    help_text, readme, page = (
+    help_text, manual, page = (
         tend.run("help", "start").stdout,
-        text("README.md"),
+        text("docs/manual.md"),
         plain(page_of("start")),
     )
 
@@ -105,16 +106,16 @@ def test_defaults_are_those_of_the_code(tend):
             rf"\(default {re.escape(default)}[);:]", about
         ), f"help of {option}: {default}"
         assert re.search(
-            rf"^\| `{option} \S+` \| {re.escape(default)} \|", readme, re.M
-        ), f"README, {option}: {default}"
+            rf"^\| `{option} \S+` \| {re.escape(default)} \|", manual, re.M
+        ), f"docs/manual.md, {option}: {default}"
         assert re.search(
             rf'^\.B "{option} .*"\n[^.]*\(default\s{re.escape(default)}[);:]', page, re.M
         ), f"tend-start.1, {option}: {default}"
 
 
 def test_limits_are_those_of_the_code():
-    readme, layout, table, ring = (
-        text("README.md"),
+    manual, layout, table, ring = (
+        text("docs/manual.md"),
         text("shm/layout.h"),
         text("shm/table.h"),
         text("shm/ring.h"),
@@ -125,10 +126,10 @@ def test_limits_are_those_of_the_code():
 
     assert (
         f"| {of('PT_CAPACITY_DEFAULT', table):,}; up to {of('PT_CAPACITY_MAX', table):,} by"
-        in readme
+        in manual
     )
-    assert f"| commands under way | {of('PT_COMMANDS', ring)};" in readme
-    assert f"| shown command | {of('PT_COMMAND_TEXT', table) - 1} bytes" in readme
+    assert f"| commands under way | {of('PT_COMMANDS', ring)};" in manual
+    assert f"| shown command | {of('PT_COMMAND_TEXT', table) - 1} bytes" in manual
     events = (
         "{:,} of the spawner, {:,} of the monitor, {:,} of the logger, {:,} of the guardian".format(
             *(
@@ -137,7 +138,7 @@ def test_limits_are_those_of_the_code():
             )
         )
     )
-    assert events in readme
+    assert events in manual
 
 
 def test_every_folder_has_a_readme_and_every_link_leads_somewhere():
@@ -217,8 +218,92 @@ def test_pictures_show_what_was_captured():
     pictures = list((TOP / "docs/pictures").glob("*.svg"))
     assert pictures
     for picture in pictures:
-        assert f"docs/pictures/{picture.name}" in text("README.md"), picture
+        assert f"pictures/{picture.name}" in text("README.md") + text("docs/manual.md"), picture
         assert any(
             "tend" in (e.text or "") or "web" in (e.text or "")
             for e in ElementTree.parse(picture).iter()
         )
+
+
+# ---- the tour
+
+
+def tour():
+    """(command, what it printed) of each in the README, in order."""
+    section = text("README.md").split("## A short tour\n")[1].split("\n## ")[0]
+    commands = []
+    for line in re.findall(r"^ {4}(.*)$", section, re.M):
+        if line.startswith("$ "):
+            commands.append((line[2:], []))
+        else:
+            commands[-1][1].append(line)
+    return commands
+
+
+def like(lines):
+    """What matches these lines with other numbers, times and columns, in another folder."""
+    pattern = []
+    for line in lines:
+        line = line.replace("/home/ann/tend", str(TOP)).strip()
+        # An amount ("1m10s", "9.4M"), or a sample that is not there yet.
+        parts = re.split(r"((?<![\w/])(?:[\d.]+[a-zA-Z%]*)+(?![\w/])|(?<= )-(?= ))", line)
+        words = (
+            r"(?:[\d.]+[a-zA-Z%]*)+|-" if i % 2 else re.sub(r"(\\ )+", " +", re.escape(part))
+            for i, part in enumerate(parts)
+        )
+        pattern.append("".join(f"(?:{word})" for word in words))
+    return re.compile(" *\n *".join(pattern))
+
+
+def test_the_tour_of_the_readme_works_as_printed(tend):
+    """Each command, as it stands there, prints what stands there, but for numbers; what only shows
+    is asked again until it does. Port and home are the test's own.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    env = {**tend.env, "PATH": f"{TEND_BIN}:{tend.env['PATH']}", "COLUMNS": "1000"}
+    commands = tour()
+    assert len(commands) > 6
+    for command, printed in commands:
+        expected = like(line.replace("8123", str(port)) for line in printed)
+        command = command.replace("8123", str(port)).replace("~/.mcp_mesh", str(tend.home))
+
+        def shown():
+            done = subprocess.run(
+                ["bash", "-c", command], cwd=TOP, env=env, capture_output=True, text=True
+            )
+            assert done.stderr == "", (command, done)
+            return done.stdout
+
+        if command.split()[1] in ("status", "why"):
+            wait_until(
+                lambda: expected.fullmatch(shown().strip()), 30, f"{command}: {expected.pattern}"
+            )
+        else:
+            output = shown().strip()
+            assert expected.fullmatch(output), (command, output, expected.pattern)
+
+
+def test_the_readme_can_be_read_in_one_go():
+    lines = text("README.md").splitlines()
+    assert len(lines) <= 150
+    assert any("make demo" in line for line in lines[:15])
+
+
+# ---- the layers
+
+
+def test_the_folders_of_the_design_are_those_of_the_layers():
+    """docs/design.md, section 1, and tools/layers.txt: the same folders, which may use the same."""
+    table = text("docs/design.md").split("## 1.")[1].split("\n\n## 2.")[0]
+    shown = {}
+    for folder, uses in re.findall(r"^\| `([^`|]+)/` \|.*\| ([^|]+) \|$", table, re.M):
+        words = re.sub(r"\(.*?\)", "", uses).split(",")
+        shown[folder] = {word.strip(" `").rstrip("/") for word in words} - {"libc"}
+    rules = {}
+    for line in text("tools/layers.txt").splitlines():
+        if line and not line.startswith("#") and ":" not in line:
+            folder, *fields = re.split(r"\s{2,}", line.strip())
+            rules[folder] = {word for field in fields if field != "-" for word in field.split()}
+    assert shown == rules
+    assert set(rules) >= {"shm", "cli", "lib/base"}
