@@ -75,6 +75,8 @@ void catalog_free(struct catalog *c);
 void shelf_init(struct shelf *sh, struct logger *lg, struct stream *st, const char *base);
 /* *ret_marked: bytes in files that retention has marked, which may or may not have been counted. */
 void shelf_load(struct shelf *sh, const struct catalog *c, uint64_t *ret_marked);
+/* Make room above numbers that somebody used up; 0 where there is some. */
+int shelf_renumber(struct shelf *sh);
 /* It must be none of those that shelf_at() finds any more. */
 void shelf_free(struct shelf *sh);
 

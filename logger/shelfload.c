@@ -261,4 +261,6 @@ void shelf_load(struct shelf *sh, const struct catalog *c, uint64_t *ret_marked)
 	if (current)
 		load_number(sh, current, o, ret_marked);
 	mend_index(sh);
+	/* Now, while no file is archived yet: the first rotation would have to wait for that. */
+	(void)shelf_renumber(sh);
 }

@@ -41,14 +41,16 @@ static int rename_all(const struct shelf *sh, uint32_t from, uint32_t to)
 /*
  * Numbers are used up: not by us, at one a second that takes 31 years, but somebody made files with
  * the last ones. They are renamed to come next behind the others, so that what follows has numbers
- * above theirs.
+ * above theirs. Not while one of them is archived: -EBUSY.
  */
-static int renumber(struct shelf *sh)
+int shelf_renumber(struct shelf *sh)
 {
 	size_t first = sh->n;
 	uint32_t last;
 	int r = 0;
 
+	if (sh->last_number < LOG_NUMBER_MAX)
+		return 0;
 	while (first > 0 && sh->files[first - 1].number == LOG_NUMBER_MAX - (sh->n - first)) {
 		if (sh->files[first - 1].busy)
 			return -EBUSY;
@@ -77,7 +79,7 @@ int shelf_rotate(struct shelf *sh, int log_fd, uint32_t *ret_number)
 	struct shelf_file *f;
 	struct stat sb;
 
-	r = sh->last_number < LOG_NUMBER_MAX ? 0 : renumber(sh);
+	r = shelf_renumber(sh);
 	if (r)
 		return r;
 	if (fstat(log_fd, &sb) < 0)
