@@ -231,11 +231,30 @@ static int get_registry(const cJSON *doc, struct spec *s, struct fault *f)
 	return 0;
 }
 
+/* Asked for before any other key: what a later build means by one may be something else, and to run
+ * a process otherwise than it was started is worse than not to run it. */
+static int check_version(const cJSON *doc, struct fault *f)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, "spec_version");
+
+	if (!item)
+		return 0;
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 1 && item->valuedouble <= 1e9))
+		return fault_set(f, -EINVAL, "key \"spec_version\": expected a number from 1");
+	if (item->valuedouble > SPEC_VERSION)
+		return fault_set(f, -EPROTONOSUPPORT,
+			"a later version of tend wrote it (spec_version %.15g, this one reads up to %d); use that version, or start the process anew with this one",
+			item->valuedouble, SPEC_VERSION);
+	return 0;
+}
+
 static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 {
 	char *name = NULL, *group = NULL;
-	int r = get_text(doc, "name", 1, &name, f);
+	int r = check_version(doc, f);
 
+	if (r == 0)
+		r = get_text(doc, "name", 1, &name, f);
 	if (r == 0)
 		r = name_check(name, f);
 	if (r < 0)

@@ -19,6 +19,10 @@
 /* the kernel's own limit for arguments and environment together is about 2 MB */
 #define SPEC_BYTES_MAX (4u * 1024 * 1024)
 
+/* The highest "spec_version" that this build reads; a text without that key is of version 1. A build
+ * whose keys an earlier one must not pass over writes a higher one. */
+#define SPEC_VERSION 1
+
 /* Defaults; the table in docs/manual.md shows the same numbers. */
 #define SPEC_STOP_TIMEOUT_MS	  30000u /* as the reference's --timeout */
 #define SPEC_RESTART_DELAY_MS	  250u
@@ -71,7 +75,8 @@ int spec_policy(const char *word, uint8_t *ret);
 void spec_init(struct spec *s);
 
 /* Text -> struct. Unknown keys are kept out of it and ignored; wrong types, missing or out-of-range
- * values are errors that name the key. On success release it with spec_done(). */
+ * values are errors that name the key; -EPROTONOSUPPORT: a later build wrote it, in a way that this
+ * one can't read. On success release it with spec_done(). */
 int spec_parse(const char *text, size_t len, struct spec *ret, struct fault *f);
 /* Read and parse dirfd/file. */
 int spec_load(int specs_fd, const char *file, struct spec *ret, struct fault *f);

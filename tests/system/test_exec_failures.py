@@ -249,7 +249,8 @@ def test_the_program_went(tend):
 
 
 @pytest.mark.parametrize(
-    "damage", ["deleted", "emptied", "no JSON", "no argv", "another name", "a folder"]
+    "damage",
+    ["deleted", "emptied", "no JSON", "no argv", "another name", "a folder", "a later version"],
 )
 def test_the_specification_went(tend, damage):
     pid = start(tend, "a", helper("sleeper"), options=RETRY)
@@ -267,10 +268,14 @@ def test_the_specification_went(tend, damage):
         assert spec.read_bytes() != good
     elif damage == "a folder":
         spec.mkdir()
+    elif damage == "a later version":
+        spec.write_bytes(good.replace(b"{", b'{"spec_version":2,', 1))
     fails_to_come_back(tend, pid, "reading its specification")
     assert "specs/a.json" in tend.log("tend")
     done = tend.run("restart", "a", check=False)
     assert done.returncode == 1 and "specs/a.json" in one_line(done.stderr)
+    if damage == "a later version":
+        assert "a later version of tend wrote it (spec_version 2" in done.stderr
     assert tend.status("a")["state"] == "failed"
     if damage == "a folder":
         spec.rmdir()

@@ -314,6 +314,23 @@ START_TEST(bad_input)
 }
 END_TEST
 
+/* Of a later build, whatever else it says: its keys may mean something else. */
+START_TEST(later_versions_are_refused)
+{
+	struct fault f = { "" };
+	struct spec s;
+
+	ck_assert_int_eq(parse("{" PLAIN ", \"spec_version\": 1}", &s, &f), 0);
+	spec_done(&s);
+	ck_assert_int_eq(parse("{\"spec_version\": 2, \"exe\": 7}", &s, &f), -EPROTONOSUPPORT);
+	ck_assert_ptr_nonnull(strstr(f.text, "spec_version 2"));
+	ck_assert_int_eq(parse("{" PLAIN ", \"spec_version\": 1.5}", &s, &f), -EPROTONOSUPPORT);
+	expect_bad("{" PLAIN ", \"spec_version\": 0}", "\"spec_version\"");
+	expect_bad("{" PLAIN ", \"spec_version\": \"1\"}", "\"spec_version\"");
+	expect_bad("{" PLAIN ", \"spec_version\": null}", "\"spec_version\"");
+}
+END_TEST
+
 /* Every beginning of a good text is an error, never a crash; the same with every byte damaged. */
 START_TEST(damaged_texts)
 {
@@ -510,6 +527,7 @@ int main(void)
 	tcase_add_test(text, defaults);
 	tcase_add_test(text, unknown_keys_are_ignored);
 	tcase_add_loop_test(text, bad_input, 0, BAD);
+	tcase_add_test(text, later_versions_are_refused);
 	tcase_add_test(text, damaged_texts);
 	tcase_add_test(text, deep_text);
 	tcase_add_test(text, policy_words);
