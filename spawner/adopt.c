@@ -16,10 +16,9 @@
 #include "base/whose.h"
 #include "shm/events.h"
 #include "shm/lock.h"
+#include "spawner/drive.h"
 #include "spawner/handover.h"
-#include "spawner/proc.h"
 #include "spawner/rows.h"
-#include "spawner/stop.h"
 
 #define SEGMENT_RETRY_NS (50 * NS_PER_MS)
 
@@ -130,7 +129,7 @@ static void resume(struct proc *p)
 			adopt_process(p);
 		if (l->state == PT_STATE_STOPPING)
 			/* the earlier spawner may have died before it had asked them all to end */
-			stop_resume(p);
+			drive_stop_on(p);
 		break;
 	case PT_STATE_BACKOFF:
 		loop_timer_set(p->sp->loop, &p->timer, l->next_boot_ns);
@@ -140,8 +139,34 @@ static void resume(struct proc *p)
 	}
 }
 
+/* Somebody wrote over it: no spawner publishes what machine_check() refuses. What still runs of a
+ * process without a pid is found by its marks, and asked to end before policy starts it again. */
+static void mend(struct proc *p, const char *broken)
+{
+	struct pt_life *l = &p->life;
+	unsigned traits;
+
+	say(SAY_WARNING, "the row of %s in the table makes no sense: it is %s, and %s; mending it",
+		p->ident->name, pt_state_label(l->state), broken);
+	if (l->state == PT_STATE_RUNNING && l->pid <= 0) {
+		l->state = PT_STATE_STOPPING;
+		l->exit_kind = PT_EXIT_LOST;
+		l->stop_timeout_ms = p->ident->stop_timeout_ms;
+		l->asked = l->killed = 0;
+	}
+	traits = pt_state_traits(l->state);
+	if (!(traits & PT_TRAIT_PID) || l->pid < 0)
+		l->pid = 0;
+	if (!(traits & PT_TRAIT_TIMER))
+		l->next_boot_ns = 0;
+	else if (l->next_boot_ns == 0)
+		l->next_boot_ns = clock_boot_ns() + p->ident->stop_timeout_ms * NS_PER_MS;
+	proc_publish(p);
+}
+
 static int load_row(struct spawner *sp, uint32_t slot)
 {
+	const char *broken;
 	struct pt_row row;
 	struct proc *p;
 	int r = pt_read_blocks(sp->pt, slot, PT_BLOCK_EXIT, &row);
@@ -162,6 +187,8 @@ static int load_row(struct spawner *sp, uint32_t slot)
 	if (!p)
 		return -ENOMEM;
 	p->life = row.life;
+	if ((broken = machine_check(&p->life)))
+		mend(p, broken);
 	launch_hold(p);
 	p->spec_dirty = true; /* whether it reached the disk died with the last spawner */
 	return 1;

@@ -15,7 +15,7 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "config/spec.h"
-#include "spawner/proc.h"
+#include "spawner/drive.h"
 #include "spawner/rows.h"
 
 #define LOCK_RETRY_NS (10 * NS_PER_MS)

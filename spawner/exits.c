@@ -20,25 +20,32 @@
 #include "base/clock.h"
 #include "base/procfs.h"
 #include "base/say.h"
-#include "spawner/policy.h"
-#include "spawner/proc.h"
+#include "spawner/drive.h"
+#include "spawner/shutdown.h"
 #include "spawner/stop.h"
 #include "spawner/tree.h"
 
-#define LOOK_AGAIN_NS (200 * NS_PER_MS)
 /* a daemon that knows how a process ended answers within milliseconds */
 #define ASK_NS (500 * NS_PER_MS)
 /* for what a crashed process left behind: its restart waits for them */
 #define LEFTOVER_TIMEOUT_MS 5000u
 
-void exits_tree_gone(struct proc *p)
+/* The process itself has ended: has its tree? */
+static void judge(struct proc *p)
 {
-	struct policy_verdict v = policy_after_end(p->ident, &p->life, clock_boot_ns());
-	struct cause why = { .reason = v.reason, .delay_ms = v.delay_ms };
+	struct cause why = { .reason = PT_REASON_LEFTOVERS,
+		.timeout_ms = p->ident->stop_timeout_ms < LEFTOVER_TIMEOUT_MS
+			? p->ident->stop_timeout_ms
+			: LEFTOVER_TIMEOUT_MS };
 
-	stop_forget(p);
-	save_soon(p->sp);
-	proc_event(p, v.event, &why);
+	if (tree_is_empty(p)) {
+		stop_over(p);
+	} else if (p->life.state == PT_STATE_STOPPING) {
+		proc_publish(p);
+		stop_look_again(p);
+	} else {
+		proc_raise(p, EV_LEFTOVERS, &why);
+	}
 }
 
 /* The process itself has ended; its pid is not reaped yet (or was never ours). */
@@ -62,21 +69,8 @@ static void ended(
 	l->wait_status = wait_status;
 	l->exit_real_ns = real_ns;
 	l->exit_boot_ns = boot_ns;
-	if (tree_is_empty(p)) {
-		exits_tree_gone(p);
-		return;
-	}
-	struct cause why = { .reason = PT_REASON_LEFTOVERS,
-		.timeout_ms = p->ident->stop_timeout_ms < LEFTOVER_TIMEOUT_MS
-			? p->ident->stop_timeout_ms
-			: LEFTOVER_TIMEOUT_MS };
-
-	if (l->state == PT_STATE_STOPPING) {
-		proc_publish(p);
-		stop_look_again(p);
-		return;
-	}
-	proc_event(p, EV_LEFTOVERS, &why);
+	judge(p);
+	proc_settle(p->sp); /* published before the caller reaps */
 }
 
 void exits_reap(struct spawner *sp)
@@ -91,8 +85,8 @@ void exits_reap(struct spawner *sp)
 
 		if (p)
 			ended(p, PT_EXIT_KNOWN, wait_status, clock_real_ns(), clock_boot_ns());
-		else
-			save_reaped(sp, pid, wait_status);
+		else if (save_reaped(sp, pid, wait_status) && sp->shutting)
+			spawner_all_rest(sp);
 		waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG);
 		if (counted)
 			sp->children--;
@@ -149,8 +143,7 @@ static bool ask(struct proc *p)
 	}
 	if (now >= p->asked_until_ns)
 		return false;
-	if (!sp->look_timer.at_boot_ns)
-		loop_timer_set(sp->loop, &sp->look_timer, now + LOOK_AGAIN_NS);
+	proc_look_soon(sp, LOOK_AGAIN_NS);
 	return true;
 }
 
@@ -179,23 +172,7 @@ static void look_later(struct proc *p)
 {
 	loop_unwatch(p->sp->loop, p->watch);
 	p->watch = NULL;
-	if (!p->sp->look_timer.at_boot_ns)
-		loop_timer_set(p->sp->loop, &p->sp->look_timer, clock_boot_ns() + LOOK_AGAIN_NS);
-}
-
-void exits_note_start(struct proc *p)
-{
-	struct procfs_stat st;
-	int r = procfs_stat(p->ref.pid, &st);
-
-	if (r < 0) /* at once, for a spawner that dies soon would leave nobody who knows it */
-		r = procfs_stat(p->ref.pid, &st);
-	if (r < 0) {
-		look_later(p);
-		return;
-	}
-	p->ref.start_ticks = p->life.start_ticks = st.start_ticks;
-	save_soon(p->sp);
+	proc_look_soon(p->sp, LOOK_AGAIN_NS);
 }
 
 void exits_watch_again(struct spawner *sp)
@@ -208,7 +185,7 @@ void exits_watch_again(struct spawner *sp)
 		else if (p && p->ref.pid && !p->child && !p->watch)
 			exits_watch(p);
 		if (p && p->child && p->ref.pid && p->ref.start_ticks == 0) {
-			exits_note_start(p);
+			launch_note_start(p);
 			proc_publish(p);
 		}
 	}

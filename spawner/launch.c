@@ -233,6 +233,21 @@ static int explain(const struct child *c, struct fault *f)
 		strerror(c->error), hint, c->stage == PT_STAGE_FOLDER ? c->cwd : c->exe);
 }
 
+void launch_note_start(struct proc *p)
+{
+	struct procfs_stat st;
+	int r = procfs_stat(p->ref.pid, &st);
+
+	if (r < 0) /* at once, for a spawner that dies soon would leave nobody who knows it */
+		r = procfs_stat(p->ref.pid, &st);
+	if (r < 0) {
+		proc_look_soon(p->sp, LOOK_AGAIN_NS);
+		return;
+	}
+	p->ref.start_ticks = p->life.start_ticks = st.start_ticks;
+	save_soon(p->sp);
+}
+
 static void begin_life(struct proc *p, pid_t pid)
 {
 	struct pt_life *l = &p->life;
@@ -251,7 +266,7 @@ static void begin_life(struct proc *p, pid_t pid)
 	l->killed = 0;
 	p->restarting = false;
 	p->sp->pids_changed = true;
-	exits_note_start(p);
+	launch_note_start(p);
 	save_soon(p->sp);
 }
 

@@ -11,7 +11,7 @@
  *        |                                                         backoff, completed, failed
  *        +---- STOP from completed, failed (they are resting too, so it only forgets the failure)
  *
- * What holds in each state (machine_check() asserts it):
+ * What holds in each state (drive.c asks machine_check() after each event):
  *   stopped, failed, completed  no pid, no deadline
  *   starting                    between the decision to launch and its result; never left waiting,
  *                               except by the death of the spawner
@@ -42,7 +42,7 @@ enum machine_event {
 	EV_MAX
 };
 
-enum machine_action {	  /* carried out by spawner/proc.c, in this order */
+enum machine_action {	  /* carried out by spawner/drive.c, in this order */
 	ACT_UP = 1,	  /* want it up; a request of its own, so delay and window begin anew */
 	ACT_DOWN = 2,	  /* want it down */
 	ACT_AGAIN = 4,	  /* start it once the tree is gone */

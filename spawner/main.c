@@ -22,12 +22,12 @@
 #include "base/str.h"
 #include "shm/lock.h"
 #include "shm/wake.h"
+#include "spawner/drive.h"
 #include "spawner/handover.h"
-#include "spawner/proc.h"
 #include "spawner/rows.h"
+#include "spawner/shutdown.h"
 
 #define ANNOUNCE_AGAIN_NS (100 * NS_PER_MS)
-#define LAST_SAVE_S	  10
 #define GUARDIAN_WAIT_NS  (100 * NS_PER_MS)
 
 static void usage(FILE *out)
@@ -95,36 +95,6 @@ static void end_all(struct spawner *sp)
 		why.timeout_ms = p->ident->stop_timeout_ms;
 		proc_event(p, EV_STOP, &why);
 	}
-}
-
-/* The end of the instance does not wait for a disk that hangs. What the saver did not get written
- * dies with it. */
-static void on_saved_too_late(void *arg)
-{
-	struct spawner *sp = arg;
-
-	say(SAY_WARNING, "processes.json in %s could not be written within %d s; ending without",
-		sp->start.home.path, LAST_SAVE_S);
-	loop_stop(sp->loop, 0);
-}
-
-/* Called at every transition of a shutdown, and when a save has ended. */
-void spawner_all_rest(struct spawner *sp)
-{
-	static struct loop_timer patience;
-	static bool last_save;
-
-	for (uint32_t i = 0; i < sp->capacity; i++)
-		if (sp->slot[i] && proc_is_up(sp->slot[i]))
-			return;
-	if (!last_save) {
-		last_save = true;
-		loop_timer_init(&patience, on_saved_too_late, sp);
-		loop_timer_set(sp->loop, &patience, clock_boot_ns() + LAST_SAVE_S * NS_PER_SEC);
-		save_now(sp);
-	}
-	if (!save_pending(sp))
-		loop_stop(sp->loop, 0);
 }
 
 static void check_shutdown(struct spawner *sp)
@@ -212,8 +182,8 @@ static void after_batch(void *arg)
 	}
 	if (told)
 		sp->changed = sp->pids_changed = false;
-	else if (!sp->look_timer.at_boot_ns)
-		loop_timer_set(sp->loop, &sp->look_timer, clock_boot_ns() + ANNOUNCE_AGAIN_NS);
+	else
+		proc_look_soon(sp, ANNOUNCE_AGAIN_NS);
 }
 
 /* Our read ends outlive our execve, until the guardian that we become has opened its own
@@ -341,7 +311,9 @@ static int begin(struct spawner *sp, struct fault *f)
 
 static int spawner(int argc, char **argv)
 {
-	static struct spawner sp = { .bell = -1,
+	static struct spawner sp = { .on_deadline = drive_deadline,
+		.on_leftover = drive_leftover,
+		.bell = -1,
 		.signals = -1,
 		.children_fd = -1,
 		.guardian_bell = -1,

@@ -6,6 +6,7 @@
 #ifndef SPAWNER_PROC_H
 #define SPAWNER_PROC_H
 
+#include "base/clock.h"
 #include "base/daemon.h"
 #include "base/loop.h"
 #include "base/pidref.h"
@@ -13,7 +14,7 @@
 #include "shm/owner.h"
 #include "shm/ring.h"
 #include "spawner/cgroup.h"
-#include "spawner/machine.h"
+#include "spawner/queue.h"
 #include "spawner/wishes.h"
 
 struct spawner;
@@ -42,7 +43,7 @@ struct proc {
 	uint64_t launch_boot_ns;
 	/* the START that made the row, until it has succeeded or failed */
 	const struct pt_command *added;
-	/* the sentence about a launch that failed just now, while its waiters are answered */
+	/* the sentence about a launch that failed just now, until its waiters are answered */
 	const char *launch_fault;
 	/* of the current or last run: the session id that its tree inherits */
 	pid_t session;
@@ -73,7 +74,13 @@ struct spawner {
 	struct daemon_start start;
 	struct pt *pt;
 	struct loop *loop;
-	struct proc **slot; /* by slot; NULL = free */
+	/* what the loop calls for a process: its deadline passed, a member of its tree ended */
+	loop_timer_fn *on_deadline;
+	loop_fn *on_leftover;
+	struct queue queue; /* what waits for its turn (drive.c) */
+	bool settling;
+	struct fault launch_fault; /* proc.launch_fault points to it */
+	struct proc **slot;	   /* by slot; NULL = free */
 	/* by slot: ref.pid, side by side to be searched (proc_note_pid()) */
 	pid_t *pid;
 	uint32_t high; /* slots from here on were never used */
@@ -112,15 +119,7 @@ struct spawner {
 	char boot_id[40];
 };
 
-struct cause { /* of a transition, for the event */
-	enum pt_reason reason;
-	int32_t by_pid;
-	uint32_t by_uid;
-	uint64_t delay_ms;   /* ACT_DELAY */
-	uint32_t timeout_ms; /* ACT_TERM: 0 = kill at once */
-};
-
-/* proc.c: making, finding, forgetting; the one door through which a process changes its state. */
+/* proc.c: making, finding, forgetting. What happens to a process: drive.h. */
 struct proc *proc_find(struct spawner *sp, const char *name);
 /* Whose process is this pid? Private memory decides that, never the table, which may be damaged. */
 struct proc *proc_of_pid(struct spawner *sp, pid_t pid);
@@ -133,9 +132,15 @@ void proc_free(struct proc *p);
 int proc_keep_ident(struct proc *p, const struct pt_ident *ident);
 /* The whole of it, for the table. */
 struct pt_ident proc_ident(const struct proc *p);
-void proc_event(struct proc *p, enum machine_event ev, const struct cause *why);
+/* Something happened to it, found out by an action: its turn comes when that is done. Whoever is not
+ * called by drive.c settles (drive.h) before it goes on. */
+void proc_raise(struct proc *p, enum machine_event ev, const struct cause *why);
 void proc_publish(struct proc *p); /* the life block, without a transition */
 bool proc_is_up(const struct proc *p);
+void proc_unwatch_leftover(struct proc *p);
+#define LOOK_AGAIN_NS (200 * NS_PER_MS)
+/* Something failed that may do better in a moment: the look timer, if it is not set yet. */
+void proc_look_soon(struct spawner *sp, uint64_t delay_ns);
 
 /* answer.c: who waits, and what they are told. */
 int answer_later(struct proc *p, const struct pt_command *c);
@@ -146,6 +151,8 @@ void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc 
 /* launch.c: one run. Returns 0 (p->ref, p->life set), or -errno with the stage in
  * p->life.launch_stage. */
 int launch(struct proc *p, struct fault *f);
+/* A child's start time into ref and life; 0 for a moment longer if it can't be read. */
+void launch_note_start(struct proc *p);
 /* Make and remove the FIFOs of a row. */
 int launch_make_fifos(struct proc *p, struct fault *f);
 void launch_remove_fifos(struct spawner *sp, const char *name);
@@ -158,11 +165,8 @@ void exits_reap(struct spawner *sp);
 void exits_watch(struct proc *p); /* a process that is not our child */
 /* those that could not be watched, or whose start could not be read */
 void exits_watch_again(struct spawner *sp);
-/* a child's start time into ref and life; 0 for a moment longer if it can't be read */
-void exits_note_start(struct proc *p);
-void exits_look_at(struct proc *p);   /* it has ended: how? */
-void exits_look(struct spawner *sp);  /* has the guardian noted the exits that we wait for? */
-void exits_tree_gone(struct proc *p); /* the tree is empty: judge */
+void exits_look_at(struct proc *p);  /* it has ended: how? */
+void exits_look(struct spawner *sp); /* has the guardian noted the exits that we wait for? */
 
 /* adopt.c: what a new spawner finds. */
 int adopt_all(struct spawner *sp);
@@ -182,13 +186,12 @@ void commands_scan(struct spawner *sp);
 void save_now(struct spawner *sp);  /* what is desired changed */
 void save_soon(struct spawner *sp); /* only a pid changed: within a second */
 int save_load(struct spawner *sp, struct fault *f);
+/* A child has ended: if it was the saver, look what came of it. True: the end of the instance does
+ * not wait for another, all is written, or it failed twice. */
 bool save_reaped(struct spawner *sp, pid_t pid, int wait_status);
 bool save_pending(const struct spawner *sp);
 /* we are about to become the guardian: what the saver knows must not come after what the next
  * spawner knows */
 void save_abort(struct spawner *sp);
-
-/* main.c */
-void spawner_all_rest(struct spawner *sp); /* during a shutdown: is everything down? */
 
 #endif

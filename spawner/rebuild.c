@@ -22,10 +22,9 @@
 #include "base/say.h"
 #include "config/desired.h"
 #include "config/spec.h"
+#include "spawner/drive.h"
 #include "spawner/found.h"
-#include "spawner/proc.h"
 #include "spawner/rows.h"
-#include "spawner/stop.h"
 
 #define COARSE_NS (20 * NS_PER_MS) /* the times of files are those of the last tick */
 
@@ -237,7 +236,7 @@ static void take_up_ended(struct proc *p, bool again)
 	l->next_boot_ns = l->exit_boot_ns + l->stop_timeout_ms * NS_PER_MS;
 	loop_timer_set(p->sp->loop, &p->timer, l->next_boot_ns);
 	proc_publish(p);
-	stop_resume(p);
+	drive_stop_on(p);
 }
 
 /* What it waited for is to come now: how long it had still to wait is lost. */

@@ -182,22 +182,18 @@ bool save_reaped(struct spawner *sp, pid_t pid, int wait_status)
 		sp->save_failed = true;
 		sp->save_wanted = true;
 		loop_timer_set(sp->loop, &sp->save_timer, clock_boot_ns() + SAVE_AGAIN_NS);
-		if (again && sp->shutting)
-			/* the end of the instance does not wait for a disk, or for a home that is
-			 * gone */
-			spawner_all_rest(sp);
-		return true;
+		/* the end of the instance does not wait for a disk, or for a home that is gone */
+		return again;
 	}
 	if (sp->save_failed)
 		say(SAY_INFO, "%s/%s can be written again", sp->start.home.path, DESIRED_FILE);
 	sp->save_failed = false;
 	wishes_saved(sp);
 	specs_synced(sp);
-	if (sp->save_wanted)
-		save_now(sp);
-	else if (sp->shutting)
-		spawner_all_rest(sp);
-	return true;
+	if (!sp->save_wanted)
+		return true;
+	save_now(sp);
+	return false;
 }
 
 bool save_pending(const struct spawner *sp)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/say.h"
+#include "spawner/policy.h"
 #include "spawner/proc.h"
 #include "spawner/tree.h"
 
@@ -16,30 +17,17 @@
 #define STOP_SETTLE_ROUNDS 16	/* a tree that keeps forking is caught when all of it is stopped */
 #define STOP_SAY_AFTER	   3	/* kill rounds before it is said that something survives them */
 
-static void on_leftover(void *arg, uint32_t events)
-{
-	(void)events;
-	stop_look_again(arg);
-}
-
-static void unwatch(struct proc *p)
-{
-	loop_unwatch(p->sp->loop, p->leftover_watch);
-	p->leftover_watch = NULL;
-	pidref_done(&p->leftover);
-}
-
 /* Wait for the end of one member; each end leads to another look at the whole. */
 static bool watch_one(struct proc *p, const struct tree *t)
 {
-	unwatch(p);
+	proc_unwatch_leftover(p);
 	for (size_t i = t->n; i-- > 0;) {
 		if (pidref_open(t->member[i].pid, t->member[i].start_ticks, &p->leftover) < 0)
 			continue;
-		if (loop_watch(p->sp->loop, p->leftover.fd, EPOLLIN, on_leftover, p,
+		if (loop_watch(p->sp->loop, p->leftover.fd, EPOLLIN, p->sp->on_leftover, p,
 			    &p->leftover_watch) == 0)
 			return true;
-		unwatch(p);
+		proc_unwatch_leftover(p);
 	}
 	return false;
 }
@@ -54,15 +42,26 @@ static void try_again(struct proc *p)
 		loop_timer_set(p->sp->loop, &p->timer, soon);
 }
 
+void stop_over(struct proc *p)
+{
+	struct policy_verdict v = policy_after_end(p->ident, &p->life, clock_boot_ns());
+	struct cause why = { .reason = v.reason, .delay_ms = v.delay_ms };
+
+	proc_unwatch_leftover(p);
+	p->kills = 0;
+	save_soon(p->sp);
+	proc_raise(p, v.event, &why);
+}
+
 void stop_look_again(struct proc *p)
 {
 	struct tree t = { 0 };
 
-	unwatch(p);
+	proc_unwatch_leftover(p);
 	if (p->ref.pid != 0) /* the process itself lives: its own end is watched */
 		return;
 	if (tree_find(p, &t) == 0 && t.n == 0) {
-		exits_tree_gone(p);
+		stop_over(p);
 		return;
 	}
 	if (!watch_one(p, &t))
@@ -140,10 +139,4 @@ void stop_resume(struct proc *p)
 		stop_begin(p, p->life.stop_timeout_ms);
 	else
 		stop_look_again(p);
-}
-
-void stop_forget(struct proc *p)
-{
-	unwatch(p);
-	p->kills = 0;
 }

@@ -67,6 +67,20 @@ def test_a_new_spawner_takes_it_for_an_end(tend, stranger, restart, state):
     assert stranger.poll() is None
 
 
+def test_a_row_without_a_pid_is_mended(tend):
+    """The row says that it runs, and has lost its pid: what runs is not started beside itself."""
+    kept = sleepers(tend, 2)
+    pid = start(tend, "s", helper("sleeper"), restart="always")
+    kill_all(tend)
+    forge(tend, "s", 0, 0)
+    works(tend)
+    wait_until(lambda: tend.status("s")["pid"] not in (None, 0), what="it runs again")
+    assert not alive(pid) and alive(tend.pid("s"))
+    assert "the row of s in the table makes no sense: it is running, and" in tend.log("tend")
+    assert_untouched(tend, kept)
+    tend.stop_all()
+
+
 @pytest.mark.parametrize(
     "command",
     [["stop", "s"], ["stop", "s", "--force"], ["signal", "s", "KILL"], ["restart", "s"], ["stop"]],
