@@ -167,15 +167,28 @@ static int print_text(struct text *t, const struct list *l)
 	return ok ? EXIT_OK : out_fail("out of memory");
 }
 
+/* The reference's order: who runs and is registered comes first. Within a turn: by name. */
+enum turn { TURN_WORKING, TURN_RUNNING, TURN_LISTED, TURN_REST };
+
+static enum turn turn_of(const struct view_row *r)
+{
+	if (view_is_up(r))
+		return listed_has(r) ? TURN_WORKING : TURN_RUNNING;
+	return listed_has(r) ? TURN_LISTED : TURN_REST;
+}
+
 static int print_view(const struct list *l, const struct view *v)
 {
 	struct text t = text_new();
 
-	for (size_t i = 0; i < v->n; i++)
-		add_text(&t, l, v, &v->row[i]);
-	for (size_t i = 0; t.agents && i < v->listed->n; i++)
-		if (wants_other(l, &v->listed->agent[i]))
-			add_foreign(&t, v->listed->agent[i].entry);
+	for (enum turn turn = TURN_WORKING; turn <= TURN_REST; turn++) {
+		for (size_t i = 0; i < v->n; i++)
+			if (turn_of(&v->row[i]) == turn)
+				add_text(&t, l, v, &v->row[i]);
+		for (size_t i = 0; turn == TURN_LISTED && t.agents && i < v->listed->n; i++)
+			if (wants_other(l, &v->listed->agent[i]))
+				add_foreign(&t, v->listed->agent[i].entry);
+	}
 	return print_text(&t, l);
 }
 

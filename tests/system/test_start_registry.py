@@ -533,7 +533,14 @@ def test_status_and_list_tell_who_is_registered(quick):
     assert capability["name"] == "greeting" and capability["function_name"] == "greet"
     text = quick.run("status", "mesh_agent").stdout
     assert f"endpoint     {endpoint}\n" in text and "offers       greeting\n" in text
-    quick.run("stop", "silent")
+    for name in ("early", "at-rest"):
+        quick.run(
+            "start", silent, "--name", name, "--background", "--startup-timeout", "1", check=False
+        )
+    quick.run("stop", "at-rest")
+    names = [line.split()[0] for line in quick.run("list").stdout.splitlines()[2:]]
+    assert names == ["mesh_agent", "early", "silent", "at-rest"], "who runs and is registered first"
+    quick.run("stop", "silent", "early")
     assert quick.run("status").stdout.startswith("HEALTHY: ")
     quick.stop_all()
 
