@@ -75,6 +75,7 @@ def test_restart_kills_what_will_not_end(tend):
 
 def test_a_stored_name_starts_as_it_was(tend):
     start(tend, "a", helper("env_printer"), options=("--env", "A=1", "--cwd", "/"))
+    tend.wait_log("a", r"^\{.*\}$")  # stopped sooner it would have printed nothing
     tend.run("stop", "a")
     tend.run("start", "a", "--background", cwd=tend.work)
     found = json.loads(tend.wait_log("a", r"^\{.*\}\n(\{.*\})$")[1])
