@@ -48,7 +48,7 @@ static void changed(void *arg, const struct pt_row *row, bool fresh)
 	box.gen = box.held = row->gen;
 	pt_put_exit(g->pt, row->slot, &box);
 	/* for a fresh one no more than to have its bell open, should the home be removed */
-	guardian_ring_spawner(g);
+	g->ring_due = true;
 }
 
 void fifos_hold(struct guardian *g)

@@ -63,6 +63,9 @@ struct guardian {
 	size_t n_inherited;
 	/* 0 no, 1 the spawner stops everything, 2 the others are told to end */
 	int shutting;
+	/* set where it is found out, done by main.c after the turn of the loop: children have ended;
+	 * the spawner is to be rung for; a daemon has ended while the instance ends */
+	bool reap_due, ring_due, step_due;
 };
 
 /* roles.c: keep the three daemons alive. */
@@ -72,6 +75,10 @@ void roles_upgrade(struct guardian *g); /* the next one that runs another build:
 bool role_reaped(struct guardian *g, pid_t pid, int wait_status);
 /* SIGTERM to those that are left */
 void roles_end(struct guardian *g);
+/* The spawner ends in order once everything has stopped, is saved and tidied up. Before that its
+ * end is a crash, and it is started again; one that crashes again and again, or can't be started,
+ * doesn't keep the instance from ending once everything rests. */
+bool roles_spawner_is_done(const struct guardian *g);
 bool roles_gone(const struct guardian *g);
 
 /* patience.c: the end has begun; nobody is waited for without bound. */
@@ -102,11 +109,6 @@ void table_watch(struct guardian *g);
 void table_check(struct guardian *g);
 void table_record(struct guardian *g, enum role role); /* write g->record[role] */
 void tell_daemon(struct guardian *g, enum role role);  /* the event: it was started again */
-
-/* main.c: ring for the spawner; where there is no descriptor for that, again a moment later. */
-void guardian_ring_spawner(struct guardian *g);
-/* The instance is to end: stop everything first. */
-void guardian_shutdown(struct guardian *g);
-void guardian_step_down(struct guardian *g); /* a daemon ended during the shutdown: what is next? */
+bool table_rests(const struct guardian *g);	       /* no process is up, or will be by itself */
 
 #endif

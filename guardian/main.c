@@ -25,7 +25,6 @@
 #include "shm/wake.h"
 
 #define RING_AGAIN_NS (100 * NS_PER_MS)
-#define SPAWNER_TRIES 3u /* crashes in a row at the end of an instance */
 
 static struct {
 	const char *home;
@@ -184,7 +183,8 @@ static int begin(struct guardian *g, struct fault *f)
 	return r;
 }
 
-void guardian_ring_spawner(struct guardian *g)
+/* Where there is no descriptor for that: again a moment later. */
+static void ring_spawner(struct guardian *g)
 {
 	int r = bell_ring_kept(&g->start.home, ROLE_SPAWNER, &g->spawner_bell);
 
@@ -194,10 +194,11 @@ void guardian_ring_spawner(struct guardian *g)
 
 static void on_ring_retry(void *arg)
 {
-	guardian_ring_spawner(arg);
+	ring_spawner(arg);
 }
 
-void guardian_shutdown(struct guardian *g)
+/* The instance is to end: stop everything first. */
+static void shut_down(struct guardian *g)
 {
 	if (g->shutting)
 		return;
@@ -206,44 +207,42 @@ void guardian_shutdown(struct guardian *g)
 	g->record[ROLE_GUARDIAN].flags |= PT_DAEMON_SHUTDOWN;
 	table_record(g, ROLE_GUARDIAN);
 	patience_begin(g);
-	guardian_ring_spawner(g);
+	ring_spawner(g);
 }
 
-static bool everything_rests(const struct guardian *g)
+/* The instance is ending: what is next? */
+static void step_down(struct guardian *g)
 {
-	uint32_t high = pt_high(g->pt);
-	struct pt_life life;
-
-	if (g->unfilled)
-		return false;
-	for (uint32_t i = 0; i < high; i++)
-		if (pt_read_life(g->pt, i, &life) == 0 &&
-			!(pt_state_traits(life.state) & PT_TRAIT_REST))
-			return false;
-	return true;
-}
-
-/* The spawner ends in order once everything has stopped, is saved and tidied up. Before that its
- * end is a crash, and it is started again; one that crashes again and again, or can't be started,
- * doesn't keep the instance from ending once everything rests. */
-static bool spawner_is_done(const struct guardian *g)
-{
-	const struct guarded_role *r = &g->role[ROLE_SPAWNER];
-	const struct pt_daemon *d = &g->record[ROLE_SPAWNER];
-	bool in_order = d->exit_kind == PT_EXIT_KNOWN && d->wait_status == 0;
-
-	return r->child == 0 && r->other.pid == 0 &&
-		(in_order || r->failed || r->quick >= SPAWNER_TRIES) && everything_rests(g);
-}
-
-void guardian_step_down(struct guardian *g)
-{
-	if (g->shutting == 1 && spawner_is_done(g)) {
+	if (g->shutting == 1 && roles_spawner_is_done(g)) {
 		g->shutting = 2;
 		roles_end(g);
 	}
 	if (g->shutting == 2 && roles_gone(g))
 		loop_stop(g->loop, 0);
+}
+
+static bool take(bool *due)
+{
+	bool was = *due;
+
+	*due = false;
+	return was;
+}
+
+/* After each turn of the loop: what the other files found to be due. One may lead to the next, so
+ * none of them does it by itself, in the midst of another. */
+static void settle(void *arg)
+{
+	struct guardian *g = arg;
+
+	while (g->reap_due || g->step_due) {
+		if (take(&g->reap_due))
+			orphans_reap(g);
+		if (take(&g->step_due))
+			step_down(g);
+	}
+	if (take(&g->ring_due))
+		ring_spawner(g);
 }
 
 static void carry_out_commands(struct guardian *g)
@@ -254,7 +253,7 @@ static void carry_out_commands(struct guardian *g)
 
 	while (pt_command_next(g->pt, after, &c) == 0) {
 		after = c.ticket.number;
-		guardian_shutdown(g);
+		shut_down(g);
 		pt_command_done(g->pt, c.ticket, &answer);
 	}
 }
@@ -266,7 +265,7 @@ static void on_bell(void *arg, uint32_t events)
 	(void)events;
 	bell_drain(g->bell);
 	if (g->spawner_bell < 0) /* to have it when run/ is gone and the instance is to end */
-		guardian_ring_spawner(g);
+		ring_spawner(g);
 	table_check(g);
 	fifos_hold(g);
 	carry_out_commands(g);
@@ -285,10 +284,10 @@ static void on_signal(void *arg, uint32_t events)
 		else if (si.ssi_signo == SIGHUP)
 			hangup = true;
 		else
-			guardian_shutdown(g);
+			shut_down(g);
 	}
 	if (children)
-		orphans_reap(g);
+		g->reap_due = true;
 	if (hangup)
 		upgrade_asked(g);
 }
@@ -317,6 +316,7 @@ static int watch_all(struct guardian *g)
 	if (r < 0)
 		return r;
 	loop_timer_init(&g->ring_retry, on_ring_retry, g);
+	loop_after_batch(g->loop, settle, g);
 	g->signals = loop_signalfd(wanted, sizeof(wanted) / sizeof(wanted[0]));
 	g->bell = bell_open(&g->start.home, ROLE_GUARDIAN);
 	if (g->signals < 0 || g->bell < 0)
@@ -386,7 +386,8 @@ static int guard(int argc, char **argv)
 	roles_begin(&g);
 	if (g.shutting) /* an end that an earlier guardian began */
 		patience_begin(&g);
-	orphans_reap(&g); /* after an execve, what ended before the signals were watched */
+	g.reap_due = true; /* after an execve, what ended before the signals were watched */
+	settle(&g);
 	r = loop_run(g.loop);
 	if (r == 0)
 		clean_up(&g);

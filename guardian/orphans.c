@@ -33,7 +33,7 @@ static void record(struct guardian *g, pid_t pid, int wait_status)
 			.wait_status = wait_status };
 
 		pt_put_exit(g->pt, i, &box);
-		guardian_ring_spawner(g);
+		g->ring_due = true;
 		return;
 	}
 }

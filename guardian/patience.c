@@ -78,7 +78,7 @@ static void on_look(void *arg)
 		if (g->shutting == 2 || i == ROLE_SPAWNER) /* before, the others have work to do */
 			look_at(&g->role[i], now);
 	(void)loop_timer_set(g->loop, &g->patience, now + LOOK_NS);
-	guardian_step_down(g);
+	g->step_due = true;
 }
 
 void patience_begin(struct guardian *g)

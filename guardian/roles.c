@@ -28,7 +28,7 @@
 #define ROLE_RETRY_NS	     (100 * NS_PER_MS)
 #define ROLE_RETRY_DOUBLINGS 6u /* 100 ms << 6 = 6.4 s, cut to 5 s */
 #define ROLE_RETRY_MAX_NS    (5 * NS_PER_SEC)
-#define ROLE_LAST_TRIES	     3u /* of a logger that drains at the end of the instance */
+#define ROLE_LAST_TRIES	     3u /* at the end of the instance: of the spawner, of the logger */
 
 static void note_start(struct guarded_role *r, pid_t pid, uint64_t start_ticks, bool restarted)
 {
@@ -89,7 +89,7 @@ static void on_ready(void *arg, uint32_t events)
 	upgrade_release(g);
 	if (g->unfilled) {
 		g->unfilled = false;
-		orphans_reap(g);
+		g->reap_due = true;
 	}
 	roles_upgrade(g);
 }
@@ -154,7 +154,7 @@ static void start(struct guarded_role *r, bool again)
 				(int)(ROLE_RETRY_MAX_NS / NS_PER_SEC));
 		r->failed = true;
 		retry_later(r, ROLE_RETRY_MAX_NS);
-		guardian_step_down(r->g);
+		r->g->step_due = true;
 		return;
 	}
 	if (r->role == ROLE_SPAWNER)
@@ -172,6 +172,14 @@ static bool ended_in_order(const struct guarded_role *r)
 	return d->exit_kind == PT_EXIT_KNOWN && d->wait_status == 0;
 }
 
+bool roles_spawner_is_done(const struct guardian *g)
+{
+	const struct guarded_role *r = &g->role[ROLE_SPAWNER];
+
+	return r->child == 0 && r->other.pid == 0 &&
+		(ended_in_order(r) || r->failed || r->quick >= ROLE_LAST_TRIES) && table_rests(g);
+}
+
 /* One that drains what still lies in the pipes, and ends. */
 static void start_last(struct guarded_role *r)
 {
@@ -180,8 +188,8 @@ static void start_last(struct guarded_role *r)
 		kill(r->child, SIGTERM);
 }
 
-/* While the instance ends: who is started again? The spawner until it has ended in order
- * (guardian_step_down() knows), the logger until all is drained. */
+/* While the instance ends: who is started again? The spawner until it is done, the logger until all
+ * is drained. */
 static bool is_needed(struct guarded_role *r)
 {
 	struct guardian *g = r->g;
@@ -194,8 +202,8 @@ static bool is_needed(struct guarded_role *r)
 		start_last(r);
 		return false;
 	}
-	guardian_step_down(g);
-	return g->shutting == 1 && r->role != ROLE_MONITOR;
+	g->step_due = true;
+	return g->shutting == 1 && r->role != ROLE_MONITOR && !roles_spawner_is_done(g);
 }
 
 static void ended(struct guarded_role *r, int exit_kind, int wait_status)

@@ -193,3 +193,17 @@ void table_check(struct guardian *g)
 	else if (lock_is_lost(g))
 		replace(g, "lost its lock");
 }
+
+bool table_rests(const struct guardian *g)
+{
+	uint32_t high = pt_high(g->pt);
+	struct pt_life life;
+
+	if (g->unfilled)
+		return false;
+	for (uint32_t i = 0; i < high; i++)
+		if (pt_read_life(g->pt, i, &life) == 0 &&
+			!(pt_state_traits(life.state) & PT_TRAIT_REST))
+			return false;
+	return true;
+}
