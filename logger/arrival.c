@@ -15,8 +15,7 @@
 #include "base/io.h"
 #include "base/loop.h"
 #include "base/pipe.h"
-#include "logger/drain.h"
-#include "logger/stream.h"
+#include "logger/logger.h"
 
 #define BATCH 32
 
@@ -34,7 +33,7 @@ static void look_at_all(struct logger *lg)
 	for (uint32_t i = 0; i < lg->slots; i++)
 		for (struct stream *st = lg->by_slot[i]; st; st = st->err)
 			if (is_left_alone(st))
-				drain_now(st);
+				lg->arrivals.came(st);
 }
 
 static void on_signals(void *arg, uint32_t events)
@@ -52,7 +51,7 @@ static void on_signals(void *arg, uint32_t events)
 		if (info[i].ssi_signo == (uint32_t)SIGIO)
 			all = true;
 		else if (fd < a->fds && a->by_fd[fd]) /* else it was disarmed since */
-			drain_now(a->by_fd[fd]);
+			a->came(a->by_fd[fd]);
 	}
 	if (all)
 		look_at_all(lg);
@@ -70,11 +69,12 @@ static void limit_queue(void)
 	(void)setrlimit(RLIMIT_SIGPENDING, &limit);
 }
 
-int arrival_begin(struct logger *lg)
+int arrival_begin(struct logger *lg, arrival_fn *came)
 {
 	const int signals[] = { SIGRTMIN, SIGIO };
 	struct arrivals *a = &lg->arrivals;
 
+	a->came = came;
 	limit_queue();
 	a->signal_fd = loop_signalfd(signals, sizeof(signals) / sizeof(signals[0]));
 	return a->signal_fd < 0

@@ -10,7 +10,7 @@
  *         with disarming or end with arming anew. Few are queued: from ARRIVAL_QUEUED_MAX on the
  *         kernel sends a plain SIGIO in their place, which means: look at all pipes.
  * EDGES   A signal tells of a write, not of bytes that lie there. So whoever arms looks into the
- *         pipe afterwards (stream_arm()).
+ *         pipe afterwards (fifo_arm()).
  */
 #ifndef LOGGER_ARRIVAL_H
 #define LOGGER_ARRIVAL_H
@@ -24,22 +24,26 @@ struct stream;
 
 #define ARRIVAL_QUEUED_MAX 128u /* signals of this user that wait, until SIGIO takes their place */
 
+typedef void arrival_fn(struct stream *st);
+
 struct arrivals {
+	arrival_fn *came; /* what is done about a stream whose pipe has bytes */
 	int signal_fd;
 	struct loop_watch *watch;
 	struct stream **by_fd; /* the armed ones, by the number of their FIFO's descriptor */
 	size_t fds;
 };
 
-/* Before the first FIFO is opened. 0 or -errno. */
-int arrival_begin(struct logger *lg);
+/* Before the first FIFO is opened; came is called for each stream that was written to. 0 or
+ * -errno. */
+int arrival_begin(struct logger *lg, arrival_fn *came);
 /* No stream may be armed any more. */
 void arrival_end(struct logger *lg);
 
 /* Once for each FIFO that was opened: whom it shall tell. 0 or -errno. */
 int arrival_prepare(int fifo);
 
-/* Its FIFO is open. From now on each write to it has drain_now() called, until it is disarmed.
+/* Its FIFO is open. From now on each write to it is told, until it is disarmed.
  * -ENOMEM: it could not be armed. */
 int arrival_arm(struct stream *st);
 void arrival_disarm(struct stream *st); /* one that is armed */

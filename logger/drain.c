@@ -26,8 +26,13 @@
 #include "base/pipe.h"
 #include "base/say.h"
 #include "logger/copy.h"
+#include "logger/fifo.h"
+#include "logger/file.h"
 #include "logger/lend.h"
+#include "logger/name.h"
 #include "logger/publish.h"
+#include "logger/rotate.h"
+#include "logger/runs.h"
 
 #define TURN_BYTES_MIN (64u << 10)
 /* from a stream that ends: more than any pipe holds, yet no endless writer keeps us */
@@ -43,10 +48,8 @@
  * from now on. */
 static int begin_copying(struct stream *st)
 {
-	char stem[STREAM_FILE_MAX];
-	int r = st->copy
-		? 0
-		: copy_open(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy);
+	char stem[NAME_FILE_MAX];
+	int r = st->copy ? 0 : copy_open(st->lg->home.run_fd, name_of(st, "", stem), &st->copy);
 
 	if (r)
 		return r;
@@ -108,7 +111,7 @@ static int move(struct stream *st, uint64_t limit, uint64_t *moved)
 	if (st->file < 0 && pipe_bytes(st->fifo) == 0 && !(st->rotate_due && st->size) &&
 		!(st->copy && copy_pending(st->copy)))
 		return -EAGAIN; /* no file for a process that says nothing */
-	r = stream_need_file(st, &size);
+	r = file_need(st, &size);
 	for (bool more = true; !r && more && *moved < limit;) {
 		uint64_t want = limit - *moved;
 		ssize_t n;
@@ -149,7 +152,7 @@ static void count(struct stream *st, uint64_t moved)
 
 static int move_and_count(struct stream *st, uint64_t limit, uint64_t *ret_moved)
 {
-	int r = stream_need_fifo(st);
+	int r = fifo_need(st);
 
 	*ret_moved = 0;
 	if (!r)
@@ -166,8 +169,8 @@ static void blocked(struct stream *st, int r)
 		publish_full(st, r);
 	}
 	publish_state(st, PT_LOG_BLOCKED, r);
-	stream_arm(st, false);
-	stream_wake_in(st, STREAM_RETRY_NS);
+	fifo_arm(st, false);
+	fifo_wake_in(st, FIFO_RETRY_NS);
 }
 
 /* The file takes bytes again. */
@@ -246,18 +249,18 @@ static void go_on(struct stream *st, int r, uint64_t moved)
 	if (moved == 0 && r == -EAGAIN && !is_in_a_lull(st)) {
 		lend_note_busy(st, false);
 		loop_timer_clear(st->lg->loop, &st->timer);
-		stream_arm(st, true);
+		fifo_arm(st, true);
 		return;
 	}
 	st->nap_ns = drain_nap(st->nap_ns, moved, st->pipe_bytes);
 	if (st->nap_ns == 0)
 		enlarge(st);
 	lend_note_busy(st, st->nap_ns == 0);
-	stream_arm(st, false);
-	stream_wake_in(st, st->nap_ns);
+	fifo_arm(st, false);
+	fifo_wake_in(st, st->nap_ns);
 }
 
-bool drain_may_splice(const struct stream *st)
+static bool may_splice(const struct stream *st)
 {
 	return !st->copying && !st->copy && !no_splice();
 }
@@ -274,7 +277,7 @@ void drain_lent(struct stream *st, const struct loan *l)
 	count(st, moved);
 	if (r == 0 && moved == 0) { /* the loop's own try finds out why */
 		lend_note_busy(st, false);
-		stream_wake_in(st, 0);
+		fifo_wake_in(st, 0);
 		return;
 	}
 	go_on(st, r, moved);
@@ -286,7 +289,7 @@ void drain_now(struct stream *st)
 	int r;
 
 	lend_settle(st);
-	if (lend(st))
+	if (lend(st, may_splice(st)))
 		return;
 	r = move_and_count(st, st->lg->turn_bytes, &moved);
 	go_on(st, r, moved);

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "logger/stream.h"
+#include "logger/logger.h"
 
 #define DRAIN_NAP_MIN_NS 100000ull
 #define DRAIN_NAP_MAX_NS 5000000ull
@@ -21,8 +21,7 @@ void drain_now(struct stream *st);
 /* The same without a next time: the stream ends. What the file refuses stays in the pipe. */
 void drain_rest(struct stream *st);
 
-/* For lend.c: can its bytes be spliced, as far as is known? And: the mover has done its part. */
-bool drain_may_splice(const struct stream *st);
+/* The mover has done its part (lend_begin()). */
 void drain_lent(struct stream *st, const struct loan *l);
 
 /* How long to let the pipe fill after a drain that moved some bytes out of a pipe of pipe_bytes.

@@ -1,5 +1,7 @@
-/* logger/file.c - the current log file of a stream: opened, checked, counted (logger/stream.h). */
+/* logger/file.c - the current log file of a stream: opened, checked, counted (logger/file.h). */
 #define _GNU_SOURCE 1
+#include "logger/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,9 +10,53 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "logger/stream.h"
+#include "logger/name.h"
 
-#define NAME_CHECK_NS NS_PER_SEC /* how often the file's name is compared, while bytes flow */
+#define NAME_CHECK_NS	  NS_PER_SEC /* how often the file's name is compared, while bytes flow */
+#define SPARE_DESCRIPTORS 16u	     /* beside those for pipes and current files */
+
+/* but: whose file is in use just now */
+static bool spare_files(struct logger *lg, bool quiet, const struct stream *but)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < lg->slots; i++) {
+		struct stream *st = lg->by_slot[i];
+
+		for (int k = 0; st && k < 2; k++, st = st->err)
+			if (st->file >= 0 && st != but && !st->lent && (st->armed || !quiet)) {
+				tidx_close(&st->tidx);
+				io_close(&st->file);
+				any = true;
+			}
+	}
+	return any;
+}
+
+/* Out of descriptors: files can be opened again when they are needed, first those of streams that
+ * are quiet. If all write, they take turns. */
+static bool spare_descriptors(struct logger *lg)
+{
+	return spare_files(lg, true, NULL) || spare_files(lg, false, NULL);
+}
+
+void file_spare(const struct stream *st)
+{
+	(void)(spare_files(st->lg, true, st) || spare_files(st->lg, false, st));
+}
+
+int file_open(struct logger *lg, int dirfd, const char *name, int flags)
+{
+	int fd = io_open(dirfd, name, flags, 0600);
+
+	/* Some are left free for what else has to be opened: folders, archives, what the threads
+	 * work on. */
+	if (io_is_scarce(fd, SPARE_DESCRIPTORS))
+		(void)spare_descriptors(lg);
+	if ((fd == -EMFILE || fd == -ENFILE) && spare_descriptors(lg))
+		fd = io_open(dirfd, name, flags, 0600);
+	return fd;
+}
 
 /* Someone removed the folder: make it again, else its processes would stand still one by one. */
 static int renew_folder(struct home *h)
@@ -25,16 +71,16 @@ static int renew_folder(struct home *h)
 	return 0;
 }
 
-static int open_file(struct stream *st)
+static int open_current(struct stream *st)
 {
 	/* not O_APPEND: splice(2) refuses such a file */
 	const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY;
 	struct logger *lg = st->lg;
-	char name[STREAM_FILE_MAX];
-	int fd = stream_open(lg, lg->home.logs_fd, stream_file_name(st, ".log", name), flags);
+	char name[NAME_FILE_MAX];
+	int fd = file_open(lg, lg->home.logs_fd, name_of(st, ".log", name), flags);
 
 	if (fd == -ENOENT && renew_folder(&lg->home) == 0)
-		fd = stream_open(lg, lg->home.logs_fd, name, flags);
+		fd = file_open(lg, lg->home.logs_fd, name, flags);
 	if (fd < 0)
 		return fd;
 	st->file = fd;
@@ -42,7 +88,7 @@ static int open_file(struct stream *st)
 	return 0;
 }
 
-void stream_close_file(struct stream *st)
+void file_close(struct stream *st)
 {
 	tidx_close(&st->tidx);
 	st->tidx_told = false;
@@ -69,27 +115,27 @@ static void account(struct stream *st, uint64_t size)
 static bool is_stale(struct stream *st, struct stat *sb)
 {
 	uint64_t now = clock_boot_ns();
-	char name[STREAM_FILE_MAX];
+	char name[NAME_FILE_MAX];
 
 	if (fstat(st->file, sb) < 0 || sb->st_nlink == 0)
 		return true;
 	if (now - st->checked_boot_ns < NAME_CHECK_NS)
 		return false;
 	st->checked_boot_ns = now;
-	return !stream_is_named(st->file, st->lg->home.logs_fd, stream_file_name(st, ".log", name));
+	return !name_is_of(st->file, st->lg->home.logs_fd, name_of(st, ".log", name));
 }
 
-int stream_need_file(struct stream *st, off_t *ret_size)
+int file_need(struct stream *st, off_t *ret_size)
 {
 	struct stat sb;
 	int r;
 
 	if (st->file >= 0 && is_stale(st, &sb)) {
 		account(st, 0);
-		stream_close_file(st);
+		file_close(st);
 	}
 	if (st->file < 0) {
-		if ((r = open_file(st)))
+		if ((r = open_current(st)))
 			return r;
 		if (fstat(st->file, &sb) < 0)
 			return -errno;

@@ -7,7 +7,9 @@
 #include <sched.h>
 
 #include "base/clock.h"
-#include "logger/drain.h"
+#include "logger/fifo.h"
+#include "logger/file.h"
+#include "logger/rotate.h"
 
 #define WORTH_BYTES (64u << 10) /* waking a thread costs as much as moving some pages */
 
@@ -38,11 +40,12 @@ static void on_done(void *arg)
 	struct loan *l = arg;
 
 	l->st->lent = false;
-	drain_lent(l->st, l);
+	l->done(l->st, l);
 }
 
-void lend_begin(struct logger *lg)
+void lend_begin(struct logger *lg, lend_done_fn *done)
 {
+	lg->loan.done = done;
 	worker_init(&lg->mover, lg->loop, "mover", in_thread, on_done, &lg->loan);
 }
 
@@ -59,15 +62,15 @@ void lend_note_busy(struct stream *st, bool busy)
 	st->lg->busy_streams += busy ? 1 : -1u;
 }
 
-bool lend(struct stream *st)
+bool lend(struct stream *st, bool may_splice)
 {
 	struct logger *lg = st->lg;
-	struct loan l = { .st = st, .want = lg->turn_bytes };
+	struct loan l = { .st = st, .want = lg->turn_bytes, .done = lg->loan.done };
 
 	(void)worker_reap(&lg->mover);
 	if (!st->busy || lg->busy_streams < 2 || lg->mover.busy || one_processor())
 		return false;
-	if (!drain_may_splice(st) || stream_need_fifo(st) || stream_need_file(st, &l.at) ||
+	if (!may_splice || fifo_need(st) || file_need(st, &l.at) ||
 		rotate_step(st, &l.at, &l.want) || l.want < WORTH_BYTES)
 		return false; /* the loop meets the same, and deals with it */
 	l.fifo = st->fifo;
@@ -76,7 +79,7 @@ bool lend(struct stream *st)
 	if (worker_go(&lg->mover))
 		return false;
 	st->lent = true;
-	stream_arm(st, false);
+	fifo_arm(st, false);
 	loop_timer_clear(lg->loop, &st->timer);
 	return true;
 }

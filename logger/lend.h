@@ -13,14 +13,17 @@
 #ifndef LOGGER_LEND_H
 #define LOGGER_LEND_H
 
-#include "logger/stream.h"
+#include "logger/logger.h"
 
-void lend_begin(struct logger *lg);
+typedef void lend_done_fn(struct stream *st, const struct loan *l);
+
+/* done takes into account what the mover has moved of a stream. */
+void lend_begin(struct logger *lg, lend_done_fn *done);
 void lend_end(struct logger *lg); /* no stream is lent any more */
 
 /* Take back what the mover has done, if anything, and let the mover have the next move of st where
- * that is worth it. True: it has it. */
-bool lend(struct stream *st);
+ * that is worth it, and as far as is known its bytes can be spliced. True: it has it. */
+bool lend(struct stream *st, bool may_splice);
 /* Wait until the mover is done with st, if it has it, and take the move into account. */
 void lend_settle(struct stream *st);
 

@@ -18,10 +18,13 @@
 #include "follower/follower.h"
 #include "logger/drain.h"
 #include "logger/lend.h"
-#include "logger/orphans.h"
+#include "logger/leftlogs.h"
 #include "logger/publish.h"
 #include "logger/rescue.h"
-#include "logger/stream.h"
+#include "logger/logger.h"
+#include "logger/rotate.h"
+#include "logger/streams.h"
+#include "logger/tendlog.h"
 #include "shm/ring.h"
 
 /* own memory; a few MB are used: whatever makes it grow must not take the machine's */
@@ -35,6 +38,15 @@ static void note_failure(struct pt_answer *answer, const char *file, int r)
 	answer->code = r;
 	(void)snprintf(
 		answer->text, sizeof(answer->text), "can't rotate logs/%s: %s", file, strerror(-r));
+}
+
+/* As rotate_answer(); -ENOENT: the file is empty. */
+static int rotate_now(struct stream *st)
+{
+	if (!rotate_ask(st))
+		return -ENOENT;
+	drain_now(st);
+	return rotate_answer(st);
 }
 
 /* Rotate one process's files, or those of all, tend's own included. */
@@ -56,7 +68,7 @@ static void rotate(struct logger *lg, const char *name, struct pt_answer *answer
 		}
 	}
 	if (!name[0])
-		note_failure(answer, lg->own.base, own_check(lg, true));
+		note_failure(answer, lg->own.base, tendlog_check(lg, true));
 	if (answer->code)
 		return;
 	answer->code = found || !name[0] ? 0 : -ENOENT;
@@ -90,15 +102,15 @@ static void look(void *arg)
 {
 	struct logger *lg = arg;
 
-	stream_scan(lg);
+	streams_scan(lg);
 	carry_out_commands(lg);
-	(void)own_check(lg, false);
+	(void)tendlog_check(lg, false);
 }
 
 static void moved(void *arg)
 {
 	publish_all(arg);
-	stream_forget_versions(arg);
+	streams_forget_versions(arg);
 }
 
 static void take_total(struct logger *lg)
@@ -115,7 +127,7 @@ static int begin(void *arg)
 {
 	struct logger *lg = arg;
 
-	int r = arrival_begin(lg);
+	int r = arrival_begin(lg, drain_now);
 
 	if (r)
 		return r;
@@ -124,10 +136,10 @@ static int begin(void *arg)
 	/* the capability: pipes beyond the user's budget of pages */
 	privilege_drop(0, 1ull << CAP_SYS_RESOURCE, DATA_MAX);
 	shelf_begin(lg);
-	stream_begin(lg);
-	lend_begin(lg);
-	own_begin(lg);
-	lg->orphans_due = true;
+	streams_begin(lg);
+	lend_begin(lg, drain_lent);
+	tendlog_begin(lg);
+	lg->leftlogs_due = true;
 	return 0;
 }
 
@@ -136,11 +148,11 @@ static void end(void *arg)
 	struct logger *lg = arg;
 
 	shelf_end(lg);
-	stream_end_all(lg);
+	streams_end_all(lg);
 	rescue_end(lg);
 	lend_end(lg);
 	arrival_end(lg);
-	orphans_free(lg);
+	leftlogs_free(lg);
 	shelf_free(&lg->own);
 	io_close(&lg->spawner_bell);
 	io_close(&lg->peek[0]);

@@ -11,6 +11,7 @@
 
 #include "base/say.h"
 #include "base/str.h"
+#include "logger/name.h"
 #include "shm/events.h"
 #include "shm/owner.h"
 
@@ -73,7 +74,7 @@ void publish_all(struct logger *lg)
 /* The event comes first: a logger killed between the two tells it once more, rather than never. */
 static void tell(struct stream *st, enum pt_log_state from, enum pt_log_state to, int error)
 {
-	char pipe[STREAM_FILE_MAX];
+	char pipe[NAME_FILE_MAX];
 	struct pt_event ev = { .kind = PT_EVENT_LOG,
 		.slot = st->slot,
 		.gen = st->main->log.gen,
@@ -89,7 +90,7 @@ static void tell(struct stream *st, enum pt_log_state from, enum pt_log_state to
 	else if (st->fifo < 0)
 		say(SAY_ERROR,
 			"%s: its output pipe run/%s can't be used, tried again every second: %s",
-			st->name, stream_file_name(st, ".out", pipe), strerror(-error));
+			st->name, name_of(st, ".out", pipe), strerror(-error));
 	else
 		say(SAY_ERROR,
 			"%s: its output waits in the pipe, for logs/%s can't be written, tried again every "
@@ -115,7 +116,7 @@ void publish_state(struct stream *st, enum pt_log_state state, int error)
 
 void publish_full(struct stream *st, int error)
 {
-	char pipe[STREAM_FILE_MAX];
+	char pipe[NAME_FILE_MAX];
 	struct pt_event ev = { .kind = PT_EVENT_LOG,
 		.slot = st->slot,
 		.gen = st->main->log.gen,
@@ -127,7 +128,7 @@ void publish_full(struct stream *st, int error)
 	pt_event_add(st->lg->pt, &ev);
 	say(SAY_WARNING,
 		"%s: the pipe run/%s is full and the process waits when it writes, for logs/%s can't be written: %s",
-		st->name, stream_file_name(st, ".out", pipe), st->shelf.base, strerror(-error));
+		st->name, name_of(st, ".out", pipe), st->shelf.base, strerror(-error));
 	pt_changed(st->lg->pt);
 }
 

@@ -4,7 +4,7 @@
 #ifndef LOGGER_PUBLISH_H
 #define LOGGER_PUBLISH_H
 
-#include "logger/stream.h"
+#include "logger/logger.h"
 
 /* Copy the stream's private block into the segment. */
 void publish_put(struct stream *st);

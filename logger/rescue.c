@@ -10,7 +10,8 @@
 #include "base/io.h"
 #include "base/pidref.h"
 #include "base/say.h"
-#include "logger/stream.h"
+#include "logger/logger.h"
+#include "logger/name.h"
 
 struct rescued {
 	struct rescued *next;
@@ -21,7 +22,7 @@ struct rescued {
 
 static void look(struct logger *lg, const struct pt_row *row, bool err)
 {
-	char own[40], name[STREAM_FILE_MAX];
+	char own[40], name[NAME_FILE_MAX];
 	struct stat st, named, run;
 	struct rescued *r;
 

@@ -2,7 +2,7 @@
  * logger/rescue.h - the pipes of processes that run, of which the name in run/ was taken away or
  * given to something else since they were launched.
  *
- * A logger that has such a pipe open goes on with it until the run ends (logger/stream.c). Its
+ * A logger that has such a pipe open goes on with it until the run ends (logger/fifo.c). Its
  * successor finds no name that leads there: it asks the process, which holds a read end of its own
  * (HOME_KEEPER_FD), before it gives up the right to look into processes that have more rights than
  * itself.

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "logger/shelf.h"
-#include "logger/stream.h"
+#include "logger/logger.h"
 
 #define WAITING_MAX 8u /* raw files of a log that wait to be compressed */
 

@@ -12,6 +12,8 @@
  * limit on file sizes (RLIMIT_FSIZE) lets it grow no more.
  */
 #define _GNU_SOURCE 1
+#include "logger/rotate.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,9 +25,8 @@
 #include "base/clock.h"
 #include "base/say.h"
 #include "base/str.h"
-#include "logger/drain.h"
+#include "logger/file.h"
 #include "logger/publish.h"
-#include "logger/stream.h"
 #include "shm/events.h"
 #include "shm/owner.h"
 
@@ -134,7 +135,7 @@ static int rotate(struct stream *st)
 	st->rotate_due = st->cut_due = st->aged = false;
 	st->rotate_retry_ns = 0;
 	st->size = 0;
-	stream_close_file(st);
+	file_close(st);
 	loop_timer_clear(st->lg->loop, &st->age);
 	st->main->log.rotations++;
 	publish_put(st);
@@ -159,7 +160,7 @@ int rotate_step(struct stream *st, off_t *size, uint64_t *want)
 	if (may_end_here(st, *size)) {
 		int r = rotate(st);
 
-		if (r == 0 && (r = stream_need_file(st, size)) < 0)
+		if (r == 0 && (r = file_need(st, size)) < 0)
 			return r;
 		if (r == 0 && st->rotate_bytes && *want > st->rotate_bytes)
 			*want = st->rotate_bytes; /* of the new file, too */
@@ -191,14 +192,18 @@ void rotate_first_byte(struct stream *st)
 		clock_boot_ns() + (first + age > now ? first + age - now : 1));
 }
 
-int rotate_now(struct stream *st)
+bool rotate_ask(struct stream *st)
 {
 	if (st->size == 0)
-		return -ENOENT;
+		return false;
 	st->rotate_due = true;
 	st->rotate_retry_ns = 0;
 	st->rotate_error = 0;
-	drain_now(st);
+	return true;
+}
+
+int rotate_answer(const struct stream *st)
+{
 	if (!st->rotate_due)
 		return 1;
 	return st->rotate_error ? -st->rotate_error : st->state == PT_LOG_BLOCKED ? -st->error : 0;

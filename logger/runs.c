@@ -7,6 +7,8 @@
  * is found in a short memory of our moves. Runs that have passed by then are found in the spawner's
  * events.
  */
+#include "logger/runs.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +18,7 @@
 #include "base/clock.h"
 #include "base/role.h"
 #include "base/say.h"
-#include "logger/stream.h"
+#include "logger/file.h"
 #include "shm/events.h"
 
 #define RECALL_LOOKS 1024u /* events: far more than happen between two looks of ours */
@@ -42,7 +44,7 @@ static bool need_index(struct stream *st, uint64_t at)
 	(void)snprintf(name, sizeof(name), "%.80s.idx", st->shelf.base);
 	r = tidx_open(&st->tidx, st->lg->home.logs_fd, name, st->file, at);
 	if (r == -EMFILE || r == -ENFILE) {
-		stream_spare(st);
+		file_spare(st);
 		r = tidx_open(&st->tidx, st->lg->home.logs_fd, name, st->file, at);
 	}
 	if (r) {

@@ -15,7 +15,7 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "logger/publish.h"
-#include "logger/stream.h"
+#include "logger/logger.h"
 #include "logread/format.h"
 
 #define RETRY_NS (10 * NS_PER_SEC)
@@ -57,7 +57,7 @@ struct shelf *shelf_at(struct logger *lg, size_t i)
 	if (i == 0)
 		return &lg->own;
 	if (i > 2 * (size_t)lg->slots)
-		return lg->orphans[i - 1 - 2 * (size_t)lg->slots];
+		return lg->leftlogs[i - 1 - 2 * (size_t)lg->slots];
 	st = lg->by_slot[(i - 1) / 2];
 	if (!st || (i - 1) % 2 == 0)
 		return st ? &st->shelf : NULL;
@@ -66,7 +66,7 @@ struct shelf *shelf_at(struct logger *lg, size_t i)
 
 size_t shelf_count(const struct logger *lg)
 {
-	return 1 + 2 * (size_t)lg->slots + lg->orphans_n;
+	return 1 + 2 * (size_t)lg->slots + lg->leftlogs_n;
 }
 
 static struct shelf_file *find(struct shelf *sh, uint32_t number)

@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "logger/shelf.h"
-#include "logger/stream.h"
+#include "logger/logger.h"
 #include "logread/format.h"
 
 static int by_text(const void *a, const void *b)

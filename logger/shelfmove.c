@@ -9,7 +9,7 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "logger/shelf.h"
-#include "logger/stream.h"
+#include "logger/logger.h"
 #include "logread/format.h"
 
 uint64_t shelf_last_real_ns(int dirfd, const char *idx, const struct stat *log)

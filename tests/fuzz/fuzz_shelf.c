@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "logger/stream.h"
+#include "logger/logger.h"
 #include "tests/fuzz/oddfolder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* tests/unit/test_logger_drain.c - how long a pipe is left to fill. */
-/* links: logger/nap.c */
+/* links: logger/drain_nap.c */
 #include <check.h>
 #include <stdlib.h>
 

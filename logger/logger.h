@@ -1,6 +1,7 @@
 /*
- * logger/stream.h - one supervised process's output: the FIFO that it writes to, the file that its
- * bytes go to, and what is published of both.
+ * logger/logger.h - the private state of the logger, shared by its files: itself, and one supervised
+ * process's output: the FIFO that it writes to, the file that its bytes go to, and what is published
+ * of both.
  *
  * USED BY   logger/ alone.
  * OWNERSHIP struct logger owns every stream; a stream owns its two descriptors, its timer.
@@ -13,8 +14,8 @@
  *     napping   the pipe is in use; the timer empties it again
  *     blocked   the file (or the FIFO) refuses; the timer tries again
  */
-#ifndef LOGGER_STREAM_H
-#define LOGGER_STREAM_H
+#ifndef LOGGER_LOGGER_H
+#define LOGGER_LOGGER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,10 +38,10 @@ struct logger {
 	struct loop *loop;
 	struct stream **by_slot; /* NULL where the row is free or not readable */
 	uint32_t slots;
-	struct shelf own;	/* of tend.log */
-	struct shelf **orphans; /* of processes that were removed; orphans_n of them */
-	size_t orphans_n;
-	bool orphans_due;	/* the folder is to be looked through for more */
+	struct shelf own;	 /* of tend.log */
+	struct shelf **leftlogs; /* of processes that were removed; leftlogs_n of them */
+	size_t leftlogs_n;
+	bool leftlogs_due;	/* the folder is to be looked through for more */
 	struct catalog catalog; /* of the log folder, during a scan */
 	bool catalog_read;
 	struct keeper archiver, remover;
@@ -48,6 +49,8 @@ struct logger {
 	struct rescued *rescued; /* logger/rescue.h */
 	struct worker mover;	 /* logger/lend.h */
 	struct loan {
+		/* takes the move into account: drain_lent() */
+		void (*done)(struct stream *st, const struct loan *l);
 		struct stream *st;
 		int fifo, file;
 		off_t at;
@@ -139,62 +142,5 @@ struct stream {
 	struct pt_log log;
 	char texts[];
 };
-
-/* Before the first scan. */
-void stream_begin(struct logger *lg);
-/* Compare the streams with the table: end those whose row is gone, begin those whose row is new,
- * look again at those whose row changed. */
-void stream_scan(struct logger *lg);
-/* Make the next scan look at every row, changed or not: the segment is another one. */
-void stream_forget_versions(struct logger *lg);
-/* End all streams; what is in the pipes is moved first. */
-void stream_end_all(struct logger *lg);
-
-/* The FIFO open and watched. -ENOENT: not made yet. -EINVAL: something else has its name. */
-int stream_need_fifo(struct stream *st);
-/* The log file open, and still the one that its name leads to; *ret_size is where the next byte
- * belongs. */
-int stream_need_file(struct stream *st, off_t *ret_size);
-
-/* Where the next byte of a stream whose file may be another one now belongs, the difference
- * counted. */
-void stream_close_file(struct stream *st);
-
-/* rotate.c. How far may the next bytes go? Rotates where that is due and a line ends; *size is then
- * 0 and the file another. *want is lowered so that the bytes end at the limit or at a line end. 0,
- * -EAGAIN: nothing is in the pipe, or another -errno of the file. */
-int rotate_step(struct stream *st, off_t *size, uint64_t *want);
-void rotate_first_byte(struct stream *st); /* the file has one now: its age begins */
-/* By command: at the next line end. 1: done; 0: when the line that is being written ends; -ENOENT:
- * the file is empty; another -errno: it failed. */
-int rotate_now(struct stream *st);
-void rotate_here(struct stream *st); /* in the next step, even inside a line: the file can't grow */
-/* the size at which a file should end so that its last line can still be finished below the limit
- * on file sizes */
-uint64_t rotate_file_max(void);
-
-/* runs.c. A run began: where do its bytes? And: bytes were moved to offset at, until
- * end_boot_ns. */
-void runs_begin(struct stream *st, const struct pt_life *life, bool resumed);
-void runs_moved(struct stream *st, uint64_t at, uint64_t bytes, uint64_t end_boot_ns);
-
-/* own.c: tend.log. */
-void own_begin(struct logger *lg);
-int own_check(struct logger *lg, bool now); /* -errno: it is due and can't be rotated */
-
-/* What file.c and stream.c share: "STEM" with a suffix; open with a descriptor taken from a quiet
- * stream if none is left; does the name still lead to what fd has open? */
-#define STREAM_FILE_MAX (PT_NAME_MAX + 16)
-const char *stream_file_name(
-	const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX]);
-/* close the files of others, to have descriptors for its own */
-void stream_spare(const struct stream *st);
-int stream_open(struct logger *lg, int dirfd, const char *name, int flags);
-bool stream_is_named(int fd, int dirfd, const char *name);
-
-#define STREAM_RETRY_NS NS_PER_SEC /* what failed is tried again */
-/* Have the next byte drained as soon as it comes, or be left alone by what comes. */
-void stream_arm(struct stream *st, bool armed);
-void stream_wake_in(struct stream *st, uint64_t ns);
 
 #endif

@@ -1,4 +1,4 @@
-/* logger/nap.c - how long a pipe is left to fill (logger/drain.h). */
+/* logger/drain_nap.c - how long a pipe is left to fill (logger/drain.h). */
 #include "logger/drain.h"
 
 #define PIPE_BYTES (64u << 10) /* where the pipe does not say */

@@ -1,14 +1,8 @@
 /*
- * logger/stream.c - which streams there are, and their two descriptors.
- *
- * The FIFO is opened read-write. A descriptor for reading alone would report EPOLLHUP, which can't
- * be turned off, for as long as no process has the FIFO open for writing, that is from the end of
- * each run to the next; one that is its own writer never sees it. Nothing is ever written to it, a
- * full pipe still makes the process wait, and when the logger dies both of its ends go, so that
- * nothing changes for the guardian's and the process's own read ends.
+ * logger/streams.c - which streams there are: they come and go with the rows of the table.
  */
 #define _GNU_SOURCE 1
-#include "logger/stream.h"
+#include "logger/streams.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,61 +14,23 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "base/pipe.h"
 #include "base/say.h"
 #include "base/str.h"
 #include "follower/ends.h"
 #include "logger/copy.h"
 #include "logger/drain.h"
+#include "logger/fifo.h"
+#include "logger/file.h"
+#include "logger/leftlogs.h"
 #include "logger/lend.h"
-#include "logger/orphans.h"
+#include "logger/name.h"
 #include "logger/publish.h"
-#include "logger/rescue.h"
+#include "logger/rotate.h"
+#include "logger/runs.h"
 #include "shm/owner.h"
 #include "shm/wake.h"
 
-#define SCAN_AGAIN_NS	  NS_PER_SEC
-#define SPARE_DESCRIPTORS 16u /* beside those for pipes and current files */
-
-
-const char *stream_file_name(
-	const struct stream *st, const char *suffix, char buf[static STREAM_FILE_MAX])
-{
-	(void)snprintf(buf, STREAM_FILE_MAX, "%s%s%s", st->name, st->main == st ? "" : LOG_ERR_MARK,
-		suffix);
-	return buf;
-}
-
-/* --- the watch and the timer --- */
-
-/* What came before it was armed has sent no signal. */
-void stream_arm(struct stream *st, bool armed)
-{
-	if (!armed && st->armed)
-		arrival_disarm(st);
-	if (!armed || st->fifo < 0)
-		return;
-	if (!st->armed && arrival_arm(st))
-		stream_wake_in(st, STREAM_RETRY_NS); /* no memory for it now */
-	else if (pipe_bytes(st->fifo))
-		stream_wake_in(st, 0);
-}
-
-/* Whole milliseconds, so that the naps of many streams end in the same turn of the loop; shorter
- * naps are left as they are, and one of 0 ends in the next turn. */
-void stream_wake_in(struct stream *st, uint64_t ns)
-{
-	uint64_t at = clock_boot_ns() + ns;
-
-	if (ns >= NS_PER_MS)
-		at += NS_PER_MS - at % NS_PER_MS;
-	if (loop_timer_set(st->lg->loop, &st->timer, at) == 0)
-		return;
-	/* no memory for the timer: be woken by the bytes instead, those that are there too */
-	if (st->fifo >= 0 && !st->armed)
-		(void)arrival_arm(st);
-	arrival_look_at_all();
-}
+#define SCAN_AGAIN_NS NS_PER_SEC
 
 static void on_timer(void *arg)
 {
@@ -94,143 +50,13 @@ static void on_age(void *arg)
 	drain_now(st);
 }
 
-/* --- the two descriptors --- */
-
-/* but: whose file is in use just now */
-static bool spare_files(struct logger *lg, bool quiet, const struct stream *but)
-{
-	bool any = false;
-
-	for (uint32_t i = 0; i < lg->slots; i++) {
-		struct stream *st = lg->by_slot[i];
-
-		for (int k = 0; st && k < 2; k++, st = st->err)
-			if (st->file >= 0 && st != but && !st->lent && (st->armed || !quiet)) {
-				tidx_close(&st->tidx);
-				io_close(&st->file);
-				any = true;
-			}
-	}
-	return any;
-}
-
-/* Out of descriptors: files can be opened again when they are needed, first those of streams that
- * are quiet. If all write, they take turns. */
-static bool spare_descriptors(struct logger *lg)
-{
-	return spare_files(lg, true, NULL) || spare_files(lg, false, NULL);
-}
-
-void stream_spare(const struct stream *st)
-{
-	(void)(spare_files(st->lg, true, st) || spare_files(st->lg, false, st));
-}
-
-int stream_open(struct logger *lg, int dirfd, const char *name, int flags)
-{
-	int fd = io_open(dirfd, name, flags, 0600);
-
-	/* Some are left free for what else has to be opened: folders, archives, what the threads
-	 * work on. */
-	if (io_is_scarce(fd, SPARE_DESCRIPTORS))
-		(void)spare_descriptors(lg);
-	if ((fd == -EMFILE || fd == -ENFILE) && spare_descriptors(lg))
-		fd = io_open(dirfd, name, flags, 0600);
-	return fd;
-}
-
-int stream_need_fifo(struct stream *st)
-{
-	char name[STREAM_FILE_MAX];
-	bool scarce = false;
-	struct stat sb;
-	int r, fd;
-
-	if (st->fifo >= 0)
-		return 0;
-	fd = rescue_take(st);
-	if (fd < 0) {
-		fd = stream_open(st->lg, st->lg->home.run_fd, stream_file_name(st, ".out", name),
-			O_RDWR | O_NONBLOCK | O_NOCTTY);
-		/* files need the last ones: else what is in the pipes could not be written */
-		scarce = io_is_scarce(fd, IO_SPARE_FDS);
-	}
-	if (fd < 0)
-		return fd;
-	r = fstat(fd, &sb) < 0	       ? -errno
-		: scarce	       ? -EMFILE
-		: S_ISFIFO(sb.st_mode) ? arrival_prepare(fd)
-				       : -EINVAL;
-	if (r) {
-		io_close(&fd);
-		return r;
-	}
-	st->fifo = fd;
-	int bytes = fcntl(fd, F_GETPIPE_SZ);
-	if (st == st->main)
-		st->log.pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
-	st->pipe_bytes = bytes > 0 ? (uint32_t)bytes : 0;
-	return 0;
-}
-
-static void close_fifo(struct stream *st)
-{
-	stream_arm(st, false);
-	st->enlarged = false;
-	io_close(&st->fifo);
-}
-
-/* Does the name still lead to what fd has open? */
-bool stream_is_named(int fd, int dirfd, const char *name)
-{
-	struct stat open, named;
-
-	return fstat(fd, &open) == 0 && fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-		open.st_dev == named.st_dev && open.st_ino == named.st_ino;
-}
-
-static void note_run(struct stream *st, const struct pt_life *life)
-{
-	st->runs = life->pid > 0;
-	st->fifo_life = life->life;
-	st->astray = false;
-}
-
-/*
- * Is the open FIFO the one to drain from? Each run gets what has the name when it is launched. So
- * where the name was taken away, or leads to another one now, the process that was launched before
- * goes on writing to this one, and it is drained to that run's end.
- */
-static bool fifo_is_right(struct stream *st, const struct pt_life *life)
-{
-	char name[STREAM_FILE_MAX];
-	bool same_run = life->life == st->fifo_life && pt_state_traits(life->state) & PT_TRAIT_PID;
-
-	if (st->fifo < 0)
-		return false;
-	(void)stream_file_name(st, ".out", name);
-	if (stream_is_named(st->fifo, st->lg->home.run_fd, name)) {
-		note_run(st, life);
-		return true;
-	}
-	if (same_run && !st->astray)
-		say(SAY_WARNING,
-			"%s: run/%s was taken away or replaced; what the process writes is captured until its run ends",
-			st->name, name);
-	st->astray = same_run;
-	st->runs = life->pid > 0;
-	return same_run;
-}
-
-/* --- coming and going --- */
-
 static uint64_t file_size(const struct stream *st)
 {
-	char name[STREAM_FILE_MAX];
+	char name[NAME_FILE_MAX];
 	struct stat sb;
 
-	return fstatat(st->lg->home.logs_fd, stream_file_name(st, ".log", name), &sb,
-		       AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(st->lg->home.logs_fd, name_of(st, ".log", name), &sb, AT_SYMLINK_NOFOLLOW) ==
+				0 &&
 			S_ISREG(sb.st_mode)
 		? (uint64_t)sb.st_size
 		: 0;
@@ -297,13 +123,13 @@ static struct stream *make(struct logger *lg, uint32_t slot, const struct pt_row
 	st->run = (struct pidref)PIDREF_NONE;
 	st->unnoted = UINT64_MAX;
 	st->log.gen = row->gen;
-	note_run(st, &row->life);
+	fifo_note_run(st, &row->life);
 	loop_timer_init(&st->timer, on_timer, st);
 	loop_timer_init(&st->age, on_age, st);
 	st->size = file_size(st);
 	(void)snprintf(
 		st->texts + name_room, base_room, "%s%s.log", st->name, main ? LOG_ERR_MARK : "");
-	orphans_claim(lg, st->texts + name_room);
+	leftlogs_claim(lg, st->texts + name_room);
 	shelf_init(&st->shelf, lg, st, st->texts + name_room);
 	shelf_load(&st->shelf, catalog(lg), marked);
 	take_limits(st, &row->ident);
@@ -317,12 +143,12 @@ static void recover(struct stream *st)
 	off_t size;
 	ssize_t n;
 
-	char stem[STREAM_FILE_MAX];
+	char stem[NAME_FILE_MAX];
 
-	if (copy_find(st->lg->home.run_fd, stream_file_name(st, "", stem), &st->copy) < 0 ||
+	if (copy_find(st->lg->home.run_fd, name_of(st, "", stem), &st->copy) < 0 ||
 		!copy_pending(st->copy))
 		return;
-	if (stream_need_file(st, &size) < 0 || (n = copy_finish(st->copy, st->file, size)) < 0)
+	if (file_need(st, &size) < 0 || (n = copy_finish(st->copy, st->file, size)) < 0)
 		return; /* tried again before anything else is read */
 	st->size += (uint64_t)n;
 	st->main->log.captured_bytes += (uint64_t)n;
@@ -341,12 +167,12 @@ static void wake_up(struct stream *st, const struct pt_row *row)
 	st->life = known && row->life.life ? row->life.life - 1 : 0;
 	if (st->size) { /* the run that was noted last goes on, unless it is another now */
 		off_t size;
-		char idx[STREAM_FILE_MAX];
+		char idx[NAME_FILE_MAX];
 
-		r = stream_need_file(st, &size);
+		r = file_need(st, &size);
 		if (!r &&
-			tidx_open(&st->tidx, st->lg->home.logs_fd,
-				stream_file_name(st, ".log.idx", idx), st->file, st->size) == 0) {
+			tidx_open(&st->tidx, st->lg->home.logs_fd, name_of(st, ".log.idx", idx),
+				st->file, st->size) == 0) {
 			if (st->tidx.last.life)
 				st->life = st->tidx.last.life;
 			tidx_close(&st->tidx);
@@ -414,14 +240,14 @@ static void begin(struct logger *lg, uint32_t slot, const struct pt_row *row, ui
 static void end_one(struct stream *st)
 {
 	struct logger *lg = st->lg;
-	char stem[STREAM_FILE_MAX];
+	char stem[NAME_FILE_MAX];
 
 	drain_rest(st);
 	loop_timer_clear(lg->loop, &st->timer);
 	loop_timer_clear(lg->loop, &st->age);
-	close_fifo(st);
-	stream_close_file(st);
-	copy_close(lg->home.run_fd, stream_file_name(st, "", stem), st->copy);
+	fifo_close(st);
+	file_close(st);
+	copy_close(lg->home.run_fd, name_of(st, "", stem), st->copy);
 	shelf_free(&st->shelf);
 	free(st->trail);
 }
@@ -439,21 +265,21 @@ static void end(struct logger *lg, uint32_t slot)
 	}
 	end_one(st);
 	pidref_done(&st->run);
-	lg->orphans_due = true;
+	lg->leftlogs_due = true;
 	free(st);
 }
 
 static void on_scan_timer(void *arg)
 {
-	stream_scan(arg);
+	streams_scan(arg);
 }
 
-void stream_begin(struct logger *lg)
+void streams_begin(struct logger *lg)
 {
 	loop_timer_init(&lg->scan_timer, on_scan_timer, lg);
 }
 
-void stream_end_all(struct logger *lg)
+void streams_end_all(struct logger *lg)
 {
 	loop_timer_clear(lg->loop, &lg->scan_timer);
 	/* those for which there was no descriptor get one of those that end before them */
@@ -466,7 +292,7 @@ void stream_end_all(struct logger *lg)
 	lg->slots = 0;
 }
 
-void stream_forget_versions(struct logger *lg)
+void streams_forget_versions(struct logger *lg)
 {
 	for (uint32_t i = 0; i < lg->slots; i++)
 		if (lg->by_slot[i])
@@ -499,9 +325,9 @@ static void look_again(struct stream *st, const struct pt_row *row, uint64_t ver
 			continue;
 		if (s->fifo >= 0) {
 			drain_rest(s);
-			close_fifo(s);
+			fifo_close(s);
 		}
-		note_run(s, &row->life);
+		fifo_note_run(s, &row->life);
 		drain_now(s);
 	}
 }
@@ -544,7 +370,7 @@ static void look_at(struct logger *lg, uint32_t slot)
 
 /* All that end come before all that begin: a process that was removed and added again may lie in a
  * lower slot, and writes to the same file. */
-void stream_scan(struct logger *lg)
+void streams_scan(struct logger *lg)
 {
 	uint32_t high = pt_high(lg->pt);
 
@@ -558,9 +384,9 @@ void stream_scan(struct logger *lg)
 	}
 	for (uint32_t i = 0; i < high; i++)
 		look_at(lg, i);
-	if (lg->orphans_due && lg->total_bytes)
-		orphans_find(lg, catalog(lg));
-	lg->orphans_due = false;
+	if (lg->leftlogs_due && lg->total_bytes)
+		leftlogs_find(lg, catalog(lg));
+	lg->leftlogs_due = false;
 	if (lg->catalog_read) {
 		catalog_free(&lg->catalog);
 		lg->catalog_read = false;

@@ -1,5 +1,5 @@
 /*
- * logger/orphans.c - logs of processes that were removed. Where all logs together have a limit
+ * logger/leftlogs.c - logs of processes that were removed. Where all logs together have a limit
  * ($TEND_LOG_TOTAL_BYTES) they count, too: their last file is rotated, and from then on they are
  * shelves like the others, the oldest file of all going first.
  *
@@ -8,7 +8,7 @@
  * beside it speaks of.
  */
 #define _GNU_SOURCE 1
-#include "logger/orphans.h"
+#include "logger/leftlogs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +31,8 @@ static bool has_shelf(const struct logger *lg, const char *base)
 		for (const struct stream *st = lg->by_slot[i]; st; st = st->err)
 			if (strcmp(st->shelf.base, base) == 0)
 				return true;
-	for (size_t i = 0; i < lg->orphans_n; i++)
-		if (strcmp(lg->orphans[i]->base, base) == 0)
+	for (size_t i = 0; i < lg->leftlogs_n; i++)
+		if (strcmp(lg->leftlogs[i]->base, base) == 0)
 			return true;
 	return false;
 }
@@ -78,7 +78,7 @@ static void adopt(struct logger *lg, const struct catalog *c, const char *base)
 {
 	struct shelf *sh = calloc(1, sizeof(*sh) + strlen(base) + 1);
 	struct shelf **more = sh
-		? reallocarray(lg->orphans, lg->orphans_n + 1, sizeof(struct shelf *))
+		? reallocarray(lg->leftlogs, lg->leftlogs_n + 1, sizeof(struct shelf *))
 		: NULL;
 	uint64_t marked;
 
@@ -86,19 +86,19 @@ static void adopt(struct logger *lg, const struct catalog *c, const char *base)
 		free(sh);
 		return;
 	}
-	lg->orphans = more;
+	lg->leftlogs = more;
 	shelf_init(sh, lg, NULL, strcpy((char *)(sh + 1), base));
 	shelf_load(sh, c, &marked);
 	close_current(sh);
 	if (sh->n) {
-		lg->orphans[lg->orphans_n++] = sh;
+		lg->leftlogs[lg->leftlogs_n++] = sh;
 		return;
 	}
 	shelf_free(sh);
 	free(sh);
 }
 
-void orphans_find(struct logger *lg, const struct catalog *c)
+void leftlogs_find(struct logger *lg, const struct catalog *c)
 {
 	char base[LOG_NAME_MAX];
 
@@ -109,26 +109,26 @@ void orphans_find(struct logger *lg, const struct catalog *c)
 
 static void drop(struct logger *lg, size_t i)
 {
-	struct shelf *sh = lg->orphans[i];
+	struct shelf *sh = lg->leftlogs[i];
 
-	lg->orphans[i] = lg->orphans[--lg->orphans_n];
+	lg->leftlogs[i] = lg->leftlogs[--lg->leftlogs_n];
 	shelf_free(sh);
 	free(sh);
 }
 
-void orphans_claim(struct logger *lg, const char *base)
+void leftlogs_claim(struct logger *lg, const char *base)
 {
-	for (size_t i = 0; i < lg->orphans_n; i++)
-		if (strcmp(lg->orphans[i]->base, base) == 0) {
+	for (size_t i = 0; i < lg->leftlogs_n; i++)
+		if (strcmp(lg->leftlogs[i]->base, base) == 0) {
 			drop(lg, i);
 			return;
 		}
 }
 
-void orphans_free(struct logger *lg)
+void leftlogs_free(struct logger *lg)
 {
-	while (lg->orphans_n)
-		drop(lg, lg->orphans_n - 1);
-	free(lg->orphans);
-	lg->orphans = NULL;
+	while (lg->leftlogs_n)
+		drop(lg, lg->leftlogs_n - 1);
+	free(lg->leftlogs);
+	lg->leftlogs = NULL;
 }

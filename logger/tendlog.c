@@ -1,11 +1,13 @@
 /*
- * logger/own.c - tend's own log, logs/tend.log: rotated, archived and limited as those of the
+ * logger/tendlog.c - tend's own log, logs/tend.log: rotated, archived and limited as those of the
  * processes, but written by the daemons themselves, with O_APPEND (base/say.c), which look before
  * each line whether the name still leads to what they have open.
  *
  * Its size is looked at when something else wakes the logger: the daemons have nothing to say while
  * nothing happens.
  */
+#include "logger/tendlog.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -14,13 +16,13 @@
 
 #include "base/io.h"
 #include "base/say.h"
-#include "logger/stream.h"
+#include "logger/rotate.h"
 
 #define OWN_NAME	 "tend.log"
 #define OWN_ROTATE_BYTES (16u << 20)
 #define OWN_KEEP_FILES	 5u
 
-void own_begin(struct logger *lg)
+void tendlog_begin(struct logger *lg)
 {
 	struct catalog c;
 	uint64_t marked;
@@ -34,7 +36,7 @@ void own_begin(struct logger *lg)
 
 /* O_APPEND lines may still come to the renamed file, from a daemon that was between look and write;
  * the archive is made again if the file grew. */
-int own_check(struct logger *lg, bool now)
+int tendlog_check(struct logger *lg, bool now)
 {
 	struct stat sb;
 	uint32_t number;
