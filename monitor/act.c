@@ -1,5 +1,7 @@
 /* monitor/act.c - what is done about a process: restarts for health, the brake over them, checks by
  * the policy, limits. */
+#include "monitor/act.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "monitor/alert.h"
-#include "monitor/care_own.h"
+#include "monitor/care_private.h"
 #include "monitor/publish.h"
 #include "shm/events.h"
 #include "shm/owner.h"
@@ -119,7 +121,7 @@ static void on_retry(void *arg)
 	finish(c, r == 0 && answer.code == 0, r == 0 ? answer.text : strerror(-r));
 }
 
-void care_moved(struct watch *w)
+void act_moved(struct watch *w)
 {
 	struct care *c = w->care;
 
@@ -234,7 +236,7 @@ static void act(struct care *c, unsigned actions)
 		ask_restart(c, PT_FLAG_UNHEALTHY, w->health.error);
 }
 
-void care_check(struct watch *w)
+void act_check(struct watch *w)
 {
 	struct care *c = w->care;
 	uint64_t now = clock_boot_ns();

@@ -16,8 +16,6 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "base/str.h"
-#include "config/health.h"
-#include "monitor/care.h"
 #include "monitor/http.h"
 #include "monitor/run.h"
 #include "shm/events.h"
@@ -31,6 +29,7 @@
 
 struct alerts {
 	struct monitor *mo;
+	const struct health_all *conf;
 	int dir;
 	struct waiting {
 		uint64_t number; /* of its file */
@@ -208,7 +207,7 @@ static bool command_is_over(
 
 static void go_on(struct alerts *a)
 {
-	const struct health_all *conf = care_conf(a->mo);
+	const struct health_all *conf = a->conf;
 	char *text;
 	size_t len;
 
@@ -306,7 +305,7 @@ static void queue(struct alerts *a, const char *text, size_t len)
 
 void alert_send(struct monitor *mo, struct json_out *o)
 {
-	const struct health_all *conf = care_conf(mo);
+	const struct health_all *conf = mo->alerts->conf;
 	int r;
 
 	json_close(o);
@@ -351,13 +350,14 @@ static void find_waiting(struct alerts *a)
 	a->mo->state.alerts_queued = a->n;
 }
 
-int alerts_new(struct monitor *mo, struct alerts **ret)
+int alerts_new(struct monitor *mo, const struct health_all *conf, struct alerts **ret)
 {
 	struct alerts *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return -ENOMEM;
 	a->mo = mo;
+	a->conf = conf;
 	loop_timer_init(&a->timer, on_timer, a);
 	a->dir = io_open(mo->home.run_fd, "alerts", O_RDONLY | O_DIRECTORY, 0);
 	if (a->dir >= 0)

@@ -12,12 +12,14 @@
 
 #include <stdint.h>
 
+#include "config/health.h"
 #include "json/write.h"
-#include "monitor/watch.h"
+#include "monitor/monitor.h"
 
 #define ALERTS_MAX 256u
 
-int alerts_new(struct monitor *mo, struct alerts **ret);
+/* conf: command and address, as they are at each time; it outlives the alerts. */
+int alerts_new(struct monitor *mo, const struct health_all *conf, struct alerts **ret);
 void alerts_free(struct alerts *a);
 /* Go on with what an earlier monitor left. */
 void alerts_begin(struct alerts *a);

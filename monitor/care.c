@@ -10,8 +10,10 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "config/spec.h"
+#include "monitor/act.h"
 #include "monitor/alert.h"
-#include "monitor/care_own.h"
+#include "monitor/care_private.h"
+#include "monitor/judge.h"
 #include "monitor/publish.h"
 #include "monitor/registry.h"
 
@@ -138,7 +140,7 @@ static void care_renew(struct watch *w)
 	}
 	begin_probes(c);
 	registry_apply(w->mo->registry, w);
-	watch_judge(w);
+	judge(w);
 }
 
 void care_pause(struct watch *w)
@@ -252,7 +254,7 @@ void care_cycle(struct monitor *mo)
 		if (alerts)
 			check_log(w);
 		if (now - w->care->checked_ns >= act_check_interval_ns(w->care))
-			care_check(w);
+			act_check(w);
 	}
 }
 

@@ -11,7 +11,7 @@
 
 #include "config/health.h"
 #include "monitor/policy.h"
-#include "monitor/watch.h"
+#include "monitor/monitor.h"
 
 /* What is the same for all processes: HOME/monitor.json, brake and budget. */
 int care_shared_new(struct monitor *mo, struct care_shared **ret);
@@ -25,14 +25,9 @@ void care_begin(struct watch *w);
 /* No process any more: no probes. */
 void care_pause(struct watch *w);
 void care_free(struct watch *w);
-/* The table was made again: a restart that was asked for and has not happened is asked for
- * again. */
-void care_moved(struct watch *w);
 /* A person has stopped it: attempts count from the beginning. */
 void care_reset(struct watch *w);
 
-/* Its verdict or a probe of it has changed: do what the policy asks for. */
-void care_check(struct watch *w);
 /* Once a cycle: monitor.json, brake, the checks that are due, limits. */
 void care_cycle(struct monitor *mo);
 

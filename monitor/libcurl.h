@@ -5,7 +5,7 @@
  * so where a request is wanted.
  *
  * The functions are called by their usual names, with curl. in front: curl.curl_easy_init().
- * INCLUDED BY monitor/http.c only.
+ * INCLUDED BY monitor/http_private.h only.
  */
 #ifndef MONITOR_LIBCURL_H
 #define MONITOR_LIBCURL_H

@@ -14,10 +14,11 @@
 #include "base/say.h"
 #include "base/str.h"
 #include "follower/follower.h"
+#include "monitor/act.h"
 #include "monitor/alert.h"
 #include "monitor/care.h"
 #include "monitor/publish.h"
-#include "monitor/watch.h"
+#include "monitor/watches.h"
 
 #define INTERVAL_DEFAULT_MS 5000
 #define INTERVAL_MIN_MS	    100
@@ -26,7 +27,7 @@
 
 static void look(void *arg)
 {
-	watch_scan(arg);
+	watches_scan(arg);
 }
 
 static void moved(void *arg)
@@ -36,8 +37,8 @@ static void moved(void *arg)
 	publish_all(arg);
 	for (uint32_t i = 0; i < mo->slots; i++)
 		if (mo->by_slot[i])
-			care_moved(mo->by_slot[i]);
-	watch_forget_versions(arg);
+			act_moved(mo->by_slot[i]);
+	watches_forget_versions(arg);
 }
 
 /* A value that can't be used is no reason not to watch at all. */
@@ -70,7 +71,7 @@ static int begin(void *arg)
 	int r;
 
 	mo->interval_ns = interval_ns();
-	r = watch_init(mo);
+	r = watches_begin(mo);
 	if (r)
 		return r;
 	(void)pt_read_monitor(mo->pt, &mo->state); /* the counts of an earlier monitor go on */
@@ -86,7 +87,7 @@ static int begin(void *arg)
 
 static void end(void *arg)
 {
-	watch_done(arg);
+	watches_end(arg);
 }
 
 int main(int argc, char **argv)

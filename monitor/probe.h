@@ -14,7 +14,7 @@
 #include "config/health.h"
 #include "monitor/http.h"
 #include "monitor/run.h"
-#include "monitor/watch.h"
+#include "monitor/monitor.h"
 
 enum probe_result { PROBE_FAILED, PROBE_PASSED, PROBE_NO_RESULT };
 
@@ -53,6 +53,8 @@ void probe_stop(struct probe *p);
 /* For the kinds: why is a sentence without its subject. Arms the next one and judges the process.
  * PROBE_NO_RESULT: nothing changes; with a why it could not be made at all, which is told. */
 void probe_done(struct probe *p, enum probe_result result, const char *why);
+/* The next one, or the end of the one that is under way, comes after so long. */
+void probe_arm(struct probe *p, uint64_t after_ms);
 
 /* Each begins one probe, and may call probe_done() at once; cancel leaves nothing behind. */
 void probe_http_begin(struct probe *p);

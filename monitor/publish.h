@@ -4,7 +4,7 @@
 #ifndef MONITOR_PUBLISH_H
 #define MONITOR_PUBLISH_H
 
-#include "monitor/watch.h"
+#include "monitor/monitor.h"
 
 /* Copy the private block into the segment. */
 void publish_put(struct watch *w);

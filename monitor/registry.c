@@ -16,6 +16,7 @@
 #include "config/redact.h"
 #include "json/write.h"
 #include "monitor/http.h"
+#include "monitor/judge.h"
 #include "monitor/publish.h"
 #include "monitor/regjson.h"
 #include "shm/events.h"
@@ -195,7 +196,7 @@ static void apply_all(struct registry *r)
 		if (!is_asked_about(w))
 			continue;
 		registry_apply(r, w);
-		watch_judge(w);
+		judge(w);
 	}
 }
 

@@ -10,7 +10,7 @@
 #ifndef MONITOR_REGISTRY_H
 #define MONITOR_REGISTRY_H
 
-#include "monitor/watch.h"
+#include "monitor/monitor.h"
 
 int registry_new(struct monitor *mo, struct registry **ret);
 void registry_free(struct registry *r);

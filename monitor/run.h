@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "monitor/watch.h"
+#include "monitor/monitor.h"
 
 struct run;
 

@@ -1,5 +1,5 @@
 /*
- * monitor/watch.c - which processes there are, are they alive, and when is the next sample.
+ * monitor/watch.c - one process: is it alive, and what does it use?
  *
  * A pidfd says that a process has ended, not why. The spawner sees the same end at the same moment
  * and writes down what it means; it doesn't ring for that. So a death is judged a little later
@@ -9,25 +9,22 @@
 #include "monitor/watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/say.h"
 #include "base/str.h"
 #include "follower/ends.h"
-#include "monitor/alert.h"
+#include "monitor/act.h"
 #include "monitor/care.h"
-#include "monitor/http.h"
+#include "monitor/judge.h"
 #include "monitor/publish.h"
 #include "monitor/registry.h"
-#include "monitor/run.h"
 #include "shm/owner.h"
 #include "shm/wake.h"
 
@@ -35,24 +32,6 @@
 /* the first figures of a new process: after its start-up, before anyone asks */
 #define FIRST_NS NS_PER_SEC
 #define GRID_NS	 (100 * NS_PER_MS) /* first samples come together where many start */
-
-static void on_timer(void *arg);
-static void arm(void *arg);
-
-int watch_init(struct monitor *mo)
-{
-	loop_timer_init(&mo->timer, on_timer, mo);
-	mo->fifos.home = &mo->home;
-	int r;
-
-	loop_after_batch(mo->loop, arm, mo);
-	if ((r = http_new(mo->loop, &mo->http)) || (r = registry_new(mo, &mo->registry)) ||
-		(r = care_shared_new(mo, &mo->shared)) || (r = alerts_new(mo, &mo->alerts)))
-		return r;
-	return sample_walk_new(&mo->walk);
-}
-
-/* --- the process of a row --- */
 
 /* What its log holds now is of earlier runs once this one has ended. */
 static void note_log(struct watch *w)
@@ -146,24 +125,6 @@ static void follow(struct watch *w)
 	care_begin(w);
 }
 
-void watch_judge(struct watch *w)
-{
-	enum pt_verdict v = verdict_of(&w->life, w->service, w->alive);
-	struct verdict_facts facts = { .registry_state = w->mo->state.registry_state,
-		.was_listed = w->was_listed };
-
-	facts.registry_error = w->mo->state.registry_error;
-	facts.not_probed = w->not_probed;
-	facts.registry_url = w->mo->state.registry_url;
-	facts.is_new = clock_boot_ns() - w->life.start_boot_ns < VERDICT_AWAIT_NS;
-	if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_RUNNING)
-		v = verdict_refine(v, w->service, &w->life, &w->health, &facts, w->health.error);
-	else if (w->alive == VERDICT_ALIVE && w->life.state == PT_STATE_STOPPING &&
-		v == PT_HEALTH_HEALTHY)
-		v = w->health.verdict; /* to be told to end heals nobody */
-	publish_verdict(w, v);
-}
-
 /* A spawner that finds the run gone publishes the row once more: do we know how it ended? */
 static void tell_end(struct watch *w, const struct pt_life *life)
 {
@@ -181,7 +142,7 @@ static void tell_end(struct watch *w, const struct pt_life *life)
 }
 
 /* The row says something new. */
-static void take_life(struct watch *w, const struct pt_life *life, uint64_t version)
+void watch_take_life(struct watch *w, const struct pt_life *life, uint64_t version)
 {
 	bool has_pid = (pt_state_traits(life->state) & PT_TRAIT_PID) && life->pid > 0;
 	bool same = w->ref.pid > 0 && w->ref.pid == life->pid &&
@@ -213,12 +174,12 @@ static void take_life(struct watch *w, const struct pt_life *life, uint64_t vers
 		life->reason == PT_REASON_OPERATOR)
 		care_reset(w);
 	if (w->alive != VERDICT_ENDED)
-		watch_judge(w);
+		judge(w);
 	if (life->state == PT_STATE_FAILED || life->state == PT_STATE_BACKOFF)
-		care_check(w);
+		act_check(w);
 }
 
-static void take_sample(struct watch *w)
+void watch_take_sample(struct watch *w)
 {
 	struct sample s;
 	int r = sample_tree(w->mo->walk, w->ref.pid, w->ref.start_ticks, &s);
@@ -235,9 +196,7 @@ static void take_sample(struct watch *w)
 			strerror(-r));
 }
 
-/* --- rows --- */
-
-static void begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, uint64_t version)
+void watch_begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, uint64_t version)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 
@@ -255,10 +214,10 @@ static void begin(struct monitor *mo, uint32_t slot, const struct pt_row *row, u
 	find_log(w, row);
 	w->was_listed = w->health.life == row->life.life && w->health.listing == PT_LISTING_LISTED;
 	mo->by_slot[slot] = w;
-	take_life(w, &row->life, version);
+	watch_take_life(w, &row->life, version);
 }
 
-static void end(struct monitor *mo, uint32_t slot)
+void watch_end(struct monitor *mo, uint32_t slot)
 {
 	struct watch *w = mo->by_slot[slot];
 
@@ -267,187 +226,4 @@ static void end(struct monitor *mo, uint32_t slot)
 	pidref_done(&w->last);
 	care_free(w);
 	free(w);
-}
-
-void watch_done(struct monitor *mo)
-{
-	for (uint32_t i = 0; i < mo->slots; i++)
-		if (mo->by_slot[i])
-			end(mo, i);
-	fifos_done(&mo->fifos);
-	io_close(&mo->spawner_bell);
-	free(mo->by_slot);
-	mo->by_slot = NULL;
-	mo->slots = 0;
-	registry_free(mo->registry);
-	alerts_free(mo->alerts);
-	runs_free(mo);
-	care_shared_free(mo->shared);
-	http_free(mo->http);
-	sample_walk_free(mo->walk);
-	mo->registry = NULL;
-	mo->http = NULL;
-	mo->walk = NULL;
-}
-
-void watch_forget_versions(struct monitor *mo)
-{
-	for (uint32_t i = 0; i < mo->slots; i++)
-		if (mo->by_slot[i])
-			mo->by_slot[i]->life_version = UINT64_MAX;
-	fifos_forget(&mo->fifos);
-}
-
-static void look_at(struct monitor *mo, uint32_t slot)
-{
-	struct watch *w = mo->by_slot[slot];
-	uint32_t gen = pt_gen(mo->pt, slot);
-	uint64_t version = pt_life_version(mo->pt, slot);
-	struct pt_row row;
-
-	if (w && w->health.gen != gen) {
-		end(mo, slot);
-		w = NULL;
-	}
-	if (!(gen & 1) || (w && w->life_version == version))
-		return;
-	int r = pt_read_blocks(
-		mo->pt, slot, w ? PT_BLOCK_HEALTH : PT_BLOCK_HEALTH | PT_BLOCK_LOG, &row);
-	if (r == -ENOENT)
-		return; /* removed since; that rings again */
-	if (r) {
-		say(SAY_WARNING, "row %u of the process table can't be read: %s", slot,
-			strerror(-r));
-		return;
-	}
-	if (w && strcmp(w->name, row.ident.name) != 0) { /* another segment */
-		end(mo, slot);
-		w = NULL;
-	}
-	if (w)
-		take_life(w, &row.life, version);
-	else
-		begin(mo, slot, &row, version);
-}
-
-static int need_slots(struct monitor *mo, uint32_t n)
-{
-	if (n <= mo->slots)
-		return 0;
-	struct watch **more = reallocarray(mo->by_slot, n, sizeof(struct watch *));
-	if (!more)
-		return -ENOMEM;
-	memset(more + mo->slots, 0, (n - mo->slots) * sizeof(struct watch *));
-	mo->by_slot = more;
-	mo->slots = n;
-	return 0;
-}
-
-static void compare_rows(struct monitor *mo)
-{
-	uint32_t high = pt_high(mo->pt);
-
-	if (need_slots(mo, high)) {
-		say(SAY_ERROR, "no memory to watch %u processes", high);
-		return;
-	}
-	for (uint32_t i = 0; i < mo->slots; i++)
-		look_at(mo, i);
-	if (fifos_look(&mo->fifos, mo->pt, NULL, NULL) < 0)
-		say(SAY_ERROR, "no memory to hold the output of %u processes", high);
-}
-
-void watch_scan(struct monitor *mo)
-{
-	compare_rows(mo);
-	arm(mo);
-}
-
-/* --- when --- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-/* A change that the spawner does not ring for may come to a row that is up or waits for its
- * restart; the others rest. */
-static bool is_going_on(const struct watch *w)
-{
-	return (pt_state_traits(w->life.state) & (PT_TRAIT_UP | PT_TRAIT_TIMER)) != 0;
-}
-
-/* After each turn of the loop: what is next? */
-static void arm(void *arg)
-{
-	struct monitor *mo = arg;
-	uint64_t at = mo->look_again_ns;
-	bool going = false;
-
-	for (uint32_t i = 0; i < mo->slots; i++) {
-		if (!mo->by_slot[i])
-			continue;
-		at = earlier(at, mo->by_slot[i]->first_due_ns);
-		going |= is_going_on(mo->by_slot[i]);
-	}
-	if (!going)
-		mo->next_cycle_ns = 0;
-	else if (mo->next_cycle_ns == 0)
-		mo->next_cycle_ns = clock_boot_ns() + mo->interval_ns;
-	registry_arm(mo->registry);
-	at = earlier(at, mo->next_cycle_ns);
-	if (at == mo->timer.at_boot_ns)
-		return;
-	if (at == 0)
-		loop_timer_clear(mo->loop, &mo->timer);
-	else if (loop_timer_set(mo->loop, &mo->timer, at))
-		say(SAY_ERROR, "no memory for a timer; samples are late");
-}
-
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * NS_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
-static void end_cycle(struct monitor *mo, uint64_t cpu_began)
-{
-	mo->state.cycles++;
-	runs_count(mo);
-	mo->state.cycle_cpu_ns = cpu_ns() - cpu_began;
-	mo->state.interval_ms = (uint32_t)(mo->interval_ns / NS_PER_MS);
-	(void)pt_put_monitor(mo->pt, &mo->state);
-}
-
-static void on_timer(void *arg)
-{
-	struct monitor *mo = arg;
-	uint64_t cpu_began = cpu_ns();
-	uint64_t now = clock_boot_ns();
-	bool cycle = mo->next_cycle_ns != 0 && mo->next_cycle_ns <= now;
-	bool judge_ended = cycle || (mo->look_again_ns != 0 && mo->look_again_ns <= now);
-
-	if (cycle)
-		mo->next_cycle_ns = now + mo->interval_ns;
-	if (judge_ended) {
-		mo->look_again_ns = 0;
-		compare_rows(mo);
-	}
-	for (uint32_t i = 0; i < mo->slots; i++) {
-		struct watch *w = mo->by_slot[i];
-
-		if (!w)
-			continue;
-		if (w->alive == VERDICT_ALIVE &&
-			(cycle || (w->first_due_ns != 0 && w->first_due_ns <= now)))
-			take_sample(w);
-		else if (w->alive == VERDICT_ENDED && judge_ended)
-			watch_judge(w);
-	}
-	if (cycle)
-		care_cycle(mo);
-	if (cycle)
-		end_cycle(mo, cpu_began);
 }

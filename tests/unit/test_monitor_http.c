@@ -1,6 +1,6 @@
 /* tests/unit/test_monitor_http.c - when libcurl gives up: it does if one of our callbacks fails,
  * and is silent from then on. */
-/* links: monitor/http.c monitor/libcurl.c */
+/* links: monitor/http.c monitor/http_call.c monitor/libcurl.c */
 #include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /*
- * monitor/care_own.h - what care.c (which processes are cared for, and by which description) and
+ * monitor/care_private.h - what care.c (which processes are cared for, and by which description) and
  * act.c (what is done about them) share.
  *
  * INCLUDED BY monitor/care.c and monitor/act.c only.
  */
-#ifndef MONITOR_CARE_OWN_H
-#define MONITOR_CARE_OWN_H
+#ifndef MONITOR_CARE_PRIVATE_H
+#define MONITOR_CARE_PRIVATE_H
 
 #include "monitor/care.h"
 #include "monitor/conf.h"
@@ -47,17 +47,5 @@ struct care {
 	uint32_t posted_life;
 };
 
-/* Prepare what lies in c of act.c. */
-void act_init(struct care *c);
-/* How long after a check of it the next one is due. */
-uint64_t act_check_interval_ns(const struct care *c);
-/* Is it over a limit? Tell, and restart it if that is asked for. */
-void act_on_limits(struct care *c, uint64_t now);
-/* A run begins, or its own description changes: the limits that hold now are those that it begins
- * with. */
-void act_limits_begin(struct care *c);
-/* Bring the brake up to date: each cycle, and whenever one turns unhealthy, for many may do so
- * within one cycle. */
-void act_brake(struct care_shared *s, uint64_t now);
 
 #endif
