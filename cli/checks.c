@@ -264,7 +264,9 @@ static void check_process(const struct instance *in, const struct view_row *r)
 			checks_problem(
 				"%s: the table says process %d, but there is none", name, l->pid);
 	}
-	if (l->pid > 0 && (!is_fifo(&in->home, name, ".in") || !is_fifo(&in->home, name, ".out")))
+	if (l->pid > 0 &&
+		(!is_fifo(&in->home, name, HOME_IN_FIFO) ||
+			!is_fifo(&in->home, name, HOME_OUT_FIFO)))
 		checks_problem("%s: run/%s.in or run/%s.out is missing; its next run gets new ones",
 			name, name, name);
 	if (l->state == PT_STATE_FAILED)
@@ -292,12 +294,13 @@ static bool is_orphaned_fifo(const char *file, const struct view *v)
 	const char *dot = strrchr(file, '.');
 	char name[NAME_MAX_BYTES + 4];
 
-	if (!dot || (strcmp(dot, ".in") != 0 && strcmp(dot, ".out") != 0) ||
+	if (!dot || (strcmp(dot, HOME_IN_FIFO) != 0 && strcmp(dot, HOME_OUT_FIFO) != 0) ||
 		(size_t)(dot - file) >= sizeof(name))
 		return false;
 	memcpy(name, file, (size_t)(dot - file));
 	name[dot - file] = 0;
-	if (strcmp(dot, ".out") == 0 && strchr(name, '@') && strcmp(strchr(name, '@'), "@err") == 0)
+	if (strcmp(dot, HOME_OUT_FIFO) == 0 && strchr(name, '@') &&
+		strcmp(strchr(name, '@'), HOME_ERR_MARK) == 0)
 		*strchr(name, '@') = 0; /* standard error's own */
 	return name_check(name, NULL) == 0 && !view_find(v, name);
 }

@@ -119,7 +119,7 @@ static int start_guardian(const struct home *h, struct fault *f)
 
 	if (r < 0)
 		return r;
-	log = io_open(h->logs_fd, "tend.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+	log = io_open(h->logs_fd, HOME_LOG_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (log < 0) {
 		r = fault_errno(f, log, "cannot open %s/logs/tend.log", h->path);
 		log = -1;

@@ -29,7 +29,7 @@ static cJSON *read_agents(const struct home *h)
 	char *text = NULL;
 	cJSON *doc = NULL, *agents;
 
-	if (io_read_file(h->run_fd, "agents.json", LISTED_BYTES_MAX, &text, NULL) == 0)
+	if (io_read_file(h->run_fd, HOME_AGENTS_FILE, LISTED_BYTES_MAX, &text, NULL) == 0)
 		doc = cJSON_Parse(text);
 	free(text);
 	agents = cJSON_DetachItemFromObjectCaseSensitive(doc, "agents");

@@ -2,8 +2,6 @@
 #include "cli/portowner.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -11,47 +9,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/io.h"
+#include "base/tcptable.h"
 
-#define TABLE_MAX (16u << 20) /* some 100,000 connections */
-#define LISTENS	  0x0au
 #define NAMES_MAX 1024u
 
-/* An address as the kernel prints it: words of 32 bits as they lie in memory. An IPv4 address has
- * one, behind the prefix that IPv6 sockets show it with. */
-struct words {
-	uint32_t w[4];
-	bool v6;
-};
-
-static struct words words_of(const struct addr *at)
+static void words_of(const struct addr *at, struct tcp_listener *ret)
 {
-	struct words v = { .v6 = at->sa.ss_family == AF_INET6 };
-
-	if (v.v6) {
-		memcpy(v.w, &((const struct sockaddr_in6 *)(const void *)&at->sa)->sin6_addr,
-			sizeof(v.w));
+	*ret = (struct tcp_listener){ .v6 = at->sa.ss_family == AF_INET6, .port = addr_port(at) };
+	if (ret->v6) {
+		memcpy(ret->w, &((const struct sockaddr_in6 *)(const void *)&at->sa)->sin6_addr,
+			sizeof(ret->w));
 	} else {
-		v.w[2] = htonl(0xffff);
-		v.w[3] = ((const struct sockaddr_in *)(const void *)&at->sa)->sin_addr.s_addr;
+		ret->w[2] = htonl(0xffff);
+		ret->w[3] = ((const struct sockaddr_in *)(const void *)&at->sa)->sin_addr.s_addr;
 	}
-	return v;
-}
-
-static bool read_words(const char *hex, struct words *ret)
-{
-	ret->v6 = strlen(hex) == 32;
-	if (ret->v6)
-		return sscanf(hex, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &ret->w[0],
-			       &ret->w[1], &ret->w[2], &ret->w[3]) == 4;
-	ret->w[0] = ret->w[1] = 0;
-	ret->w[2] = htonl(0xffff);
-	return strlen(hex) == 8 && sscanf(hex, "%8" SCNx32, &ret->w[3]) == 1;
 }
 
 /* Does a socket that listens there get what comes for at? One at all addresses of IPv6 may get
  * IPv4, too: where nobody is nearer, it does. */
-static bool reaches(const struct words *there, const struct words *at)
+static bool reaches(const struct tcp_listener *there, const struct tcp_listener *at)
 {
 	bool any = !there->w[0] && !there->w[1] && !there->w[3] &&
 		(there->v6 ? !there->w[2] || there->w[2] == htonl(0xffff) : true);
@@ -61,21 +37,14 @@ static bool reaches(const struct words *there, const struct words *at)
 
 bool portowner_scan(const char *text, const struct addr *at, uid_t *ret)
 {
-	const struct words want = words_of(at);
+	struct tcp_listener want, there;
 	bool found = false;
 
-	for (const char *line = text; line;
-		line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-		char hex[33];
-		unsigned port, state, uid;
-		struct words there;
-
-		if (sscanf(line, " %*d: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %x %*s %*s %*s %u", hex,
-			    &port, &state, &uid) != 4 ||
-			state != LISTENS || port != addr_port(at) || !read_words(hex, &there) ||
-			!reaches(&there, &want))
+	words_of(at, &want);
+	while (tcptable_next(&text, &there)) {
+		if (there.port != want.port || !reaches(&there, &want))
 			continue;
-		*ret = uid;
+		*ret = there.uid;
 		if (memcmp(there.w, want.w, sizeof(want.w)) == 0)
 			return true; /* the nearest */
 		found = true;
@@ -83,11 +52,10 @@ bool portowner_scan(const char *text, const struct addr *at, uid_t *ret)
 	return found;
 }
 
-static bool scan_file(const char *path, const struct addr *at, uid_t *ret)
+static bool scan_table(bool v6, const struct addr *at, uid_t *ret)
 {
-	char *text = NULL;
-	bool found = io_read_file(AT_FDCWD, path, TABLE_MAX, &text, NULL) == 0 &&
-		portowner_scan(text, at, ret);
+	char *text = tcptable_read(v6);
+	bool found = text && portowner_scan(text, at, ret);
 
 	free(text);
 	return found;
@@ -97,9 +65,9 @@ bool portowner_find(const struct addr *at, uid_t *ret)
 {
 	if (at->sa.ss_family != AF_INET && at->sa.ss_family != AF_INET6)
 		return false;
-	if (at->sa.ss_family == AF_INET && scan_file("/proc/self/net/tcp", at, ret))
+	if (at->sa.ss_family == AF_INET && scan_table(false, at, ret))
 		return true;
-	return scan_file("/proc/self/net/tcp6", at, ret);
+	return scan_table(true, at, ret);
 }
 
 bool portowner_foreign(const char *host, unsigned port, uid_t *ret)

@@ -49,11 +49,11 @@ static bool write_url(struct outcomes *oc, const struct instance *in, const stru
 {
 	char text[sizeof(r->url) + 1];
 	int n = snprintf(text, sizeof(text), "%s\n", r->url),
-	    e = io_replace(in->home.run_fd, REGISTRY_URL_FILE, text, (size_t)n, IO_NO_SYNC);
+	    e = io_replace(in->home.run_fd, HOME_REGISTRY_FILE, text, (size_t)n, IO_NO_SYNC);
 
 	if (e < 0)
-		outcome_complain(oc, "cannot write %s/run/" REGISTRY_URL_FILE ": %s", in->home.path,
-			strerror(-e));
+		outcome_complain(oc, "cannot write %s/run/" HOME_REGISTRY_FILE ": %s",
+			in->home.path, strerror(-e));
 	return e == 0;
 }
 
@@ -62,7 +62,8 @@ bool registry_last(const struct home *h, struct registry *r)
 	char text[sizeof(r->url) + 1], *colon, *host = text + 7;
 	int64_t port;
 
-	if (h->run_fd < 0 || io_read_small(h->run_fd, REGISTRY_URL_FILE, text, sizeof(text)) <= 0 ||
+	if (h->run_fd < 0 ||
+		io_read_small(h->run_fd, HOME_REGISTRY_FILE, text, sizeof(text)) <= 0 ||
 		strncmp(text, "http://", 7) != 0)
 		return false;
 	text[strcspn(text, "\r\n")] = 0;

@@ -15,8 +15,7 @@
 #include "cli/outcome.h"
 #include "config/cliconf.h"
 
-#define REGISTRY_NAME	  "registry"
-#define REGISTRY_URL_FILE "registry.url" /* in HOME/run */
+#define REGISTRY_NAME "registry"
 
 struct registry {
 	char host[256], url[300], db[PATH_MAX];

@@ -24,7 +24,8 @@ static struct doc_registry registry_of(const struct home *h)
 	const char *db = known ? spec_variable(s.env, "MCP_MESH_DATABASE_URL") : NULL;
 	char *colon;
 
-	if (h->run_fd < 0 || io_read_small(h->run_fd, "registry.url", a.url, sizeof(a.url)) <= 0)
+	if (h->run_fd < 0 ||
+		io_read_small(h->run_fd, HOME_REGISTRY_FILE, a.url, sizeof(a.url)) <= 0)
 		a.url[0] = 0;
 	a.url[strcspn(a.url, "\r\n")] = 0;
 	colon = strrchr(a.url, ':');

@@ -62,7 +62,7 @@ static bool is_full(const struct home *h, const char *name, const char *mark)
 {
 	char fifo[PT_NAME_MAX + 16];
 
-	(void)snprintf(fifo, sizeof(fifo), "%s%s.out", name, mark);
+	(void)snprintf(fifo, sizeof(fifo), "%s%s" HOME_OUT_FIFO, name, mark);
 	int fd = h->run_fd < 0 ? -1 : io_open(h->run_fd, fifo, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
 	bool full = pipe_is_full(fd);
 

@@ -165,7 +165,7 @@ static int begin(struct guardian *g, struct fault *f)
 		g->start.lock_fd = options.lock_fd;
 		fcntl(options.lock_fd, F_SETFD, FD_CLOEXEC);
 		role_sign(options.lock_fd);
-		say_follow(g->start.home.logs_fd, "tend.log");
+		say_follow(g->start.home.logs_fd, HOME_LOG_FILE);
 		upgrade_inherit(g);
 		return 0;
 	}

@@ -63,7 +63,7 @@ int fifo_need(struct stream *st)
 		return 0;
 	fd = rescue_take(st);
 	if (fd < 0) {
-		fd = file_open(st->lg, st->lg->home.run_fd, name_of(st, ".out", name),
+		fd = file_open(st->lg, st->lg->home.run_fd, name_of(st, HOME_OUT_FIFO, name),
 			O_RDWR | O_NONBLOCK | O_NOCTTY);
 		/* files need the last ones: else what is in the pipes could not be written */
 		scarce = io_is_scarce(fd, IO_SPARE_FDS);
@@ -112,7 +112,7 @@ bool fifo_is_right(struct stream *st, const struct pt_life *life)
 
 	if (st->fifo < 0)
 		return false;
-	(void)name_of(st, ".out", name);
+	(void)name_of(st, HOME_OUT_FIFO, name);
 	if (name_is_of(st->fifo, st->lg->home.run_fd, name)) {
 		fifo_note_run(st, life);
 		return true;

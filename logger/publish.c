@@ -90,7 +90,7 @@ static void tell(struct stream *st, enum pt_log_state from, enum pt_log_state to
 	else if (st->fifo < 0)
 		say(SAY_ERROR,
 			"%s: its output pipe run/%s can't be used, tried again every second: %s",
-			st->name, name_of(st, ".out", pipe), strerror(-error));
+			st->name, name_of(st, HOME_OUT_FIFO, pipe), strerror(-error));
 	else
 		say(SAY_ERROR,
 			"%s: its output waits in the pipe, for logs/%s can't be written, tried again every "
@@ -128,7 +128,7 @@ void publish_full(struct stream *st, int error)
 	pt_event_add(st->lg->pt, &ev);
 	say(SAY_WARNING,
 		"%s: the pipe run/%s is full and the process waits when it writes, for logs/%s can't be written: %s",
-		st->name, name_of(st, ".out", pipe), st->shelf.base, strerror(-error));
+		st->name, name_of(st, HOME_OUT_FIFO, pipe), st->shelf.base, strerror(-error));
 	pt_changed(st->lg->pt);
 }
 

@@ -28,7 +28,7 @@ static void look(struct logger *lg, const struct pt_row *row, bool err)
 
 	snprintf(own, sizeof(own), "/proc/%d/fd/%d", (int)row->life.pid,
 		err ? HOME_KEEPER_ERR_FD : HOME_KEEPER_FD);
-	snprintf(name, sizeof(name), "%s%s.out", row->ident.name, err ? LOG_ERR_MARK : "");
+	snprintf(name, sizeof(name), "%s%s", row->ident.name, err ? HOME_ERR_FIFO : HOME_OUT_FIFO);
 	if (stat(own, &st) < 0 || !S_ISFIFO(st.st_mode) || fstat(lg->home.run_fd, &run) < 0 ||
 		st.st_dev != run.st_dev)
 		return;

@@ -18,7 +18,6 @@
 #include "base/say.h"
 #include "logger/rotate.h"
 
-#define OWN_NAME	 "tend.log"
 #define OWN_ROTATE_BYTES (16u << 20)
 #define OWN_KEEP_FILES	 5u
 
@@ -27,7 +26,7 @@ void tendlog_begin(struct logger *lg)
 	struct catalog c;
 	uint64_t marked;
 
-	shelf_init(&lg->own, lg, NULL, OWN_NAME);
+	shelf_init(&lg->own, lg, NULL, HOME_LOG_FILE);
 	lg->own.keep_files = OWN_KEEP_FILES;
 	if (catalog_read(lg->home.logs_fd, &c) == 0)
 		shelf_load(&lg->own, &c, &marked);
@@ -44,16 +43,16 @@ int tendlog_check(struct logger *lg, bool now)
 							  : (off_t)OWN_ROTATE_BYTES;
 	int r, fd, dirfd = lg->home.logs_fd;
 
-	if (fstatat(dirfd, OWN_NAME, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode) ||
+	if (fstatat(dirfd, HOME_LOG_FILE, &sb, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(sb.st_mode) ||
 		sb.st_size == 0 || (!now && sb.st_size < most))
 		return 0;
-	fd = io_open(dirfd, OWN_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	fd = io_open(dirfd, HOME_LOG_FILE, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
 	r = shelf_rotate(&lg->own, fd, &number);
 	io_close(&fd);
 	if (r)
-		say(SAY_WARNING, "can't rotate logs/" OWN_NAME ": %s", strerror(-r));
+		say(SAY_WARNING, "can't rotate logs/" HOME_LOG_FILE ": %s", strerror(-r));
 	else
 		shelf_pump(lg);
 	return r;

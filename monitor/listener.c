@@ -16,9 +16,7 @@
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/str.h"
-
-#define TCP_LISTEN_STATE 0x0au
-#define TABLE_MAX	 (16u << 20) /* some 100,000 connections */
+#include "base/tcptable.h"
 
 unsigned listener_port(const char *url)
 {
@@ -51,61 +49,47 @@ static bool has(const struct listener_set *s, uint64_t inode)
 }
 
 /* The address by which loopback reaches it: itself if it is of loopback, else that of its family if
- * it listens at all addresses. The kernel prints words of 32 bits as they lie in memory. */
-static bool reachable(const char *hex, bool six, char host[static LISTENER_TEXT])
+ * it listens at all addresses. */
+static bool reachable(const struct tcp_listener *l, char host[static LISTENER_TEXT])
 {
+	const uint32_t *w = l->w;
 	char text[INET6_ADDRSTRLEN];
-	uint32_t w[4] = { 0 };
 
-	if (six &&
-		sscanf(hex, "%8" SCNx32 "%8" SCNx32 "%8" SCNx32 "%8" SCNx32, &w[0], &w[1], &w[2],
-			&w[3]) != 4)
-		return false;
-	if (!six && sscanf(hex, "%8" SCNx32, &w[0]) != 1)
-		return false;
-	if (!w[0] && !w[1] && !w[2] && (!w[3] || w[3] == htonl(1)))
-		return str_copy(host, LISTENER_TEXT, six ? "[::1]" : "127.0.0.1");
-	if (six && !w[0] && !w[1] && w[2] == htonl(0xffff)) /* an IPv4 address in an IPv6 socket */
-		w[0] = w[3];
-	else if (six)
-		return false;
-	if (ntohl(w[0]) >> 24 != 127 || !inet_ntop(AF_INET, &w[0], text, sizeof(text)))
+	if (!l->v6 && !w[3])
+		return str_copy(host, LISTENER_TEXT, "127.0.0.1");
+	if (l->v6 && !w[0] && !w[1] && !w[2] && (!w[3] || w[3] == htonl(1)))
+		return str_copy(host, LISTENER_TEXT, "[::1]");
+	/* else of IPv4, also in an IPv6 socket */
+	if (w[0] || w[1] || w[2] != htonl(0xffff) || ntohl(w[3]) >> 24 != 127 ||
+		!inet_ntop(AF_INET, &w[3], text, sizeof(text)))
 		return false;
 	return str_copy(host, LISTENER_TEXT, text);
 }
 
-void listener_scan(const char *text, bool six, const struct listener_set *sockets, unsigned port,
-	struct listener *ret)
+void listener_scan(
+	const char *text, const struct listener_set *sockets, unsigned port, struct listener *ret)
 {
-	for (const char *line = text; line;
-		line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
-		char address[33], host[LISTENER_TEXT];
-		unsigned at, state;
-		uint64_t inode;
+	struct tcp_listener l;
+	char host[LISTENER_TEXT];
 
-		if (sscanf(line,
-			    " %*d: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %x %*s %*s %*s %*u %*d %" SCNu64,
-			    address, &at, &state, &inode) != 4)
+	while (tcptable_next(&text, &l)) {
+		if (!has(sockets, l.inode))
 			continue;
-		if (state != TCP_LISTEN_STATE || !has(sockets, inode))
-			continue;
-		if (at != port)
+		if (l.port != port)
 			ret->alone = false;
-		else if (!ret->listens && reachable(address, six, host)) {
+		else if (!ret->listens && reachable(&l, host)) {
 			ret->listens = true;
 			memcpy(ret->host, host, sizeof(host));
 		}
 	}
 }
 
-static void scan_file(const char *path, bool six, const struct listener_set *s, unsigned port,
-	struct listener *ret)
+static void scan_table(bool v6, const struct listener_set *s, unsigned port, struct listener *ret)
 {
-	char *text = NULL;
-	size_t len;
+	char *text = tcptable_read(v6);
 
-	if (io_read_file(AT_FDCWD, path, TABLE_MAX, &text, &len) == 0)
-		listener_scan(text, six, s, port, ret);
+	if (text)
+		listener_scan(text, s, port, ret);
 	free(text);
 }
 
@@ -184,8 +168,8 @@ int listener_find(pid_t root, unsigned port, struct listener *ret)
 	for (size_t i = 0; r == 0 && i < tree.n; i++)
 		r = add_process(tree.pid[i], &s);
 	if (r == 0 && s.n) {
-		scan_file("/proc/self/net/tcp", false, &s, port, ret);
-		scan_file("/proc/self/net/tcp6", true, &s, port, ret);
+		scan_table(false, &s, port, ret);
+		scan_table(true, &s, port, ret);
 	}
 	ret->alone = ret->alone && ret->listens;
 	free(tree.pid);

@@ -30,8 +30,8 @@ struct listener {		  /* what was found */
 int listener_find(pid_t root, unsigned port, struct listener *ret);
 
 /* Pure: go through the text of /proc/net/tcp (or tcp6) and enter what those sockets listen to. */
-void listener_scan(const char *text, bool six, const struct listener_set *sockets, unsigned port,
-	struct listener *ret);
+void listener_scan(
+	const char *text, const struct listener_set *sockets, unsigned port, struct listener *ret);
 /* The port of a http:// or https:// address; 0 if it has none that can be used. */
 unsigned listener_port(const char *url);
 

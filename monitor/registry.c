@@ -45,7 +45,7 @@ struct registry {
 static bool url_from_file(const struct home *h, char url[static URL_MAX])
 {
 	char text[URL_MAX * 2];
-	int n = h->run_fd >= 0 ? io_read_small(h->run_fd, "registry.url", text, sizeof(text))
+	int n = h->run_fd >= 0 ? io_read_small(h->run_fd, HOME_REGISTRY_FILE, text, sizeof(text))
 			       : -ENOENT;
 
 	if (n <= 0)
@@ -220,7 +220,7 @@ static int write_list(const struct registry *r)
 	json_raw(&o, NULL, "\n", 1);
 	e = json_end(&o);
 	if (e == 0)
-		e = io_replace(r->mo->home.run_fd, "agents.json", o.text, o.len, IO_NO_SYNC);
+		e = io_replace(r->mo->home.run_fd, HOME_AGENTS_FILE, o.text, o.len, IO_NO_SYNC);
 	json_free(&o);
 	return e;
 }
@@ -392,6 +392,6 @@ void registry_free(struct registry *r)
 	loop_timer_clear(r->mo->loop, &r->ask_timer);
 	reglist_done(&r->list);
 	/* an orderly end: nobody keeps it up to date */
-	(void)unlinkat(r->mo->home.run_fd, "agents.json", 0);
+	(void)unlinkat(r->mo->home.run_fd, HOME_AGENTS_FILE, 0);
 	free(r);
 }

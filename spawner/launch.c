@@ -21,7 +21,8 @@
 #define STDIN_PIPE_BYTES 4096 /* users other than root share a budget of pipe pages */
 #define OWN_ENV		 3
 
-static const char *const suffixes[] = { ".in", ".out", "@err.out" }; /* of its FIFOs in run/ */
+static const char *const suffixes[] = { HOME_IN_FIFO, HOME_OUT_FIFO,
+	HOME_ERR_FIFO }; /* of its FIFOs in run/ */
 
 static void fifo_name(const struct proc *p, const char *suffix, char buf[static 80])
 {
@@ -127,14 +128,15 @@ static int open_output(struct proc *p, const char *suffix, int *keeper_fd, int *
 /* The FIFO of standard error, its keeper's number out of the way of the child's own descriptors. */
 static int open_error_output(struct proc *p, struct child *c, struct fault *f)
 {
-	int keeper = -1, r = open_output(p, "@err.out", &keeper, &c->err_fd, f);
+	int keeper = -1, r = open_output(p, HOME_ERR_FIFO, &keeper, &c->err_fd, f);
 
 	if (r < 0)
 		return r;
 	c->keeper_err_fd = fcntl(keeper, F_DUPFD_CLOEXEC, CHILD_KEEPER_ERR_FD + 1);
-	r = c->keeper_err_fd < 0 ? fault_errno(f, errno == EINVAL ? -EMFILE : -errno,
-					   "cannot keep run/%s@err.out (ulimit -n)", p->ident->name)
-				 : 0;
+	r = c->keeper_err_fd < 0
+		? fault_errno(f, errno == EINVAL ? -EMFILE : -errno,
+			  "cannot keep run/%s" HOME_ERR_FIFO " (ulimit -n)", p->ident->name)
+		: 0;
 	io_close(&keeper);
 	return r;
 }
@@ -143,13 +145,13 @@ static int open_error_output(struct proc *p, struct child *c, struct fault *f)
 static int open_ends(struct proc *p, struct child *c, struct fault *f)
 {
 	char in[80];
-	int r = open_output(p, ".out", &c->keeper_fd, &c->out_fd, f);
+	int r = open_output(p, HOME_OUT_FIFO, &c->keeper_fd, &c->out_fd, f);
 
 	if (r == 0 && p->ident->separate_stderr)
 		r = open_error_output(p, c, f);
 	if (r < 0)
 		return r;
-	fifo_name(p, ".in", in);
+	fifo_name(p, HOME_IN_FIFO, in);
 	c->in_fd = open_end(p, in, O_RDWR, f);
 	if (c->in_fd < 0)
 		return c->in_fd;

@@ -53,7 +53,7 @@ int daemon_begin(enum role role, const char *home, struct daemon_start *ret)
 		say(SAY_ERROR, "%s", f.text);
 		return 1;
 	}
-	say_follow(ret->home.logs_fd, "tend.log");
+	say_follow(ret->home.logs_fd, HOME_LOG_FILE);
 	if (chdir("/") < 0)
 		say(SAY_WARNING, "cannot change to /: %s, ignoring", strerror(errno));
 	io_raise_nofile();

@@ -35,6 +35,16 @@ struct home {
 		.fd = -1, .run_fd = -1, .logs_fd = -1, .specs_fd = -1 \
 	}
 
+/* Names on which programs agree. FIFOs of a process, behind its name, in run/: */
+#define HOME_ERR_MARK "@err" /* standard error, where it is separate */
+#define HOME_IN_FIFO  ".in"
+#define HOME_OUT_FIFO ".out"
+#define HOME_ERR_FIFO HOME_ERR_MARK HOME_OUT_FIFO
+
+#define HOME_REGISTRY_FILE "registry.url" /* in run/: where the registry that was started answers */
+#define HOME_AGENTS_FILE   "agents.json" /* in run/: what the registry lists, as the monitor heard */
+#define HOME_LOG_FILE	   "tend.log"	 /* in logs/: what the daemons have to say */
+
 /* Files in run/ by which programs of different builds understand each other: where the guardian
  * shall go on (by tend upgrade), and what a spawner leaves to the next one. */
 #define HOME_UPGRADE_FILE  "upgrade"

@@ -140,7 +140,7 @@ static bool is_daemon(int proc_fd)
  * tells which one to compare with. */
 static bool holds_fifo(const struct home *h, int proc_fd, char name[static NAME_MAX_BYTES])
 {
-	static const char suffix[] = ".out";
+	static const char suffix[] = HOME_OUT_FIFO;
 	char link[16], path[PATH_MAX], *base;
 	struct stat held, ours;
 	ssize_t n;

@@ -19,9 +19,6 @@
 #include "base/say.h"
 #include "shm/owner.h"
 
-#define OUT ".out"
-#define ERR "@err.out"
-
 static int open_fifo(const struct fifos *f, struct fifos_row *r, const char *of, const char *suffix)
 {
 	char name[80];
@@ -67,9 +64,9 @@ static void look_again(const struct fifos *f, struct fifos_row *r, const struct 
 	bool new_run = row->life.life != r->life;
 
 	if (new_run || r->out_fd < 0)
-		hold_again(f, r, row->ident.name, OUT, &r->out_fd);
+		hold_again(f, r, row->ident.name, HOME_OUT_FIFO, &r->out_fd);
 	if (row->ident.separate_stderr && (new_run || r->err_fd < 0))
-		hold_again(f, r, row->ident.name, ERR, &r->err_fd);
+		hold_again(f, r, row->ident.name, HOME_ERR_FIFO, &r->err_fd);
 	r->life = row->life.life;
 }
 
@@ -78,9 +75,10 @@ static bool hold(const struct fifos *f, struct fifos_row *r, const struct pt_row
 {
 	int fd, err = -1;
 
-	if (row->ident.separate_stderr && (err = open_fifo(f, r, row->ident.name, ERR)) < 0)
+	if (row->ident.separate_stderr &&
+		(err = open_fifo(f, r, row->ident.name, HOME_ERR_FIFO)) < 0)
 		return false;
-	fd = open_fifo(f, r, row->ident.name, OUT);
+	fd = open_fifo(f, r, row->ident.name, HOME_OUT_FIFO);
 	if (fd < 0) {
 		io_close(&err);
 		return false;

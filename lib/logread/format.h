@@ -47,8 +47,10 @@
 
 #include <stdint.h>
 
+#include "base/home.h"
+
 #define LOG_SUFFIX	  ".log"
-#define LOG_ERR_MARK	  "@err"
+#define LOG_ERR_MARK	  HOME_ERR_MARK
 #define LOG_NUMBER_DIGITS 9
 #define LOG_NUMBER_MAX	  999999999u
 

@@ -16,11 +16,11 @@
 static uint64_t inodes[] = { 11, 12 };
 static const struct listener_set own = { .inode = inodes, .n = 2, .cap = 2 };
 
-static struct listener scan(const char *text, bool six, unsigned port)
+static struct listener scan(const char *text, unsigned port)
 {
 	struct listener at = { .alone = true };
 
-	listener_scan(text, six, &own, port, &at);
+	listener_scan(text, &own, port, &at);
 	return at;
 }
 
@@ -28,24 +28,20 @@ START_TEST(finds_its_own)
 {
 	static const struct {
 		const char *line, *host;
-		bool six;
 	} cases[] = {
-		{ "   0: 0100007F:1F90" NONE4 "0A" REST "11 1 0", "127.0.0.1", false },
-		{ "   0: 00000000:1F90" NONE4 "0A" REST "12 1 0", "127.0.0.1", false },
-		{ " 123: 0200007F:1F90" NONE4 "0A" REST "11", "127.0.0.2", false },
-		{ "   0: 00000000000000000000000001000000:1F90" NONE6 "0A" REST "11", "[::1]",
-			true },
-		{ "   0: 00000000000000000000000000000000:1F90" NONE6 "0A" REST "11", "[::1]",
-			true },
-		{ "   0: 0000000000000000FFFF00000100007F:1F90" NONE6 "0A" REST "11", "127.0.0.1",
-			true },
-		{ "   0: 0500A8C0:1F90" NONE4 "0A" REST "11", NULL, false }, /* 192.168.0.5 */
-		{ "   0: 000080FE000000000000000001000000:1F90" NONE6 "0A" REST "11", NULL, true },
-		{ "   0: 0100007F:1F90" NONE4 "01" REST "11", NULL, false }, /* a connection */
-		{ "   0: 0100007F:1F90" NONE4 "0A" REST "13", NULL, false }, /* a stranger's */
-		{ "   0: 0100007F:1F91" NONE4 "0A" REST "11", NULL, false }, /* another port */
-		{ "   0: 0100007F:1F90 0A", NULL, false },
-		{ "", NULL, false },
+		{ "   0: 0100007F:1F90" NONE4 "0A" REST "11 1 0", "127.0.0.1" },
+		{ "   0: 00000000:1F90" NONE4 "0A" REST "12 1 0", "127.0.0.1" },
+		{ " 123: 0200007F:1F90" NONE4 "0A" REST "11", "127.0.0.2" },
+		{ "   0: 00000000000000000000000001000000:1F90" NONE6 "0A" REST "11", "[::1]" },
+		{ "   0: 00000000000000000000000000000000:1F90" NONE6 "0A" REST "11", "[::1]" },
+		{ "   0: 0000000000000000FFFF00000100007F:1F90" NONE6 "0A" REST "11", "127.0.0.1" },
+		{ "   0: 0500A8C0:1F90" NONE4 "0A" REST "11", NULL }, /* 192.168.0.5 */
+		{ "   0: 000080FE000000000000000001000000:1F90" NONE6 "0A" REST "11", NULL },
+		{ "   0: 0100007F:1F90" NONE4 "01" REST "11", NULL }, /* a connection */
+		{ "   0: 0100007F:1F90" NONE4 "0A" REST "13", NULL }, /* a stranger's */
+		{ "   0: 0100007F:1F91" NONE4 "0A" REST "11", NULL }, /* another port */
+		{ "   0: 0100007F:1F90 0A", NULL },
+		{ "", NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -53,7 +49,7 @@ START_TEST(finds_its_own)
 		struct listener at;
 
 		(void)snprintf(text, sizeof(text), HEAD "%s\n", cases[i].line);
-		at = scan(text, cases[i].six, 8080);
+		at = scan(text, 8080);
 		ck_assert_msg(at.listens == (cases[i].host != NULL), "%zu", i);
 		if (cases[i].host)
 			ck_assert_str_eq(at.host, cases[i].host);
@@ -68,8 +64,8 @@ START_TEST(knows_whether_it_is_the_only_one)
 	static const char other[] = HEAD "   0: 0100007F:1F90" NONE4 "0A" REST
 					 "11\n   1: 0100007F:1F91" NONE4 "0A" REST "99\n";
 
-	ck_assert(scan(two, false, 8080).listens && !scan(two, false, 8080).alone);
-	ck_assert(scan(other, false, 8080).listens && scan(other, false, 8080).alone);
+	ck_assert(scan(two, 8080).listens && !scan(two, 8080).alone);
+	ck_assert(scan(other, 8080).listens && scan(other, 8080).alone);
 }
 END_TEST
 
