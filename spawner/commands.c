@@ -161,7 +161,7 @@ static int start_row(struct spawner *sp, const struct pt_command *c, const struc
 	 * spawner died over this very command. */
 	bool exists = *p != NULL, added = !*p || (c->running && c->req.spec[0] && !(*p)->life.life);
 	struct cause why = cause_of(c);
-	int r = exists ? 0 : row_add(sp, ident, p);
+	int r = exists ? 0 : row_add(sp, ident, p, f);
 
 	if (r < 0)
 		return r;
@@ -272,6 +272,8 @@ static void restart(struct spawner *sp, const struct pt_command *c)
 {
 	struct proc *p = proc_find(sp, c->req.name);
 	struct cause why = cause_of(c);
+	struct fault f = { "" };
+	int r;
 
 	if (!p) {
 		refuse_unknown(sp, c);
@@ -287,6 +289,11 @@ static void restart(struct spawner *sp, const struct pt_command *c)
 	}
 	if (c->progress && p->life.life >= c->progress && p->life.state == PT_STATE_RUNNING) {
 		answer(sp, c->ticket, 0, p, "%s", ""); /* an earlier spawner did it */
+		return;
+	}
+	/* what runs is not ended for a run that can't be */
+	if (p->life.state == PT_STATE_RUNNING && (r = launch_check(p, &f)) < 0) {
+		answer(sp, c->ticket, r, p, "%s; it runs on", f.text);
 		return;
 	}
 	if (!pt_command_accept(sp->pt, c->ticket) && !c->running)

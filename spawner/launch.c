@@ -42,6 +42,9 @@ int launch_make_fifos(struct proc *p, struct fault *f)
 		if (errno == EEXIST && fstatat(run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISFIFO(st.st_mode))
 			continue;
+		if (errno == EEXIST)
+			return fault_set(f, -EINVAL,
+				"run/%s is no FIFO; remove it, and a new one is made", name);
 		return fault_errno(
 			f, -errno, "cannot make %s/run/%s", p->sp->start.home.path, name);
 	}
@@ -333,6 +336,37 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	return 0;
 }
 
+static int load_own_spec(struct proc *p, struct spec *s, struct fault *f)
+{
+	char file[NAME_MAX_BYTES + 8];
+	int r;
+
+	spec_file_name(p->ident->name, file);
+	r = spec_load(p->sp->start.home.specs_fd, file, s, f);
+	if (r == 0 && strcmp(s->name, p->ident->name) != 0)
+		r = fault_set(f, -EINVAL, "specs/%s is for %s, not for %s", file, s->name,
+			p->ident->name);
+	return r;
+}
+
+int launch_check(struct proc *p, struct fault *f)
+{
+	struct spec s = { 0 };
+	struct stat st;
+	char name[80];
+	int r = load_own_spec(p, &s, f);
+
+	spec_done(&s);
+	for (unsigned i = 0; r == 0 && i < 2u + (p->ident->separate_stderr != 0); i++) {
+		fifo_name(p, suffixes[i], name);
+		if (fstatat(p->sp->start.home.run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			!S_ISFIFO(st.st_mode))
+			r = fault_set(f, -EINVAL,
+				"run/%s is no FIFO; remove it, and a new one is made", name);
+	}
+	return r;
+}
+
 int launch(struct proc *p, struct fault *f)
 {
 	struct child c = { .in_fd = -1,
@@ -343,15 +377,10 @@ int launch(struct proc *p, struct fault *f)
 		.cgroup_fd = -1,
 		.pid_cell = pt_pid_cell(p->sp->pt, p->slot) };
 	struct spec s = { 0 };
-	char file[NAME_MAX_BYTES + 8];
 	int r;
 
-	spec_file_name(p->ident->name, file);
 	c.stage = PT_STAGE_SPEC;
-	r = spec_load(p->sp->start.home.specs_fd, file, &s, f);
-	if (r == 0 && strcmp(s.name, p->ident->name) != 0)
-		r = fault_set(
-			f, -EINVAL, "specs/%s is for %s, not for %s", file, s.name, p->ident->name);
+	r = load_own_spec(p, &s, f);
 	if (r == 0) {
 		c.stage = PT_STAGE_FIFO;
 		r = open_ends(p, &c, f);

@@ -313,7 +313,7 @@ static int make_row(struct rebuild *b, const struct known *k, bool alive, struct
 		return -ENOENT; /* removed, row and spec already */
 	r = row_load_ident(sp, file, k->e.name, &ident, &f);
 	if (r == 0)
-		r = row_add(sp, &ident, ret);
+		r = row_add(sp, &ident, ret, &f);
 	if (r == 0)
 		return 0;
 	say(SAY_WARNING, "%s can't be taken over: %s; its entry in %s is kept", k->e.name,

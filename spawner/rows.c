@@ -82,10 +82,9 @@ void row_rewrite(struct proc *p, struct pt *pt)
 
 /* Row, FIFOs and private record, in that order of visibility: FIFOs first, so that whoever sees the
  * row finds them. */
-static int make_row(
-	struct spawner *sp, struct pt_ident own, const struct pt_life *life, struct proc **ret)
+static int make_row(struct spawner *sp, struct pt_ident own, const struct pt_life *life,
+	struct proc **ret, struct fault *f)
 {
-	struct fault f = { "" };
 	struct proc *p;
 	uint32_t slot = 0, gen = 0;
 	int r = lock(sp);
@@ -106,14 +105,14 @@ static int make_row(
 	if (life)
 		p->life = *life;
 	p->life.gen = gen;
-	r = launch_make_fifos(p, &f);
+	r = launch_make_fifos(p, f);
 	if (r == 0) {
 		launch_hold(p);
 		r = lock(sp);
 	}
 	if (r < 0) {
-		if (f.text[0])
-			say(SAY_WARNING, "%s: %s", own.name, f.text);
+		if (f->text[0])
+			say(SAY_WARNING, "%s: %s", own.name, f->text);
 		proc_free(p);
 		return r;
 	}
@@ -132,14 +131,14 @@ static int make_row(
 	return 0;
 }
 
-int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
+int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret, struct fault *f)
 {
 	struct pt_ident own = *ident;
 	struct pt_event ev = { .kind = PT_EVENT_ADDED };
 	int r;
 
 	own.created_real_ns = clock_real_ns();
-	r = make_row(sp, own, NULL, ret);
+	r = make_row(sp, own, NULL, ret, f);
 	if (r < 0)
 		return r;
 	ev.slot = (*ret)->slot;
@@ -152,7 +151,9 @@ int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret)
 int row_restore(struct spawner *sp, const struct pt_ident *ident, const struct pt_life *life,
 	struct proc **ret)
 {
-	return make_row(sp, *ident, life, ret);
+	struct fault f = { "" };
+
+	return make_row(sp, *ident, life, ret, &f);
 }
 
 int row_withdraw(struct proc *p, const struct cause *why)

@@ -15,8 +15,9 @@
 int row_load_ident(struct spawner *sp, const char *file, const char *name, struct pt_ident *ret,
 	struct fault *f);
 
-/* A new row, with its FIFOs. -EBUSY as above, -ENOSPC: the table is full. */
-int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret);
+/* A new row, with its FIFOs. -EBUSY as above, -ENOSPC: the table is full. The fault is
+ * set only where a FIFO can't be made. */
+int row_add(struct spawner *sp, const struct pt_ident *ident, struct proc **ret, struct fault *f);
 
 /* Have the daemons descriptors enough to hold its output as well, under their limit of open files?
  * 0, or -EMFILE with a sentence that names the limit. All rows count, also those at rest: their

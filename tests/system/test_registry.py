@@ -245,6 +245,38 @@ def test_the_database(tmp_path):
     assert done.returncode == 1 and str(tmp_path) in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("what", ["link", "dangling link", "file", "log", "journal", "open to all"])
+def test_what_others_put_in_the_databases_place(tmp_path, what):
+    """The default path is in the current folder, which others may be able to write to: nothing of
+    theirs is used, and nothing is written through a link of theirs. A link of one's own is.
+    """
+    other, db, ours = 65534, tmp_path / "r.db", tmp_path / "ours.db"
+    with sqlite3.connect(ours) as made:
+        made.execute("CREATE TABLE precious (x)")
+    made.close()
+    before = ours.read_bytes()
+    planted = {"log": tmp_path / "r.db-wal", "journal": tmp_path / "r.db-journal"}.get(what, db)
+    if "link" in what:
+        planted.symlink_to(ours if what == "link" else tmp_path / "none.db")
+    else:
+        planted.write_bytes(b"")
+    if what == "open to all":
+        planted.chmod(0o666)
+    else:
+        os.chown(planted, other, other, follow_symlinks=False)
+    done = subprocess.run(
+        [TEND_BIN / "tend-registry", "--port", "0", "--db", db],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and str(planted) in done.stderr
+    assert ("all users" if what == "open to all" else f"user {other}") in done.stderr
+    assert ours.read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} == {"ours.db", planted.name}
+
+
 @pytest.mark.parametrize(
     "change",
     [
