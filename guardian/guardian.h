@@ -63,8 +63,8 @@ struct guardian {
 	size_t n_inherited;
 	/* 0 no, 1 the spawner stops everything, 2 the others are told to end */
 	int shutting;
-	/* set where it is found out, done by main.c after the turn of the loop: children have ended;
-	 * the spawner is to be rung for; a daemon has ended while the instance ends */
+	/* set where it is found out, done by main.c after the turn of the loop: children have
+	 * ended; the spawner is to be rung for; a daemon has ended while the instance ends */
 	bool reap_due, ring_due, step_due;
 };
 

@@ -1,5 +1,5 @@
-/* logger/leftlogs.h - logs of processes that were removed: they count where all logs together have a
- * limit. */
+/* logger/leftlogs.h - logs of processes that were removed: they count where all logs together have
+ * a limit. */
 #ifndef LOGGER_LEFTLOGS_H
 #define LOGGER_LEFTLOGS_H
 

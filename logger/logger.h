@@ -1,7 +1,7 @@
 /*
- * logger/logger.h - the private state of the logger, shared by its files: itself, and one supervised
- * process's output: the FIFO that it writes to, the file that its bytes go to, and what is published
- * of both.
+ * logger/logger.h - the private state of the logger, shared by its files: itself, and one
+ * supervised process's output: the FIFO that it writes to, the file that its bytes go to, and what
+ * is published of both.
  *
  * USED BY   logger/ alone.
  * OWNERSHIP struct logger owns every stream; a stream owns its two descriptors, its timer.

@@ -9,7 +9,8 @@ struct care_shared;
 
 /* Its verdict or a probe of it has changed: do what the policy asks for. */
 void act_check(struct watch *w);
-/* The table was made again: a restart that was asked for and has not happened is asked for again. */
+/* The table was made again: a restart that was asked for and has not happened is asked for
+ * again. */
 void act_moved(struct watch *w);
 
 /* Prepare what lies in c of act.c. */

@@ -1,6 +1,6 @@
 /*
- * monitor/care_private.h - what care.c (which processes are cared for, and by which description) and
- * act.c (what is done about them) share.
+ * monitor/care_private.h - what care.c (which processes are cared for, and by which description)
+ * and act.c (what is done about them) share.
  *
  * INCLUDED BY monitor/care.c and monitor/act.c only.
  */

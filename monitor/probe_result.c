@@ -1,5 +1,5 @@
-/* monitor/probe_result.c - what a result decides: thresholds, when the next one is made, and whether
- * the process is judged otherwise now (monitor/probe.h). */
+/* monitor/probe_result.c - what a result decides: thresholds, when the next one is made, and
+ * whether the process is judged otherwise now (monitor/probe.h). */
 #include <stdio.h>
 
 #include "base/clock.h"

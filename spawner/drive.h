@@ -6,8 +6,8 @@
  * outside, from the loop, a command or a child that has ended, settles: all that follows from its
  * event is published when the call returns, so that it may reap, answer or forget.
  *
- * So actions (launch.c, stop.c, answer.c) know nothing of this file, and those who call it (exits.c,
- * commands.c, adopt.c, ...) are not called from it.
+ * So actions (launch.c, stop.c, answer.c) know nothing of this file, and those who call it
+ * (exits.c, commands.c, adopt.c, ...) are not called from it.
  */
 #ifndef SPAWNER_DRIVE_H
 #define SPAWNER_DRIVE_H

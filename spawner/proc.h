@@ -132,8 +132,8 @@ void proc_free(struct proc *p);
 int proc_keep_ident(struct proc *p, const struct pt_ident *ident);
 /* The whole of it, for the table. */
 struct pt_ident proc_ident(const struct proc *p);
-/* Something happened to it, found out by an action: its turn comes when that is done. Whoever is not
- * called by drive.c settles (drive.h) before it goes on. */
+/* Something happened to it, found out by an action: its turn comes when that is done. Whoever is
+ * not called by drive.c settles (drive.h) before it goes on. */
 void proc_raise(struct proc *p, enum machine_event ev, const struct cause *why);
 void proc_publish(struct proc *p); /* the life block, without a transition */
 bool proc_is_up(const struct proc *p);

@@ -42,8 +42,8 @@ struct home {
 #define HOME_ERR_FIFO HOME_ERR_MARK HOME_OUT_FIFO
 
 #define HOME_REGISTRY_FILE "registry.url" /* in run/: where the registry that was started answers */
-#define HOME_AGENTS_FILE   "agents.json" /* in run/: what the registry lists, as the monitor heard */
-#define HOME_LOG_FILE	   "tend.log"	 /* in logs/: what the daemons have to say */
+#define HOME_AGENTS_FILE   "agents.json"  /* in run/: what the registry lists, as last heard */
+#define HOME_LOG_FILE	   "tend.log"	  /* in logs/: what the daemons have to say */
 
 /* Files in run/ by which programs of different builds understand each other: where the guardian
  * shall go on (by tend upgrade), and what a spawner leaves to the next one. */

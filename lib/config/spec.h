@@ -19,8 +19,8 @@
 /* the kernel's own limit for arguments and environment together is about 2 MB */
 #define SPEC_BYTES_MAX (4u * 1024 * 1024)
 
-/* The highest "spec_version" that this build reads; a text without that key is of version 1. A build
- * whose keys an earlier one must not pass over writes a higher one. */
+/* The highest "spec_version" that this build reads; a text without that key is of version 1. A
+ * build whose keys an earlier one must not pass over writes a higher one. */
 #define SPEC_VERSION 1
 
 /* Defaults; the table in docs/manual.md shows the same numbers. */
