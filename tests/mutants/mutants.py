@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Changes one thing in the sources, and looks whether a test notices; then the next.
 
-usage: make mutants [T="--count N --seed N --folder NAME --full --only FILE:LINE"]
+usage: make mutants [T="--count N --seed N --folder NAME --full --jobs N --only FILE:LINE"]
 
-Works in a copy of the tree (build/mutants). A mutant that does not compile, or whose code is the
-same, is passed over. The others meet the unit tests of their folder, then the system tests that
-know it best, and with --full all system tests. One that nothing notices is a survivor: write the
-test, or say in accepted.txt why none can notice (FILE: the line as it is now => the line as
-changed: reason). Exit status 1: a survivor is left that accepted.txt does not explain.
+Works in copies of the tree (build/mutants/N), one for each job. A mutant that does not compile, or
+whose code is the same, is passed over. The others meet the unit tests of their folder, then the
+system tests that know it best, and with --full all system tests. What is noticed counts only if the
+test passes on the tree as it is (build/mutants/0), and, of a system test, if it fails twice. A
+mutant that nothing notices is a survivor: write the test, or say in accepted.txt why none can
+notice (FILE: the line as it is now => the line as changed: reason). Exit status 1: a survivor is
+left that accepted.txt does not explain.
 """
 
 import argparse
+import collections
 import dataclasses
 import os
 import random
@@ -19,21 +22,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-TREE = TOP / "build/mutants"
-OUTPUT = TREE.with_name("mutants.out")
+TREES = TOP / "build/mutants"
 
-# Which system tests are asked first about a change in a folder; the order is from general to
-# special.
+# Which system tests are asked about a change in a folder; the order is from general to special.
 SYSTEM = {
-    "spawner": "lifecycle stop restart_policy tree exec_failures environment daemon_kills groups lost_table half_done upgrade",
-    "guardian": "daemon_kills segment lost_table upgrade races fifos",
-    "logger": "log_files log_trouble logger_kills logs fifos",
-    "shm": "lifecycle segment lock requests reader many cli",
-    "logread": "logs log_files log_links log_trouble",
+    "spawner": "lifecycle stop restart_policy tree exec_failures environment daemon_kills identity"
+    " surroundings saver groups requests descriptors release_link names half_done lost_table"
+    " pid_reuse foreign upgrade",
+    "guardian": "daemon_kills standby segment lost_table descriptors surroundings upgrade races"
+    " fifos",
+    "logger": "log_files log_limits log_trouble logger_kills logs own_logs log_links synced fifos",
+    "shm": "lifecycle segment lock requests reader identity many cli",
+    "logread": "logs log_files own_logs log_limits log_links log_trouble",
 }
 
 # What is changed, and into what. Each is tried at every place of a line where it fits.
@@ -78,9 +83,7 @@ class Mutant:
 
 
 def code_of(line):
-    """Where the code of a line may be changed: not in texts, characters, comments and
-    directives.
-    """
+    """Where the code of a line may be changed: not in texts, characters, comments, directives."""
     if line.lstrip().startswith(("#", "*", "/*", "//")):
         return []
     spans, i, start = [], 0, 0
@@ -98,9 +101,9 @@ def code_of(line):
     return spans
 
 
-def mutants_of(file):
+def mutants_of(top, file):
     found, in_comment = [], False
-    for number, line in enumerate((TREE / file).read_text().splitlines(), 1):
+    for number, line in enumerate((top / file).read_text().splitlines(), 1):
         if in_comment or "/*" in line and "*/" not in line:
             in_comment = "*/" not in line
             continue
@@ -121,121 +124,219 @@ def mutants_of(file):
     return found
 
 
-def run(argv, timeout, **options):
-    """0: fine; else it failed, or took too long. Whatever it started ends with it. What it printed
-    is in OUTPUT.
-    """
-    with OUTPUT.open("w") as output:
-        child = subprocess.Popen(
-            argv,
-            cwd=TREE,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            **options,
-        )
-    try:
-        return child.wait(timeout)
-    except subprocess.TimeoutExpired:
-        return -1
-    finally:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        child.wait()
+class Tree:
+    """A copy of the sources, with what is built of it."""
 
+    def __init__(self, number):
+        self.top = TREES / str(number)
+        self.output = self.top.with_suffix(".out")
+        self.build = self.top / "build/plain"
 
-def make(*targets, timeout=600):
-    return run(["make", "-s", f"-j{os.cpu_count()}", *targets], timeout)
-
-
-def object_of(file):
-    return TREE / "build/plain" / Path(file).with_suffix(".o")
-
-
-def unit_tests(folder):
-    """The unit tests of a folder: by their names, and by the modules that they are linked with."""
-    return sorted(
-        t.stem
-        for t in (TREE / "tests/unit").glob("test_*.c")
-        if t.stem.startswith(f"test_{folder.split('/')[-1]}_")
-        or re.search(rf"links:.*\b{folder}/", t.read_text())
-    )
-
-
-def environment():
-    build = TREE / "build/plain"
-    return {
-        **os.environ,
-        "BUILD": str(build),
-        "TEND_BIN": str(TREE / "build/bin"),
-        "TEST_BIN": str(build / "tests/bin"),
-        "OTHER_BIN": str(TREE / "build/bin-other-layout"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
-def notices(mutant, full):
-    """The name of the test that notices the mutant; None: none does."""
-    folder = str(Path(mutant.file).parent)
-    units = unit_tests(folder)
-    if make("all", "test-programs", *(f"build/plain/tests/unit/{name}" for name in units)) != 0:
-        return "the compiler"
-    for name in units:
-        if run([TREE / "build/plain/tests/unit" / name], 300, env=environment()) != 0:
-            return name
-    return system_tests(folder, full)
-
-
-def system_tests(folder, full):
-    """The system test that fails; None: none does."""
-    sets = [[f"tests/system/test_{name}.py" for name in SYSTEM[folder.split("/")[-1]].split()]]
-    if full:
-        sets.append(["tests/system"])
-    for files in sets:
-        pytest = [
-            "/usr/bin/python3",
-            "-m",
-            "pytest",
-            "-c",
-            "tests/system/pytest.ini",
-            "--rootdir=tests/system",
-            "-q",
-            "-x",
-            "-n",
-            "6",
-        ]
-        if run([*pytest, *files], 1200, env=environment()) != 0:
-            failed = re.search(
-                r"^FAILED tests/system/(\S+)", OUTPUT.read_text(errors="replace"), re.M
+    def run(self, argv, timeout, until=None):
+        """0: fine; else it failed, or took too long, or `until` was true of what it has printed,
+        which is in self.output. Whatever it started ends with it.
+        """
+        with self.output.open("w") as output:
+            child = subprocess.Popen(
+                argv,
+                cwd=self.top,
+                env=self.environment(),
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
-            return failed[1] if failed else "system tests that did not end"
-    return None
+        end = time.monotonic() + timeout
+        try:
+            while time.monotonic() < end and not (until and until(self.printed())):
+                try:
+                    return child.wait(0.5)
+                except subprocess.TimeoutExpired:
+                    pass
+            return -1
+        finally:
+            try:
+                os.killpg(child.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            child.wait()
+
+    def printed(self):
+        return self.output.read_text(errors="replace")
+
+    def environment(self):
+        return {
+            **os.environ,
+            "BUILD": str(self.build),
+            "TEND_BIN": str(self.top / "build/bin"),
+            "TEST_BIN": str(self.build / "tests/bin"),
+            "OTHER_BIN": str(self.top / "build/bin-other-layout"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "CK_VERBOSITY": "silent",
+        }
+
+    def make(self, *targets):
+        """A change may leave a function that nobody calls: that is no error here."""
+        return self.run(["make", "-s", f"-j{os.cpu_count()}", "WERROR=-w", *targets], 600)
+
+    def update(self):
+        self.top.mkdir(parents=True, exist_ok=True)
+        for file in tracked():
+            source, target = TOP / file, self.top / file
+            if not target.exists() or source.read_bytes() != target.read_bytes():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target)
+        if self.make("all", "test-programs") != 0:
+            sys.exit(f"mutants: the tree as it is does not build: see {self.output}")
+        if self.run(["make", "-s", "other-layout"], 600) != 0:
+            sys.exit(f"mutants: the other layout does not build: see {self.output}")
+
+    def code(self, file):
+        """What a source is compiled to, without the notes for debuggers; None: it is not."""
+        made = Path("build/plain", file).with_suffix(".o")
+        bare = self.build / "bare.o"
+        if self.make(str(made)) != 0 or self.run(["objcopy", "-g", made, bare], 60) != 0:
+            return None
+        return bare.read_bytes()
+
+    def unit_tests(self, file):
+        """Those of its folder, by their names and by the modules that they are linked with; its own
+        first.
+        """
+        folder = Path(file).parent
+        own = f"test_{folder.name}_{Path(file).stem}"
+        found = [
+            t.stem
+            for t in sorted((self.top / "tests/unit").glob("test_*.c"))
+            if t.stem.startswith(f"test_{folder.name}_")
+            or re.search(rf"links:.*(?<!\S){folder}/", t.read_text())
+        ]
+        return sorted(found, key=lambda name: name != own)
+
+    def unit_test(self, name):
+        """Does it fail?"""
+        program = f"build/plain/tests/unit/{name}"
+        return self.make(program) != 0 or self.run([self.top / program], 100) != 0
+
+    def pytest(self, *which, but=()):
+        """The first test that fails; None: none does. but: those that are not asked."""
+        argv = "/usr/bin/python3 -m pytest -c tests/system/pytest.ini --rootdir=tests/system -v -x"
+        argv = argv.split() + (["-n", "6"] if len(which) > 1 or "::" not in which[0] else [])
+        argv += [f"--deselect={test.removeprefix('tests/system/')}" for test in but]
+        failed = re.compile(
+            r"(?:FAILED|ERROR) (tests/system/\S+::\S+)|(tests/system/\S+::\S+) (?:FAILED|ERROR)"
+        )
+        if self.run([*argv, *which], 1200, failed.search) == 0:
+            return None
+        found = failed.search(self.printed())
+        return (found[1] or found[2]) if found else "tests that did not end"
 
 
-def try_one(mutant, full):
-    path = TREE / mutant.file
-    original, code = path.read_text(), object_of(mutant.file).read_bytes()
-    lines = original.split("\n")
-    lines[mutant.line - 1] = mutant.after
-    path.write_text("\n".join(lines))
-    try:
-        if make(str(object_of(mutant.file).relative_to(TREE))) != 0:
-            return "does not compile"
-        if object_of(mutant.file).read_bytes() == code:
-            return "is the same code"
-        by = notices(mutant, full)
-        return f"noticed by {by}" if by else "SURVIVED"
-    finally:
-        path.write_text(original)
+def tracked():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True)
+    return [f for f in listed.stdout.decode().split("\0") if f and (TOP / f).is_file()]
+
+
+class Search:
+    """The mutants, one by one, by as many threads as there are trees."""
+
+    def __init__(self, options, untouched, trees):
+        self.options, self.untouched, self.trees = options, untouched, trees
+        self.untouched_lock, self.sound = threading.Lock(), {}
+        self.mutants = choose(options, trees[0])
+        self.limit = len(self.mutants) if options.only else options.count
+        self.reasons = accepted()
+        self.lock = threading.Lock()
+        self.results = []  # of (mutant, kind, sentence)
+        self.caught = collections.Counter()  # by (source, system test file)
+
+    def system_files(self, file):
+        """Those first that have caught most in this source."""
+        names = [f"tests/system/test_{n}.py" for n in SYSTEM[Path(file).parent.name].split()]
+        with self.lock:
+            return sorted(names, key=lambda name: -self.caught[file, name])
+
+    def is_sound(self, test):
+        """Does it pass on the tree as it is? On a busy machine it may need a second try."""
+        with self.untouched_lock:
+            if test not in self.sound:
+                ask = self.untouched.pytest if "::" in test else self.untouched.unit_test
+                self.sound[test] = not ask(test) or not ask(test)
+                if not self.sound[test]:
+                    print(
+                        f"     fails on the tree as it is, and is passed over: {test}", flush=True
+                    )
+            return self.sound[test]
+
+    def by_system(self, tree, mutant):
+        rounds = [self.system_files(mutant.file)] + [["tests/system"]] * self.options.full
+        for files in rounds:
+            passed_over = [t for t, sound in self.sound.items() if not sound]
+            while test := tree.pytest(*files, but=passed_over):
+                if "::" not in test:
+                    return test
+                if tree.pytest(test) and self.is_sound(test):
+                    with self.lock:
+                        self.caught[mutant.file, test.split("::")[0]] += 1
+                    return test
+                passed_over.append(test)  # it may have met a busy machine
+        return None
+
+    def judge(self, tree, mutant):
+        """(kind, sentence); None: it is no mutant."""
+        path = tree.top / mutant.file
+        original, code = path.read_text(), tree.code(mutant.file)
+        lines = original.split("\n")
+        lines[mutant.line - 1] = mutant.after
+        path.write_text("\n".join(lines))
+        try:
+            if tree.code(mutant.file) in (code, None):
+                return None
+            for name in tree.unit_tests(mutant.file):
+                if tree.unit_test(name) and self.is_sound(name):
+                    return "unit", name
+            if tree.make("all", "test-programs") != 0:
+                return None
+            by = self.by_system(tree, mutant)
+            if by:
+                return "system", by
+            reason = self.reasons.get(mutant.key)
+            return ("accepted", reason) if reason else ("survived", "")
+        finally:
+            path.write_text(original)
+
+    def work(self, tree):
+        while True:
+            with self.lock:
+                if len(self.results) >= self.limit or not self.mutants:
+                    return
+                mutant = self.mutants.pop(0)
+            began = time.monotonic()
+            verdict = self.judge(tree, mutant)
+            if verdict:
+                with self.lock:
+                    self.results.append((mutant, *verdict))
+                    print(
+                        f"{len(self.results):4} {mutant}: {': '.join(verdict)}"
+                        f" ({time.monotonic() - began:.0f} s)",
+                        flush=True,
+                    )
+
+    def go(self):
+        threads = [threading.Thread(target=self.work, args=[tree]) for tree in self.trees]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def of_kind(self, kind):
+        return [r for r in self.results if r[1] == kind]
 
 
 def accepted():
     found = {}
     for line in (Path(__file__).with_name("accepted.txt")).read_text().splitlines():
-        match = re.match(r"([^:#]+): (.*) => (.*): (.*)$", line)
+        match = re.match(r"([^:#]+): (.*) => (.*?): (.*)$", line)
         if match:
             found[match[1], match[2], match[3]] = match[4]
     return found
@@ -247,6 +348,7 @@ def arguments():
     )
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="trees that are worked in side by side")
     parser.add_argument("--folder", action="append", help="only in this one; may be repeated")
     parser.add_argument("--only", action="append", help="all mutants of FILE:LINE", default=[])
     parser.add_argument(
@@ -255,30 +357,13 @@ def arguments():
     return parser.parse_args()
 
 
-def prepare():
-    TREE.mkdir(parents=True, exist_ok=True)
-    files = (
-        subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True)
-        .stdout.decode()
-        .split("\0")
-    )
-    for file in filter(None, files):
-        source, target = TOP / file, TREE / file
-        if source.is_file() and (not target.exists() or source.read_bytes() != target.read_bytes()):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
-    if make("all", "test-programs", "other-layout") != 0:
-        sys.exit("mutants: the tree as it is does not build: make")
-
-
-def choose(options):
-    folders = options.folder or list(SYSTEM)
+def choose(options, tree):
     sources = sorted(
-        str(p.relative_to(TREE))
-        for f in folders
-        for p in [*TREE.glob(f"{f}/*.c"), *TREE.glob(f"lib/{f}/*.c")]
+        str(p.relative_to(tree.top))
+        for f in options.folder or SYSTEM
+        for p in [*tree.top.glob(f"{f}/*.c"), *tree.top.glob(f"lib/{f}/*.c")]
     )
-    every = [m for file in sources for m in mutants_of(file)]
+    every = [m for file in sources for m in mutants_of(tree.top, file)]
     if options.only:
         return [m for m in every if f"{m.file}:{m.line}" in options.only]
     random.Random(options.seed).shuffle(every)
@@ -286,32 +371,22 @@ def choose(options):
 
 
 def main():
-    options = arguments()
-    prepare()
-    mutants, sound = choose(options), {}
-    reasons, tried, survivors, began = accepted(), 0, [], time.monotonic()
-    for mutant in mutants:
-        if tried >= options.count and not options.only:
-            break
-        folder = str(Path(mutant.file).parent)
-        if folder not in sound:
-            sound[folder] = system_tests(folder, False)
-        if sound[folder]:
-            sys.exit(f"mutants: the tree as it is fails {sound[folder]}")
-        result = try_one(mutant, options.full)
-        if result in ("does not compile", "is the same code"):
-            continue
-        tried += 1
-        if result == "SURVIVED" and mutant.key in reasons:
-            result = f"accepted: {reasons[mutant.key]}"
-        elif result == "SURVIVED":
-            survivors.append(mutant)
-        print(f"{tried:4} {mutant}: {result}", flush=True)
-    make("all")
+    options, began = arguments(), time.monotonic()
+    # Ignored where a script starts this in the background, and inherited: tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    trees = [Tree(n) for n in range(options.jobs + 1)]  # number 0 stays as it is
+    for tree in trees:
+        tree.update()
+    search = Search(options, trees[0], trees[1:])
+    search.go()
+    survivors = search.of_kind("survived")
     print(
-        f"{tried} mutants in {time.monotonic() - began:.0f} s; {len(survivors)} survived without a reason"
+        f"{len(search.results)} mutants in {time.monotonic() - began:.0f} s:"
+        f" {len(search.of_kind('unit'))} noticed by unit tests,"
+        f" {len(search.of_kind('system'))} by system tests,"
+        f" {len(search.of_kind('accepted'))} accepted, {len(survivors)} survived without a reason"
     )
-    for mutant in survivors:
+    for mutant, _, _ in survivors:
         print(f"survived: {mutant}")
     return 1 if survivors else 0
 

@@ -2,9 +2,13 @@
 kernel, in order. By strace(1).
 """
 
+import contextlib
 import re
 import subprocess
+from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 from harness import wait_until
 
@@ -124,3 +128,35 @@ def position(calls, name, pattern):
         f"{c.name}({c.arguments}) = {c.result}" for c in calls
     )
     return at[-1]
+
+
+@contextlib.contextmanager
+def held(tend, pid, call):
+    """Each of these calls of the process returns ten seconds late: what it does is done, and the
+    process does not know of it. Yields a function that waits until one is late whose arguments
+    match a pattern.
+    """
+    path, complaints = tend.work / "held", tend.work / "held.complaints"
+    tracer = subprocess.Popen(
+        ["strace", "-qq", "-e", f"trace={call}", "-e", "signal=none"]
+        + ["-e", f"inject={call}:delay_exit=10000000", "-o", path, "-p", str(pid)],
+        stdin=subprocess.DEVNULL,
+        stderr=complaints.open("w"),
+    )
+    tend.children.append(tracer)
+    status = Path(f"/proc/{pid}/status")
+    wait_until(
+        lambda: f"TracerPid:\t{tracer.pid}\n" in status.read_text() or tracer.poll() is not None,
+        what="the tracer",
+    )
+    if tracer.poll() is not None and "not permitted" in (text := complaints.read_text()):
+        pytest.skip(f"needs the right to trace a daemon: {text}")
+    try:
+        yield lambda pattern: wait_until(
+            lambda: re.search(rf"{pattern}.*DELAYED\)\n\Z", path.read_text()),
+            60,
+            f"{call} of {pattern}",
+        )
+    finally:
+        tracer.kill()
+        tracer.wait()
