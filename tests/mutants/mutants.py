@@ -181,7 +181,12 @@ class Tree:
 
     def update(self):
         self.top.mkdir(parents=True, exist_ok=True)
-        for file in tracked():
+        files = tracked()
+        for path in self.top.rglob("*.[ch]"):  # sources are found by folder: none may be left over
+            name = str(path.relative_to(self.top))
+            if not name.startswith("build/") and name not in files:
+                path.unlink()
+        for file in files:
             source, target = TOP / file, self.top / file
             if not target.exists() or source.read_bytes() != target.read_bytes():
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@ None of it may stay, and nobody else's may go.
 """
 
 import os
+import re
 import signal
 
 import pytest
@@ -18,6 +19,7 @@ from common import (
     tree_of,
 )  # noqa: F401 (moded is a fixture)
 from harness import alive, helper, proc_stat, wait_gone, wait_until
+from syscalls import Recorder
 
 
 def forker(tend, name, *args, options=()):
@@ -170,3 +172,24 @@ def test_only_the_root_gets_a_signal(moded):
     assert [pid for pid in pids_of(tree) if proc_stat(pid)[0] == "T"] == tree["ready"]
     stop_everything(moded)
     assert not any(alive(pid) for pid in pids_of(tree))
+
+
+def test_all_of_it_stands_still_before_the_first_is_killed(tend):
+    """Else whoever is still to be killed could start others. (A cgroup is killed at once.)"""
+    tend.env["TEND_DISABLE"] = "cgroup"
+    recorder = Recorder(
+        tend,
+        *("start", "--background", "--name", "a", "--", helper("forker"), "2"),
+        calls="pidfd_send_signal",
+    )
+    count = len(pids_of(tree_of(tend, "a")))
+    tend.run("stop", "a", "--force")
+
+    def sent():
+        words = [re.search(r"SIG(STOP|KILL)", call.arguments) for call in recorder.calls()]
+        return [word[1] for word in words if word]
+
+    wait_until(lambda: sent().count("KILL") >= count, what="all were killed")
+    assert sent() == ["STOP"] * count + ["KILL"] * count
+    tend.stop_all()
+    recorder.finish()
