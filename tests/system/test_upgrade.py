@@ -92,6 +92,20 @@ def check_ends(tend, name, file):
     assert len(told) in (len(runs(file)) - 1, len(runs(file)))
 
 
+def test_an_upgrade_ends_once(tend):
+    """What becomes of daemons later is told as what it is, and not as an upgrade."""
+    kept = sleepers(tend, 1)
+    upgrade(tend, build(tend, "other layout"))
+    settled(tend)
+    for role in ("monitor", "logger", "spawner"):
+        old = tend.kill_daemon(role)
+        tend.wait_daemon(role, not_pid=old)
+        settled(tend)
+    assert tend.log("tend").count("all daemons run the new programs") == 1
+    assert_untouched(tend, kept)
+    tend.stop_all()
+
+
 @pytest.mark.parametrize("kind", BUILDS)
 def test_there_and_back_under_load(tend, kind):
     kept = sleepers(tend)
