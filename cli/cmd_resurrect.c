@@ -1,7 +1,6 @@
 /* tend resurrect - start again what was up (cli/resurrect.h). */
 #include "cli/resurrect.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,20 +64,6 @@ static size_t plan_rows(const struct pt *pt, struct ask **a, size_t planned_n)
 	return n;
 }
 
-/* What was removed right before all daemons died is on the disk still, and the new spawner knows
- * better: no failure of this command. Returns how many asks are left. */
-static size_t leave_out_removed(struct outcomes *oc, struct ask *a, size_t n)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (a[i].answer.code == -ENOENT)
-			outcome_say(oc, "%s: is known no more", a[i].req.name);
-		else
-			a[left++] = a[i];
-	return left;
-}
-
 static int carry_out(struct outcomes *oc, struct instance *in, struct ask **a, size_t n)
 {
 	struct ask_patience patience = { .doing = "starting", .oc = oc };
@@ -103,7 +88,6 @@ static int carry_out(struct outcomes *oc, struct instance *in, struct ask **a, s
 		outcome_say(oc, "the daemons run already");
 	if (n == 0)
 		outcome_say(oc, "no process was up when the instance last ran");
-	n = leave_out_removed(oc, *a, n);
 	return report_starts(oc, *a, n) ? EXIT_FAIL : EXIT_OK;
 }
 

@@ -53,6 +53,8 @@ def test_any_path(new_tend, name):
     tend.wait_daemon("guardian", not_pid=pid)
     settled(tend)
     assert_untouched(tend, kept)
+    # written a moment after the removal; until then a start would ask for what is gone
+    wait_until(lambda: "proof" not in saved_entries(tend), what="the removal is on the disk")
     kill_all(tend)
     tend.segment.unlink()
     tend.run("start")
