@@ -55,6 +55,12 @@ static int busy_segment(void)
 	struct pt_log log = { .gen = 1, .state = PT_LOG_OPEN, .captured_bytes = 815 };
 	struct pt_exit box = { .gen = 1, .pid = 77, .wait_status = 9 };
 	struct pt_daemon d = { .pid = 1234, .restarts = 2, .since_real_ns = NS_PER_SEC };
+	struct pt_monitor m = { .registry_url = "http://\x1b:8000",
+		.registry_agents = 3,
+		.registry_error = "refused",
+		.brake_reason = "too many",
+		.conf_error = "no number",
+		.cycles = 7 };
 	struct pt_event ev = { .kind = PT_EVENT_STATE,
 		.from = PT_STATE_STARTING,
 		.to = PT_STATE_RUNNING,
@@ -70,6 +76,7 @@ static int busy_segment(void)
 	add_row(spawner, "beta", 0);
 	pt_put_health(monitor, 0, &health);
 	pt_put_log(logger, 0, &log);
+	pt_put_monitor(monitor, &m);
 	pt_put_exit(guardian, 0, &box);
 	for (unsigned role = 0; role < ROLE_MAX; role++)
 		pt_put_daemon(guardian, role, &d);
@@ -96,6 +103,10 @@ START_TEST(undamaged)
 		"lock:\n  free",
 		"used            2",
 		"guardian        pid 1234",
+		"\"http://\\x1b:8000\", answered",
+		"3 agents, error \"refused\"",
+		"\"too many\"\n  cycles          7,",
+		"configuration   \"no number\"",
 		"row 0 gen 1 \"alpha\"",
 		"running since",
 		"pid 4242",
@@ -179,6 +190,36 @@ START_TEST(named)
 		pt_detach(pt);
 		close(fd);
 	}
+}
+END_TEST
+
+static void is_no_monitor(const struct pt_monitor *m)
+{
+	struct pt *guardian = fresh(2), *monitor = join(PT_MONITOR);
+	int fd = raw_open();
+	char *text = NULL;
+
+	pt_put_monitor(monitor, m);
+	ck_assert_int_eq(explain(fd, &text), -EBADMSG);
+	ck_assert_msg(strstr(text, "monitor: registry state") != NULL, "%s", text);
+	free(text);
+	close(fd);
+	pt_detach(monitor);
+	pt_detach(guardian);
+}
+
+START_TEST(what_no_monitor_writes)
+{
+	struct pt_monitor m;
+	char *const endless[] = { m.registry_url, m.registry_error, m.brake_reason, m.conf_error };
+
+	for (unsigned i = 0; i < 4; i++) {
+		m = (struct pt_monitor){ 0 };
+		memset(endless[i], 'x', sizeof(m.registry_url));
+		is_no_monitor(&m);
+	}
+	m = (struct pt_monitor){ .registry_state = PT_REGISTRY_MAX };
+	is_no_monitor(&m);
 }
 END_TEST
 
@@ -390,6 +431,7 @@ int main(void)
 	tcase_add_test(tc, undamaged);
 	tcase_add_test(tc, held_lock);
 	tcase_add_test(tc, named);
+	tcase_add_test(tc, what_no_monitor_writes);
 	tcase_add_test(tc, header_fields);
 	tcase_add_test(tc, foreign);
 	tcase_add_test(tc, every_length);
