@@ -108,6 +108,10 @@ class Mounted:
         return b"".join(parts) + self.read(f"{name}.log")
 
 
+def log_events(tend, name):
+    return [e["text"] for e in tend.events(name) if e["event"] == "log"]
+
+
 def blocked_then_whole(tend, read, error, cure):
     """A process writes until it waits; its state tells why; once the trouble is over, every line is
     there.
@@ -116,7 +120,7 @@ def blocked_then_whole(tend, read, error, cure):
     wait_until(lambda: log_block(tend, "a")["full"] == 1, timeout=60, what="the process waits")
     log = log_block(tend, "a")
     assert log["state"] == 2 and log["error"] == error and log["full_boot_ns"] > 0
-    told = [e["text"] for e in tend.events("a") if e["event"] == "log"]
+    told = log_events(tend, "a")
     assert (
         f"a: log open -> blocked: {os.strerror(error)}" in told
         and "a: its output pipe is full, and it waits when it writes" in told
@@ -313,6 +317,14 @@ def test_a_folder_or_link_in_the_files_place(tend):
     file.symlink_to(elsewhere)
     ask(wait=False)
     wait_until(lambda: log_block(tend, "a")["state"] == 2, timeout=20, what="the link is refused")
+    os.mkfifo(tend.work / "pipe")
+    (tend.work / "pipe").rename(file)
+    # another trouble is told, too
+    wait_until(lambda: len(log_events(tend, "a")) == 2, timeout=20, what="the pipe is refused")
+    assert log_events(tend, "a") == [
+        f"a: log open -> blocked: {os.strerror(errno.ELOOP)}",
+        f"a: log blocked -> blocked: {os.strerror(errno.EINVAL)}",
+    ]
     file.unlink()
     wait_until(
         lambda: file.exists() and file.read_text() == "line 1\n",
