@@ -106,7 +106,9 @@ ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(
 
 # ---- what there is
 
-LIB_FOLDERS := lib/base lib/json shm lib/follower lib/config lib/logread
+# Those stand in front that use those behind them.
+LIB_FOLDERS := $(foreach l,lib/words lib/client lib/term lib/http lib/follower lib/logread lib/config \
+	shm lib/json lib/base,$(if $(wildcard $(l)/*.c),$(l)))
 PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor \
 	logger:tend-logger registry:tend-registry
 
@@ -118,13 +120,9 @@ PROGRAM_NAMES   := $(foreach p,$(PROGRAMS),$(call program_of,$(p)))
 # A folder is a program once it has a main.c.
 READY      := $(foreach p,$(PROGRAMS),$(if $(wildcard $(call folder_of,$(p))/main.c),$(p)))
 
-LIBBASE    := $(B)/libbase.a
-LIBSHM     := $(B)/libtendshm.a
-LIBJSON    := $(B)/libjson.a
-LIBCONFIG  := $(B)/libconfig.a
-LIBLOGREAD := $(B)/liblogread.a
-LIBFOLLOWER := $(B)/libfollower.a
-ALL_LIBS   := $(LIBFOLLOWER) $(LIBLOGREAD) $(LIBCONFIG) $(LIBSHM) $(LIBJSON) $(LIBBASE)
+# lib/base -> libbase.a, shm -> libtendshm.a (its installed name); for the linker, users first.
+library_of = $(B)/lib$(if $(filter shm,$(1)),tendshm,$(notdir $(1))).a
+ALL_LIBS   := $(foreach l,$(LIB_FOLDERS),$(call library_of,$(l)))
 BINARIES   := $(foreach p,$(READY),$(BIN)/$(call program_of,$(p)))
 
 # The pages of the commands: one for each name in the table of commands.
@@ -177,18 +175,17 @@ $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
-CJSON_FOLDERS := lib/config cli spawner monitor registry
+CJSON_FOLDERS := lib/config lib/client lib/words lib/http cli spawner monitor registry
 $(CJSON_FOLDERS:%=$(B)/%/%.o): EXTRA_CFLAGS = $(CJSON_CFLAGS)
 $(B)/tests/%.o: EXTRA_CFLAGS = $(CJSON_CFLAGS) $(CHECK_CFLAGS)
 
 # An archive is made anew each time: "ar r" alone would keep the objects of deleted sources.
 archive = $(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
-$(LIBBASE):   $(call objects_of,lib/base)   $(B)/sources ; $(archive)
-$(LIBJSON):   $(call objects_of,lib/json) $(B)/sources ; $(archive)
-$(LIBSHM):    $(call objects_of,shm)    $(B)/sources ; $(archive)
-$(LIBCONFIG): $(call objects_of,lib/config) $(B)/sources ; $(archive)
-$(LIBLOGREAD): $(call objects_of,lib/logread) $(B)/sources ; $(archive)
-$(LIBFOLLOWER): $(call objects_of,lib/follower) $(B)/sources ; $(archive)
+define library
+$(call library_of,$(1)): $(call objects_of,$(1)) $(B)/sources
+	$$(archive)
+endef
+$(foreach l,$(LIB_FOLDERS),$(eval $(call library,$(l))))
 
 link = @mkdir -p $(@D)$(newline)$(call say,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 	$(filter %.a,$^)
