@@ -107,8 +107,9 @@ ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed $(
 # ---- what there is
 
 # Those stand in front that use those behind them.
-LIB_FOLDERS := $(foreach l,lib/words lib/client lib/term lib/http lib/follower lib/logread lib/config \
-	shm lib/json lib/base,$(if $(wildcard $(l)/*.c),$(l)))
+LIB_ORDER   := lib/words lib/client lib/term lib/http lib/follower lib/logread lib/config shm \
+	lib/json lib/base
+LIB_FOLDERS := $(foreach l,$(LIB_ORDER),$(if $(wildcard $(l)/*.c),$(l)))
 PROGRAMS    := cli:tend guardian:tend-guardian spawner:tend-spawner monitor:tend-monitor \
 	logger:tend-logger registry:tend-registry
 
