@@ -12,6 +12,7 @@
 #   make chaos       a fault at every call
 #   make soak        random storms of kills, stops, full disks
 #   make mutants     does a test notice a change of the sources?
+#   make compare     what commands print, beside another revision
 #   make memcheck    the daemons under valgrind
 #   make coverage    which lines the tests run, folder by folder
 #   make install     PREFIX= DESTDIR=
@@ -143,7 +144,8 @@ TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
 
 .PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench \
 	bench-run install uninstall clean fmt lint layers lengths widths unit unit-run coverage \
-	system system-run test-programs other-layout memcheck memcheck-run mutants need-build FORCE
+	system system-run test-programs other-layout memcheck memcheck-run mutants compare \
+	need-build FORCE
 
 all: need-build $(BINARIES) $(if $(filter build/plain,$(B)),$(COMMAND_PAGES))
 
@@ -288,6 +290,13 @@ mutants:
 	@tools/deps.sh install build check
 	@$(PYTHON) tests/mutants/mutants.py $(T)
 
+# What commands print, beside another revision; T=--counts: how many instructions they take.
+compare:
+	@test -n "$(BASE)" || { echo "usage: make compare BASE=REVISION [T=--counts]" >&2; exit 2; }
+	@tools/deps.sh install build check memcheck
+	@$(MAKE) --no-print-directory $(PARALLEL) all test-programs
+	@$(TEST_ENV) $(PYTHON) tests/compare/compare.py $(BASE) $(T)
+
 # The daemons under valgrind.
 memcheck:
 	@tools/deps.sh install build check memcheck
@@ -408,7 +417,7 @@ uninstall:
 
 # ---- what the compiler found out; goals that compile nothing don't ask
 
-NO_COMPILER := clean fmt lint lengths widths model fuzz coverage mutants deps uninstall
+NO_COMPILER := clean fmt lint lengths widths model fuzz coverage mutants compare deps uninstall
 ifneq ($(filter-out $(NO_COMPILER),$(or $(MAKECMDGOALS),all)),)
 -include $(B)/links.mk
 -include $(wildcard $(B)/*/*.d $(B)/lib/*/*.d $(B)/tests/*/*.d)
