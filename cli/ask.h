@@ -13,7 +13,7 @@
 #include <stddef.h>
 
 #include "cli/instance.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "shm/ring.h"
 
 enum ask_state { ASK_NEW, ASK_POSTED, ASK_DONE };

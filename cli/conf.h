@@ -4,7 +4,7 @@
 #ifndef CLI_CONF_H
 #define CLI_CONF_H
 
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "config/cliconf.h"
 
 /* Load cli_config.json of the home and the environment. A home that does not exist has no file.

@@ -14,7 +14,7 @@
 #include "cli/foreign.h"
 #include "cli/logfacts.h"
 #include "cli/orphans.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "cli/view.h"
 #include "config/cliconf.h"
 #include "json/write.h"

@@ -6,7 +6,7 @@
 #define CLI_ENROLL_H
 
 #include "cli/ask.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 
 struct enroll_how {
 	unsigned timeout_s;

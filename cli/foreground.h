@@ -10,7 +10,7 @@
 
 #include "base/str.h"
 #include "cli/eventlog.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "cli/instance.h"
 
 struct foreground {

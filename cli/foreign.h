@@ -14,7 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/home.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 
 struct foreign {
 	cJSON *doc;	     /* private */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/home.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "base/str.h"
 
 /* Does it name a group? */

@@ -4,7 +4,7 @@
 #ifndef CLI_PICK_H
 #define CLI_PICK_H
 
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "cli/view.h"
 
 /* Look up n names, or patterns as the shell's ("api*", "[ab]?"), or groups ("@web"); the rows

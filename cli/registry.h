@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "cli/instance.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "config/cliconf.h"
 
 #define REGISTRY_NAME "registry"

@@ -5,7 +5,7 @@
 #define CLI_REPORT_H
 
 #include "cli/ask.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 
 /* Returns how many failed. */
 size_t report_starts(struct outcomes *oc, const struct ask *a, size_t n);

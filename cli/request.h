@@ -6,7 +6,7 @@
 #define CLI_REQUEST_H
 
 #include "cli/ask.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 
 struct request {
 	struct pt_request like; /* everything but the name */

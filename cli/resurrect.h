@@ -5,7 +5,7 @@
 #ifndef CLI_RESURRECT_H
 #define CLI_RESURRECT_H
 
-#include "cli/outcome.h"
+#include "client/outcome.h"
 
 /* Returns an exit status. */
 int resurrect_run(struct outcomes *oc);

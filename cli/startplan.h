@@ -6,7 +6,7 @@
 #define CLI_STARTPLAN_H
 
 #include "cli/ask.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "cli/startopts.h"
 
 struct plan {

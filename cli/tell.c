@@ -6,24 +6,54 @@
 #include "cli/doc.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "cli/term.h"
 
-static void hear_all(bool complaint, const char *text)
+static void hear(void *arg, enum heard kind, const char *text)
 {
-	if (complaint)
+	(void)arg;
+	if (kind == HEARD_COMPLAINT)
 		out_warn("%s", text);
+	else if (kind == HEARD_QUOTE)
+		fprintf(stderr, "  %s\n", text);
 	else
 		printf("%s\n", text);
 }
 
-static void hear_complaints(bool complaint, const char *text)
+static void hear_trouble(void *arg, enum heard kind, const char *text)
 {
-	if (complaint)
-		out_warn("%s", text);
+	if (kind != HEARD_DONE)
+		hear(arg, kind, text);
 }
+
+static void show(void *arg)
+{
+	(void)arg;
+	(void)out_flush();
+}
+
+static void wait(void *arg, const char *what, uint64_t since_boot_ns)
+{
+	(void)arg;
+	if (what)
+		out_waiting(since_boot_ns, "%s", what);
+	else
+		out_progress(NULL);
+}
+
+static int stops(void *arg)
+{
+	(void)arg;
+	return term_caught();
+}
+
+const struct watcher tell_watcher = { .hear = hear, .pause = show, .wait = wait, .stops = stops };
+static const struct watcher trouble_alone = {
+	.hear = hear_trouble, .pause = show, .wait = wait, .stops = stops
+};
 
 struct outcomes tell_begin(bool json)
 {
-	return (struct outcomes){ .keep = json, .hear = json ? hear_complaints : hear_all };
+	return (struct outcomes){ .keep = json, .watcher = json ? &trouble_alone : &tell_watcher };
 }
 
 int tell_finish(struct outcomes *oc, const struct command *c, bool json, int status)

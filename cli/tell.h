@@ -9,7 +9,10 @@
 #define CLI_TELL_H
 
 #include "cli/cmd.h"
-#include "cli/outcome.h"
+#include "client/outcome.h"
+
+/* Prints what is heard, and shows on a terminal what is waited for. */
+extern const struct watcher tell_watcher;
 
 /* An empty list of outcomes that is told so. For people nothing is kept, so that a command that
  * only shows things and has something to complain of need not free it. */

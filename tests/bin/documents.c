@@ -6,7 +6,7 @@
  */
 /* links: cli/doc_process.c cli/doc_status.c cli/doc_list.c cli/doc_monitor.c cli/doc_stats.c */
 /* links: cli/doc_instance.c cli/doc_snapshot.c cli/doc_log.c cli/doc_outcomes.c cli/doc_member.c */
-/* links: cli/outcome.c cli/fields.c cli/story.c cli/view.c cli/instance.c cli/listed.c */
+/* links: cli/fields.c cli/story.c cli/view.c cli/instance.c cli/listed.c */
 /* links: cli/foreign.c cli/dbfile.c */
 #include <errno.h>
 #include <stdio.h>

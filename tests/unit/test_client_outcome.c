@@ -1,20 +1,23 @@
-/* cli/outcome.h: what is heard, what is kept, and that words, kinds and the schema agree. */
-/* links: cli/outcome.c */
+/* client/outcome.h: what is heard, what is kept, and that words, kinds and the schema agree. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/outcome.h"
+#include "client/outcome.h"
 #include "tests/unit/run.h"
 
 static char heard[4096];
 
-static void hear(bool complaint, const char *text)
+static void hear(void *arg, enum heard kind, const char *text)
 {
+	static const char *const marks[] = { "", "! ", "> " };
 	size_t len = strlen(heard);
 
-	snprintf(heard + len, sizeof(heard) - len, "%s%s\n", complaint ? "! " : "", text);
+	(void)arg;
+	snprintf(heard + len, sizeof(heard) - len, "%s%s\n", marks[kind], text);
 }
+
+static const struct watcher watcher = { .hear = hear };
 
 static void act(struct outcomes *oc)
 {
@@ -27,18 +30,19 @@ static void act(struct outcomes *oc)
 	outcome_add(oc, "registry", OUTCOME_RESTARTED, 5, "");
 	outcome_add(oc, "none", OUTCOME_UNKNOWN, 0, "no process has this name");
 	outcome_complain(oc, "no process is called %s", "n\x1bo");
+	outcome_quote(oc, "one\ntwo\n");
 	outcome_registered(oc, "web", true);
 	outcome_say(oc, "web: registered");
 }
 
 START_TEST(is_heard_as_it_comes)
 {
-	struct outcomes oc = { .hear = hear };
+	struct outcomes oc = { .watcher = &watcher };
 
 	act(&oc);
 	ck_assert_str_eq(heard,
 		"web: started (pid 12)\nweb: stopped\nweb: killed (did not end within 3s)\nweb: SIGHUP sent (pid 12)\n"
-		"web: removed\n! no process is called n\x1bo\nweb: registered\n");
+		"web: removed\n! no process is called n\x1bo\n> one\n> two\nweb: registered\n");
 	ck_assert_uint_eq(oc.n, 0);
 	ck_assert_uint_eq(oc.n_errors, 0);
 	ck_assert(!oc.list && !oc.error); /* so there is nothing to free */
@@ -69,5 +73,5 @@ int main(void)
 
 	tcase_add_test(t, is_heard_as_it_comes);
 	tcase_add_test(t, is_kept);
-	return run_cases("cli outcome", t, NULL);
+	return run_cases("client outcome", t, NULL);
 }

@@ -1,5 +1,5 @@
-/* cli/outcome.c - what became of each (cli/outcome.h). */
-#include "cli/outcome.h"
+/* client/outcome.c - what became of each (client/outcome.h). */
+#include "client/outcome.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ static const struct {
 	bool shows_pid;
 } kinds[] = {
 #define OUTCOME(kind, word, words, shows_pid) { word, words, shows_pid },
-#include "cli/outcomes.def"
+#include "client/outcomes.def"
 #undef OUTCOME
 };
 
@@ -81,12 +81,12 @@ void outcome_say(struct outcomes *oc, const char *fmt, ...)
 	char text[TEXT_MAX];
 	va_list args;
 
-	if (!oc->hear)
+	if (!oc->watcher)
 		return;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	oc->hear(false, text);
+	watcher_hear(oc->watcher, HEARD_DONE, text);
 }
 
 static void keep_error(struct outcomes *oc, const char *text)
@@ -112,8 +112,23 @@ void outcome_complain(struct outcomes *oc, const char *fmt, ...)
 	(void)str_visible(shown, sizeof(shown), text);
 	if (oc->keep)
 		keep_error(oc, shown);
-	if (oc->hear)
-		oc->hear(true, text);
+	watcher_hear(oc->watcher, HEARD_COMPLAINT, text);
+}
+
+void outcome_quote(struct outcomes *oc, const char *text)
+{
+	char line[TEXT_MAX];
+
+	for (size_t len; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)len, text);
+		watcher_hear(oc->watcher, HEARD_QUOTE, line);
+	}
+}
+
+void outcome_pause(const struct outcomes *oc)
+{
+	watcher_pause(oc->watcher);
 }
 
 void outcomes_done(struct outcomes *oc)
@@ -126,5 +141,5 @@ void outcomes_done(struct outcomes *oc)
 		free(oc->error[i]);
 	free(oc->list);
 	free(oc->error);
-	*oc = (struct outcomes){ .keep = oc->keep, .hear = oc->hear };
+	*oc = (struct outcomes){ .keep = oc->keep, .watcher = oc->watcher };
 }

@@ -1,20 +1,22 @@
 /*
- * cli/outcome.h - what became of each process that a command acted upon, and what went wrong: from
- * it both the sentences and the document of --json are made.
+ * client/outcome.h - what became of each process that a command acted upon, and what went wrong:
+ * from it both the sentences and the document of --json are made.
  *
  * Who acts adds to it and says nothing; who gave it may hear of each thing as it comes, for a
  * person who waits.
  */
-#ifndef CLI_OUTCOME_H
-#define CLI_OUTCOME_H
+#ifndef CLIENT_OUTCOME_H
+#define CLIENT_OUTCOME_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/watcher.h"
+
 enum outcome_kind {
 #define OUTCOME(kind, word, words, shows_pid) OUTCOME_##kind,
-#include "cli/outcomes.def"
+#include "client/outcomes.def"
 #undef OUTCOME
 	OUTCOME_MAX
 };
@@ -41,9 +43,9 @@ struct outcomes {
 	char **error; /* complaints, as they came */
 	size_t n_errors;
 	bool lost; /* there was no memory for one of them */
-	/* Called at once with each sentence for people, of an outcome or another; complaint: it
-	 * goes into error as well. NULL: nobody listens. */
-	void (*hear)(bool complaint, const char *text);
+	/* hears at once each sentence for people, of an outcome or another; a complaint goes into
+	 * error as well. NULL: nobody listens */
+	const struct watcher *watcher;
 };
 
 const char *outcome_word(enum outcome_kind kind);
@@ -59,6 +61,11 @@ void outcome_say(struct outcomes *oc, const char *fmt, ...) __attribute__((forma
 /* What went wrong; in the list its control characters are visible. */
 void outcome_complain(struct outcomes *oc, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The lines of a text, each as it is quoted beneath the complaint before it. */
+void outcome_quote(struct outcomes *oc, const char *text);
+/* What was heard so far should be seen now. */
+void outcome_pause(const struct outcomes *oc);
 
 void outcomes_done(struct outcomes *oc);
 
