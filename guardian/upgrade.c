@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -100,26 +101,53 @@ static bool is_handed_over(int fd)
 		(flags & O_ACCMODE) == O_RDONLY;
 }
 
+/* Takes it where it is one. */
+static void inherit(struct guardian *g, int fd)
+{
+	int *more;
+
+	if (!is_handed_over(fd))
+		return;
+	keep_open(fd, false);
+	more = reallocarray(g->inherited, g->n_inherited + 1, sizeof(*more));
+	if (!more)
+		return; /* it stays open, which does no harm */
+	g->inherited = more;
+	g->inherited[g->n_inherited++] = fd;
+}
+
+/* Every number that can be one: the kernel gives out the lowest that is free, and our earlier self
+ * had a few for each row. */
+static void inherit_by_number(struct guardian *g)
+{
+	const rlim_t most = 8 * (rlim_t)PT_CAPACITY_MAX;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur > most)
+		files.rlim_cur = most;
+	for (int fd = STDERR_FILENO + 1; fd < (int)files.rlim_cur; fd++)
+		inherit(g, fd);
+}
+
 void upgrade_inherit(struct guardian *g)
 {
 	DIR *dir = opendir("/proc/self/fd");
+	bool whole = false;
 	struct dirent *e;
 	int64_t fd;
 
-	while (dir && (e = readdir(dir))) {
-		int *more;
-
-		if (str_int(e->d_name, 0, INT32_MAX, &fd) < 0 || !is_handed_over((int)fd))
-			continue;
-		keep_open((int)fd, false);
-		more = reallocarray(g->inherited, g->n_inherited + 1, sizeof(*more));
-		if (!more)
-			break; /* it stays open, which does no harm */
-		g->inherited = more;
-		g->inherited[g->n_inherited++] = (int)fd;
+	while (dir) {
+		errno = 0;
+		if (!(e = readdir(dir))) {
+			whole = errno == 0;
+			closedir(dir);
+			break;
+		}
+		if (str_int(e->d_name, 0, INT32_MAX, &fd) == 0)
+			inherit(g, (int)fd);
 	}
-	if (dir)
-		closedir(dir);
+	if (!whole)
+		inherit_by_number(g);
 }
 
 void upgrade_release(struct guardian *g)

@@ -131,15 +131,14 @@ def position(calls, name, pattern):
 
 
 @contextlib.contextmanager
-def held(tend, pid, call):
-    """Each of these calls of the process returns ten seconds late: what it does is done, and the
-    process does not know of it. Yields a function that waits until one is late whose arguments
-    match a pattern.
+def injected(tend, pid, call, what, *options):
+    """What strace shall do to these calls of a process: "error=ENOMEM" (strace -e inject). Yields
+    the file that they are recorded in.
     """
-    path, complaints = tend.work / "held", tend.work / "held.complaints"
+    path, complaints = tend.work / "injected", tend.work / "injected.complaints"
     tracer = subprocess.Popen(
-        ["strace", "-qq", "-e", f"trace={call}", "-e", "signal=none"]
-        + ["-e", f"inject={call}:delay_exit=10000000", "-o", path, "-p", str(pid)],
+        ["strace", "-qq", "-e", f"trace={call}", "-e", "signal=none", *options]
+        + ["-e", f"inject={call}:{what}", "-o", path, "-p", str(pid)],
         stdin=subprocess.DEVNULL,
         stderr=complaints.open("w"),
     )
@@ -152,11 +151,21 @@ def held(tend, pid, call):
     if tracer.poll() is not None and "not permitted" in (text := complaints.read_text()):
         pytest.skip(f"needs the right to trace a daemon: {text}")
     try:
+        yield path
+    finally:
+        tracer.kill()
+        tracer.wait()
+
+
+@contextlib.contextmanager
+def held(tend, pid, call):
+    """Each of these calls of the process returns ten seconds late: what it does is done, and the
+    process does not know of it. Yields a function that waits until one is late whose arguments
+    match a pattern.
+    """
+    with injected(tend, pid, call, "delay_exit=10000000") as path:
         yield lambda pattern: wait_until(
             lambda: re.search(rf"{pattern}.*DELAYED\)\n\Z", path.read_text()),
             60,
             f"{call} of {pattern}",
         )
-    finally:
-        tracer.kill()
-        tracer.wait()

@@ -38,6 +38,7 @@ from harness import (
     wait_gone,
     wait_until,
 )
+from syscalls import injected
 
 PROGRAMS = ("tend", *(f"tend-{role}" for role in ROLES))
 BUILDS = ("same layout", "other layout")
@@ -102,6 +103,33 @@ def test_an_upgrade_ends_once(tend):
         tend.wait_daemon(role, not_pid=old)
         settled(tend)
     assert tend.log("tend").count("all daemons run the new programs") == 1
+    assert_untouched(tend, kept)
+    tend.stop_all()
+
+
+def held_fifos(pid):
+    folder = f"/proc/{pid}/fd"
+    return sorted(
+        path
+        for fd in os.listdir(folder)
+        if (path := os.readlink(f"{folder}/{fd}")).endswith((".out", ".err"))
+    )
+
+
+@pytest.mark.parametrize("call, path", [("openat", "/proc/self/fd"), ("getdents64", None)])
+def test_a_guardian_that_cannot_list_its_descriptors_leaks_none(tend, call, path):
+    """What it was handed over is found then, too, and let go once it holds its own."""
+    kept = sleepers(tend)
+    guardian = tend.daemon_pid("guardian")
+    before = held_fifos(guardian)
+    assert before != []
+    paths = ["-P", path] if path else ["-y"]
+    with injected(tend, guardian, call, "error=ENOMEM", *paths) as calls:
+        upgrade(tend, build(tend, "same layout"))
+        settled(tend)
+        assert re.search(r"/fd\b.*ENOMEM .*INJECTED", calls.read_text())
+    assert tend.daemon_pid("guardian") == guardian
+    assert held_fifos(guardian) == before
     assert_untouched(tend, kept)
     tend.stop_all()
 
