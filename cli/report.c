@@ -29,10 +29,12 @@ static bool failed(const struct ask *a)
 	return a->answer.code != 0 && a->answer.code != -EALREADY;
 }
 
-/* The spawner's answer names what the kernel kept from the process. */
+/* The spawner's answer to what launches a process names what the kernel kept from it; other answers
+ * say other things. */
 static void warn_refused(struct outcomes *oc, const struct ask *a)
 {
-	if (a->answer.code == 0 && a->answer.text[0])
+	if ((a->req.kind == PT_COMMAND_START || a->req.kind == PT_COMMAND_RESTART) &&
+		a->answer.code == 0 && a->answer.text[0])
 		outcome_complain(oc,
 			"%s: the kernel does not let the daemons give it all that you have here: "
 			"%s; \"tend doctor\" shows what they have",

@@ -246,7 +246,8 @@ def test_files_with_the_last_numbers_are_renamed_and_rotation_goes_on(tend):
     tend.wait_daemon("logger")
     tend.run("restart", "a")
     tend.wait_log("a", "one")
-    assert tend.run("logs", "rotate", "a").stdout.strip().endswith("rotated")
+    done = tend.run("logs", "rotate", "a")
+    assert done.stdout.strip().endswith("rotated") and done.stderr == ""
     files = wait_until(lambda: is_archived(tend, "a", 4), what="four archives")
     assert [path.name for path in files] == [f"a.log.{i:09}.lz4" for i in (1, 2, 3, 4)]
     assert everything(tend, "a") == b"one\n999999998\n999999999\none\n"
