@@ -13,8 +13,6 @@
 #include "base/pidref.h"
 #include "base/str.h"
 #include "cli/daemons.h"
-#include "cli/out.h"
-#include "cli/term.h"
 #include "shm/lock.h"
 #include "shm/wake.h"
 
@@ -35,6 +33,7 @@ struct round {
 	size_t first; /* everything before is done */
 	bool down;    /* a doorbell was rung in vain */
 	const struct ask_patience *patience;
+	const struct watcher *watcher;
 	unsigned alone; /* slices without a spawner */
 	uint64_t began;
 	/* since when the one that is waited for was seen to survive SIGKILL; 0 = it was not */
@@ -252,7 +251,7 @@ static int tell_spawner(struct round *o)
 		o->moved = clock_boot_ns();
 	if (o->patience && o->patience->leaves && clock_boot_ns() - o->moved >= STILL_NS)
 		return -EHOSTDOWN;
-	if (o->told || !o->patience || !o->patience->oc)
+	if (o->told || !o->patience || !o->patience->doing || !o->patience->oc)
 		return 0;
 	o->alone = state == 0 || state == 'Z' ? o->alone + 1 : 0;
 	if (state == 'T' || state == 't')
@@ -297,10 +296,10 @@ static void tell_progress(const struct round *o)
 	if (!o->patience || !o->patience->doing)
 		return;
 	if (o->n == 1)
-		out_waiting(o->began, "%s %s", o->patience->doing, a->req.name);
+		watcher_wait(o->watcher, o->began, "%s %s", o->patience->doing, a->req.name);
 	else
-		out_waiting(o->began, "%s: %zu of %zu done, waiting for %s", o->patience->doing,
-			o->done, o->n, a->req.name);
+		watcher_wait(o->watcher, o->began, "%s: %zu of %zu done, waiting for %s",
+			o->patience->doing, o->done, o->n, a->req.name);
 }
 
 /* No answer within a slice: is someone there to give it? */
@@ -311,7 +310,7 @@ static int look_around(struct round *o, struct fault *f)
 	o->down = false;
 	if ((r = tell_spawner(o)) < 0 || (r = check_killed(o, f)) < 0)
 		return r;
-	r = daemons_ensure(&o->in->home, NULL, f);
+	r = daemons_ensure(&o->in->home, NULL, o->watcher, f);
 	if (r == 0 && !instance_current(o->in))
 		return post_again(o, f);
 	if (r == 0)
@@ -323,7 +322,8 @@ static int look_around(struct round *o, struct fault *f)
  * wait. */
 static bool interrupted(const struct round *o)
 {
-	return o->patience && o->patience->interruptible && term_caught() > o->patience->dealt_with;
+	return o->patience && o->patience->interruptible &&
+		watcher_stops(o->watcher) > o->patience->dealt_with;
 }
 
 static int await(struct round *o, struct ask *a, uint64_t slice)
@@ -367,7 +367,12 @@ static int await_first(struct round *o, uint64_t slice, struct fault *f)
 int ask_all(
 	struct instance *in, struct ask *a, size_t n, const struct ask_patience *p, struct fault *f)
 {
-	struct round o = { .in = in, .a = a, .n = n, .patience = p, .began = clock_boot_ns() };
+	struct round o = { .in = in,
+		.a = a,
+		.n = n,
+		.patience = p,
+		.watcher = p && p->oc ? p->oc->watcher : NULL,
+		.began = clock_boot_ns() };
 	uint64_t full_until = 0;
 	int r = 0;
 
@@ -394,28 +399,30 @@ int ask_all(
 		if (r == 0 && a[o.first].state == ASK_POSTED)
 			r = await_first(&o, o.done || full_until ? SLICE_NS : FIRST_SLICE_NS, f);
 	}
-	out_progress(NULL);
+	watcher_came(o.watcher);
 	for (size_t i = o.first; r < 0 && i < n; i++)
 		if (a[i].state == ASK_NEW)
 			remove_spec(&in->home, &a[i]);
 	return r;
 }
 
-int ask_sync(struct instance *in, struct fault *f)
+int ask_sync(struct instance *in, const struct watcher *w, struct fault *f)
 {
+	struct outcomes oc = { .watcher = w };
+	const struct ask_patience patience = { .oc = &oc };
 	struct ask a;
 
 	/* Commands are carried out once all is taken over; this one has nothing to do, since no
 	 * process can be called so. */
 	ask_fill(&a, PT_COMMAND_STOP, "tend", 0);
-	return ask_all(in, &a, 1, NULL, f);
+	return ask_all(in, &a, 1, &patience, f);
 }
 
-int ask_revive(struct instance *in, struct fault *f)
+int ask_revive(struct instance *in, const struct watcher *w, struct fault *f)
 {
-	int r = daemons_ensure(&in->home, NULL, f);
+	int r = daemons_ensure(&in->home, NULL, w, f);
 
 	if (r == 0)
 		r = instance_attach(in, f);
-	return r < 0 ? r : ask_sync(in, f);
+	return r < 0 ? r : ask_sync(in, w, f);
 }

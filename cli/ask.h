@@ -28,17 +28,20 @@ struct ask {
 	enum ask_state state;
 };
 
-/* What the person who waits is told after half a second, on a terminal; and who may interrupt. */
+/* What the one who waits hears of it, and whether he may interrupt. */
 struct ask_patience {
-	const char *doing;   /* "stopping" */
-	struct outcomes *oc; /* hears whom it waits for, where that stands still */
-	/* return -EINTR once term_caught() is above dealt_with; what was posted stays posted */
+	const char *doing; /* "stopping"; NULL: nothing is said */
+	/* hears whom it waits for, where that stands still; its watcher what is waited for */
+	struct outcomes *oc;
+	/* return -EINTR once the watcher has asked for an end more often than dealt_with; what was
+	 * posted stays posted */
 	bool interruptible;
 	/* wait for nobody without bound: -EHOSTDOWN once the spawner has stood still (stopped, or
 	 * hanging in the kernel) for 15 s, -EDEADLK with a reason once a process has survived
 	 * SIGKILL for so long; what was posted stays posted */
 	bool leaves;
-	/* signals that have been answered before: one that comes between two waits counts, too */
+	/* how many wishes for an end were answered before: one that comes between two waits counts,
+	 * too */
 	int dealt_with;
 };
 
@@ -48,11 +51,11 @@ int ask_all(struct instance *in, struct ask *a, size_t n, const struct ask_patie
 	struct fault *f);
 
 /* Wait until a spawner that has just been started knows all that it has to take over. */
-int ask_sync(struct instance *in, struct fault *f);
+int ask_sync(struct instance *in, const struct watcher *w, struct fault *f);
 
 /* Where there is no table, though processes of the instance live (instance_left()): start the
  * daemons, and wait until they know them again. in stays attached. */
-int ask_revive(struct instance *in, struct fault *f);
+int ask_revive(struct instance *in, const struct watcher *w, struct fault *f);
 
 /* Post one and don't wait; its entry in the ring is freed when this program has ended. For the
  * request that ends the daemons themselves. */

@@ -93,7 +93,7 @@ static bool load_changed(struct cliconf *ret, const struct wish *w)
 static bool change_alone(const struct home *h, const struct wish *w, struct cliconf *ret)
 {
 	struct fault f = { "" };
-	int turn = turn_take(h, TURN_CONFIG, &f);
+	int turn = turn_take(h, TURN_CONFIG, &tell_watcher, &f);
 	bool ok = turn >= 0 && load_changed(ret, w);
 
 	if (turn < 0)
@@ -166,7 +166,7 @@ static int reset(void)
 	struct home h = HOME_INIT;
 	struct fault f = { "" };
 	int r = home_open(NULL, HOME_CREATE, &h, &f),
-	    turn = r < 0 ? r : turn_take(&h, TURN_CONFIG, &f);
+	    turn = r < 0 ? r : turn_take(&h, TURN_CONFIG, &tell_watcher, &f);
 
 	r = turn < 0 ? turn : cliconf_reset(h.fd, &f);
 	io_close(&turn);

@@ -116,7 +116,7 @@ static bool change(struct outcomes *oc, const struct home *h, const char *name, 
 {
 	char words[NAME_MAX_BYTES + 40];
 	struct fault f = { "" };
-	int r = group_put(h, name, group, &f);
+	int r = group_put(h, name, group, oc->watcher, &f);
 
 	if (r < 0) {
 		outcome_add(oc, name, OUTCOME_FAILED, 0, f.text);

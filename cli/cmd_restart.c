@@ -53,7 +53,7 @@ static int restart_registry(struct outcomes *oc, bool reset)
 		return EXIT_FAIL;
 	in.access = PT_CLIENT;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 ||
-		daemons_ensure(&in.home, NULL, &f) < 0 || instance_attach(&in, &f) < 0)
+		daemons_ensure(&in.home, NULL, oc->watcher, &f) < 0 || instance_attach(&in, &f) < 0)
 		outcome_complain(oc, "%s", f.text);
 	else
 		status = registry_restart(oc, &in, &c, reset) ? EXIT_OK : EXIT_FAIL;
@@ -116,7 +116,8 @@ static int restart_agent(struct outcomes *oc, struct instance *in, const struct 
 		return EXIT_FAIL;
 	tell_current(oc, v, row, s);
 	if (registry_last(&in->home, &last) &&
-		specedit(&in->home, name, tell_place, registry_variables(&last, &c), &f) < 0)
+		specedit(&in->home, name, tell_place, registry_variables(&last, &c), oc->watcher,
+			&f) < 0)
 		outcome_complain(oc, "%s", f.text);
 	how.timeout_s = (unsigned)cliconf_number(&c, CONF_STARTUP_TIMEOUT);
 	how.url = last.url[0] ? last.url : spec_variable(s->env, "MCP_MESH_REGISTRY_URL");

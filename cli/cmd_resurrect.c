@@ -69,12 +69,12 @@ static int carry_out(struct outcomes *oc, struct instance *in, struct ask **a, s
 	struct ask_patience patience = { .doing = "starting", .oc = oc };
 	struct fault f = { "" };
 	bool started = false;
-	int r = daemons_ensure(&in->home, &started, &f);
+	int r = daemons_ensure(&in->home, &started, oc->watcher, &f);
 
 	if (r == 0)
 		r = instance_attach(in, &f);
 	if (r == 0 && started)
-		r = ask_sync(in, &f);
+		r = ask_sync(in, oc->watcher, &f);
 	if (r == 0) {
 		n = plan_rows(in->pt, a, n);
 		r = ask_all(in, *a, n, &patience, &f);

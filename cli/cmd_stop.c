@@ -126,7 +126,7 @@ static int stop_everything(
 			shutdown_ask(in);
 		return status;
 	}
-	if (shutdown_all(in, &f) < 0)
+	if (shutdown_all(in, oc->watcher, &f) < 0)
 		return TELL_FAIL(oc, "%s", f.text);
 	oc->daemons = "ended";
 	outcome_say(oc, "the daemons have ended");
@@ -141,7 +141,7 @@ static int stop(struct outcomes *oc, char **names, size_t n, struct stop *s)
 	int r = instance_open(&in, PT_CLIENT, &f), status = EXIT_FAIL;
 
 	if (r == -ENOENT && instance_left(&in.home))
-		r = ask_revive(&in, &f);
+		r = ask_revive(&in, oc->watcher, &f);
 	if (r == -ENOENT && n)
 		for (size_t i = 0; i < n; i++)
 			pick_nowhere(oc, names[i]);

@@ -306,9 +306,9 @@ static int carry_out(struct outcomes *oc, struct upgrade *u, bool only_check)
 			TEND_VERSION);
 		return EXIT_NOT_RUNNING;
 	}
-	if (!guarded && !only_check && daemons_ensure(&u->home, &u->started, &f) < 0)
+	if (!guarded && !only_check && daemons_ensure(&u->home, &u->started, oc->watcher, &f) < 0)
 		return TELL_FAIL(oc, "%s", f.text);
-	turn = turn_take(&u->home, TURN_START, &f);
+	turn = turn_take(&u->home, TURN_START, oc->watcher, &f);
 	if (turn < 0)
 		return TELL_FAIL(oc, "%s", f.text);
 	look(u);

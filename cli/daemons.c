@@ -16,7 +16,6 @@
 #include "base/clock.h"
 #include "base/inherited.h"
 #include "base/io.h"
-#include "cli/out.h"
 #include "cli/turn.h"
 
 #define READY_FD 3
@@ -84,7 +83,7 @@ static int launch(const struct home *h, const char *program, int ready, int log,
 }
 
 /* The guardian's one line: "ok", an error, or nothing (it died). */
-static int read_verdict(int fd, char *buf, size_t size)
+static int read_verdict(int fd, const struct watcher *w, char *buf, size_t size)
 {
 	uint64_t began = clock_boot_ns();
 	size_t len = 0;
@@ -94,7 +93,7 @@ static int read_verdict(int fd, char *buf, size_t size)
 		ssize_t n;
 
 		if (poll(&p, 1, 500) == 0) {
-			out_waiting(began, "waiting for tend's daemons to start");
+			watcher_wait(w, began, "waiting for tend's daemons to start");
 			continue;
 		}
 		n = read(fd, buf + len, size - 1 - len);
@@ -105,13 +104,13 @@ static int read_verdict(int fd, char *buf, size_t size)
 			break;
 		len += (size_t)n;
 	}
-	out_progress(NULL);
+	watcher_came(w);
 	buf[len] = 0;
 	buf[strcspn(buf, "\n")] = 0;
 	return strcmp(buf, "ok") == 0 ? 0 : -EIO;
 }
 
-static int start_guardian(const struct home *h, struct fault *f)
+static int start_guardian(const struct home *h, const struct watcher *w, struct fault *f)
 {
 	char program[PATH_MAX], verdict[FAULT_MAX];
 	int ready[2] = { -1, -1 }, log = -1;
@@ -133,7 +132,7 @@ static int start_guardian(const struct home *h, struct fault *f)
 	io_close(&ready[1]);
 	if (r < 0)
 		goto out;
-	r = read_verdict(ready[0], verdict, sizeof(verdict));
+	r = read_verdict(ready[0], w, verdict, sizeof(verdict));
 	if (r == 0 || instance_role_held(h, ROLE_GUARDIAN))
 		r = 0; /* ours, or someone else's that was faster */
 	else if (verdict[0])
@@ -178,18 +177,19 @@ static void await_roles(const struct home *h)
 			instance_nap(1);
 }
 
-static int ensure_guardian(const struct home *h, bool *ret_started, struct fault *f)
+static int ensure_guardian(
+	const struct home *h, bool *ret_started, const struct watcher *w, struct fault *f)
 {
 	bool started = false;
 	int fd, r = 0;
 
 	if (daemons_guarded(h))
 		return 0;
-	fd = turn_take(h, TURN_START, f);
+	fd = turn_take(h, TURN_START, w, f);
 	if (fd < 0)
 		return fd;
 	if (!instance_role_held(h, ROLE_GUARDIAN)) {
-		r = start_guardian(h, f);
+		r = start_guardian(h, w, f);
 		started = r == 0;
 		if (started)
 			await_roles(h);
@@ -201,13 +201,13 @@ static int ensure_guardian(const struct home *h, bool *ret_started, struct fault
 
 /* A guardian without a table is one that begins, and may die before it has made it, or one that
  * ends. */
-int daemons_ensure(struct home *h, bool *ret_started, struct fault *f)
+int daemons_ensure(struct home *h, bool *ret_started, const struct watcher *w, struct fault *f)
 {
 	uint64_t until = clock_boot_ns() + TABLE_WAIT_NS;
 	bool started = false;
 	int r = h->run_fd < 0 ? home_complete(h, f) : 0; /* somebody has removed it */
 
-	while (r == 0 && (r = ensure_guardian(h, &started, f)) == 0 && !instance_has_table(h) &&
+	while (r == 0 && (r = ensure_guardian(h, &started, w, f)) == 0 && !instance_has_table(h) &&
 		clock_boot_ns() < until)
 		instance_nap(10);
 	if (r == 0 && ret_started)

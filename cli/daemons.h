@@ -10,11 +10,12 @@
 #include <stdbool.h>
 
 #include "cli/instance.h"
+#include "client/watcher.h"
 
 /* Make sure that a guardian runs; *ret_started (may be NULL) tells whether that took starting one.
  * With the spawner alive and no guardian, the spawner is about to become it, and gets a moment for
  * that. Missing subfolders of the home are made. Errors: the guardian's own sentence. */
-int daemons_ensure(struct home *h, bool *ret_started, struct fault *f);
+int daemons_ensure(struct home *h, bool *ret_started, const struct watcher *w, struct fault *f);
 
 /* Does a guardian run, or will one at once? Gives a spawner that is about to become it a moment. */
 bool daemons_guarded(const struct home *h);

@@ -129,7 +129,7 @@ static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e
 		r = pt_wait_change(in->pt, seen, left < slice ? left : slice);
 		slice = SLICE_NS;
 		if (r == -ETIMEDOUT &&
-			(daemons_ensure(&in->home, NULL, &f) < 0 ||
+			(daemons_ensure(&in->home, NULL, oc->watcher, &f) < 0 ||
 				(!instance_current(in) && instance_attach(in, &f) < 0)))
 			break;
 	}

@@ -75,7 +75,7 @@ static int end_daemons(struct outcomes *oc, struct instance *in, const struct fo
 
 	if (!fg->own_daemons)
 		return EXIT_OK;
-	return shutdown_idle(in, &f) < 0 ? TELL_FAIL(oc, "%s", f.text) : EXIT_OK;
+	return shutdown_idle(in, oc->watcher, &f) < 0 ? TELL_FAIL(oc, "%s", f.text) : EXIT_OK;
 }
 
 /* Ctrl-C once more: what has not answered yet is killed. */
@@ -156,9 +156,9 @@ static int end_by_signal(struct outcomes *oc, struct instance *in, struct foregr
 
 /* A slice passed without a change: is the table still the right one, and is there someone to change
  * it? */
-static int look_around(struct instance *in, struct fault *f)
+static int look_around(struct instance *in, const struct watcher *w, struct fault *f)
 {
-	int r = daemons_ensure(&in->home, NULL, f);
+	int r = daemons_ensure(&in->home, NULL, w, f);
 
 	return r == 0 && !instance_current(in) ? instance_attach(in, f) : r;
 }
@@ -184,7 +184,7 @@ int foreground_run(struct outcomes *oc, struct instance *in, struct foreground *
 			return failed ? EXIT_FAIL : status;
 		}
 		r = pt_wait_change(in->pt, seen, SLICE_NS);
-		if (r == -ETIMEDOUT && look_around(in, &f) < 0)
+		if (r == -ETIMEDOUT && look_around(in, oc->watcher, &f) < 0)
 			return TELL_FAIL(oc, "%s", f.text);
 	}
 	return end_by_signal(oc, in, fg);

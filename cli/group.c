@@ -157,9 +157,10 @@ static int put(struct spec *s, void *arg, struct fault *f)
 	return 1;
 }
 
-int group_put(const struct home *h, const char *name, const char *group, struct fault *f)
+int group_put(const struct home *h, const char *name, const char *group, const struct watcher *w,
+	struct fault *f)
 {
-	return specedit(h, name, put, (void *)(uintptr_t)group, f);
+	return specedit(h, name, put, (void *)(uintptr_t)group, w, f);
 }
 
 void group_empty(struct outcomes *oc, const char *operand)

@@ -29,7 +29,8 @@ void group_free(char **names, size_t n);
 bool group_of(const struct home *h, const char *name, char group[static NAME_MAX_BYTES]);
 /* Put a stored process into a group, or into none (""); it may run meanwhile. Returns 1 if that is
  * a change, 0 if it is there already, or -errno with f set. */
-int group_put(const struct home *h, const char *name, const char *group, struct fault *f);
+int group_put(const struct home *h, const char *name, const char *group, const struct watcher *w,
+	struct fault *f);
 /* "no process is in the group NAME": an outcome, and a complaint. */
 void group_empty(struct outcomes *oc, const char *operand);
 

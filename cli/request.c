@@ -86,13 +86,13 @@ static int send_stored(struct outcomes *oc, const struct request *q, char **name
 		instance_close(&in);
 		return TELL_FAIL(oc, "%s does not run", names[0]);
 	}
-	if (daemons_ensure(&in.home, &started, &f) < 0 ||
+	if (daemons_ensure(&in.home, &started, oc->watcher, &f) < 0 ||
 		(in.access = PT_CLIENT, instance_attach(&in, &f)) < 0) {
 		instance_close(&in);
 		return TELL_FAIL(oc, "%s", f.text);
 	}
 	status = send_all(oc, &in, q, (const char *const *)names, n);
-	if (q->like.kind == PT_COMMAND_REMOVE && started && shutdown_idle(&in, &f) < 0)
+	if (q->like.kind == PT_COMMAND_REMOVE && started && shutdown_idle(&in, oc->watcher, &f) < 0)
 		status = TELL_FAIL(oc, "%s", f.text);
 	instance_close(&in);
 	return status;

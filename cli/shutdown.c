@@ -8,8 +8,6 @@
 #include "base/pidref.h"
 #include "cli/ask.h"
 #include "cli/daemons.h"
-#include "cli/out.h"
-#include "cli/term.h"
 #include "shm/wake.h"
 
 /* so long a guardian may be stopped or hang before it is given up */
@@ -56,10 +54,10 @@ static int check_guardian(const struct pidref *g, uint64_t *moved, struct fault 
 		(int)g->pid, (int)g->pid);
 }
 
-static int end_guardians(struct instance *in, struct fault *f)
+static int end_guardians(struct instance *in, const struct watcher *w, struct fault *f)
 {
 	struct ask ask = { .req = { .kind = PT_COMMAND_SHUTDOWN } };
-	int seen = term_caught();
+	int seen = watcher_stops(w);
 	uint64_t began = clock_boot_ns(), moved = began;
 	int r = 0;
 
@@ -81,14 +79,14 @@ static int end_guardians(struct instance *in, struct fault *f)
 			continue;
 		}
 		while (r == 0 && (r = wait_end(guardian.fd, 500)) == -ETIMEDOUT) {
-			out_waiting(began, "waiting for the daemons to end");
+			watcher_wait(w, began, "waiting for the daemons to end");
 			/* the first time there may have been no descriptor for it */
 			(void)bell_ring(&in->home, ROLE_GUARDIAN);
 			r = check_guardian(&guardian, &moved, f);
 		}
-		out_progress(NULL);
+		watcher_came(w);
 		pidref_done(&guardian);
-		if (r == -EINTR && term_caught() == seen)
+		if (r == -EINTR && watcher_stops(w) == seen)
 			r = 0;
 		if (r == -EINTR)
 			return fault_set(f, r, "interrupted; the daemons go on ending");
@@ -98,18 +96,18 @@ static int end_guardians(struct instance *in, struct fault *f)
 	return r;
 }
 
-int shutdown_all(struct instance *in, struct fault *f)
+int shutdown_all(struct instance *in, const struct watcher *w, struct fault *f)
 {
-	int r = end_guardians(in, f);
+	int r = end_guardians(in, w, f);
 
 	/* Removing the table is the last thing that a guardian does. One that died before that,
 	 * with no spawner left to take its place, left other daemons, or what lies in the pipes:
 	 * another guardian ends it all in order. */
 	for (unsigned tries = 0; r == 0 && tries < END_TRIES && instance_has_table(&in->home);
 		tries++) {
-		r = daemons_ensure(&in->home, NULL, f);
+		r = daemons_ensure(&in->home, NULL, w, f);
 		if (r == 0)
-			r = end_guardians(in, f);
+			r = end_guardians(in, w, f);
 	}
 	return r;
 }
@@ -134,9 +132,9 @@ static bool anything_up(const struct instance *in)
 	return false;
 }
 
-int shutdown_idle(struct instance *in, struct fault *f)
+int shutdown_idle(struct instance *in, const struct watcher *w, struct fault *f)
 {
 	if (!instance_role_held(&in->home, ROLE_GUARDIAN) || anything_up(in))
 		return 0;
-	return shutdown_all(in, f);
+	return shutdown_all(in, w, f);
 }

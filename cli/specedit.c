@@ -64,11 +64,11 @@ static int edit_once(
 	return r;
 }
 
-int specedit(
-	const struct home *h, const char *name, specedit_change *change, void *arg, struct fault *f)
+int specedit(const struct home *h, const char *name, specedit_change *change, void *arg,
+	const struct watcher *w, struct fault *f)
 {
 	/* of two that change it, the second would undo what the first has done */
-	int turn = turn_take(h, TURN_SPECS, f), r = turn < 0 ? turn : -EAGAIN;
+	int turn = turn_take(h, TURN_SPECS, w, f), r = turn < 0 ? turn : -EAGAIN;
 
 	for (unsigned tries = 0; r == -EAGAIN && tries < TRIES; tries++)
 		r = edit_once(h, name, change, arg, f);
@@ -101,14 +101,14 @@ static int set_health(struct spec *s, void *arg, struct fault *f)
 }
 
 int specedit_health(const struct home *h, const char *name, const char *health, uint32_t interval_s,
-	struct fault *f)
+	const struct watcher *w, struct fault *f)
 {
 	cJSON *doc = health ? cJSON_Parse(health) : NULL;
 	char *plain = doc ? cJSON_PrintUnformatted(doc) : NULL;
 	struct health_edit e = { .health = plain, .interval_s = interval_s };
 	int r = health && !plain
 		? fault_errno(f, -ENOMEM, "cannot change how the health of %s is found out", name)
-		: specedit(h, name, set_health, &e, f);
+		: specedit(h, name, set_health, &e, w, f);
 
 	cJSON_free(plain);
 	cJSON_Delete(doc);

@@ -6,6 +6,7 @@
 #define CLI_SPECEDIT_H
 
 #include "base/home.h"
+#include "client/watcher.h"
 #include "config/spec.h"
 
 /* Changes what it wants; strings that it puts in stay its own. Returns 1 if it has changed
@@ -15,11 +16,11 @@ typedef int specedit_change(struct spec *s, void *arg, struct fault *f);
 /* Load, change, write back; begins again if a start replaces the specification meanwhile. Returns
  * as change, or -errno with f set. */
 int specedit(const struct home *h, const char *name, specedit_change *change, void *arg,
-	struct fault *f);
+	const struct watcher *w, struct fault *f);
 
 /* What its health is found out by (JSON text as in config/health.h; NULL: leave it), and how often
  * (seconds; 0: leave it). Returns as specedit(). */
 int specedit_health(const struct home *h, const char *name, const char *health, uint32_t interval_s,
-	struct fault *f);
+	const struct watcher *w, struct fault *f);
 
 #endif

@@ -60,7 +60,7 @@ static int abandon(struct outcomes *oc, struct instance *in, const struct foregr
 		ask_fill(&stop, PT_COMMAND_STOP, REGISTRY_NAME, 0);
 		(void)ask_all(in, &stop, 1, &patience, &f);
 	}
-	if (fg->own_daemons && shutdown_idle(in, &f) < 0)
+	if (fg->own_daemons && shutdown_idle(in, oc->watcher, &f) < 0)
 		outcome_complain(oc, "%s", f.text);
 	return EXIT_FAIL;
 }
@@ -144,7 +144,7 @@ static void regroup(
 
 	for (size_t i = 0; group[0] && i < p->n; i++) {
 		const char *name = p->ask[i].req.name;
-		int r = is_kept(&p->ask[i]) ? group_put(h, name, group, &f) : 0;
+		int r = is_kept(&p->ask[i]) ? group_put(h, name, group, oc->watcher, &f) : 0;
 
 		if (r < 0)
 			outcome_complain(oc, "%s", f.text);
@@ -162,7 +162,8 @@ static void change_health(
 	for (size_t i = 0; (said->health || said->health_check_interval_s) && i < p->n; i++) {
 		const char *name = p->ask[i].req.name;
 		int r = is_kept(&p->ask[i])
-			? specedit_health(h, name, said->health, said->health_check_interval_s, &f)
+			? specedit_health(h, name, said->health, said->health_check_interval_s,
+				  oc->watcher, &f)
 			: 0;
 
 		if (r < 0)
@@ -220,7 +221,7 @@ int startrun(struct outcomes *oc, struct instance *in, struct plan *p, struct st
 	struct livelog *live = NULL;
 	struct registry reg;
 	struct fault f = { "" };
-	int r = daemons_ensure(&in->home, &fg.own_daemons, &f), status;
+	int r = daemons_ensure(&in->home, &fg.own_daemons, oc->watcher, &f), status;
 
 	if (r == 0)
 		r = instance_attach(in, &f);

@@ -13,7 +13,6 @@
 #include "base/procfs.h"
 #include "base/role.h"
 #include "cli/instance.h"
-#include "cli/out.h"
 
 #define EDIT_WAIT_NS  (10 * NS_PER_SEC) /* a file is read and written within milliseconds */
 #define START_WAIT_NS (60 * NS_PER_SEC) /* an upgrade replaces four daemons, one after the other */
@@ -34,7 +33,7 @@ static int explain(int fd, const struct home *h, const char *file, struct fault 
 	return fault_set(f, -EBUSY, "process %d holds %s/run/%s", pid, h->path, file);
 }
 
-int turn_take(const struct home *h, const char *file, struct fault *f)
+int turn_take(const struct home *h, const char *file, const struct watcher *w, struct fault *f)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	uint64_t began = clock_boot_ns(),
@@ -56,10 +55,10 @@ int turn_take(const struct home *h, const char *file, struct fault *f)
 			r = explain(fd, h, file, f);
 			break;
 		}
-		out_waiting(began, "waiting for another command that holds run/%s", file);
+		watcher_wait(w, began, "waiting for another command that holds run/%s", file);
 		instance_nap(5);
 	}
-	out_progress(NULL);
+	watcher_came(w);
 	if (r < 0) {
 		io_close(&fd);
 		return r == -EBUSY ? r : fault_errno(f, r, "cannot lock %s/%s", h->path, path);

@@ -7,6 +7,7 @@
 
 #include "base/fault.h"
 #include "base/home.h"
+#include "client/watcher.h"
 
 #define TURN_START  "start.lock"  /* starting or replacing daemons */
 #define TURN_CONFIG "config.lock" /* cli_config.json */
@@ -15,6 +16,6 @@
 /* Wait for our turn: whoever has it holds the lock of run/FILE. A descriptor to be closed at the
  * end (the kernel does so for who is killed), or -errno: within seconds (a minute where daemons are
  * started) it could not be had, and f names the holder. */
-int turn_take(const struct home *h, const char *file, struct fault *f);
+int turn_take(const struct home *h, const char *file, const struct watcher *w, struct fault *f);
 
 #endif
