@@ -16,7 +16,7 @@
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/str.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "shm/lock.h"
 #include "shm/ring.h"
 
@@ -73,7 +73,7 @@ void checks_home(const struct home *h)
 	if (fstatvfs(h->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_WANTED)
 		checks_problem(
 			"home: only %s left on its file system; logs wait in their pipes once it is full",
-			story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+			phrase_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 }
 
 /* logind removes a user's segments when the last session ends, unless the user lingers. */
@@ -112,10 +112,10 @@ void checks_limits(void)
 			"/dev/shm: %s; mount it: mount -t tmpfs tmpfs /dev/shm", strerror(errno));
 	else if ((uint64_t)fs.f_bavail * fs.f_frsize < SHM_WANTED)
 		checks_problem("/dev/shm: only %s left",
-			story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+			phrase_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 	else
 		checks_fine("/dev/shm: %s left",
-			story_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
+			phrase_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 	check_remove_ipc();
 }
 
@@ -273,7 +273,7 @@ static void check_process(const struct instance *in, const struct view_row *r)
 		checks_note("%s: failed; \"tend why %s\" tells why", name, name);
 	if (r->log_error)
 		checks_problem(
-			"%s: its log can't be written: %s", name, story_log_error(r->log_error));
+			"%s: its log can't be written: %s", name, phrase_log_error(r->log_error));
 }
 
 void checks_processes(const struct instance *in, const struct view *v)

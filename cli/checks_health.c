@@ -6,7 +6,7 @@
 
 #include "base/io.h"
 #include "cli/checks.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "config/health.h"
 #include "config/spec.h"
 
@@ -56,7 +56,7 @@ static void check_spec(const struct home *h, const char *name)
 void checks_health(const struct home *h, const struct view *v)
 {
 	const struct pt_monitor *m = &v->monitor;
-	char seen[STORY_MAX];
+	char seen[PHRASE_MAX];
 	bool agents = false;
 
 	check_file(h);
@@ -72,7 +72,7 @@ void checks_health(const struct home *h, const struct view *v)
 		checks_fine("registry: %s lists %u agent%s", m->registry_url, m->registry_agents,
 			m->registry_agents == 1 ? "" : "s");
 	for (size_t i = 0; i < v->n; i++)
-		if (view_is_up(&v->row[i]) && story_seen(&v->row[i], seen)[0])
+		if (view_is_up(&v->row[i]) && phrase_seen(&v->row[i].row.health, seen)[0])
 			checks_note(
 				"%s: the registry has last seen it %s by its clock; if that is not so, its clock or this machine's is wrong",
 				v->row[i].row.ident.name, seen);

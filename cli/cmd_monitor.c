@@ -12,7 +12,7 @@
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "cli/screen.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "cli/term.h"
 #include "cli/view.h"
 
@@ -166,7 +166,7 @@ static void show_row(
 		snprintf(text, sizeof(text), "%u.%u%%", r->row.health.cpu_permille / 10,
 			r->row.health.cpu_permille % 10);
 		cell(view_is_up(r) ? text : "-", 8, TERM_PLAIN);
-		printf("%s", view_is_up(r) ? story_bytes(r->row.health.memory_bytes, text) : "-");
+		printf("%s", view_is_up(r) ? phrase_bytes(r->row.health.memory_bytes, text) : "-");
 	} else if (!(m->hidden & 1u << RESTARTS)) {
 		printf("%s", text);
 	}

@@ -11,7 +11,7 @@
 #include "cli/registry.h"
 #include "cli/resurrect.h"
 #include "cli/startrun.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "config/desired.h"
 
 static int start(struct outcomes *oc, struct startopts *o, const struct cliconf *c, int operands,
@@ -86,7 +86,7 @@ static void warn_of_limit(struct outcomes *oc, const char *what, uint64_t limit,
 	if (limit && size && limit < size)
 		outcome_complain(oc,
 			"%s %s is less than --log-size %s: an old log file goes at once, unless it is smaller than that when it is compressed",
-			what, story_bytes(limit, a), story_bytes(size, b));
+			what, phrase_bytes(limit, a), phrase_bytes(size, b));
 }
 
 /* The second one counts if this command starts the daemons. */

@@ -8,7 +8,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "cli/view.h"
 
 static uint64_t memory(int name)
@@ -59,14 +59,14 @@ static int show_text(const struct doc_stats *s, bool system)
 	printf("average uptime: %s\n", s->up ? clock_span(s->uptime_ns / s->up, span) : "-");
 	if (!system)
 		return EXIT_OK;
-	printf("memory of the processes: %s\n", story_bytes(s->memory_bytes, bytes));
+	printf("memory of the processes: %s\n", phrase_bytes(s->memory_bytes, bytes));
 	printf("CPU of the processes: %llu.%llu%%\n", (unsigned long long)(s->cpu_permille / 10),
 		(unsigned long long)(s->cpu_permille % 10));
 	if (getloadavg(load, 3) == 3)
 		printf("system load: %.2f %.2f %.2f on %ld CPUs\n", load[0], load[1], load[2],
 			sysconf(_SC_NPROCESSORS_ONLN));
-	printf("system memory: %s", story_bytes(memory(_SC_PHYS_PAGES), bytes));
-	printf(", free %s\n", story_bytes(memory(_SC_AVPHYS_PAGES), bytes));
+	printf("system memory: %s", phrase_bytes(memory(_SC_PHYS_PAGES), bytes));
+	printf(", free %s\n", phrase_bytes(memory(_SC_AVPHYS_PAGES), bytes));
 	return EXIT_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/group.h"
 #include "cli/meshcolumns.h"
 #include "cli/story.h"
+#include "client/phrase.h"
 #include "cli/table.h"
 
 #define TEXT(name) \
@@ -21,7 +22,7 @@
  * long as all the rest of a status. */
 static const char *put_number(char *buf, size_t size, uint64_t value, const char *unit)
 {
-	char digits[32], *at = story_digits(value, digits + sizeof(digits) - 8);
+	char digits[32], *at = phrase_digits(value, digits + sizeof(digits) - 8);
 
 	memcpy(digits + sizeof(digits) - 8, unit, strnlen(unit, 7) + 1);
 	str_copy(buf, size, at);
@@ -173,7 +174,7 @@ TEXT(memory)
 {
 	UNUSED(v);
 	(void)size; /* COLUMN_TEXT_MAX */
-	return view_is_sampled(r) ? story_bytes(r->row.health.memory_bytes, buf) : "-";
+	return view_is_sampled(r) ? phrase_bytes(r->row.health.memory_bytes, buf) : "-";
 }
 
 const struct column columns[] = {

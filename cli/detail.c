@@ -13,6 +13,7 @@
 #include "cli/meshcolumns.h"
 #include "cli/out.h"
 #include "cli/story.h"
+#include "client/phrase.h"
 #include "config/spec.h"
 
 #define KEY "%-12s "
@@ -56,7 +57,8 @@ static void print_run(const struct view *v, const struct view_row *r)
 		printf(KEY "%s (run %u)\n", "started", clock_rfc3339(l->start_real_ns, when),
 			l->life);
 	if (l->exit_kind != PT_EXIT_NONE)
-		printf(KEY "%s, at %s\n", "last end", story_exit(l->exit_kind, l->wait_status, how),
+		printf(KEY "%s, at %s\n", "last end",
+			phrase_exit(l->exit_kind, l->wait_status, how),
 			clock_rfc3339(l->exit_real_ns, when));
 	printf(KEY "%u\n", "restarts", l->restarts);
 }
@@ -80,7 +82,7 @@ static void print_policy(const struct pt_ident *id)
 static void print_registry(const struct view *v, const struct view_row *r)
 {
 	const struct pt_health *h = &r->row.health;
-	char when[CLOCK_TEXT_MAX], seen[STORY_MAX], text[COLUMN_TEXT_MAX],
+	char when[CLOCK_TEXT_MAX], seen[PHRASE_MAX], text[COLUMN_TEXT_MAX],
 		id[sizeof(h->registry_id) * 6], status[sizeof(h->registry_status) * 6];
 
 	if (r->row.ident.service != PT_SERVICE_AGENT || !view_is_up(r))
@@ -92,7 +94,7 @@ static void print_registry(const struct view *v, const struct view_row *r)
 		printf(" as %s, %s", id, status[0] ? status : "no status");
 		if (h->registry_seen_real_ns)
 			printf(", last seen at %s", clock_rfc3339(h->registry_seen_real_ns, when));
-		if (story_seen(r, seen)[0])
+		if (phrase_seen(&r->row.health, seen)[0])
 			printf(", %s by its clock", seen);
 		printf("; %u capabilit%s, %u of %u dependencies resolved", h->capabilities,
 			h->capabilities == 1 ? "y" : "ies", h->dependencies_resolved,
@@ -133,7 +135,7 @@ static void print_health(const struct view *v, const struct view_row *r)
 	if (!view_is_up(r) || !h->sampled_boot_ns || h->life != r->row.life.life)
 		return;
 	printf(KEY "%.1f%% CPU, %s memory, %u process%s, %u thread%s", "uses",
-		h->cpu_permille / 10.0, story_bytes(h->memory_bytes, bytes), h->processes,
+		h->cpu_permille / 10.0, phrase_bytes(h->memory_bytes, bytes), h->processes,
 		h->processes == 1 ? "" : "es", h->threads, h->threads == 1 ? "" : "s");
 	printf(" (%s ago)\n",
 		clock_span(v->now_boot_ns > h->sampled_boot_ns ? v->now_boot_ns - h->sampled_boot_ns
@@ -148,7 +150,7 @@ static void print_log(const struct view *v, const struct pt_row *row)
 	str_visible(home, sizeof(home), v->info.home);
 	printf(KEY "%s/logs/%s.log", "log", home, row->ident.name);
 	if (row->log.captured_bytes)
-		printf(" (%s, last output at %s)", story_bytes(row->log.captured_bytes, bytes),
+		printf(" (%s, last output at %s)", phrase_bytes(row->log.captured_bytes, bytes),
 			clock_rfc3339(row->log.last_real_ns, when));
 	putchar('\n');
 }

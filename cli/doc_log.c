@@ -1,6 +1,6 @@
 /* cli/doc_log.c - documents about logs (cli/doc.h). */
 #include "cli/doc.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 
 void doc_log(struct json_out *o, const char *name, const char *stream, const struct log_entry *e)
 {
@@ -49,7 +49,7 @@ void doc_log_verify(struct json_out *o, const char *name, const struct log_verdi
 	json_u64(o, "damaged_bytes", v->lost);
 	json_u64(o, "deleted_bytes", v->deleted);
 	json_u64(o, "gone_bytes", v->gone);
-	json_text(o, "not_captured", v->waits ? story_log_error(v->waits) : NULL);
+	json_text(o, "not_captured", v->waits ? phrase_log_error(v->waits) : NULL);
 	json_close(o);
 }
 

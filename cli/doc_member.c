@@ -6,6 +6,7 @@
 
 #include "cli/listed.h"
 #include "cli/story.h"
+#include "client/phrase.h"
 #include "config/redact.h"
 #include "json/tree.h"
 
@@ -238,7 +239,7 @@ MEMBER(log_blocked)
 
 MEMBER(log_error)
 {
-	json_text(o, key, s->r->log_error ? story_log_error(s->r->log_error) : NULL);
+	json_text(o, key, s->r->log_error ? phrase_log_error(s->r->log_error) : NULL);
 }
 
 MEMBER(policy)

@@ -11,7 +11,7 @@
 #include "cli/daemons.h"
 #include "cli/lastwords.h"
 #include "cli/out.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "cli/tell.h"
 #include "cli/term.h"
 
@@ -30,7 +30,7 @@ struct entrant {
 static void tell_end(struct outcomes *oc, const struct instance *in, const struct entrant *e,
 	const struct pt_row *row, const struct enroll_how *how)
 {
-	char end[STORY_MAX];
+	char end[PHRASE_MAX];
 
 	instance_nap(20);
 	if (row->life.launch_errno)
@@ -38,7 +38,7 @@ static void tell_end(struct outcomes *oc, const struct instance *in, const struc
 			strerror(row->life.launch_errno));
 	else
 		outcome_complain(oc, "%s %s before it was registered", e->name,
-			story_exit(row->life.exit_kind, row->life.wait_status, end));
+			phrase_exit(row->life.exit_kind, row->life.wait_status, end));
 	if (!how->shown)
 		(void)lastwords_tell(in->home.logs_fd, e->name, how->began_real_ns);
 }

@@ -12,7 +12,7 @@
 #include "cli/logshow.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "cli/table.h"
 #include "logread/unpack.h"
 
@@ -83,7 +83,7 @@ static void row(struct table *t, const char *name, const struct log_sizes *z)
 
 	table_cell(t, name, false, TERM_BOLD);
 	for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
-		table_cell(t, story_bytes(bytes[i], text), true, TERM_PLAIN);
+		table_cell(t, phrase_bytes(bytes[i], text), true, TERM_PLAIN);
 	snprintf(text, sizeof(text), "%u", z->files);
 	table_cell(t, text, true, TERM_PLAIN);
 }
@@ -226,7 +226,7 @@ static bool say_verdict(const char *name, const struct log_verdict *v, bool json
 			name);
 	if (v->waits)
 		printf("%s: not complete: what it writes is not captured, and waits in its pipe: %s\n",
-			name, story_log_error(v->waits));
+			name, phrase_log_error(v->waits));
 	if (v->gone)
 		printf("%s: %" PRIu64 " bytes were taken away by someone else than tend\n", name,
 			v->gone);

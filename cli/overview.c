@@ -13,6 +13,7 @@
 #include "cli/listed.h"
 #include "cli/out.h"
 #include "cli/story.h"
+#include "client/phrase.h"
 
 struct overview {
 	size_t n, running, at_rest, failed, on_the_way, unhealthy, unregistered, uncaptured;
@@ -60,10 +61,10 @@ static void count(struct overview *o, const struct view_row *r)
 /* A time to come is no sign of life. One that lies back is told with the verdict. */
 static bool note_clock(const struct view_row *r, char note[static STORY_MAX])
 {
-	char seen[STORY_MAX];
+	char seen[PHRASE_MAX];
 
 	if (!view_is_up(r) || r->row.health.registry_seen_real_ns <= r->row.health.listed_real_ns ||
-		!story_seen(r, seen)[0])
+		!phrase_seen(&r->row.health, seen)[0])
 		return false;
 	(void)snprintf(note, STORY_MAX,
 		"a clock is wrong: the registry has it last seen %.40s by its clock", seen);
@@ -231,7 +232,7 @@ static void print_performance(const struct overview *o)
 	char bytes[24];
 
 	printf("performance: %zu active, %s memory, %llu.%llu%% CPU, %llu.%llu%% each\n",
-		o->running, story_bytes(o->memory_bytes, bytes),
+		o->running, phrase_bytes(o->memory_bytes, bytes),
 		(unsigned long long)o->cpu_permille / 10, (unsigned long long)o->cpu_permille % 10,
 		(unsigned long long)each / 10, (unsigned long long)each % 10);
 }

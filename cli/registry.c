@@ -17,7 +17,7 @@
 #include "cli/portowner.h"
 #include "cli/probe.h"
 #include "cli/regprogram.h"
-#include "cli/story.h"
+#include "client/phrase.h"
 #include "cli/tell.h"
 #include "cli/term.h"
 
@@ -135,7 +135,7 @@ enum ready { FAILED /* said */, READY, TAKEN /* somebody else has the port */ };
 static enum ready tell_end(struct outcomes *oc, struct instance *in, const struct registry *r,
 	const struct pt_row *row)
 {
-	char how[STORY_MAX];
+	char how[PHRASE_MAX];
 
 	if (!row->life.launch_errno && portowner_try(r->host, r->port) == -EADDRINUSE)
 		return TAKEN;
@@ -143,7 +143,7 @@ static enum ready tell_end(struct outcomes *oc, struct instance *in, const struc
 		"the registry %s; \"tend why registry\" and %s/logs/registry.log tell more",
 		row->life.launch_errno
 			? "could not be started"
-			: story_exit(row->life.exit_kind, row->life.wait_status, how),
+			: phrase_exit(row->life.exit_kind, row->life.wait_status, how),
 		in->home.path);
 	return FAILED;
 }

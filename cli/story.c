@@ -5,12 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/str.h"
-
-#define SEEN_NS (120 * NS_PER_SEC)
+#include "client/phrase.h"
 
 static void append(char buf[static STORY_MAX], const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -37,54 +35,6 @@ static const char *span_ms(uint64_t ms, char buf[static CLOCK_TEXT_MAX])
 	return buf;
 }
 
-char *story_digits(uint64_t value, char *end)
-{
-	do
-		*--end = (char)('0' + value % 10);
-	while (value /= 10);
-	return end;
-}
-
-const char *story_bytes(uint64_t bytes, char buf[static 24])
-{
-	static const char units[] = "BKMGTPE";
-	unsigned unit = 0;
-	uint64_t tenths = 0;
-	char *end = buf + 23, *at;
-
-	for (; bytes >= 1000 && unit + 2 < sizeof(units); unit++) {
-		tenths = bytes % 1024 * 10 / 1024;
-		bytes /= 1024;
-	}
-	*end = 0;
-	*--end = units[unit];
-	if (unit && bytes < 10) {
-		*--end = (char)('0' + tenths);
-		*--end = '.';
-	}
-	at = story_digits(bytes, end);
-	return memmove(buf, at, (size_t)(buf + 24 - at));
-}
-
-const char *story_exit(unsigned exit_kind, int wait_status, char buf[static STORY_MAX])
-{
-	char name[24];
-
-	if (exit_kind == PT_EXIT_NONE)
-		snprintf(buf, STORY_MAX, "has not ended yet");
-	else if (exit_kind != PT_EXIT_KNOWN)
-		snprintf(buf, STORY_MAX, "ended while no daemon lived, status unknown");
-	else if (WIFEXITED(wait_status))
-		snprintf(buf, STORY_MAX, "exited with status %d", WEXITSTATUS(wait_status));
-	else if (WIFSIGNALED(wait_status))
-		snprintf(buf, STORY_MAX, "was killed by %s%s",
-			str_signal_name(WTERMSIG(wait_status), name),
-			WCOREDUMP(wait_status) ? " (core dumped)" : "");
-	else
-		snprintf(buf, STORY_MAX, "ended with wait status %#x", (unsigned)wait_status);
-	return buf;
-}
-
 /* How the last run ended, or the launch failed. */
 static void how_it_ended(const struct pt_life *l, char buf[static STORY_MAX])
 {
@@ -92,7 +42,7 @@ static void how_it_ended(const struct pt_life *l, char buf[static STORY_MAX])
 		snprintf(buf, STORY_MAX, "%s failed: %s", pt_stage_label(l->launch_stage),
 			strerror(l->launch_errno));
 	else
-		story_exit(l->exit_kind, l->wait_status, buf);
+		phrase_exit(l->exit_kind, l->wait_status, buf);
 }
 
 static uint64_t until(const struct view *v, uint64_t at_boot_ns)
@@ -117,28 +67,6 @@ bool story_is_unregistered(const struct view_row *r)
 		(h->listing == PT_LISTING_MISSING || h->listing == PT_LISTING_UNKNOWN);
 }
 
-const char *story_log_error(int error)
-{
-	return error == EMFILE ? "the logger may have no more open files (ulimit -n)"
-			       : strerror(error);
-}
-
-const char *story_seen(const struct view_row *r, char buf[static STORY_MAX])
-{
-	const struct pt_health *h = &r->row.health;
-	uint64_t seen = h->registry_seen_real_ns, now = h->listed_real_ns;
-	bool ahead = seen > now;
-	char span[CLOCK_TEXT_MAX];
-
-	buf[0] = 0;
-	if (h->listing == PT_LISTING_LISTED && seen && now &&
-		(ahead ? seen - now : now - seen) >= SEEN_NS)
-		(void)snprintf(buf, STORY_MAX, "%s %s",
-			clock_rough(ahead ? seen - now : now - seen, span),
-			ahead ? "from now" : "ago");
-	return buf;
-}
-
 const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX])
 {
 	const struct pt_ident *id = &r->row.ident;
@@ -155,12 +83,12 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 	if (r->log_blocked) {
 		snprintf(buf, STORY_MAX,
 			"log_blocked: its output pipe is full, and it waits when it writes, for %s",
-			r->log_error ? story_log_error(r->log_error) : "the logger does not run");
+			r->log_error ? phrase_log_error(r->log_error) : "the logger does not run");
 		return buf;
 	}
 	if (r->log_error) {
 		snprintf(buf, STORY_MAX, "not captured: what it writes waits in its pipe: %s",
-			story_log_error(r->log_error));
+			phrase_log_error(r->log_error));
 		return buf;
 	}
 	if (story_is_unregistered(r)) {
@@ -221,7 +149,7 @@ static void cause(const struct pt_event *e, char buf[static STORY_MAX])
 	case PT_REASON_EXITED:
 	case PT_REASON_SIGNALED:
 	case PT_REASON_LOST:
-		story_exit(e->exit_kind, e->wait_status, buf);
+		phrase_exit(e->exit_kind, e->wait_status, buf);
 		break;
 	case PT_REASON_OPERATOR:
 		snprintf(buf, STORY_MAX, "asked for");
@@ -231,7 +159,7 @@ static void cause(const struct pt_event *e, char buf[static STORY_MAX])
 		snprintf(buf, STORY_MAX, "%s", pt_reason_sentence(e->reason));
 		if (e->exit_kind == PT_EXIT_KNOWN &&
 			(pt_state_traits(e->to) & PT_TRAIT_REST || e->to == PT_STATE_BACKOFF))
-			append(buf, "; it %.200s", story_exit(e->exit_kind, e->wait_status, how));
+			append(buf, "; it %.200s", phrase_exit(e->exit_kind, e->wait_status, how));
 	}
 	if (e->to == PT_STATE_BACKOFF && e->value == 0)
 		append(buf, "; restart at once");
@@ -261,7 +189,7 @@ static void tell_daemon(const struct pt_event *e, const char *name, char buf[sta
 		snprintf(buf, STORY_MAX, "%s: started, pid %d", name, e->pid);
 	else
 		snprintf(buf, STORY_MAX, "%s: %s; started again, pid %d", name,
-			story_exit(e->exit_kind, e->wait_status, how), e->pid);
+			phrase_exit(e->exit_kind, e->wait_status, how), e->pid);
 }
 
 const char *story_event(const struct pt_event *e, char buf[static STORY_MAX])
