@@ -126,7 +126,7 @@ static int restart_agent(struct outcomes *oc, struct instance *in, const struct 
 		status = TELL_FAIL(oc, "%s", f.text);
 	ask_fill(&a, PT_COMMAND_START, name, 0);
 	if (status == EXIT_OK)
-		status = enroll_wait(oc, in, &a, 1, &how);
+		status = enroll_wait(oc, in, &a, 1, &how) ? EXIT_OK : EXIT_FAIL;
 	cliconf_done(&c);
 	return status;
 }

@@ -10,10 +10,7 @@
 #include "base/str.h"
 #include "cli/daemons.h"
 #include "cli/lastwords.h"
-#include "cli/out.h"
 #include "client/phrase.h"
-#include "cli/tell.h"
-#include "cli/term.h"
 
 #define SLICE_NS       (1 * NS_PER_SEC)
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
@@ -30,7 +27,7 @@ struct entrant {
 static void tell_end(struct outcomes *oc, const struct instance *in, const struct entrant *e,
 	const struct pt_row *row, const struct enroll_how *how)
 {
-	char end[PHRASE_MAX];
+	char end[PHRASE_MAX], said[LASTWORDS_MAX];
 
 	instance_nap(20);
 	if (row->life.launch_errno)
@@ -40,7 +37,7 @@ static void tell_end(struct outcomes *oc, const struct instance *in, const struc
 		outcome_complain(oc, "%s %s before it was registered", e->name,
 			phrase_exit(row->life.exit_kind, row->life.wait_status, end));
 	if (!how->shown)
-		(void)lastwords_tell(in->home.logs_fd, e->name, how->began_real_ns);
+		outcome_quote(oc, lastwords(in->home.logs_fd, e->name, how->began_real_ns, said));
 }
 
 static bool is_on_this_machine(const char *url)
@@ -95,7 +92,8 @@ static size_t count(const struct entrant *e, size_t n, enum fate fate)
 	return k;
 }
 
-static void tell_progress(const struct entrant *e, size_t n, uint64_t began)
+static void tell_progress(
+	const struct watcher *w, const struct entrant *e, size_t n, uint64_t began)
 {
 	size_t waiting = count(e, n, WAITING);
 	const char *first = "";
@@ -103,9 +101,10 @@ static void tell_progress(const struct entrant *e, size_t n, uint64_t began)
 	for (size_t i = n; i-- > 0;)
 		first = e[i].fate == WAITING ? e[i].name : first;
 	if (waiting > 1)
-		out_waiting(began, "waiting for %s and %zu more to register", first, waiting - 1);
+		watcher_wait(
+			w, began, "waiting for %s and %zu more to register", first, waiting - 1);
 	else
-		out_waiting(began, "waiting for %s to register", first);
+		watcher_wait(w, began, "waiting for %s to register", first);
 }
 
 static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e, size_t n,
@@ -115,7 +114,7 @@ static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e
 		 slice = FIRST_SLICE_NS;
 	struct fault f;
 
-	while ((now = clock_boot_ns()) - began < timeout_ns && term_caught() == 0) {
+	while ((now = clock_boot_ns()) - began < timeout_ns && watcher_stops(oc->watcher) == 0) {
 		uint32_t seen = pt_changes(in->pt);
 		uint64_t left = timeout_ns - (now - began);
 		int r;
@@ -125,7 +124,7 @@ static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e
 				e[i].fate = look(oc, in, &e[i], how);
 		if (count(e, n, WAITING) == 0)
 			break;
-		tell_progress(e, n, began);
+		tell_progress(oc->watcher, e, n, began);
 		r = pt_wait_change(in->pt, seen, left < slice ? left : slice);
 		slice = SLICE_NS;
 		if (r == -ETIMEDOUT &&
@@ -133,10 +132,19 @@ static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e
 				(!instance_current(in) && instance_attach(in, &f) < 0)))
 			break;
 	}
-	out_progress(NULL);
+	watcher_came(oc->watcher);
 }
 
 /* They are about to be ended, and with them goes what there is to see of why. */
+static void quote(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+	const struct enroll_how *how)
+{
+	char said[LASTWORDS_MAX];
+
+	lastwords(in->home.logs_fd, e->name, how->began_real_ns, said);
+	outcome_quote(oc, said[0] ? said : "(it has written nothing)");
+}
+
 static void tell_each(struct outcomes *oc, const struct instance *in, const struct entrant *e,
 	size_t n, const struct enroll_how *how)
 {
@@ -144,8 +152,7 @@ static void tell_each(struct outcomes *oc, const struct instance *in, const stru
 		outcome_complain(oc, "%s %s; its last output:", e[i].name,
 			e[i].fate == ENDED ? "ended before it was registered"
 					   : "has not registered");
-		if (lastwords_tell(in->home.logs_fd, e[i].name, how->began_real_ns) == 0)
-			fputs("  (it has written nothing)\n", stderr);
+		quote(oc, in, &e[i], how);
 	}
 }
 
@@ -157,12 +164,11 @@ static void tell_waiting(struct outcomes *oc, const struct instance *in, const s
 	for (size_t i = 0; i < n && !how->shown; i++)
 		if (e[i].fate == WAITING) {
 			outcome_complain(oc, "%s has not registered; its last output:", e[i].name);
-			if (lastwords_tell(in->home.logs_fd, e[i].name, how->began_real_ns) == 0)
-				fputs("  (it has written nothing)\n", stderr);
+			quote(oc, in, &e[i], how);
 		}
 }
 
-static int tell_none(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+static bool tell_none(struct outcomes *oc, const struct instance *in, const struct entrant *e,
 	size_t n, const struct enroll_how *how)
 {
 	size_t waiting = count(e, n, WAITING);
@@ -178,10 +184,10 @@ static int tell_none(struct outcomes *oc, const struct instance *in, const struc
 		outcome_complain(oc,
 			"no agent registered at %s within %u s; %s. What is no mesh agent is started with --no-registry",
 			how->url, how->timeout_s, then);
-	return EXIT_FAIL;
+	return false;
 }
 
-static int tell_result(struct outcomes *oc, const struct instance *in, const struct entrant *e,
+static bool tell_result(struct outcomes *oc, const struct instance *in, const struct entrant *e,
 	size_t n, const struct enroll_how *how)
 {
 	size_t registered = count(e, n, REGISTERED);
@@ -192,30 +198,30 @@ static int tell_result(struct outcomes *oc, const struct instance *in, const str
 		if (e[i].fate == REGISTERED)
 			outcome_say(oc, "%s: registered", e[i].name);
 	if (registered == n)
-		return EXIT_OK;
+		return true;
 	if (!registered)
 		return tell_none(oc, in, e, n, how);
 	tell_waiting(oc, in, e, n, how);
 	outcome_complain(oc, "%zu/%zu agents registered", registered, n);
-	return EXIT_OK;
+	return true;
 }
 
-int enroll_wait(struct outcomes *oc, struct instance *in, const struct ask *a, size_t n,
+bool enroll_wait(struct outcomes *oc, struct instance *in, const struct ask *a, size_t n,
 	const struct enroll_how *how)
 {
 	struct entrant *e = calloc(n + 1, sizeof(*e));
 	size_t k = 0;
-	int status;
+	bool good;
 
 	if (!e)
-		return TELL_FAIL(oc, "out of memory");
+		return OUTCOME_FAIL(oc, "out of memory");
 	for (size_t i = 0; i < n; i++)
 		if (a[i].answer.code == 0)
 			e[k++].name = a[i].req.name;
-	out_flush();
+	outcome_pause(oc);
 	wait_all(oc, in, e, k, how);
-	status = k && term_caught() == 0 ? tell_result(oc, in, e, k, how) : EXIT_OK;
+	good = !k || watcher_stops(oc->watcher) > 0 || tell_result(oc, in, e, k, how);
 	free(e);
-	out_flush();
-	return status;
+	outcome_pause(oc);
+	return good;
 }

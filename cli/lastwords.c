@@ -8,8 +8,8 @@
 #include "logread/format.h"
 #include "logread/stream.h"
 
-#define LINES	   5u
-#define LINE_BYTES 400u /* of each */
+#define LINES	   LASTWORDS_LINES
+#define LINE_BYTES LASTWORDS_BYTES
 
 /* What is damaged is the business of "tend logs". */
 static void hush(void *arg, const char *text)
@@ -17,7 +17,8 @@ static void hush(void *arg, const char *text)
 	(void)arg, (void)text;
 }
 
-static unsigned tell_log(int logs_fd, const char *stem, uint64_t since_real_ns)
+/* Append the last lines of one log. */
+static void read_log(int logs_fd, const char *stem, uint64_t since_real_ns, char *buf, size_t size)
 {
 	const struct log_query all = { .min_level = LOG_LEVEL_DEBUG };
 	const struct log_complain quiet = { .fn = hush };
@@ -27,7 +28,7 @@ static unsigned tell_log(int logs_fd, const char *stem, uint64_t since_real_ns)
 	unsigned n = 0;
 
 	if (stream_open(logs_fd, stem, 0, STREAM_BACKWARD, &all, &quiet, &s, NULL) < 0)
-		return 0;
+		return;
 	while (n < LINES && stream_read(s, &e, NULL) == 1 &&
 		!(e.arrival_ns && e.arrival_ns < since_real_ns)) {
 		size_t len = e.len < LINE_BYTES ? e.len : LINE_BYTES;
@@ -37,18 +38,23 @@ static unsigned tell_log(int logs_fd, const char *stem, uint64_t since_real_ns)
 	}
 	stream_close(s);
 	for (unsigned i = n; i-- > 0;) {
+		size_t at = strlen(buf);
+
 		str_visible(shown, sizeof(shown), line[i]);
-		fprintf(stderr, "  %s\n", shown);
+		snprintf(buf + at, size - at, "%s\n", shown);
 	}
-	return n;
 }
 
-unsigned lastwords_tell(int logs_fd, const char *name, uint64_t since_real_ns)
+const char *lastwords(
+	int logs_fd, const char *name, uint64_t since_real_ns, char buf[static LASTWORDS_MAX])
 {
 	char err[NAME_MAX_BYTES + sizeof(LOG_ERR_MARK)];
 
+	buf[0] = 0;
 	if (logs_fd < 0)
-		return 0;
+		return buf;
 	snprintf(err, sizeof(err), "%s" LOG_ERR_MARK, name);
-	return tell_log(logs_fd, name, since_real_ns) + tell_log(logs_fd, err, since_real_ns);
+	read_log(logs_fd, name, since_real_ns, buf, LASTWORDS_MAX);
+	read_log(logs_fd, err, since_real_ns, buf, LASTWORDS_MAX);
+	return buf;
 }

@@ -91,7 +91,7 @@ static int enroll(struct outcomes *oc, struct instance *in, const struct plan *p
 	for (size_t i = 0; i < p->n; i++)
 		if (p->file[i] && p->ask[i].answer.code == 0)
 			a[n++] = p->ask[i];
-	status = n ? enroll_wait(oc, in, a, n, how) : EXIT_OK;
+	status = n == 0 || enroll_wait(oc, in, a, n, how) ? EXIT_OK : EXIT_FAIL;
 	free(a);
 	return status;
 }

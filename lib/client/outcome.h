@@ -62,6 +62,8 @@ void outcome_say(struct outcomes *oc, const char *fmt, ...) __attribute__((forma
 void outcome_complain(struct outcomes *oc, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Complain, and false: for what returns whether it went well. */
+#define OUTCOME_FAIL(oc, ...) (outcome_complain((oc), __VA_ARGS__), false)
 /* The lines of a text, each as it is quoted beneath the complaint before it. */
 void outcome_quote(struct outcomes *oc, const char *text);
 /* What was heard so far should be seen now. */
