@@ -71,7 +71,7 @@ static bool is_own_file(const struct instance *in, const char *stored, const cha
 	struct spec s = { 0 };
 	bool own;
 
-	if (spec_load(in->home.specs_fd, stored, &s, NULL) < 0)
+	if (access(file, F_OK) < 0 || spec_load(in->home.specs_fd, stored, &s, NULL) < 0)
 		return false;
 	own = s.file && place_same(s.file, file);
 	spec_done(&s);

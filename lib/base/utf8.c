@@ -36,14 +36,19 @@ size_t utf8_length(const char *s)
 
 bool utf8_is_valid(const char *s)
 {
-	while (*s) {
-		size_t n = utf8_length(s);
+	uint32_t c;
+	size_t n;
 
+	for (;;) {
+		while ((signed char)*s > 0) /* ASCII: nearly all there is */
+			s++;
+		if (!*s)
+			return true;
+		n = utf8_decode(s, &c);
 		if (n == 0)
 			return false;
 		s += n;
 	}
-	return true;
 }
 
 bool utf8_is_hidden(uint32_t c)
