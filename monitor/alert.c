@@ -16,7 +16,7 @@
 #include "base/io.h"
 #include "base/say.h"
 #include "base/str.h"
-#include "monitor/http.h"
+#include "http/client.h"
 #include "monitor/run.h"
 #include "shm/events.h"
 

@@ -25,7 +25,7 @@
 #include "shm/table.h"
 
 struct watch;
-struct http;	 /* monitor/http.h */
+struct http;	 /* http/client.h */
 struct registry; /* monitor/registry.h */
 struct alerts;	 /* monitor/alert.h */
 struct care;	 /* monitor/care.h */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "config/health.h"
-#include "monitor/http.h"
+#include "http/client.h"
 #include "monitor/run.h"
 #include "monitor/monitor.h"
 

@@ -15,7 +15,7 @@
 #include "config/cliconf.h"
 #include "config/redact.h"
 #include "json/write.h"
-#include "monitor/http.h"
+#include "http/client.h"
 #include "monitor/judge.h"
 #include "monitor/publish.h"
 #include "monitor/regjson.h"

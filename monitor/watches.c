@@ -14,7 +14,7 @@
 #include "base/say.h"
 #include "monitor/alert.h"
 #include "monitor/care.h"
-#include "monitor/http.h"
+#include "http/client.h"
 #include "monitor/judge.h"
 #include "monitor/registry.h"
 #include "monitor/run.h"
@@ -24,14 +24,24 @@
 static void on_timer(void *arg);
 static void arm(void *arg);
 
+static void on_http_trouble(void *arg, const char *text)
+{
+	(void)arg;
+	say(SAY_ERROR, "%s", text);
+}
+
 int watches_begin(struct monitor *mo)
 {
 	loop_timer_init(&mo->timer, on_timer, mo);
-	mo->fifos.home = &mo->home;
+	struct http_setup http = { .loop = mo->loop,
+		.ca_file = getenv("MCP_MESH_REGISTRY_CA"),
+		.trouble = on_http_trouble };
 	int r;
 
+	mo->fifos.home = &mo->home;
+
 	loop_after_batch(mo->loop, arm, mo);
-	if ((r = http_new(mo->loop, &mo->http)) || (r = registry_new(mo, &mo->registry)) ||
+	if ((r = http_new(&http, &mo->http)) || (r = registry_new(mo, &mo->registry)) ||
 		(r = care_shared_new(mo, &mo->shared)) ||
 		(r = alerts_new(mo, care_conf(mo), &mo->alerts)))
 		return r;

@@ -23,7 +23,8 @@
 #include "base/privilege.h"
 #include "base/say.h"
 #include "base/str.h"
-#include "registry/http.h"
+#include "http/server.h"
+#include "registry/serve.h"
 #include "registry/writer.h"
 
 #define DATA_MAX (1ull << 30) /* own memory, whatever its clients send */
@@ -44,7 +45,7 @@ struct service {
 	struct store *store;
 	struct writer *writer;
 	struct loop *loop;
-	struct http *http;
+	struct http_server *http;
 	struct loop_timer flush, scan, tell;
 	uint64_t scan_ns, seen_beat_real_ns, seen_changes;
 	size_t new_agents;
@@ -159,10 +160,8 @@ static void on_scan(void *arg)
 }
 
 /* After an answer: heartbeats are written together. */
-static void after_answer(void *arg)
+static void after_answer(struct service *s)
 {
-	struct service *s = arg;
-
 	bool changed = s->api.beat_real_ns != s->seen_beat_real_ns ||
 		s->api.table.changes != s->seen_changes;
 
@@ -172,6 +171,21 @@ static void after_answer(void *arg)
 	s->seen_changes = s->api.table.changes;
 	if (s->api.table.n && !s->scan.at_boot_ns)
 		(void)loop_timer_set(s->loop, &s->scan, s->api.now_boot_ns + s->scan_ns);
+}
+
+static void on_request(void *arg, const struct http_request *q, struct http_reply *ret)
+{
+	struct service *s = arg;
+
+	set_clocks(s);
+	serve_answer(&s->api, q, ret);
+	after_answer(s);
+}
+
+static void on_complaint(void *arg, const char *text)
+{
+	(void)arg;
+	say(SAY_DEBUG, "http: %s", text);
 }
 
 static void on_signal(void *arg, uint32_t events)
@@ -288,7 +302,14 @@ static int start(struct service *s, const struct options *o, struct fault *f)
 	s->api.gate.own = o->host;
 	r = writer_start(o->db, s->loop, on_written, s, &s->writer, f);
 	if (r == 0)
-		r = http_start(s->loop, &on, &s->api, set_clocks, after_answer, s, &s->http, f);
+		r = http_serve(s->loop, &on,
+			&(struct http_handler){ .body_max = API_BODY_MAX,
+				.answer = on_request,
+				.refuse = serve_refusal,
+				.is_light = serve_is_light,
+				.complain = on_complaint,
+				.arg = s },
+			&s->http, f);
 	if (r < 0)
 		return r;
 	if (s->api.table.n)
@@ -345,7 +366,7 @@ static int serve_registry(int argc, char **argv)
 		r = loop_run(s.loop);
 	} else
 		say(SAY_ERROR, "%s", f.text);
-	http_stop(s.http);
+	http_server_stop(s.http);
 	if (s.loop)
 		on_tell(&s);
 	end_writing(&s);

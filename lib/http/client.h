@@ -1,15 +1,15 @@
 /*
- * monitor/http.h - HTTP requests in the monitor's event loop: libcurl's multi interface on
- * base/loop.h.
+ * http/client.h - HTTP requests in an event loop: libcurl's multi interface on base/loop.h.
  *
  * A request never blocks (name look-ups have a thread of libcurl's), has a total time, and its
  * answer's head and body are bounded. Redirects are not followed, proxies not used for loopback
- * addresses. Connections are kept. OWNERSHIP A call belongs to struct http until its callback has
- * returned, or until http_cancel(). What the answer points to is gone after
- *           the callback.
+ * addresses. Connections are kept.
+ *
+ * OWNERSHIP A call belongs to struct http until its callback has returned, or until http_cancel().
+ *           What the answer points to is gone after the callback.
  */
-#ifndef MONITOR_HTTP_H
-#define MONITOR_HTTP_H
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,10 +52,20 @@ struct http_answer {
 
 typedef void http_fn(void *arg, const struct http_answer *answer);
 
-int http_new(struct loop *l, struct http **ret);
+struct http_setup {
+	struct loop *loop;
+	const char *ca_file; /* whom https trusts; NULL or "" = whom libcurl does. Is copied */
+	/* a sentence for the program's log: libcurl is missing, or has given up; NULL = nobody */
+	void (*trouble)(void *arg, const char *text);
+	void *arg;
+};
+
+/* libcurl is loaded by the first request. -ENOMEM. */
+int http_new(const struct http_setup *s, struct http **ret);
 void http_free(struct http *h); /* cancels what is under way */
 
-/* 0: fn will be called, later. -EINVAL: the address can't be used; -ENOMEM. */
+/* 0: fn will be called, later. -EINVAL: the address can't be used; -ENOMEM; -ENOSYS: libcurl is
+ * missing, which trouble() is told once. */
 int http_send(
 	struct http *h, const struct http_ask *ask, http_fn *fn, void *arg, struct http_call **ret);
 /* fn is not called any more. NULL is fine. Not from within fn. */

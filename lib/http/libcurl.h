@@ -1,20 +1,22 @@
 /*
- * monitor/libcurl.h - libcurl, loaded at the first request and not before. It brings thirty
+ * http/libcurl.h - libcurl, loaded at the first request and not before. It brings thirty
  * libraries with it, which take two and a half megabytes even where nobody is asked: an instance
- * without agents and probes goes without. A machine that lacks it supervises all the same, and says
- * so where a request is wanted.
+ * without agents and probes goes without. A machine that lacks it supervises all the same, and is
+ * told so where a request is to be made.
  *
- * The functions are called by their usual names, with curl. in front: curl.curl_easy_init().
- * INCLUDED BY monitor/http_private.h only.
+ * The functions are called by their usual names, as members: lib->curl_easy_init().
+ * INCLUDED BY http/client_private.h only.
  */
-#ifndef MONITOR_LIBCURL_H
-#define MONITOR_LIBCURL_H
+#ifndef HTTP_LIBCURL_H
+#define HTTP_LIBCURL_H
 
 #define CURL_DISABLE_TYPECHECK /* its macros of the functions' names would be in the way */
 #include <curl/curl.h>
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
+
+#include "base/fault.h"
 
 /* clang-format off */
 #define LIBCURL_FUNCTIONS(X) \
@@ -32,9 +34,8 @@ struct libcurl {
 #undef LIBCURL_POINTER
 };
 
-extern struct libcurl curl;
-
-/* Load and initialise it; once is enough. -ENOSYS: it is not there; said once in the log. */
-int libcurl_load(void);
+/* Load and initialise it; end with curl_global_cleanup(). It stays in memory: it may have threads.
+ * -ENOSYS: it is not there, f says why. */
+int libcurl_load(struct libcurl *ret, struct fault *f);
 
 #endif

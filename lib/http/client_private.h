@@ -1,14 +1,14 @@
 /*
- * monitor/http_private.h - what http.c (libcurl on the loop) and http_call.c (one request and its
+ * http/client_private.h - what http.c (libcurl on the loop) and http_call.c (one request and its
  * answer) share.
  *
- * INCLUDED BY monitor/http.c and monitor/http_call.c only.
+ * INCLUDED BY monitor/http.c and lib/http/client_call.c only.
  */
-#ifndef MONITOR_HTTP_PRIVATE_H
-#define MONITOR_HTTP_PRIVATE_H
+#ifndef HTTP_CLIENT_PRIVATE_H
+#define HTTP_CLIENT_PRIVATE_H
 
-#include "monitor/http.h"
-#include "monitor/libcurl.h"
+#include "http/client.h"
+#include "http/libcurl.h"
 
 #define HTTP_HEAD_MAX (16u << 10)
 
@@ -37,7 +37,12 @@ struct http_call {
 
 struct http {
 	struct loop *loop;
-	CURLM *multi;
+	char *ca_file; /* NULL = libcurl's */
+	void (*trouble)(void *arg, const char *text);
+	void *arg;
+	bool missing; /* libcurl is, and that was told */
+	struct libcurl curl;
+	CURLM *multi; /* NULL = not loaded yet */
 	struct loop_timer timer;
 	struct http_call *calls;
 };

@@ -1,6 +1,6 @@
-/* monitor/libcurl.c - see monitor/libcurl.h. */
+/* http/libcurl.c - see http/libcurl.h. */
 #define _GNU_SOURCE 1
-#include "monitor/libcurl.h"
+#include "http/libcurl.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,11 +11,8 @@
 #include <unistd.h>
 
 #include "base/library.h"
-#include "base/say.h"
 
 #define LIBRARY "libcurl.so.4" /* its binary interface, unchanged since 2006 */
-
-struct libcurl curl;
 
 /* Has the linker written into pages that are not to be written? Then they are not those of the
  * file. */
@@ -65,29 +62,23 @@ static void let_go_of_clean_pages(void)
 	(void)dl_iterate_phdr(let_go, NULL);
 }
 
-int libcurl_load(void)
+int libcurl_load(struct libcurl *ret, struct fault *f)
 {
-	static int state; /* 0 not tried, 1 loaded, or the error */
-	void *library;
+	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	bool whole = true;
 
-	if (state != 0)
-		return state < 0 ? state : 0;
-	state = -ENOSYS;
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-#define LIBCURL_FIND(name) whole = whole && library_find(library, #name, &curl.name);
+#define LIBCURL_FIND(name) whole = whole && library_find(library, #name, &ret->name);
 	if (library) {
 		LIBCURL_FUNCTIONS(LIBCURL_FIND)
 	}
 #undef LIBCURL_FIND
-	if (!library || !whole || curl.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (!library || !whole || ret->curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		const char *why = dlerror();
 
-		say(SAY_ERROR, "no registry, http probe or alert address can be asked: %s",
+		return fault_set(f, -ENOSYS,
+			"no registry, http probe or alert address can be asked: %s",
 			why ? why : "libcurl can't be used");
-		return state;
 	}
 	let_go_of_clean_pages();
-	state = 1;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * monitor/http_call.c - one request and its answer (monitor/http.h).
+ * http/client_call.c - one request and its answer (http/client.h).
  *
  * CURLOPT_MAXFILESIZE does not bound an answer whose size is not announced, so both callbacks
  * count. CURLOPT_ACCEPT_ENCODING stays unset: a small compressed answer could unpack to anything.
@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "monitor/http_private.h"
+#include "http/client_private.h"
 
 static size_t take(struct buffer *b, const char *data, size_t n)
 {
@@ -65,7 +65,7 @@ static size_t on_head(char *data, size_t size, size_t n, void *arg)
 		return 0;
 	if (bytes > 2 || (data[0] != '\r' && data[0] != '\n'))
 		return bytes;
-	(void)curl.curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)c->http->curl.curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
 	c->has_head = status >= 200;
 	return c->has_head && c->is_stream && c->head_only ? 0 : bytes;
 }
@@ -75,8 +75,8 @@ void http_call_release(struct http_call *c)
 	struct http *h = c->http;
 
 	if (c->easy) {
-		(void)curl.curl_multi_remove_handle(h->multi, c->easy);
-		curl.curl_easy_cleanup(c->easy);
+		(void)h->curl.curl_multi_remove_handle(h->multi, c->easy);
+		h->curl.curl_easy_cleanup(c->easy);
 	}
 	if (c->prev)
 		c->prev->next = c->next;
@@ -84,8 +84,8 @@ void http_call_release(struct http_call *c)
 		h->calls = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	curl.curl_slist_free_all(c->headers);
-	curl.curl_slist_free_all(c->connect_to);
+	h->curl.curl_slist_free_all(c->headers);
+	h->curl.curl_slist_free_all(c->connect_to);
 	free(c->head.data);
 	free(c->body.data);
 	free(c);
@@ -100,8 +100,8 @@ static void explain(const struct http_call *c, CURLcode code, char why[static HT
 		(void)snprintf(why, HTTP_WHY_MAX, "the head of the answer is larger than %u bytes",
 			HTTP_HEAD_MAX);
 	else
-		str_visible(
-			why, HTTP_WHY_MAX, c->error[0] ? c->error : curl.curl_easy_strerror(code));
+		str_visible(why, HTTP_WHY_MAX,
+			c->error[0] ? c->error : c->http->curl.curl_easy_strerror(code));
 }
 
 void http_call_finish(struct http_call *c, CURLcode code)
@@ -113,7 +113,7 @@ void http_call_finish(struct http_call *c, CURLcode code)
 
 	a.head = c->head.data ? c->head.data : "";
 	a.took_us = (uint32_t)((clock_boot_ns() - c->began_ns) / 1000);
-	(void)curl.curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &a.status);
+	(void)c->http->curl.curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &a.status);
 	if (!a.ok)
 		explain(c, code, a.why);
 	c->fn(c->arg, &a);
@@ -124,10 +124,10 @@ bool http_call_set_up(struct http_call *c, const struct http_ask *q)
 {
 	static const char local[] = "localhost,127.0.0.1,::1,[::1]";
 	CURL *e = c->easy;
-	const char *ca = getenv("MCP_MESH_REGISTRY_CA");
+	const struct libcurl *lib = &c->http->curl;
 	bool ok = true;
 
-#define SET(option, value) (ok = ok && curl.curl_easy_setopt(e, option, value) == CURLE_OK)
+#define SET(option, value) (ok = ok && lib->curl_easy_setopt(e, option, value) == CURLE_OK)
 	SET(CURLOPT_URL, q->url);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -142,10 +142,10 @@ bool http_call_set_up(struct http_call *c, const struct http_ask *q)
 	SET(CURLOPT_HEADERDATA, c);
 	SET(CURLOPT_PRIVATE, c);
 	SET(CURLOPT_USERAGENT, "tend/" TEND_VERSION);
-	if (ca && ca[0])
-		SET(CURLOPT_CAINFO, ca);
+	if (c->http->ca_file)
+		SET(CURLOPT_CAINFO, c->http->ca_file);
 	if (q->connect_to) {
-		c->connect_to = curl.curl_slist_append(NULL, q->connect_to);
+		c->connect_to = lib->curl_slist_append(NULL, q->connect_to);
 		ok = ok && c->connect_to;
 		SET(CURLOPT_CONNECT_TO, c->connect_to);
 	}
@@ -160,7 +160,7 @@ bool http_call_set_up(struct http_call *c, const struct http_ask *q)
 	if (q->method)
 		SET(CURLOPT_CUSTOMREQUEST, q->method);
 	for (unsigned i = 0; i < HTTP_HEADERS_MAX && q->headers[i]; i++) {
-		struct curl_slist *more = curl.curl_slist_append(c->headers, q->headers[i]);
+		struct curl_slist *more = lib->curl_slist_append(c->headers, q->headers[i]);
 
 		ok = ok && more;
 		c->headers = more ? more : c->headers;

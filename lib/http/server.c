@@ -1,12 +1,10 @@
 /*
- * registry/http.c - HTTP around the answers (registry/http.h).
+ * http/server.c - HTTP around the answers of a handler (http/server.h).
  *
  * libmicrohttpd does its own epoll inside a descriptor that our loop watches; MHD_run() then does
- * what is due and never waits. What clients hold, and for how long, conns.c says. What takes time
- * is answered one by one, once in each turn of the loop, so that who asks for the health waits for
- * one of them at most.
+ * what is due and never waits. What clients hold, and for how long, conns.c says.
  */
-#include "registry/http.h"
+#include "http/server.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -17,12 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/addr.h"
 #include "base/clock.h"
-#include "base/io.h"
-#include "base/say.h"
 #include "base/str.h"
-#include "registry/conns.h"
+#include "http/conns.h"
 
 #define CONNECTION_MEMORY (32u * 1024)
 /* of a body that is too large so much is read and dropped, so that the client gets to read the
@@ -32,75 +27,54 @@
 /* for answers in one turn of the loop; then one more in each turn */
 #define SLICE_NS (20 * NS_PER_MS)
 
-struct http {
+struct http_server {
 	struct MHD_Daemon *daemon;
 	struct loop *loop;
 	struct loop_watch *watch, *listening[ADDR_MAX];
 	struct http_sockets on;
 	struct loop_timer timer;
-	struct api *api;
-	http_fn *before, *after;
-	void *arg;
+	struct http_handler handler;
 	struct conns conns;
 	uint64_t busy_ns; /* with answers, in this turn */
 	bool ending;
 };
 
-int http_listen(
-	const char *host, unsigned port, bool public, struct http_sockets *ret, struct fault *f)
-{
-	struct addr at[ADDR_MAX];
-	const char *why = "";
-	char bare[256];
-	int n = addr_find(host, port, at, &why);
-	size_t len = 0;
-
-	addr_bare(host, bare, sizeof(bare));
-	if (n < 0)
-		return fault_set(f, n, "cannot find the address of %s: %s", bare, why);
-	for (int i = 0; i < n && !public; i++)
-		if (!addr_is_loopback(&at[i]))
-			return fault_set(f, -EACCES,
-				"%s is not a loopback address: anyone who reaches it could register agents; --public allows that",
-				bare);
-	ret->n = addr_listen(at, n, ret->fd);
-	if (ret->n < 0)
-		return fault_errno(f, ret->n, "cannot listen on %s port %u", bare, port);
-	for (int i = 0; i < ret->n && len < sizeof(ret->shown); i++) {
-		struct addr own = { .len = sizeof(own.sa) };
-		char text[80];
-
-		(void)getsockname(ret->fd[i], (struct sockaddr *)&own.sa, &own.len);
-		addr_show(&own, text, sizeof(text));
-		len += (size_t)snprintf(ret->shown + len, sizeof(ret->shown) - len, "%shttp://%s",
-			i ? ", " : "", text);
-	}
-	return 0;
-}
-
 /* ---- requests */
 
-static const char *query(void *connection, const char *key)
+static const char *header(struct MHD_Connection *m, const char *name)
 {
-	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, key);
+	return MHD_lookup_connection_value(m, MHD_HEADER_KIND, name);
 }
 
-static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *r)
+static const char *field_of(const struct http_request *q, const char *name)
 {
-	bool has_body = r->body.len && r->status != 204 && r->status != 304;
+	return header(q->connection, name);
+}
+
+static const char *argument_of(const struct http_request *q, const char *key)
+{
+	return MHD_lookup_connection_value(q->connection, MHD_GET_ARGUMENT_KIND, key);
+}
+
+static enum MHD_Result send_reply(struct MHD_Connection *c, struct http_reply *r)
+{
+	bool has_body = r->len && r->status != 204 && r->status != 304;
 	struct MHD_Response *response;
 	enum MHD_Result ok;
 
-	if (!has_body)
-		json_free(&r->body);
-	response = MHD_create_response_from_buffer(r->body.len, r->body.text,
-		has_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	if (!has_body) {
+		free(r->body);
+		r->body = NULL;
+		r->len = 0;
+	}
+	response = MHD_create_response_from_buffer(
+		r->len, r->body, has_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (!response) {
-		json_free(&r->body);
+		free(r->body);
 		return MHD_NO;
 	}
 	if (has_body)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->type);
 	if (r->allow)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
 	if (r->etag[0])
@@ -110,80 +84,72 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *r)
 	return ok;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *c, unsigned status)
+static enum MHD_Result refuse(
+	const struct http_server *h, struct MHD_Connection *c, unsigned status)
 {
-	struct reply r = { 0 };
+	struct http_reply r = { 0 };
 
-	api_detail(&r, status,
-		status == 413 ? "the body is larger than 1 MB" : "too much at once; try again");
+	h->handler.refuse(h->handler.arg, status, &r);
 	return send_reply(c, &r);
 }
 
 /* More of the body. What is too large is read and dropped. */
-static void receive(struct http *h, struct conn *c, const char *data, size_t n)
+static void receive(struct http_server *h, struct conn *c, const char *data, size_t n)
 {
 	if (c->refused)
 		return;
-	if (c->len + n > API_BODY_MAX || !conns_body_room(&h->conns, c, n)) {
-		c->refused = c->len + n > API_BODY_MAX ? 413 : 503;
+	bool large = n > h->handler.body_max - c->len;
+
+	if (large || !conns_body_room(&h->conns, c, n)) {
+		c->refused = large ? 413 : 503;
 		return;
 	}
 	memcpy(c->body + c->len, data, n);
 	c->len += n;
 }
 
-static const char *header(struct MHD_Connection *m, const char *name)
+static enum MHD_Result answer(
+	struct http_server *h, struct conn *c, const char *url, const char *method)
 {
-	return MHD_lookup_connection_value(m, MHD_HEADER_KIND, name);
-}
-
-static enum MHD_Result answer(struct http *h, struct conn *c, const char *url, const char *method)
-{
-	struct request q = {
+	struct http_request q = {
 		.method = method,
 		.path = url,
-		.query = query,
-		.query_arg = c->mhd,
 		.body = c->body ? c->body : "",
 		.body_len = c->len,
-		.if_none_match = header(c->mhd, MHD_HTTP_HEADER_IF_NONE_MATCH),
-		.headers = { .host = header(c->mhd, MHD_HTTP_HEADER_HOST),
-			.origin = header(c->mhd, MHD_HTTP_HEADER_ORIGIN),
-			.fetch_site = header(c->mhd, "Sec-Fetch-Site"),
-			.content_type = header(c->mhd, MHD_HTTP_HEADER_CONTENT_TYPE) },
+		.query = argument_of,
+		.field = field_of,
+		.connection = c->mhd,
 	};
 	uint64_t began = clock_boot_ns();
+	struct http_reply r = { 0 };
 	enum MHD_Result ok;
-	struct reply r;
 
-	h->before(h->arg);
-	api_answer(h->api, &q, &r);
-	conns_answer(&h->conns, c, r.body.room);
+	h->handler.answer(h->handler.arg, &q, &r);
+	conns_answer(&h->conns, c, r.held);
 	ok = send_reply(c->mhd, &r);
-	h->after(h->arg);
 	h->busy_ns += clock_boot_ns() - began;
 	return ok;
 }
 
 /* What is always answered at once. */
-static bool is_light(const char *url)
+static bool is_light(const struct http_server *h, const char *url)
 {
-	return strcmp(url, "/health") == 0 || strcmp(url, "/") == 0;
+	return h->handler.is_light && h->handler.is_light(h->handler.arg, url);
 }
 
 /* Others were here before, or had all the time of this turn. */
-static bool has_to_wait(const struct http *h, const struct conn *c, const char *url)
+static bool has_to_wait(const struct http_server *h, const struct conn *c, const char *url)
 {
-	return !c->has_turn && !is_light(url) && (h->conns.waits_first || h->busy_ns > SLICE_NS);
+	return !c->has_turn && !is_light(h, url) && (h->conns.waits_first || h->busy_ns > SLICE_NS);
 }
 
-static enum MHD_Result begin(struct conn *c)
+static enum MHD_Result begin(const struct http_server *h, struct conn *c)
 {
 	const char *length = header(c->mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	int64_t bytes;
 
 	if (length && str_int(length, 0, INT64_MAX, &bytes) == 0 && bytes > (int64_t)DRAIN_MAX)
-		return refuse(c->mhd, 413); /* before any of it is read */
+		return refuse(h, c->mhd, 413); /* before any of it is read */
 	return MHD_YES;
 }
 
@@ -199,14 +165,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *m, const cha
 	const char *method, const char *version, const char *data, size_t *size, void **context)
 {
 	struct conn *c = *context ? *context : conn_of(m);
-	struct http *h = arg;
+	struct http_server *h = arg;
 
 	(void)version;
 	if (!c || c->ended || h->ending)
 		return MHD_NO;
 	if (!*context) {
 		*context = c;
-		return begin(c);
+		return begin(h, c);
 	}
 	if (*size) {
 		receive(h, c, data, *size);
@@ -214,7 +180,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *m, const cha
 		return MHD_YES;
 	}
 	if (c->refused)
-		return refuse(m, c->refused);
+		return refuse(h, m, c->refused);
 	if (!has_to_wait(h, c, url))
 		return answer(h, c, url, method);
 	conns_wait(&h->conns, c);
@@ -225,7 +191,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *m, const cha
 static void on_done(
 	void *arg, struct MHD_Connection *m, void **context, enum MHD_RequestTerminationCode why)
 {
-	struct http *h = arg;
+	struct http_server *h = arg;
 
 	(void)m, (void)why;
 	if (*context)
@@ -236,7 +202,7 @@ static void on_done(
 static void on_connection(void *arg, struct MHD_Connection *m, void **context,
 	enum MHD_ConnectionNotificationCode what)
 {
-	struct http *h = arg;
+	struct http_server *h = arg;
 	struct addr peer = { .len = sizeof(peer.sa) };
 	const union MHD_ConnectionInfo *info;
 
@@ -253,7 +219,7 @@ static void on_connection(void *arg, struct MHD_Connection *m, void **context,
 
 /* ---- the event loop */
 
-static void set_timer(struct http *h, uint64_t next_boot_ns)
+static void set_timer(struct http_server *h, uint64_t next_boot_ns)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 	uint64_t at = next_boot_ns;
@@ -270,7 +236,7 @@ static void set_timer(struct http *h, uint64_t next_boot_ns)
 }
 
 /* Those that were ended while they waited are looked at again, too, and closed. */
-static void give_turns(struct http *h)
+static void give_turns(struct http_server *h)
 {
 	struct conn *c;
 
@@ -281,7 +247,7 @@ static void give_turns(struct http *h)
 	} while (c && c->ended);
 }
 
-static void run(struct http *h)
+static void run(struct http_server *h)
 {
 	uint64_t next = conns_sweep(&h->conns, clock_boot_ns());
 
@@ -306,7 +272,7 @@ static void on_time(void *arg)
 }
 
 /* At most so many; returns how many came. */
-static size_t accept_some(struct http *h, int fd, size_t max)
+static size_t accept_some(struct http_server *h, int fd, size_t max)
 {
 	size_t n = 0;
 
@@ -327,7 +293,7 @@ static size_t accept_some(struct http *h, int fd, size_t max)
 /* Never more at once than may live: those that are ended for them are closed in between. */
 static void on_listening(void *arg, uint32_t events)
 {
-	struct http *h = arg;
+	struct http_server *h = arg;
 	size_t some = h->conns.max / ADDR_MAX, n, all = 0;
 
 	(void)events;
@@ -344,16 +310,18 @@ static void complain(void *arg, const char *fmt, va_list args)
 	__attribute__((format(printf, 2, 0)));
 static void complain(void *arg, const char *fmt, va_list args)
 {
+	const struct http_server *h = arg;
 	char text[300], shown[300];
 
-	(void)arg;
+	if (!h->handler.complain)
+		return;
 	vsnprintf(text, sizeof(text), fmt, args);
 	str_visible(shown, sizeof(shown), text);
 	/* what clients do wrong; its own errors come back as results */
-	say(SAY_DEBUG, "http: %s", shown);
+	h->handler.complain(h->handler.arg, shown);
 }
 
-static int integrate(struct http *h, struct fault *f)
+static int integrate(struct http_server *h, struct fault *f)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	int r;
@@ -367,7 +335,7 @@ static int integrate(struct http *h, struct fault *f)
 }
 
 /* Twice as many as may live: those that are ended are still to be closed. */
-static struct MHD_Daemon *new_daemon(struct http *h)
+static struct MHD_Daemon *new_daemon(struct http_server *h)
 {
 	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET |
 			MHD_ALLOW_SUSPEND_RESUME,
@@ -384,26 +352,24 @@ static void close_sockets(const struct http_sockets *on)
 		close(on->fd[i]);
 }
 
-int http_start(struct loop *l, const struct http_sockets *on, struct api *api, http_fn *before,
-	http_fn *after, void *arg, struct http **ret, struct fault *f)
+int http_serve(struct loop *l, const struct http_sockets *on, const struct http_handler *handler,
+	struct http_server **ret, struct fault *f)
 {
-	struct http *h = calloc(1, sizeof(*h));
+	struct http_server *h = calloc(1, sizeof(*h));
 	int r;
 
 	if (!h) {
 		close_sockets(on);
 		return fault_errno(f, -ENOMEM, "cannot serve");
 	}
-	*h = (struct http){
-		.loop = l, .on = *on, .api = api, .before = before, .after = after, .arg = arg
-	};
+	*h = (struct http_server){ .loop = l, .on = *on, .handler = *handler };
 	conns_init(&h->conns);
 	loop_timer_init(&h->timer, on_time, h);
 	h->daemon = new_daemon(h);
 	r = h->daemon ? integrate(h, f)
 		      : fault_set(f, -EIO, "cannot serve: libmicrohttpd does not start");
 	if (r < 0) {
-		http_stop(h);
+		http_server_stop(h);
 		return r;
 	}
 	run(h);
@@ -411,7 +377,7 @@ int http_start(struct loop *l, const struct http_sockets *on, struct api *api, h
 	return 0;
 }
 
-void http_stop(struct http *h)
+void http_server_stop(struct http_server *h)
 {
 	struct conn *c;
 

@@ -1,5 +1,5 @@
-/* registry/conns.c - see registry/conns.h. */
-#include "registry/conns.h"
+/* http/conns.c - see http/conns.h. */
+#include "http/conns.h"
 
 #include <stdlib.h>
 #include <string.h>

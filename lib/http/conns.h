@@ -1,13 +1,13 @@
 /*
- * registry/conns.h - all connections, by how long each has been at what it does, and what they
+ * http/conns.h - all connections, by how long each has been at what it does, and what they
  * hold: when room is needed, whoever has taken longest is ended.
  *
  * A client that does its business takes milliseconds; one that sends half a request, or does not
  * read its answer, becomes the oldest. So nobody who hurries is shut out, however many others there
  * are.
  */
-#ifndef REGISTRY_CONNS_H
-#define REGISTRY_CONNS_H
+#ifndef HTTP_CONNS_H
+#define HTTP_CONNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

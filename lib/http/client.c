@@ -1,14 +1,14 @@
-/* monitor/http.c - libcurl on the event loop (monitor/http.h). */
-#include "monitor/http.h"
+/* http/client.c - libcurl on the event loop (http/client.h). */
+#include "http/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-#include "base/say.h"
-#include "monitor/http_private.h"
+#include "http/client_private.h"
 
 #define CONNECTIONS_PER_HOST 64L
 #define CONNECTIONS_KEPT     64L
@@ -21,13 +21,19 @@ struct socket_watch {
 
 /* --- libcurl on the loop --- */
 
+static void tell(struct http *h, const char *text)
+{
+	if (h->trouble)
+		h->trouble(h->arg, text);
+}
+
 static void collect(struct http *h);
 static void give_up(struct http *h, CURLMcode code);
 
 static void act(struct http *h, curl_socket_t fd, int mask)
 {
 	int running;
-	CURLMcode code = curl.curl_multi_socket_action(h->multi, fd, mask, &running);
+	CURLMcode code = h->curl.curl_multi_socket_action(h->multi, fd, mask, &running);
 
 	collect(h);
 	/* a socket that libcurl has closed meanwhile is none of its own */
@@ -62,7 +68,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *pe
 			loop_unwatch(h->loop, s->watch);
 			free(s);
 		}
-		(void)curl.curl_multi_assign(h->multi, fd, NULL);
+		(void)h->curl.curl_multi_assign(h->multi, fd, NULL);
 		return 0;
 	}
 	if (s)
@@ -76,7 +82,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *pe
 		free(s);
 		return -1;
 	}
-	(void)curl.curl_multi_assign(h->multi, fd, s);
+	(void)h->curl.curl_multi_assign(h->multi, fd, s);
 	return 0;
 }
 
@@ -111,12 +117,12 @@ static void collect(struct http *h)
 	CURLMsg *m;
 	int left;
 
-	while ((m = curl.curl_multi_info_read(h->multi, &left))) {
+	while ((m = h->curl.curl_multi_info_read(h->multi, &left))) {
 		struct http_call *c = NULL;
 
 		if (m->msg != CURLMSG_DONE)
 			continue;
-		(void)curl.curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
+		(void)h->curl.curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
 		http_call_finish(c, m->data.result);
 	}
 }
@@ -128,7 +134,11 @@ static void give_up(struct http *h, CURLMcode code)
 {
 	struct http_call *c;
 
-	say(SAY_ERROR, "libcurl has given up what was under way (error %d)", (int)code);
+	char text[80];
+
+	(void)snprintf(text, sizeof(text), "libcurl has given up what was under way (error %d)",
+		(int)code);
+	tell(h, text);
 	for (c = h->calls; c; c = c->next)
 		c->given_up = true;
 	for (c = h->calls; c; c = c ? c->next : h->calls) {
@@ -141,19 +151,27 @@ static void give_up(struct http *h, CURLMcode code)
 
 static int init_libcurl(struct http *h)
 {
+	struct fault f;
+
 	if (h->multi)
 		return 0;
-	if (libcurl_load() < 0)
+	if (h->missing)
 		return -ENOSYS;
-	h->multi = curl.curl_multi_init();
+	if (libcurl_load(&h->curl, &f) < 0) {
+		h->missing = true;
+		tell(h, f.text);
+		return -ENOSYS;
+	}
+	h->multi = h->curl.curl_multi_init();
 	if (!h->multi)
 		return -ENOMEM;
-	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
-	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_PER_HOST);
-	(void)curl.curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
+	(void)h->curl.curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	(void)h->curl.curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+	(void)h->curl.curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
+	(void)h->curl.curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+	(void)h->curl.curl_multi_setopt(
+		h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_PER_HOST);
+	(void)h->curl.curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
 	return 0;
 }
 
@@ -181,12 +199,12 @@ int http_send(
 	if (h->calls)
 		h->calls->prev = c;
 	h->calls = c;
-	c->easy = curl.curl_easy_init();
+	c->easy = h->curl.curl_easy_init();
 	if (!c->easy || !http_call_set_up(c, ask)) {
 		http_call_release(c);
 		return -ENOMEM;
 	}
-	if (curl.curl_multi_add_handle(h->multi, c->easy) != CURLM_OK) {
+	if (h->curl.curl_multi_add_handle(h->multi, c->easy) != CURLM_OK) {
 		http_call_release(c);
 		return -EINVAL;
 	}
@@ -195,13 +213,17 @@ int http_send(
 	return 0;
 }
 
-int http_new(struct loop *l, struct http **ret)
+int http_new(const struct http_setup *s, struct http **ret)
 {
 	struct http *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
-	h->loop = l;
+	*h = (struct http){ .loop = s->loop, .trouble = s->trouble, .arg = s->arg };
+	if (s->ca_file && s->ca_file[0] && !(h->ca_file = strdup(s->ca_file))) {
+		free(h);
+		return -ENOMEM;
+	}
 	loop_timer_init(&h->timer, on_timer, h);
 	*ret = h;
 	return 0;
@@ -215,8 +237,9 @@ void http_free(struct http *h)
 		http_call_release(h->calls); // NOLINT(clang-analyzer-unix.Malloc): as in give_up()
 	loop_timer_clear(h->loop, &h->timer);
 	if (h->multi) {
-		(void)curl.curl_multi_cleanup(h->multi);
-		curl.curl_global_cleanup();
+		(void)h->curl.curl_multi_cleanup(h->multi);
+		h->curl.curl_global_cleanup();
 	}
+	free(h->ca_file);
 	free(h);
 }

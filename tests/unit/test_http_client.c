@@ -1,6 +1,5 @@
-/* tests/unit/test_monitor_http.c - when libcurl gives up: it does if one of our callbacks fails,
- * and is silent from then on. */
-/* links: monitor/http.c monitor/http_call.c monitor/libcurl.c */
+/* tests/unit/test_http_client.c - when libcurl gives up: it does if one of our callbacks fails, and
+ * is silent from then on. */
 #include <check.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -9,8 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "monitor/http.h"
-#include "monitor/libcurl.h"
+#include "http/client_private.h"
 #include "tests/unit/run.h"
 
 static struct loop *loop;
@@ -19,6 +17,15 @@ static int server;
 static char url[64];
 static unsigned answers, wanted;
 static char why[HTTP_WHY_MAX];
+
+static unsigned troubles;
+
+static void on_trouble(void *arg, const char *text)
+{
+	(void)arg;
+	ck_assert_ptr_nonnull(strstr(text, "libcurl has given up"));
+	troubles++;
+}
 
 /* Connections to it are accepted by the kernel, and never answered. */
 static void setup(void)
@@ -33,7 +40,8 @@ static void setup(void)
 	ck_assert_int_eq(getsockname(server, (struct sockaddr *)&sa, &len), 0);
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(sa.sin_port));
 	ck_assert_int_eq(loop_new(&loop), 0);
-	ck_assert_int_eq(http_new(loop, &http), 0);
+	ck_assert_int_eq(
+		http_new(&(struct http_setup){ .loop = loop, .trouble = on_trouble }, &http), 0);
 	answers = 0;
 }
 
@@ -84,14 +92,17 @@ static CURLMcode refuse(CURLM *multi, curl_socket_t fd, int mask, int *running)
 
 START_TEST(all_requests_end_when_libcurl_gives_up_and_the_next_ones_work)
 {
-	__typeof__(curl.curl_multi_socket_action) real;
+	__typeof__(http->curl.curl_multi_socket_action) real;
 
-	ck_assert_int_eq(libcurl_load(), 0);
-	real = curl.curl_multi_socket_action;
-	curl.curl_multi_socket_action = refuse;
+	send_some(1, 50); /* loads it */
+	ck_assert_uint_eq(troubles, 0);
+	real = http->curl.curl_multi_socket_action;
+	http->curl.curl_multi_socket_action = refuse;
+	answers = 0;
 	send_some(5, 60000);
 	ck_assert_uint_eq(refused, 1);
-	curl.curl_multi_socket_action = real;
+	ck_assert_uint_eq(troubles, 1);
+	http->curl.curl_multi_socket_action = real;
 	send_some(2, 200);
 	ck_assert_ptr_nonnull(strstr(why, "timed out"));
 }
@@ -131,5 +142,5 @@ int main(void)
 	tcase_add_test(tc, all_requests_end_when_libcurl_gives_up_and_the_next_ones_work);
 	tcase_add_test(tc, a_cancelled_request_is_never_answered);
 	tcase_add_test(tc, an_address_that_is_none);
-	return run_cases("monitor/http", tc, NULL);
+	return run_cases("http/client", tc, NULL);
 }
