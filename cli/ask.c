@@ -15,6 +15,7 @@
 #include "cli/daemons.h"
 #include "shm/lock.h"
 #include "shm/wake.h"
+#include "term/term.h"
 
 #define LOCK_WAIT_MS 5000u
 #define STILL_NS     (15 * NS_PER_SEC)

@@ -14,7 +14,7 @@
 #include "cli/printjson.h"
 #include "cli/story.h"
 #include "cli/tell.h"
-#include "cli/term.h"
+#include "term/term.h"
 
 /* nobody announces that a table was left behind by guardians that are gone */
 #define SLICE_NS (1 * NS_PER_SEC)

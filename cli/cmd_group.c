@@ -12,8 +12,8 @@
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
-#include "cli/table.h"
 #include "cli/tell.h"
+#include "term/texttable.h"
 
 static int members_of(
 	const struct home *h, const char *group, char ***ret, size_t *ret_n, struct fault *f)
@@ -25,7 +25,7 @@ static int members_of(
 }
 
 /* Members as "a, b, c". */
-static bool add_row(struct table *t, const struct home *h, const char *group)
+static bool add_row(struct texttable *t, const struct home *h, const char *group)
 {
 	char count[24], **names, *text, *at;
 	struct fault f = { "" };
@@ -38,8 +38,9 @@ static bool add_row(struct table *t, const struct home *h, const char *group)
 	for (size_t i = 0; text && i < n; i++)
 		at += sprintf(at, "%s%s", i ? ", " : "", names[i]);
 	snprintf(count, sizeof(count), "%zu", n);
-	ok = text && table_cell(t, group, false, TERM_PLAIN) &&
-		table_cell(t, count, true, TERM_PLAIN) && table_cell(t, text, false, TERM_PLAIN);
+	ok = text && texttable_cell(t, group, false, TERM_PLAIN) &&
+		texttable_cell(t, count, true, TERM_PLAIN) &&
+		texttable_cell(t, text, false, TERM_PLAIN);
 	free(text);
 	group_free(names, n);
 	return ok;
@@ -47,11 +48,11 @@ static bool add_row(struct table *t, const struct home *h, const char *group)
 
 static int print_text(const struct home *h, char *const *groups, size_t n)
 {
-	struct table *t = n ? table_new(3) : NULL;
+	struct texttable *t = n ? texttable_new(3) : NULL;
 	bool ok = n == 0 ||
-		(t && table_cell(t, "GROUP", false, TERM_BOLD) &&
-			table_cell(t, "COUNT", true, TERM_BOLD) &&
-			table_cell(t, "NAMES", false, TERM_BOLD));
+		(t && texttable_cell(t, "GROUP", false, TERM_BOLD) &&
+			texttable_cell(t, "COUNT", true, TERM_BOLD) &&
+			texttable_cell(t, "NAMES", false, TERM_BOLD));
 
 	if (n == 0)
 		printf("no process is in a group; \"%s group GROUP NAME\" puts one there\n",
@@ -59,8 +60,8 @@ static int print_text(const struct home *h, char *const *groups, size_t n)
 	for (size_t i = 0; ok && i < n; i++)
 		ok = add_row(t, h, groups[i]);
 	if (ok && n)
-		table_print(t, term_width());
-	table_free(t);
+		texttable_print(t, term_width());
+	texttable_free(t);
 	return ok ? EXIT_OK : out_fail("out of memory");
 }
 

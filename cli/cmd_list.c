@@ -71,8 +71,8 @@ static bool wants_other(const struct list *l, const struct listed_agent *a)
 /* --- text --- */
 
 struct text {
-	unsigned columns;		 /* of agents */
-	struct table *agents, *services; /* NULL: no memory */
+	unsigned columns;		     /* of agents */
+	struct texttable *agents, *services; /* NULL: no memory */
 	size_t agent, agents_running, registered, healthy;
 	size_t service, services_running;
 	size_t foreign, hidden; /* agents that tend does not run; services that nobody asked for */
@@ -119,15 +119,15 @@ static void add_foreign(struct text *t, const cJSON *entry)
 	t->foreign++;
 	str_visible(name, sizeof(name), listed_text(entry, "name"));
 	str_visible(at, sizeof(at), endpoint[0] ? endpoint : "-");
-	table_cell(t->agents, name, false, TERM_PLAIN);
-	table_cell(t->agents, "registered", false, TERM_DIM);
+	texttable_cell(t->agents, name, false, TERM_PLAIN);
+	texttable_cell(t->agents, "registered", false, TERM_DIM);
 	for (int i = 0; wide && i < 2; i++)
-		table_cell(t->agents, "-", true, TERM_PLAIN);
-	table_cell(t->agents, "yes", false, TERM_GREEN);
-	table_cell(t->agents, listed_health(entry), false, TERM_PLAIN);
-	table_cell(t->agents, at, false, TERM_PLAIN);
-	table_cell(t->agents, listed_capabilities(entry, capabilities, sizeof(capabilities)), false,
-		TERM_PLAIN);
+		texttable_cell(t->agents, "-", true, TERM_PLAIN);
+	texttable_cell(t->agents, "yes", false, TERM_GREEN);
+	texttable_cell(t->agents, listed_health(entry), false, TERM_PLAIN);
+	texttable_cell(t->agents, at, false, TERM_PLAIN);
+	texttable_cell(t->agents, listed_capabilities(entry, capabilities, sizeof(capabilities)),
+		false, TERM_PLAIN);
 }
 
 static void print_agents(const struct text *t, const struct list *l)
@@ -143,27 +143,28 @@ static void print_agents(const struct text *t, const struct list *l)
 		printf("; registered, but not run by tend: %zu", t->foreign);
 	putchar('\n');
 	if (t->agent + t->foreign)
-		table_print(t->agents, term_width());
+		texttable_print(t->agents, term_width());
 }
 
 static void print_services(const struct text *t)
 {
 	printf("services: %zu/%zu running\n", t->services_running, t->service);
 	if (t->service)
-		table_print(t->services, term_width());
+		texttable_print(t->services, term_width());
 }
 
 static int print_text(struct text *t, const struct list *l)
 {
-	bool ok = t->agents && t->services && table_whole(t->agents) && table_whole(t->services);
+	bool ok = t->agents && t->services && texttable_whole(t->agents) &&
+		texttable_whole(t->services);
 
 	/* Of what was named, only the kinds that there are. */
 	if (ok && is_kind(l, true) && (!l->rows || t->agent))
 		print_agents(t, l);
 	if (ok && is_kind(l, false) && (!l->rows || t->service))
 		print_services(t);
-	table_free(t->agents);
-	table_free(t->services);
+	texttable_free(t->agents);
+	texttable_free(t->services);
 	return ok ? EXIT_OK : out_fail("out of memory");
 }
 
@@ -204,9 +205,9 @@ static int print_rows(const struct list *l, const struct instance *in, struct vi
 		if (view_read(in, v, slot, &r) == 0)
 			add_text(&t, l, v, &r);
 	if (t.agents)
-		table_sort(t.agents);
+		texttable_sort(t.agents);
 	if (t.services)
-		table_sort(t.services);
+		texttable_sort(t.services);
 	return print_text(&t, l);
 }
 

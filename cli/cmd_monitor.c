@@ -11,10 +11,11 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
-#include "cli/screen.h"
+#include "cli/tablewatch.h"
 #include "client/phrase.h"
-#include "cli/term.h"
 #include "cli/view.h"
+#include "term/screen.h"
+#include "term/term.h"
 
 #define INTERVAL_MS	5000u
 #define INTERVAL_MIN_MS 50u /* more pictures than anyone sees would take a processor */
@@ -294,14 +295,26 @@ static int show(struct monitor *m, bool tty)
 	return status;
 }
 
+static enum screen_event wait_for(uint64_t until_boot_ns, int changes_fd)
+{
+	enum screen_event what = screen_wait(until_boot_ns, changes_fd);
+
+	if (what == SCREEN_CHANGE)
+		tablewatch_take(changes_fd);
+	return what;
+}
+
 static int go_on(struct monitor *m)
 {
 	bool tty = !m->json && term_is_tty(STDOUT_FILENO);
 	uint64_t tick = clock_boot_ns();
-	int status;
+	int changes_fd = tty ? tablewatch_open(m->interval_ns) : -1, status;
 
-	if (!screen_begin(tty, tty, m->interval_ns))
-		return EXIT_FAIL;
+	if (tty && changes_fd < 0)
+		return out_fail("cannot watch the table: %s", strerror(-changes_fd));
+	status = screen_begin(tty);
+	if (status < 0)
+		return out_fail("cannot take signals: %s", strerror(-status));
 	for (;;) {
 		enum screen_event what;
 		uint64_t drawn;
@@ -312,10 +325,10 @@ static int go_on(struct monitor *m)
 		drawn = clock_boot_ns();
 		if (drawn >= tick)
 			tick = drawn + m->interval_ns;
-		what = screen_wait(tick);
+		what = wait_for(tick, changes_fd);
 		if (what == SCREEN_CHANGE) { /* several changes at once are one picture */
 			while ((drawn + REDRAW_NS > clock_boot_ns()) && what != SCREEN_QUIT)
-				what = screen_wait(drawn + REDRAW_NS);
+				what = wait_for(drawn + REDRAW_NS, changes_fd);
 		}
 		if (what == SCREEN_QUIT)
 			break;

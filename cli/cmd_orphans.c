@@ -8,7 +8,7 @@
 #include "cli/orphans.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
-#include "cli/table.h"
+#include "term/texttable.h"
 
 #define END_TIMEOUT_MS 5000u
 
@@ -20,25 +20,25 @@ static int print_json(const struct orphan *list, size_t n)
 	return printjson(&o);
 }
 
-static void add_row(struct table *t, const struct orphan *o)
+static void add_row(struct texttable *t, const struct orphan *o)
 {
 	char text[4 * (PROOF_TEXT_MAX + ORPHAN_HOME_MAX + PT_COMMAND_TEXT)], span[CLOCK_TEXT_MAX],
 		why[PROOF_TEXT_MAX + 16];
 
 	snprintf(text, sizeof(text), "%d", (int)o->pid);
-	table_cell(t, text, true, TERM_PLAIN);
+	texttable_cell(t, text, true, TERM_PLAIN);
 	(void)str_visible(text, sizeof(text), o->name);
-	table_cell(t, text, false, TERM_BOLD);
-	table_cell(t, clock_span(o->age_ns, span), true, TERM_PLAIN);
+	texttable_cell(t, text, false, TERM_BOLD);
+	texttable_cell(t, clock_span(o->age_ns, span), true, TERM_PLAIN);
 	snprintf(text, sizeof(text), "%.1fM", (double)o->memory_bytes / (1 << 20));
-	table_cell(t, text, true, TERM_PLAIN);
+	texttable_cell(t, text, true, TERM_PLAIN);
 	snprintf(why, sizeof(why), "%s%s", o->proved ? "" : "can't tell: ", o->why);
 	(void)str_visible(text, sizeof(text), why);
-	table_cell(t, text, false, o->proved ? TERM_YELLOW : TERM_DIM);
+	texttable_cell(t, text, false, o->proved ? TERM_YELLOW : TERM_DIM);
 	(void)str_visible(text, sizeof(text), o->home);
-	table_cell(t, text, false, TERM_DIM);
+	texttable_cell(t, text, false, TERM_DIM);
 	(void)str_visible(text, sizeof(text), o->command);
-	table_cell(t, text, false, TERM_PLAIN);
+	texttable_cell(t, text, false, TERM_PLAIN);
 }
 
 static int print_text(const struct orphan *o, size_t n)
@@ -46,22 +46,22 @@ static int print_text(const struct orphan *o, size_t n)
 	static const char *const titles[] = { "PID", "NAME", "AGE", "MEM", "WHY", "HOME",
 		"COMMAND" };
 	const size_t columns = sizeof(titles) / sizeof(titles[0]);
-	struct table *t;
+	struct texttable *t;
 	bool whole;
 
 	if (n == 0) {
 		printf("no orphans\n");
 		return EXIT_OK;
 	}
-	t = table_new(columns);
+	t = texttable_new(columns);
 	for (size_t i = 0; t && i < columns; i++)
-		table_cell(t, titles[i], i == 0 || i == 2 || i == 3, TERM_BOLD);
+		texttable_cell(t, titles[i], i == 0 || i == 2 || i == 3, TERM_BOLD);
 	for (size_t i = 0; t && i < n; i++)
 		add_row(t, &o[i]);
-	whole = t && table_whole(t);
+	whole = t && texttable_whole(t);
 	if (whole)
-		table_print(t, term_width());
-	table_free(t);
+		texttable_print(t, term_width());
+	texttable_free(t);
 	return whole ? EXIT_OK : out_fail("out of memory");
 }
 

@@ -6,13 +6,13 @@
 #include "cli/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/tell.h"
-#include "cli/term.h"
 #include "cli/registry.h"
 #include "cli/resurrect.h"
 #include "cli/startrun.h"
+#include "cli/tell.h"
 #include "client/phrase.h"
 #include "config/desired.h"
+#include "term/term.h"
 
 static int start(struct outcomes *oc, struct startopts *o, const struct cliconf *c, int operands,
 	char **operand, char **command)

@@ -10,7 +10,7 @@
 #include "cli/meshcolumns.h"
 #include "cli/story.h"
 #include "client/phrase.h"
-#include "cli/table.h"
+#include "term/texttable.h"
 
 #define TEXT(name) \
 	static const char *text_##name( \
@@ -198,28 +198,28 @@ const struct column columns[] = {
 	{ 0 },
 };
 
-struct table *columns_table(unsigned sets)
+struct texttable *columns_table(unsigned sets)
 {
-	struct table *t;
+	struct texttable *t;
 	size_t shown = 0;
 
 	for (const struct column *c = columns; c->title; c++)
 		shown += (c->sets & sets) != 0;
-	t = table_new(shown);
+	t = texttable_new(shown);
 	for (const struct column *c = columns; t && c->title; c++)
 		if (c->sets & sets)
-			table_cell(t, c->title, c->right, TERM_BOLD);
+			texttable_cell(t, c->title, c->right, TERM_BOLD);
 	return t;
 }
 
-void columns_add(struct table *t, const struct view *v, const struct view_row *r, unsigned sets)
+void columns_add(struct texttable *t, const struct view *v, const struct view_row *r, unsigned sets)
 {
 	char text[COLUMN_TEXT_MAX];
 
 	for (const struct column *c = columns; c->title; c++) {
 		if (!(c->sets & sets))
 			continue;
-		table_cell(t, c->text(v, r, text, sizeof(text)), c->right,
+		texttable_cell(t, c->text(v, r, text, sizeof(text)), c->right,
 			c->colour ? c->colour(r) : TERM_PLAIN);
 	}
 }

@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "cli/table.h"
-#include "cli/term.h"
 #include "cli/view.h"
+#include "term/term.h"
+#include "term/texttable.h"
 
 #define COLUMN_TEXT_MAX \
 	(4 * PT_COMMAND_TEXT + \
@@ -35,9 +35,10 @@ struct column {
 
 extern const struct column columns[]; /* ends with an all-zero one */
 
-/* A table (cli/table.h) with the titles of a set, and a row added to it. columns_table() returns
- * NULL when out of memory. */
-struct table *columns_table(unsigned sets);
-void columns_add(struct table *t, const struct view *v, const struct view_row *r, unsigned sets);
+/* A table (term/texttable.h) with the titles of a set, and a row added to it. columns_table()
+ * returns NULL when out of memory. */
+struct texttable *columns_table(unsigned sets);
+void columns_add(
+	struct texttable *t, const struct view *v, const struct view_row *r, unsigned sets);
 
 #endif

@@ -11,6 +11,7 @@
 #include "cli/daemons.h"
 #include "cli/lastwords.h"
 #include "client/phrase.h"
+#include "term/term.h"
 
 #define SLICE_NS       (1 * NS_PER_SEC)
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */

@@ -13,7 +13,7 @@
 #include "cli/shutdown.h"
 #include "cli/story.h"
 #include "cli/tell.h"
-#include "cli/term.h"
+#include "term/term.h"
 
 /* nobody announces that the guardian died and the table with it */
 #define SLICE_NS (1 * NS_PER_SEC)

@@ -13,8 +13,8 @@
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "client/phrase.h"
-#include "cli/table.h"
 #include "logread/unpack.h"
+#include "term/texttable.h"
 
 bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
 {
@@ -75,33 +75,33 @@ static void json_sizes(const char *name, const struct log_sizes *z)
 	(void)printjson(&o);
 }
 
-static void row(struct table *t, const char *name, const struct log_sizes *z)
+static void row(struct texttable *t, const char *name, const struct log_sizes *z)
 {
 	const uint64_t bytes[] = { z->current, z->rotated, z->archived, z->archive_files,
 		log_sizes_on_disk(z) };
 	char text[24];
 
-	table_cell(t, name, false, TERM_BOLD);
+	texttable_cell(t, name, false, TERM_BOLD);
 	for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
-		table_cell(t, phrase_bytes(bytes[i], text), true, TERM_PLAIN);
+		texttable_cell(t, phrase_bytes(bytes[i], text), true, TERM_PLAIN);
 	snprintf(text, sizeof(text), "%u", z->files);
-	table_cell(t, text, true, TERM_PLAIN);
+	texttable_cell(t, text, true, TERM_PLAIN);
 }
 
-static struct table *size_table(void)
+static struct texttable *size_table(void)
 {
 	static const char *const titles[] = { "NAME", "CURRENT", "ROTATED", "ARCHIVED", "PACKED",
 		"ON DISK", "FILES" };
-	struct table *t = table_new(sizeof(titles) / sizeof(titles[0]));
+	struct texttable *t = texttable_new(sizeof(titles) / sizeof(titles[0]));
 
 	for (unsigned i = 0; t && i < sizeof(titles) / sizeof(titles[0]); i++)
-		table_cell(t, titles[i], i > 0, TERM_BOLD);
+		texttable_cell(t, titles[i], i > 0, TERM_BOLD);
 	return t;
 }
 
 int logfiles_size(struct logplaces *p, bool json)
 {
-	struct table *t = json ? NULL : size_table();
+	struct texttable *t = json ? NULL : size_table();
 	struct log_sizes sum = { 0 };
 	bool bad = false, whole;
 	unsigned n = 0;
@@ -124,10 +124,10 @@ int logfiles_size(struct logplaces *p, bool json)
 	}
 	if (!json && n > 1 && t)
 		row(t, "(all)", &sum);
-	whole = json || (t && table_whole(t));
+	whole = json || (t && texttable_whole(t));
 	if (t && whole)
-		table_print(t, term_width());
-	table_free(t);
+		texttable_print(t, term_width());
+	texttable_free(t);
 	if (!whole)
 		return out_fail("out of memory");
 	return bad ? EXIT_FAIL : EXIT_OK;

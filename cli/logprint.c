@@ -12,8 +12,8 @@
 #include "base/utf8.h"
 #include "cli/doc.h"
 #include "cli/printjson.h"
-#include "cli/term.h"
 #include "logread/format.h"
+#include "term/term.h"
 
 const char *logprint_name(const char *stem, char buf[static 256])
 {

@@ -11,8 +11,8 @@
 #include "base/str.h"
 #include "cli/logtime.h"
 #include "cli/out.h"
-#include "cli/term.h"
 #include "logread/follow.h"
+#include "term/term.h"
 
 #define FLUSH_LINES 4096
 

@@ -6,12 +6,13 @@
 #include "cli/cmd.h"
 #include "cli/out.h"
 #include "cli/surroundings.h"
-#include "cli/term.h"
+#include "term/term.h"
 
 static int run(int argc, char **argv)
 {
 	out_init();
-	term_signals();
+	/* nothing is lost by an end at once: a command that was posted is carried out */
+	term_signals(EXIT_INTERRUPTED);
 	return out_finish(command_run(argc, argv));
 }
 

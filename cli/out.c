@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/term.h"
-#include "cli/utf8.h"
+#include "term/term.h"
+#include "term/textwidth.h"
 
 #define STDOUT_BUFFER	  (64u * 1024)
 #define TEXT_MAX	  4096u
@@ -190,7 +190,7 @@ bool out_flush(void)
 /* A line that wraps could not be taken away again. */
 static void draw(const char *text)
 {
-	fprintf(stderr, "\r\033[K%.*s", (int)utf8_bytes(text, term_columns(STDERR_FILENO) - 1),
+	fprintf(stderr, "\r\033[K%.*s", (int)textwidth_bytes(text, term_columns(STDERR_FILENO) - 1),
 		text);
 	fflush(stderr);
 }

@@ -20,7 +20,7 @@ struct overview {
 	size_t agents, agents_running, registered, healthy;
 	size_t sampled; /* of which these are the sums */
 	uint64_t memory_bytes, cpu_permille;
-	struct table *table;
+	struct texttable *table;
 	char **note; /* why some of them are not running */
 	size_t notes, notes_size;
 };
@@ -221,7 +221,7 @@ static bool collect(const struct instance *in, struct overview *o, struct view *
 		if (!add_note(o, v, &r))
 			return false;
 	}
-	return table_whole(o->table);
+	return texttable_whole(o->table);
 }
 
 /* The reference's "performance metrics". */
@@ -269,8 +269,8 @@ static void print(struct overview *o, const struct view *v, const struct home *h
 	print_headline(o, v);
 	print_agents(o, v);
 	if (o->n) {
-		table_sort(o->table);
-		table_print(o->table, term_width());
+		texttable_sort(o->table);
+		texttable_print(o->table, term_width());
 	}
 	if (o->notes)
 		qsort(o->note, o->notes, sizeof(*o->note), by_text);
@@ -330,7 +330,7 @@ int overview_print(bool verbose)
 	while (o.notes)
 		free(o.note[--o.notes]);
 	free(o.note);
-	table_free(o.table);
+	texttable_free(o.table);
 	instance_close(&in);
 	return status;
 }

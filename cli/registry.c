@@ -19,7 +19,7 @@
 #include "cli/regprogram.h"
 #include "client/phrase.h"
 #include "cli/tell.h"
-#include "cli/term.h"
+#include "term/term.h"
 
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u

@@ -9,6 +9,7 @@
 #include "cli/ask.h"
 #include "cli/daemons.h"
 #include "shm/wake.h"
+#include "term/term.h"
 
 /* so long a guardian may be stopped or hang before it is given up */
 #define STILL_NS  (30 * NS_PER_SEC)

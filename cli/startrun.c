@@ -17,7 +17,7 @@
 #include "cli/shutdown.h"
 #include "cli/specedit.h"
 #include "cli/tell.h"
-#include "cli/term.h"
+#include "term/term.h"
 
 /* What of it this command has really started. */
 static bool list_started(const struct plan *p, struct foreground *fg, const struct registry *reg)

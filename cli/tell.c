@@ -6,7 +6,7 @@
 #include "cli/doc.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
-#include "cli/term.h"
+#include "term/term.h"
 
 static void hear(void *arg, enum heard kind, const char *text)
 {

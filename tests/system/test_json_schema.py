@@ -139,7 +139,8 @@ def test_documents_of_whatever_facts_are_as_described(tend):
 
 
 def test_what_became_of_a_process_is_told_in_the_words_of_the_schema():
-    words = re.findall(r'^OUTCOME\(\w+, "(\w+)"', (TOP / "lib/client/outcomes.def").read_text(), re.M)
+    outcomes = (TOP / "lib/client/outcomes.def").read_text()
+    words = re.findall(r'^OUTCOME\(\w+, "(\w+)"', outcomes, re.M)
     result = SCHEMA["$defs"]["acts"]["properties"]["processes"]["items"]["properties"]["result"]
     assert sorted(words) == sorted([*result["examples"], "rotated"])  # logs rotate has no --json
 

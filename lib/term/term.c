@@ -1,5 +1,5 @@
-/* cli/term.c - the terminal and Ctrl-C (cli/term.h). */
-#include "cli/term.h"
+/* term/term.c - the terminal and Ctrl-C (term/term.h). */
+#include "term/term.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "cli/cmd.h"
 
 #define MIN_COLUMNS 20
 
 static volatile sig_atomic_t caught;
+static int interrupted; /* the status that Ctrl-C ends the program with */
 /* the first two are never meant for someone else where a command stays with what it started */
 static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -83,7 +83,7 @@ const char *term_colour(enum term_colour c)
 static void leave(int signo)
 {
 	(void)signo;
-	_exit(EXIT_INTERRUPTED);
+	_exit(interrupted);
 }
 
 static void count(int signo)
@@ -93,12 +93,13 @@ static void count(int signo)
 		caught++;
 }
 
-void term_signals(void)
+void term_signals(int status)
 {
 	struct sigaction now, ignore = { .sa_handler = SIG_IGN }, end = { .sa_handler = leave },
 			      dfl = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
+	interrupted = status;
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL); /* a limit on the size of files: the write says so */
 	/* ignored, it would take the status of each child from us */

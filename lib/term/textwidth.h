@@ -1,16 +1,16 @@
 /*
- * cli/utf8.h - texts on a terminal: how many columns they fill, where they can be cut.
+ * term/textwidth.h - texts on a terminal: how many columns they fill, where they can be cut.
  */
-#ifndef CLI_UTF8_H
-#define CLI_UTF8_H
+#ifndef TERM_TEXTWIDTH_H
+#define TERM_TEXTWIDTH_H
 
 #include <stddef.h>
 
 /* Columns of so many bytes on a terminal: two for wide characters (East Asian, emoji), none for
  * combining ones. Our own tables rather than wcwidth(3): a locale takes as long to load as a whole
  * status takes. */
-size_t utf8_columns(const char *s, size_t bytes);
+size_t textwidth_columns(const char *s, size_t bytes);
 /* Bytes of as many characters as fit into that many columns. */
-size_t utf8_bytes(const char *s, size_t columns);
+size_t textwidth_bytes(const char *s, size_t columns);
 
 #endif

@@ -1,10 +1,9 @@
 /* Columns of texts on a terminal. */
-/* links: cli/utf8.c */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/utf8.h"
+#include "term/textwidth.h"
 #include "tests/unit/run.h"
 
 static const struct {
@@ -32,9 +31,9 @@ START_TEST(columns)
 {
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		ck_assert_msg(
-			utf8_columns(texts[i].text, strlen(texts[i].text)) == texts[i].columns,
+			textwidth_columns(texts[i].text, strlen(texts[i].text)) == texts[i].columns,
 			"%zu: \"%s\" takes %zu", i, texts[i].text,
-			utf8_columns(texts[i].text, strlen(texts[i].text)));
+			textwidth_columns(texts[i].text, strlen(texts[i].text)));
 }
 END_TEST
 
@@ -43,14 +42,14 @@ START_TEST(cut)
 	static const char text[] = "a\xe6\x97\xa5"
 				   "e\xcc\x81z"; /* 1, 2, 1 with an accent, 1 */
 
-	ck_assert_uint_eq(utf8_bytes(text, 0), 0);
-	ck_assert_uint_eq(utf8_bytes(text, 1), 1);
-	ck_assert_uint_eq(utf8_bytes(text, 2), 1); /* a wide character is not cut in two */
-	ck_assert_uint_eq(utf8_bytes(text, 3), 4);
-	ck_assert_uint_eq(utf8_bytes(text, 4), 7); /* an accent stays with its letter */
-	ck_assert_uint_eq(utf8_bytes(text, 5), strlen(text));
-	ck_assert_uint_eq(utf8_bytes(text, 1000), strlen(text));
-	ck_assert_uint_eq(utf8_bytes("", 5), 0);
+	ck_assert_uint_eq(textwidth_bytes(text, 0), 0);
+	ck_assert_uint_eq(textwidth_bytes(text, 1), 1);
+	ck_assert_uint_eq(textwidth_bytes(text, 2), 1); /* a wide character is not cut in two */
+	ck_assert_uint_eq(textwidth_bytes(text, 3), 4);
+	ck_assert_uint_eq(textwidth_bytes(text, 4), 7); /* an accent stays with its letter */
+	ck_assert_uint_eq(textwidth_bytes(text, 5), strlen(text));
+	ck_assert_uint_eq(textwidth_bytes(text, 1000), strlen(text));
+	ck_assert_uint_eq(textwidth_bytes("", 5), 0);
 }
 END_TEST
 
@@ -60,5 +59,5 @@ int main(void)
 
 	tcase_add_test(t, columns);
 	tcase_add_test(t, cut);
-	return run_cases("cli utf8", t, NULL);
+	return run_cases("term textwidth", t, NULL);
 }

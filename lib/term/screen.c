@@ -1,21 +1,17 @@
-/* cli/screen.c - a terminal that is drawn on again and again (cli/screen.h). */
-#include "cli/screen.h"
+/* term/screen.c - a terminal that is drawn on again and again (term/screen.h). */
+#include "term/screen.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/out.h"
-#include "cli/term.h"
-#include "shm/table.h"
+#include "term/term.h"
 
 /* What is wider than the terminal is cut, not wrapped: a picture has as many lines as it was made
  * of. */
@@ -25,42 +21,10 @@
 static struct {
 	bool tty, keys;
 	struct termios before;
-	int signals, changes;
-	uint64_t interval_ns;
-} screen = { .signals = -1, .changes = -1 };
+	int signals;
+} screen = { .signals = -1 };
 
-/* The change counter is a futex, which poll() can't wait for: a thread with an attachment of its
- * own turns it into an eventfd. It ends with the program. A table that was made again is found at
- * the next tick. */
-static void *watch_table(void *arg)
-{
-	struct pt *pt = NULL;
-	uint64_t one = 1;
-
-	(void)arg;
-	for (;;) {
-		struct timespec nap = { .tv_sec = (time_t)(screen.interval_ns / NS_PER_SEC),
-			.tv_nsec = (long)(screen.interval_ns % NS_PER_SEC) };
-		uint32_t seen;
-
-		if (!pt && pt_attach(NULL, &pt, NULL) < 0) {
-			pt = NULL;
-			nanosleep(&nap, NULL);
-			continue;
-		}
-		seen = pt_changes(pt);
-		(void)!write(screen.changes, &one, sizeof(one));
-		while (pt_changes(pt) == seen && !pt_replaced(pt))
-			(void)pt_wait_change(pt, seen, screen.interval_ns);
-		if (pt_replaced(pt)) {
-			pt_detach(pt);
-			pt = NULL;
-		}
-	}
-	return NULL;
-}
-
-static bool take_signals(void)
+static int take_signals(void)
 {
 	sigset_t set;
 
@@ -70,9 +34,9 @@ static bool take_signals(void)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGWINCH);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return false;
+		return -errno;
 	screen.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return screen.signals >= 0;
+	return screen.signals >= 0 ? 0 : -errno;
 }
 
 /* No line, no echo; Ctrl-C stays a signal, Ctrl-Z is none here: it would leave the terminal to the
@@ -91,37 +55,25 @@ static void take_keys(void)
 	screen.keys = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
 }
 
-bool screen_begin(bool tty, bool watch, uint64_t interval_ns)
+int screen_begin(bool tty)
 {
-	pthread_t thread;
+	int r = take_signals();
 
-	screen.interval_ns = interval_ns;
-	if (!take_signals()) {
-		out_fail("cannot take signals: %s", strerror(errno));
-		return false;
-	}
-	if (watch) {
-		screen.changes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (screen.changes < 0 ||
-			(errno = pthread_create(&thread, NULL, watch_table, NULL)) != 0) {
-			out_fail("cannot watch the table: %s", strerror(errno));
-			return false;
-		}
-		pthread_detach(thread);
-	}
+	if (r < 0)
+		return r;
 	screen.tty = tty;
 	if (tty) {
 		take_keys();
 		fputs(ENTER, stdout);
 	}
-	return true;
+	return 0;
 }
 
 void screen_end(void)
 {
 	if (screen.tty) {
 		fputs(LEAVE, stdout);
-		out_flush();
+		(void)fflush(stdout); /* what fails is found by the last one who flushes */
 	}
 	if (screen.keys)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &screen.before);
@@ -174,11 +126,11 @@ static enum screen_event read_signal(void)
 	return what;
 }
 
-enum screen_event screen_wait(uint64_t until_boot_ns)
+enum screen_event screen_wait(uint64_t until_boot_ns, int changes_fd)
 {
 	struct pollfd p[3] = { { .fd = screen.signals, .events = POLLIN },
-		{ .fd = screen.changes, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
-	uint64_t now, value;
+		{ .fd = changes_fd, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+	uint64_t now;
 
 	while ((now = clock_boot_ns()) < until_boot_ns) {
 		p[2].fd = screen.keys ? STDIN_FILENO : -1;
@@ -191,8 +143,7 @@ enum screen_event screen_wait(uint64_t until_boot_ns)
 			return read_signal();
 		if (p[2].revents && key_quits())
 			return SCREEN_QUIT;
-		if (p[1].revents &&
-			read(screen.changes, &value, sizeof(value)) == (ssize_t)sizeof(value))
+		if (p[1].revents)
 			return SCREEN_CHANGE;
 	}
 	return SCREEN_TICK;

@@ -1,14 +1,14 @@
-/* cli/table.c - printing a table (cli/table.h). The cells' texts lie one behind the other in a
- * single growing buffer.
+/* term/texttable.c - printing a table (term/texttable.h). The cells' texts lie one behind the other
+ * in a single growing buffer.
  */
-#include "cli/table.h"
+#include "term/texttable.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/utf8.h"
+#include "term/textwidth.h"
 
 #define GAP	       2u
 #define FIRST_SIZE     65536u
@@ -22,26 +22,27 @@ struct cell {
 	uint8_t right, colour;
 };
 
-struct table {
+struct texttable {
 	size_t per_row, n;
 	char *text;
 	size_t used, size;
 	uint32_t *row; /* where each begins in text */
 	size_t rows, row_size;
-	size_t width[TABLE_COLUMNS_MAX];
+	size_t width[TEXTTABLE_COLUMNS_MAX];
 	bool failed;
 };
 
-struct table *table_new(size_t columns)
+struct texttable *texttable_new(size_t columns)
 {
-	struct table *t = columns && columns <= TABLE_COLUMNS_MAX ? calloc(1, sizeof(*t)) : NULL;
+	struct texttable *t = columns && columns <= TEXTTABLE_COLUMNS_MAX ? calloc(1, sizeof(*t))
+									  : NULL;
 
 	if (t)
 		t->per_row = columns;
 	return t;
 }
 
-void table_free(struct table *t)
+void texttable_free(struct texttable *t)
 {
 	if (!t)
 		return;
@@ -50,7 +51,7 @@ void table_free(struct table *t)
 	free(t);
 }
 
-static bool grow(struct table *t, size_t bytes)
+static bool grow(struct texttable *t, size_t bytes)
 {
 	size_t size = 2 * t->size + bytes + FIRST_SIZE;
 	char *text;
@@ -65,7 +66,7 @@ static bool grow(struct table *t, size_t bytes)
 	return true;
 }
 
-static bool note_row(struct table *t)
+static bool note_row(struct texttable *t)
 {
 	if (t->rows == t->row_size) {
 		size_t size = 2 * t->row_size + 1024;
@@ -80,9 +81,9 @@ static bool note_row(struct table *t)
 	return t->used < UINT32_MAX - UINT16_MAX;
 }
 
-bool table_cell(struct table *t, const char *text, bool right, enum term_colour colour)
+bool texttable_cell(struct texttable *t, const char *text, bool right, enum term_colour colour)
 {
-	size_t bytes = strnlen(text, UINT16_MAX - 1), columns = utf8_columns(text, bytes);
+	size_t bytes = strnlen(text, UINT16_MAX - 1), columns = textwidth_columns(text, bytes);
 	size_t *width = &t->width[t->n % t->per_row];
 	struct cell c = { (uint16_t)bytes, (uint16_t)columns, right, (uint8_t)colour };
 
@@ -101,7 +102,7 @@ bool table_cell(struct table *t, const char *text, bool right, enum term_colour 
 	return true;
 }
 
-bool table_whole(const struct table *t)
+bool texttable_whole(const struct texttable *t)
 {
 	return !t->failed;
 }
@@ -114,7 +115,7 @@ static int by_first_cell(const void *a, const void *b, void *text)
 		(const char *)text + *y + sizeof(struct cell));
 }
 
-void table_sort(struct table *t)
+void texttable_sort(struct texttable *t)
 {
 	if (t->rows > 2)
 		qsort_r(t->row + 1, t->rows - 1, sizeof(*t->row), by_first_cell, t->text);
@@ -154,14 +155,14 @@ static void put_cut(struct line *l, const char *text, const struct cell *c, size
 		put(l, text, c->bytes);
 		return;
 	}
-	put(l, text, utf8_bytes(text, room - 1));
+	put(l, text, textwidth_bytes(text, room - 1));
 	put(l, "\xe2\x80\xa6", 3);
 }
 
 /* What of a table is shown on a line, and how wide. */
 struct layout {
-	size_t shown;			/* columns; the others are left out */
-	size_t room[TABLE_COLUMNS_MAX]; /* of each */
+	size_t shown;			    /* columns; the others are left out */
+	size_t room[TEXTTABLE_COLUMNS_MAX]; /* of each */
 };
 
 static size_t total_width(const struct layout *y, size_t columns)
@@ -175,7 +176,7 @@ static size_t total_width(const struct layout *y, size_t columns)
 
 /* Both the first and the last column may be cut, the last one further; where that is not enough,
  * columns are left out from the right, but for the first two. */
-static void lay_out(const struct table *t, unsigned width, struct layout *ret)
+static void lay_out(const struct texttable *t, unsigned width, struct layout *ret)
 {
 	size_t last = t->per_row - 1, others,
 	       first = t->width[0] < FIRST_MIN ? t->width[0] : FIRST_MIN, least;
@@ -217,7 +218,7 @@ static void put_cell(struct line *l, const struct layout *y, const struct cell *
 		pad(l, GAP + (c->right ? 0 : fill));
 }
 
-void table_print(const struct table *t, unsigned width)
+void texttable_print(const struct texttable *t, unsigned width)
 {
 	struct layout y;
 	struct line l;

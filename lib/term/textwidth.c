@@ -1,5 +1,5 @@
-/* cli/utf8.c - texts on a terminal: columns (cli/utf8.h). */
-#include "cli/utf8.h"
+/* term/textwidth.c - texts on a terminal: columns (term/textwidth.h). */
+#include "term/textwidth.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,7 +76,7 @@ static size_t columns_of(const char *s, size_t *ret_len)
 	return 1;
 }
 
-size_t utf8_columns(const char *s, size_t bytes)
+size_t textwidth_columns(const char *s, size_t bytes)
 {
 	size_t i = 0, n = 0;
 
@@ -97,7 +97,7 @@ size_t utf8_columns(const char *s, size_t bytes)
 	return n;
 }
 
-size_t utf8_bytes(const char *s, size_t columns)
+size_t textwidth_bytes(const char *s, size_t columns)
 {
 	size_t i = 0, n = 0;
 

@@ -1,8 +1,8 @@
 /*
- * cli/term.h - the terminal: is there one, how wide, may it be coloured; and Ctrl-C.
+ * term/term.h - the terminal: is there one, how wide, may it be coloured; and Ctrl-C.
  */
-#ifndef CLI_TERM_H
-#define CLI_TERM_H
+#ifndef TERM_TERM_H
+#define TERM_TERM_H
 
 #include <stdbool.h>
 
@@ -30,9 +30,8 @@ enum term_colour {
 const char *term_colour(enum term_colour c);
 
 /* From main(): SIGPIPE and SIGXFSZ are ignored, SIGCHLD is not, nothing is blocked, and Ctrl-C ends
- * the program with status 130 at once. Nothing is lost by that: a command that was posted is
- * carried out. */
-void term_signals(void);
+ * the program with that status at once. */
+void term_signals(int status);
 /* From a command that stays with what it started: SIGINT and SIGTERM end it, and are for it, also
  * where they were inherited ignored (a script's "tend start &"). SIGHUP that was inherited ignored,
  * as from nohup, stays so. */
