@@ -36,7 +36,7 @@ static bool is_exchangeable(const struct stat *st)
 }
 
 /* The folders above the home, from the nearest on. */
-static void check_way(const struct home *h)
+static void check_way(struct findings *found, const struct home *h)
 {
 	char path[PATH_MAX], *slash;
 	struct stat st;
@@ -45,9 +45,9 @@ static void check_way(const struct home *h)
 	while ((slash = strrchr(path, '/'))) {
 		slash[slash == path] = 0;
 		if (stat(path, &st) < 0)
-			checks_note("home: cannot look at %s: %s", path, strerror(errno));
+			finding_note(found, "home: cannot look at %s: %s", path, strerror(errno));
 		else if (is_exchangeable(&st)) {
-			checks_problem(
+			finding_problem(found,
 				"home: others can put another in its place, for %s belongs to user %u and has mode %04o; take that right away (chmod go-w), or "
 				"set TEND_HOME to another folder",
 				path, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777u);
@@ -56,28 +56,28 @@ static void check_way(const struct home *h)
 		if (slash == path)
 			break;
 	}
-	checks_fine("home: %s, yours alone", h->path);
+	finding_fine(found, "home: %s, yours alone", h->path);
 }
 
-void checks_home(const struct home *h)
+static void check_home(struct findings *found, const struct home *h)
 {
 	struct statvfs fs;
 	char bytes[24];
 
-	check_way(h);
+	check_way(found, h);
 	if (faccessat(h->fd, ".", W_OK, AT_EACCESS) < 0)
-		checks_problem("home: %s can't be written: %s", h->path, strerror(errno));
+		finding_problem(found, "home: %s can't be written: %s", h->path, strerror(errno));
 	if (h->run_fd < 0 || h->logs_fd < 0 || h->specs_fd < 0)
-		checks_note(
+		finding_note(found,
 			"home: not all of run, logs and specs are there yet; \"tend start\" makes them");
 	if (fstatvfs(h->fd, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < DISK_WANTED)
-		checks_problem(
+		finding_problem(found,
 			"home: only %s left on its file system; logs wait in their pipes once it is full",
 			phrase_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 }
 
 /* logind removes a user's segments when the last session ends, unless the user lingers. */
-static void check_remove_ipc(void)
+static void check_remove_ipc(struct findings *found)
 {
 	const char *user = getlogin();
 	struct stat st;
@@ -87,12 +87,12 @@ static void check_remove_ipc(void)
 		return;
 	snprintf(path, sizeof(path), "/var/lib/systemd/linger/%.200s", user ? user : "");
 	if (!user || stat(path, &st) < 0)
-		checks_note(
+		finding_note(found,
 			"logind may remove the table when you log out (RemoveIPC); it is made again, and processes don't notice; "
 			"\"loginctl enable-linger\" prevents it");
 }
 
-void checks_limits(void)
+static void check_limits(struct findings *found)
 {
 	struct rlimit files;
 	struct statvfs fs;
@@ -100,27 +100,27 @@ void checks_limits(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		if (files.rlim_max < FILES_WANTED)
-			checks_problem(
+			finding_problem(found,
 				"limits: at most %llu open files; a thousand processes need %u (ulimit -Hn)",
 				(unsigned long long)files.rlim_max, FILES_WANTED);
 		else
-			checks_fine("limits: up to %llu open files",
+			finding_fine(found, "limits: up to %llu open files",
 				(unsigned long long)files.rlim_max);
 	}
 	if (statvfs("/dev/shm", &fs) < 0)
-		checks_problem(
-			"/dev/shm: %s; mount it: mount -t tmpfs tmpfs /dev/shm", strerror(errno));
+		finding_problem(found, "/dev/shm: %s; mount it: mount -t tmpfs tmpfs /dev/shm",
+			strerror(errno));
 	else if ((uint64_t)fs.f_bavail * fs.f_frsize < SHM_WANTED)
-		checks_problem("/dev/shm: only %s left",
+		finding_problem(found, "/dev/shm: only %s left",
 			phrase_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
 	else
-		checks_fine("/dev/shm: %s left",
+		finding_fine(found, "/dev/shm: %s left",
 			phrase_bytes((uint64_t)fs.f_bavail * fs.f_frsize, bytes));
-	check_remove_ipc();
+	check_remove_ipc(found);
 }
 
 /* Whoever asked, and was stopped before it took the answer. */
-static void check_entries(const struct pt *pt)
+static void check_entries(struct findings *found, const struct pt *pt)
 {
 	pid_t who[PT_UNREAD_NAMED];
 	unsigned n = pt_unread(pt, who);
@@ -131,41 +131,42 @@ static void check_entries(const struct pt *pt)
 		at += (size_t)snprintf(
 			names + at, sizeof(names) - at, "%s%d", i ? ", " : "", (int)who[i]);
 	if (n)
-		checks_note(
+		finding_note(found,
 			"table: %u of %u entries for commands hold answers that nobody takes; their clients are stopped, or frozen: process %s%s; the entries are "
 			"taken back when they are needed",
 			n, PT_COMMANDS, names, who[PT_UNREAD_NAMED - 1] ? " and perhaps more" : "");
 }
 
-void checks_table(const struct instance *in, const struct view *v)
+static void check_table(struct findings *found, const struct instance *in, const struct view *v)
 {
 	pid_t holder = pt_lock_holder(in->pt), lost = pt_lock_lost_owner(in->pt, true);
 	char state;
 
 	if (lost)
-		checks_problem(
+		finding_problem(found,
 			"table: its lock names thread %d as its holder, which is none; somebody wrote over it, and the next command that changes "
 			"something repairs it",
 			lost);
 	if (v->unreadable)
-		checks_problem("table: %zu damaged row%s; \"tend doctor --segment\" shows them",
+		finding_problem(found,
+			"table: %zu damaged row%s; \"tend doctor --segment\" shows them",
 			v->unreadable, v->unreadable == 1 ? "" : "s");
 	else
-		checks_fine("table: %zu of %u rows used, format %u, %llu bytes", v->n,
+		finding_fine(found, "table: %zu of %u rows used, format %u, %llu bytes", v->n,
 			v->info.capacity, v->info.abi, (unsigned long long)v->info.total_bytes);
-	check_entries(in->pt);
+	check_entries(found, in->pt);
 	if (!v->same_boot)
-		checks_problem(
+		finding_problem(found,
 			"table: it is from before the last boot; \"tend start\" makes a new one");
 	if (holder <= 0)
 		return;
 	state = pid_state(holder, 0);
 	if (state == 'T' || state == 't')
-		checks_problem(
+		finding_problem(found,
 			"table: its lock is held by process %d, which is stopped; \"kill -CONT %d\" lets it go on",
 			holder, holder);
 	else if (state == 0)
-		checks_note(
+		finding_note(found,
 			"table: process %d died holding its lock; the next command repairs that",
 			holder);
 }
@@ -193,7 +194,8 @@ static bool is_outdated(enum role role, pid_t pid)
 	return pid && home_program(name, program, &f) == 0 && !procfs_runs(pid, program);
 }
 
-static void check_daemon(const struct home *h, const struct view *v, enum role role)
+static void check_daemon(
+	struct findings *found, const struct home *h, const struct view *v, enum role role)
 {
 	const struct view_daemon *d = &v->daemon[role];
 	const char *state = view_daemon_state(d);
@@ -205,39 +207,40 @@ static void check_daemon(const struct home *h, const struct view *v, enum role r
 	if (!held && !v->present)
 		return;
 	if (!held && d->rec.pid > 0 && pid_alive(d->rec.pid, d->rec.start_ticks))
-		checks_problem(
+		finding_problem(found,
 			"%s: process %d lives, but its lock is lost, for run/ was removed or replaced; \"tend start\" starts another in its place",
 			role_name(role), d->rec.pid);
 	else if (!held)
-		checks_problem("%s: nobody holds its lock; it is dead%s", role_name(role),
+		finding_problem(found, "%s: nobody holds its lock; it is dead%s", role_name(role),
 			guarded ? "; the guardian should start it again"
 				: "; \"tend start\" starts it");
 	else if (pid && (pid_state(pid, start) == 'T' || pid_state(pid, start) == 't'))
-		checks_problem("%s: process %d is stopped; \"kill -CONT %d\" lets it go on",
+		finding_problem(found, "%s: process %d is stopped; \"kill -CONT %d\" lets it go on",
 			role_name(role), pid, pid);
 	else if (d->stuck)
-		checks_problem(
+		finding_problem(found,
 			"%s: process %d has not looked at what runs for long (its state is %c); it is stuck",
 			role_name(role), pid, d->letter);
 	else if (!bell_answers(h, role))
-		checks_problem("%s: process %d does not listen to its doorbell run/bell.%s",
+		finding_problem(found, "%s: process %d does not listen to its doorbell run/bell.%s",
 			role_name(role), pid, role_name(role));
 	else if (v->present && d->rec.pid != pid)
-		checks_problem("%s: the table says process %d (%s), the lock says process %d",
+		finding_problem(found,
+			"%s: the table says process %d (%s), the lock says process %d",
 			role_name(role), d->rec.pid, state, pid);
 	else if (is_outdated(role, pid))
-		checks_note(
+		finding_note(found,
 			"%s: process %d runs another build than the one installed with this program; \"tend upgrade\" replaces it",
 			role_name(role), pid);
 	else
-		checks_fine("%s: process %d, %u restart%s", role_name(role), pid, d->rec.restarts,
-			d->rec.restarts == 1 ? "" : "s");
+		finding_fine(found, "%s: process %d, %u restart%s", role_name(role), pid,
+			d->rec.restarts, d->rec.restarts == 1 ? "" : "s");
 }
 
-void checks_daemons(const struct instance *in, const struct view *v)
+static void check_daemons(struct findings *found, const struct instance *in, const struct view *v)
 {
 	for (unsigned role = 0; role < ROLE_MAX; role++)
-		check_daemon(&in->home, v, (enum role)role);
+		check_daemon(found, &in->home, v, (enum role)role);
 }
 
 static bool is_fifo(const struct home *h, const char *name, const char *suffix)
@@ -250,7 +253,8 @@ static bool is_fifo(const struct home *h, const char *name, const char *suffix)
 		S_ISFIFO(st.st_mode);
 }
 
-static void check_process(const struct instance *in, const struct view_row *r)
+static void check_process(
+	struct findings *found, const struct instance *in, const struct view_row *r)
 {
 	const struct pt_life *l = &r->row.life;
 	const char *name = r->row.ident.name;
@@ -261,31 +265,32 @@ static void check_process(const struct instance *in, const struct view_row *r)
 		/* It may have ended between the copy and this look; then the table knows by now. */
 		instance_nap(50);
 		if (pt_read_life(in->pt, r->row.slot, &now) == 0 && now.pid == l->pid)
-			checks_problem(
-				"%s: the table says process %d, but there is none", name, l->pid);
+			finding_problem(found, "%s: the table says process %d, but there is none",
+				name, l->pid);
 	}
 	if (l->pid > 0 &&
 		(!is_fifo(&in->home, name, HOME_IN_FIFO) ||
 			!is_fifo(&in->home, name, HOME_OUT_FIFO)))
-		checks_problem("%s: run/%s.in or run/%s.out is missing; its next run gets new ones",
-			name, name, name);
+		finding_problem(found,
+			"%s: run/%s.in or run/%s.out is missing; its next run gets new ones", name,
+			name, name);
 	if (l->state == PT_STATE_FAILED)
-		checks_note("%s: failed; \"tend why %s\" tells why", name, name);
+		finding_note(found, "%s: failed; \"tend why %s\" tells why", name, name);
 	if (r->log_error)
-		checks_problem(
-			"%s: its log can't be written: %s", name, phrase_log_error(r->log_error));
+		finding_problem(found, "%s: its log can't be written: %s", name,
+			phrase_log_error(r->log_error));
 }
 
-void checks_processes(const struct instance *in, const struct view *v)
+static void check_processes(struct findings *found, const struct instance *in, const struct view *v)
 {
 	size_t up = 0;
 
 	for (size_t i = 0; i < v->n; i++) {
-		check_process(in, &v->row[i]);
+		check_process(found, in, &v->row[i]);
 		up += view_is_up(&v->row[i]);
 	}
 	if (v->present)
-		checks_fine("processes: %zu of %zu run", up, v->n);
+		finding_fine(found, "processes: %zu of %zu run", up, v->n);
 }
 
 /* run/NAME.in, run/NAME.out and run/NAME@err.out of a name that the table does not have. */
@@ -334,17 +339,41 @@ static size_t count_files(int folder, bool (*is_orphan)(const char *, const stru
 	return n;
 }
 
-void checks_leftovers(const struct home *h, const struct view *v)
+static void check_leftovers(struct findings *found, const struct home *h, const struct view *v)
 {
 	char first[256] = "";
 	size_t n;
 
 	if (v->present && (n = count_files(h->run_fd, is_orphaned_fifo, v, first)))
-		checks_note(
+		finding_note(found,
 			"leftovers: %zu FIFO%s of processes that the table does not have, for example run/%s",
 			n, n == 1 ? "" : "s", first);
 	if ((n = count_files(h->specs_fd, is_orphaned_spec, v, first)))
-		checks_note(
+		finding_note(found,
 			"leftovers: %zu specification%s of commands that never finished, for example specs/%s",
 			n, n == 1 ? "" : "s", first);
+}
+
+void checks_all(struct findings *found, struct instance *in)
+{
+	struct view v = { 0 };
+	struct fault f = { "" };
+	int r = instance_attach(in, &f);
+
+	check_home(found, &in->home);
+	check_limits(found);
+	if (r < 0 && r != -ENOENT)
+		finding_problem(found, "table: %s", f.text);
+	else if (r < 0)
+		finding_note(found, "table: none; no instance runs here");
+	else if (view_load(in, &v) < 0)
+		finding_problem(found, "table: out of memory");
+	else
+		check_table(found, in, &v);
+	check_daemons(found, in, &v);
+	checks_surroundings(found, &in->home);
+	check_processes(found, in, &v);
+	checks_health(found, &in->home, &v);
+	check_leftovers(found, &in->home, &v);
+	view_done(&v);
 }

@@ -1,26 +1,21 @@
 /*
- * cli/checks.h - what "tend doctor" looks at. Each check prints a line for each finding.
+ * cli/checks.h - what is looked at to find out whether an instance is as it should be: whether
+ * home, table, daemons and processes agree, which no single daemon can see.
  */
 #ifndef CLI_CHECKS_H
 #define CLI_CHECKS_H
 
 #include "cli/instance.h"
 #include "cli/view.h"
+#include "client/findings.h"
 
-void checks_fine(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void checks_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void checks_problem(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* All of it. in: its home is open, and its access chosen; it is attached here if there is a
+ * table. */
+void checks_all(struct findings *found, struct instance *in);
 
-void checks_home(const struct home *h);
-void checks_limits(void);
-/* in is attached, v loaded from it. */
-void checks_table(const struct instance *in, const struct view *v);
-/* in->pt may be NULL, v empty. */
-void checks_daemons(const struct instance *in, const struct view *v);
-/* what the daemons have, and so their processes, otherwise than this command */
-void checks_surroundings(const struct home *h);
-void checks_processes(const struct instance *in, const struct view *v);
-void checks_health(const struct home *h, const struct view *v);
-void checks_leftovers(const struct home *h, const struct view *v);
+/* The parts that have files of their own: what the daemons have, and so their processes, otherwise
+ * than this program; health. v: empty where there is no table. */
+void checks_surroundings(struct findings *found, const struct home *h);
+void checks_health(struct findings *found, const struct home *h, const struct view *v);
 
 #endif

@@ -50,7 +50,7 @@ static bool lacks_cpus(pid_t pid, const struct cpus *own, char *list, size_t siz
 }
 
 /* The kernel lets an ordinary user go one way only. */
-static void check_priorities(pid_t pid)
+static void check_priorities(struct findings *found, pid_t pid)
 {
 	struct cpus own = { 0 };
 	char process[16], list[256];
@@ -61,18 +61,20 @@ static void check_priorities(pid_t pid)
 	nice = getpriority(PRIO_PROCESS, (id_t)pid);
 	here = getpriority(PRIO_PROCESS, 0);
 	if (errno == 0 && nice > here)
-		checks_note(
-			"surroundings: the daemons run at nice %d, you at %d; " AGAIN, nice, here);
+		finding_note(found, "surroundings: the daemons run at nice %d, you at %d; " AGAIN,
+			nice, here);
 	if (oom_score_adj(process) > oom_score_adj("self"))
-		checks_note("surroundings: the daemons have the oom_score_adj %d, you %d; " AGAIN,
+		finding_note(found,
+			"surroundings: the daemons have the oom_score_adj %d, you %d; " AGAIN,
 			oom_score_adj(process), oom_score_adj("self"));
 	if (syscall(SYS_sched_getaffinity, 0, sizeof(own), &own) >= 0 &&
 		lacks_cpus(pid, &own, list, sizeof(list)))
-		checks_note("surroundings: the daemons may run on the processors %s only; " AGAIN,
+		finding_note(found,
+			"surroundings: the daemons may run on the processors %s only; " AGAIN,
 			list);
 }
 
-static void check_hard_limits(pid_t pid)
+static void check_hard_limits(struct findings *found, pid_t pid)
 {
 	struct rlimit theirs, own;
 
@@ -80,8 +82,9 @@ static void check_hard_limits(pid_t pid)
 		if (prlimit(pid, i, NULL, &theirs) < 0 || getrlimit(i, &own) < 0 ||
 			theirs.rlim_max >= own.rlim_max)
 			continue;
-		checks_note("surroundings: the daemons' limit %s is %" PRIu64
-			    ", and no process can have more; " AGAIN,
+		finding_note(found,
+			"surroundings: the daemons' limit %s is %" PRIu64
+			", and no process can have more; " AGAIN,
 			surrounding_label((unsigned)i), (uint64_t)theirs.rlim_max);
 	}
 }
@@ -109,7 +112,7 @@ static bool has_group(const char *groups, gid_t gid)
 	return false;
 }
 
-static void check_groups(const char *status)
+static void check_groups(struct findings *found, const char *status)
 {
 	char theirs[2048], main_group[128];
 	int n = getgroups(0, NULL);
@@ -120,7 +123,7 @@ static void check_groups(const char *status)
 	n = own ? getgroups(n, own) : 0;
 	for (int i = 0; i < n; i++)
 		if (!has_group(theirs, own[i]) && !has_group(main_group, own[i]))
-			checks_note(
+			finding_note(found,
 				"surroundings: you are in the group %u, the daemons and their processes are not; " AGAIN,
 				(unsigned)own[i]);
 	free(own);
@@ -134,30 +137,29 @@ static uint64_t bits(const char *status, const char *key)
 }
 
 /* What can be given up but never taken back. */
-static void check_rights(const char *theirs, const char *own)
+static void check_rights(struct findings *found, const char *theirs, const char *own)
 {
 	if (bits(theirs, "\nNoNewPrivs:\t") > bits(own, "\nNoNewPrivs:\t"))
-		checks_note(
+		finding_note(found,
 			"surroundings: the daemons have no_new_privs set, so sudo and the like work in no process; " AGAIN);
 	if (bits(theirs, "\nSeccomp:\t") > bits(own, "\nSeccomp:\t"))
-		checks_note(
+		finding_note(found,
 			"surroundings: a filter of system calls (seccomp) is at work on the daemons and their processes, not on you; " AGAIN);
 	if (bits(own, "\nCapPrm:\t") & ~bits(theirs, "\nCapPrm:\t"))
-		checks_note(
+		finding_note(found,
 			"surroundings: you have capabilities that the daemons and their processes have not; " AGAIN);
 }
 
-static void check_status(pid_t pid)
+static void check_status(struct findings *found, pid_t pid)
 {
-	static char theirs[STATUS_BYTES], own[STATUS_BYTES];
-	char path[32];
+	char theirs[STATUS_BYTES], own[STATUS_BYTES], path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	if (io_read_small(AT_FDCWD, path, theirs, sizeof(theirs)) <= 0 ||
 		io_read_small(AT_FDCWD, "/proc/self/status", own, sizeof(own)) <= 0)
 		return;
-	check_groups(theirs);
-	check_rights(theirs, own);
+	check_groups(found, theirs);
+	check_rights(found, theirs, own);
 }
 
 static bool differs(pid_t pid, const char *what)
@@ -174,7 +176,7 @@ static bool differs(pid_t pid, const char *what)
 }
 
 /* What files, network and users are to them. Another pid namespace is refused long before. */
-static void check_views(pid_t pid)
+static void check_views(struct findings *found, pid_t pid)
 {
 	static const char *const views[][2] = { { "root", "root folder" }, { "ns/mnt", "mounts" },
 		{ "ns/net", "network" }, { "ns/user", "users" }, { "ns/ipc", "System V IPC" },
@@ -182,20 +184,20 @@ static void check_views(pid_t pid)
 
 	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++)
 		if (differs(pid, views[i][0]))
-			checks_note(
+			finding_note(found,
 				"surroundings: the daemons and their processes have another %s than you (/proc/%d/%s)",
 				views[i][1], (int)pid, views[i][0]);
 }
 
-void checks_surroundings(const struct home *h)
+void checks_surroundings(struct findings *found, const struct home *h)
 {
 	pid_t pid = 0;
 	uint64_t start = 0;
 
 	if (h->run_fd < 0 || role_holder(h->run_fd, ROLE_SPAWNER, &pid, &start) < 0 || pid <= 0)
 		return;
-	check_priorities(pid);
-	check_hard_limits(pid);
-	check_status(pid);
-	check_views(pid);
+	check_priorities(found, pid);
+	check_hard_limits(found, pid);
+	check_status(found, pid);
+	check_views(found, pid);
 }

@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
@@ -15,70 +13,6 @@
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "shm/explain.h"
-
-static unsigned problems;
-
-/* With --json, what was found; else it is printed as it is found. */
-static struct {
-	bool wanted, lost; /* lost: no memory for one */
-	struct doc_finding *list;
-	size_t n;
-} findings;
-
-static void keep(const char *level, const char *text)
-{
-	struct doc_finding *more = reallocarray(findings.list, findings.n + 1, sizeof(*more));
-	char *copy = strdup(text);
-
-	if (more)
-		findings.list = more;
-	if (more && copy)
-		more[findings.n++] = (struct doc_finding){ .level = level, .text = copy };
-	else
-		free(copy);
-	findings.lost = findings.lost || !more || !copy;
-}
-
-static void tell(const char *mark, const char *level, const char *fmt, va_list args)
-	__attribute__((format(printf, 3, 0)));
-static void tell(const char *mark, const char *level, const char *fmt, va_list args)
-{
-	char text[2048];
-
-	vsnprintf(text, sizeof(text), fmt, args);
-	if (findings.wanted)
-		keep(level, text);
-	else
-		printf("  %-8s %s\n", mark, text);
-}
-
-void checks_fine(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	tell("ok", "ok", fmt, args);
-	va_end(args);
-}
-
-void checks_note(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	tell("note", "note", fmt, args);
-	va_end(args);
-}
-
-void checks_problem(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	tell("PROBLEM", "problem", fmt, args);
-	va_end(args);
-	problems++;
-}
 
 /* The decoder takes any file, so it is given whatever lies under the segment's name. */
 static int explain(const struct home *h)
@@ -99,51 +33,40 @@ static int explain(const struct home *h)
 	return r < 0 ? EXIT_FAIL : EXIT_OK;
 }
 
-static int conclude_json(void)
+static int show_json(const struct findings *found)
 {
-	struct json_out o = { .error = findings.lost ? -ENOMEM : 0 };
+	struct json_out o = { .error = found->lost ? -ENOMEM : 0 };
 
-	doc_doctor(&o, findings.list, findings.n);
-	for (size_t i = 0; i < findings.n; i++)
-		free(findings.list[i].text);
-	free(findings.list);
+	doc_doctor(&o, found);
 	return printjson(&o);
 }
 
-static int conclude(void)
+static int show_text(const struct findings *found)
 {
-	if (findings.wanted && conclude_json() != EXIT_OK)
-		return EXIT_FAIL;
-	if (!findings.wanted && problems)
-		printf("%u problem%s\n", problems, problems == 1 ? "" : "s");
-	else if (!findings.wanted)
+	static const char *const marks[FINDING_LEVELS] = { "ok", "note", "PROBLEM" };
+
+	for (size_t i = 0; i < found->n; i++)
+		printf("  %-8s %s\n", marks[found->list[i].level], found->list[i].text);
+	if (found->lost)
+		return out_fail("out of memory");
+	if (found->problems)
+		printf("%zu problem%s\n", found->problems, found->problems == 1 ? "" : "s");
+	else
 		printf("all is well\n");
-	return problems ? EXIT_FAIL : EXIT_OK;
+	return EXIT_OK;
 }
 
-static int diagnose(struct instance *in)
+static int diagnose(struct instance *in, bool json)
 {
-	struct view v = { 0 };
-	struct fault f = { "" };
-	int r = instance_attach(in, &f);
+	struct findings found = { 0 };
+	int status;
 
-	checks_home(&in->home);
-	checks_limits();
-	if (r < 0 && r != -ENOENT)
-		checks_problem("table: %s", f.text);
-	else if (r < 0)
-		checks_note("table: none; no instance runs here");
-	else if (view_load(in, &v) < 0)
-		checks_problem("table: out of memory");
-	else
-		checks_table(in, &v);
-	checks_daemons(in, &v);
-	checks_surroundings(&in->home);
-	checks_processes(in, &v);
-	checks_health(&in->home, &v);
-	checks_leftovers(&in->home, &v);
-	view_done(&v);
-	return conclude();
+	checks_all(&found, in);
+	status = json ? show_json(&found) : show_text(&found);
+	if (found.problems)
+		status = EXIT_FAIL;
+	findings_done(&found);
+	return status;
 }
 
 static int run(const struct command *self, int argc, char **argv)
@@ -168,8 +91,7 @@ static int run(const struct command *self, int argc, char **argv)
 	in.access = PT_READER;
 	if (home_open(NULL, HOME_READ, &in.home, &f) < 0)
 		return out_fail("%s", f.text);
-	findings.wanted = json;
-	status = segment ? explain(&in.home) : diagnose(&in);
+	status = segment ? explain(&in.home) : diagnose(&in, json);
 	instance_close(&in);
 	return status;
 }

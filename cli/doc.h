@@ -14,6 +14,7 @@
 #include "cli/foreign.h"
 #include "cli/logfacts.h"
 #include "cli/orphans.h"
+#include "client/findings.h"
 #include "client/outcome.h"
 #include "cli/view.h"
 #include "config/cliconf.h"
@@ -93,12 +94,7 @@ void doc_stats_of(const struct view *v, struct doc_stats *ret);
 /* load NULL: without. */
 void doc_stats(struct json_out *o, const struct doc_stats *s, const struct doc_load *load);
 
-struct doc_finding {
-	const char *level; /* "ok", "note", "problem" */
-	char *text;
-};
-
-void doc_doctor(struct json_out *o, const struct doc_finding *f, size_t n);
+void doc_doctor(struct json_out *o, const struct findings *found);
 void doc_version(struct json_out *o, const char *name, const char *version);
 void doc_config(struct json_out *o, const struct cliconf *c);
 void doc_orphans(struct json_out *o, const struct orphan *list, size_t n);

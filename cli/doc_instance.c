@@ -3,21 +3,18 @@
 
 #include "cli/doc.h"
 
-void doc_doctor(struct json_out *o, const struct doc_finding *f, size_t n)
+void doc_doctor(struct json_out *o, const struct findings *found)
 {
-	uint64_t problems = 0;
-
 	json_open(o, NULL, '{');
 	json_open(o, "findings", '[');
-	for (size_t i = 0; i < n; i++) {
-		problems += strcmp(f[i].level, "problem") == 0;
+	for (size_t i = 0; i < found->n; i++) {
 		json_open(o, NULL, '{');
-		json_text(o, "level", f[i].level);
-		json_text(o, "text", f[i].text);
+		json_text(o, "level", finding_word(found->list[i].level));
+		json_text(o, "text", found->list[i].text);
 		json_close(o);
 	}
 	json_close(o);
-	json_u64(o, "problems", problems);
+	json_u64(o, "problems", found->problems);
 	json_close(o);
 }
 

@@ -227,7 +227,8 @@ static void write_outcomes(bool chance)
 static void write_others(bool chance)
 {
 	char text[100], member[] = "p0", *members[] = { member };
-	const struct doc_finding findings[] = { { "ok", text }, { "problem", text } };
+	struct finding finding[] = { { FINDING_FINE, text }, { FINDING_PROBLEM, text } };
+	const struct findings found = { .list = finding, .n = chance ? 2 : 0, .problems = chance };
 	const struct doc_group group = { "g", members, chance };
 	struct orphan orphan;
 	struct conf_errors errors;
@@ -235,7 +236,7 @@ static void write_others(bool chance)
 
 	any_text(text, sizeof(text), chance);
 	begin();
-	doc_doctor(&o, findings, chance ? 2 : 0);
+	doc_doctor(&o, &found);
 	end("doctor");
 	begin();
 	doc_version(&o, "tend", text);
