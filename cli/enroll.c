@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/daemons.h"
-#include "cli/lastwords.h"
+#include "client/lastwords.h"
 #include "client/phrase.h"
 #include "term/term.h"
 

@@ -5,7 +5,7 @@
 #include "base/inherited.h"
 #include "cli/cmd.h"
 #include "cli/out.h"
-#include "cli/surroundings.h"
+#include "cli/shell.h"
 #include "term/term.h"
 
 static int run(int argc, char **argv)
@@ -18,6 +18,6 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	surroundings_note(); /* before anything changes them */
+	shell_note(); /* before anything changes them */
 	return inherited_run(run, argc, argv);
 }

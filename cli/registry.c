@@ -15,7 +15,7 @@
 #include "cli/ask.h"
 #include "cli/out.h"
 #include "cli/portowner.h"
-#include "cli/probe.h"
+#include "client/knock.h"
 #include "cli/regprogram.h"
 #include "client/phrase.h"
 #include "cli/tell.h"
@@ -174,7 +174,7 @@ static enum ready wait_ready(
 	uint32_t life = 0;
 
 	while (clock_boot_ns() < until && !term_caught()) {
-		enum ready found = judge(r, probe_health(r->host, r->port, 1000), began);
+		enum ready found = judge(r, knock(r->host, r->port, 1000), began);
 
 		if (found != FAILED) {
 			out_progress(NULL);
@@ -369,8 +369,8 @@ bool registry_ensure(
 		if (ready == FAILED || !make_way(oc, in, &last, "; the registry moves"))
 			return false;
 	}
-	ok = probe_health(r.host, r.port, PROBE_MS) == 200 ? use(oc, in, &r)
-							   : launch_somewhere(oc, in, c, &r);
+	ok = knock(r.host, r.port, PROBE_MS) == 200 ? use(oc, in, &r)
+						    : launch_somewhere(oc, in, c, &r);
 	out_flush();
 	if (ok)
 		*ret = r;

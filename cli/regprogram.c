@@ -16,7 +16,7 @@
 #include "base/utf8.h"
 #include "cli/agentfile.h"
 #include "cli/place.h"
-#include "cli/surroundings.h"
+#include "cli/shell.h"
 #include "config/spec.h"
 
 #define WORDS_MAX 60
@@ -199,7 +199,7 @@ char *regprogram_spec(const struct instance *in, const struct cliconf *c, const 
 	str_copy(s.name, sizeof(s.name), REGISTRY_NAME);
 	s.service = 2;
 	(void)spec_policy("always", &s.policy);
-	surroundings_take(&s);
+	surroundings_take(shell_own(), &s);
 	if (place_here(here, f) < 0)
 		goto out;
 	s.env = make_env(r, c, here);

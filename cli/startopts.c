@@ -14,7 +14,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/place.h"
-#include "cli/surroundings.h"
+#include "cli/shell.h"
 #include "config/health.h"
 
 static bool same_key(const char *a, const char *b)
@@ -378,7 +378,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	}
 	if (opt != OPT_END)
 		return opt;
-	surroundings_take(&ret->base);
+	surroundings_take(shell_own(), &ret->base);
 	return build_env(ret) ? OPT_END : OPT_FAILED;
 }
 

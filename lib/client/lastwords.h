@@ -1,9 +1,9 @@
 /*
- * cli/lastwords.h - the last that a process has written, beside the message that says what became
- * of it.
+ * client/lastwords.h - the last that a process has written, beside the message that says what
+ * became of it.
  */
-#ifndef CLI_LASTWORDS_H
-#define CLI_LASTWORDS_H
+#ifndef CLIENT_LASTWORDS_H
+#define CLIENT_LASTWORDS_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
-/* cli/lastwords.c - the last that a process has written (cli/lastwords.h). */
-#include "cli/lastwords.h"
+/* client/lastwords.c - the last that a process has written (client/lastwords.h). */
+#include "client/lastwords.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* cli/probe.c - does a registry answer (cli/probe.h). */
-#include "cli/probe.h"
+/* client/knock.c - does a registry answer (client/knock.h). */
+#include "client/knock.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -69,7 +69,7 @@ static int ask(int fd, const char *host, unsigned port, uint64_t until)
 		: 0;
 }
 
-int probe_health(const char *host, unsigned port, unsigned timeout_ms)
+int knock(const char *host, unsigned port, unsigned timeout_ms)
 {
 	uint64_t until = clock_boot_ns() + timeout_ms * NS_PER_MS;
 	struct addr at[ADDR_MAX];

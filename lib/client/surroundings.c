@@ -1,6 +1,6 @@
-/* cli/surroundings.c - see cli/surroundings.h. */
+/* client/surroundings.c - see client/surroundings.h. */
 #define _GNU_SOURCE 1
-#include "cli/surroundings.h"
+#include "client/surroundings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,20 +15,14 @@
 
 #define IOPRIO_OF_PROCESS 1
 
-static struct {
-	mode_t umask;
-	uint32_t given;
-	struct rlimit limit[RLIM_NLIMITS];
-} noted;
-
-void surroundings_note(void)
+void surroundings_note(struct shell *ret, char *const *env)
 {
-	noted.umask = umask(0);
+	*ret = (struct shell){ .umask = umask(0), .env = env };
 	/* 0700 of what we make would be taken from ourselves, and nothing could be put into it */
-	umask(noted.umask & 077);
+	umask(ret->umask & 077);
 	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
-		if (getrlimit(i, &noted.limit[i]) == 0)
-			noted.given |= 1u << i;
+		if (getrlimit(i, &ret->limit[i]) == 0)
+			ret->given |= 1u << i;
 }
 
 static void take_scheduler(struct surroundings *s)
@@ -71,13 +65,13 @@ static void take_priorities(struct surroundings *s)
 	}
 }
 
-void surroundings_take(struct spec *spec)
+void surroundings_take(const struct shell *shell, struct spec *spec)
 {
 	struct surroundings *s = &spec->surroundings;
 
-	spec->umask = noted.umask;
-	memcpy(s->limit, noted.limit, sizeof(s->limit));
-	s->given = noted.given;
+	spec->umask = shell->umask;
+	memcpy(s->limit, shell->limit, sizeof(s->limit));
+	s->given = shell->given;
 	take_scheduler(s);
 	take_priorities(s);
 	if (cpus_own(&s->cpus) == 0)

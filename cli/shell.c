@@ -1,0 +1,16 @@
+/* cli/shell.c - what this command has from its shell (cli/shell.h). */
+#include "cli/shell.h"
+
+#include <unistd.h>
+
+static struct shell own;
+
+void shell_note(void)
+{
+	surroundings_note(&own, environ);
+}
+
+const struct shell *shell_own(void)
+{
+	return &own;
+}

@@ -1,0 +1,13 @@
+/*
+ * cli/shell.h - what this command has from its shell, noted before anything changes it.
+ */
+#ifndef CLI_SHELL_H
+#define CLI_SHELL_H
+
+#include "client/surroundings.h"
+
+/* The first thing of main(). */
+void shell_note(void);
+const struct shell *shell_own(void);
+
+#endif
