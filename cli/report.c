@@ -105,7 +105,8 @@ size_t report_done(struct outcomes *oc, const struct ask *a, size_t n, enum outc
 			bad++;
 		} else {
 			outcome_add(oc, a[i].req.name, kind, a[i].answer.pid, words);
-			warn_refused(oc, &a[i]);
+			if (kind == OUTCOME_RESTARTED) /* no other answer is about a launch */
+				warn_refused(oc, &a[i]);
 		}
 	}
 	return bad;

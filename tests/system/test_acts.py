@@ -99,6 +99,27 @@ def test_quiet_prints_nothing(tend):
     assert tend.run("stop", "a", "--json", "--quiet").stdout == ""
 
 
+def test_what_succeeds_complains_of_nothing(tend):
+    """An answer may hold words of the daemon, which are no complaint."""
+    start(tend, "a", helper("sleeper"))
+    for words in (
+        ["logs", "rotate", "a"],
+        ["signal", "a", "WINCH"],
+        ["group", "g", "a"],
+        ["restart", "a"],
+        ["stop", "a"],
+        ["start", "a", "--background"],
+        ["logs", "rotate"],
+        ["stop"],
+        ["start", "--background"],
+    ):
+        done = tend.run(*words)
+        assert done.stdout and not done.stderr, (words, done)
+    tend.run("stop", "a")
+    assert not tend.run("remove", "a").stderr
+    tend.stop_all()
+
+
 def test_a_full_disk(tend):
     """What is done is done; that it could not be told is said."""
     start(tend, "a", helper("sleeper"))
