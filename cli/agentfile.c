@@ -129,7 +129,7 @@ static int take_name(const char *name, struct agent *a, struct fault *f)
  * none, or it can't be read. */
 static bool read_shebang(const char *file, char line[static SHEBANG_BYTES])
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, line, SHEBANG_BYTES - 1);
 
 	if (fd >= 0)

@@ -110,6 +110,20 @@ static int read_verdict(int fd, const struct watcher *w, char *buf, size_t size)
 	return strcmp(buf, "ok") == 0 ? 0 : -EIO;
 }
 
+/* What the daemons write to; a FIFO, a device or a link in its place is refused. */
+static int open_log(const struct home *h, struct fault *f)
+{
+	struct stat st;
+	int fd = io_open(h->logs_fd, HOME_LOG_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	if (fd < 0 && fd != -ENXIO) /* ENXIO: a FIFO that nobody reads, a socket */
+		return fault_errno(f, fd, "cannot open %s/logs/tend.log", h->path);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	io_close(&fd);
+	return fault_set(f, -EINVAL, "%s/logs/tend.log is no regular file: remove it", h->path);
+}
+
 static int start_guardian(const struct home *h, const struct watcher *w, struct fault *f)
 {
 	char program[PATH_MAX], verdict[FAULT_MAX];
@@ -118,12 +132,9 @@ static int start_guardian(const struct home *h, const struct watcher *w, struct 
 
 	if (r < 0)
 		return r;
-	log = io_open(h->logs_fd, HOME_LOG_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	if (log < 0) {
-		r = fault_errno(f, log, "cannot open %s/logs/tend.log", h->path);
-		log = -1;
-		goto out;
-	}
+	log = open_log(h, f);
+	if (log < 0)
+		return log;
 	if (pipe2(ready, O_CLOEXEC) < 0) {
 		r = fault_errno(f, -errno, "cannot start the guardian");
 		goto out;

@@ -94,6 +94,7 @@ static int be_the_only_saver(const struct spawner *sp, pid_t parent)
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return -ESRCH;
+	io_make_way(sp->start.home.run_fd, SAVER_LOCK, S_IFREG);
 	fd = io_open(sp->start.home.run_fd, SAVER_LOCK, O_RDWR | O_CREAT, 0600);
 	if (fd < 0)
 		return fd;

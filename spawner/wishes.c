@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/io.h"
 #include "spawner/proc.h"
@@ -26,6 +27,7 @@ void wishes_note(struct spawner *sp, const char *name, enum wish wish)
 
 	w->noted++;
 	if (w->fd < 0) {
+		io_make_way(sp->start.home.run_fd, WISHES_FILE, S_IFREG);
 		w->fd = io_open(
 			sp->start.home.run_fd, WISHES_FILE, O_WRONLY | O_CREAT | O_APPEND, 0600);
 		w->torn = !w->none; /* whoever wrote into it before us may have died over a line */

@@ -1,9 +1,9 @@
 /*
  * base/io.c - whole reads, whole writes, atomic replacement.
  *
- * What is opened for reading is opened O_NONBLOCK, so that a FIFO or a device where a file was
- * expected can't stop the caller before fstat() tells them apart; for regular files and /proc the
- * flag means nothing.
+ * Everything is opened O_NONBLOCK and O_NOCTTY, so that a FIFO or a device where a file was
+ * expected can't stop the caller before fstat() tells them apart, nor become its terminal; for
+ * regular files, folders and /proc the flags mean nothing.
  */
 #define _GNU_SOURCE 1
 #include "base/io.h"
@@ -35,7 +35,8 @@ int io_open(int dirfd, const char *path, int flags, unsigned mode)
 	int fd;
 
 	do
-		fd = openat(dirfd, path, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+		fd = openat(
+			dirfd, path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
 	while (fd < 0 && errno == EINTR);
 	return fd < 0 ? -errno : fd;
 }

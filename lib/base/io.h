@@ -46,7 +46,8 @@ bool io_is_leftover(const char *name);
  * writer was found dead. Returns how many went. */
 unsigned io_sweep(int dirfd, bool (*keep)(void *arg, const char *name), void *arg);
 
-/* open(2) with O_CLOEXEC and O_NOFOLLOW added; a descriptor or -errno. */
+/* open(2) with O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK and O_NOCTTY added; a descriptor or -errno. It
+ * waits for nobody: a FIFO opened to be written is -ENXIO while nobody reads it. */
 int io_open(int dirfd, const char *path, int flags, unsigned mode);
 
 /* Close *fd if it is open, and set it to -1. errno is kept. */

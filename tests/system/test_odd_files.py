@@ -192,3 +192,53 @@ def test_something_in_the_place_of_a_lock_or_doorbell(tend, name, kind):
     kept = list((tend.home / "run").glob(f".{name}.displaced-*"))
     assert [(entry / "x").is_dir() for entry in kept] == ([True] if kind == "folder" else [])
     tend.stop_all()
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "socket", "link"])
+@pytest.mark.parametrize("name", ["wishes", "saver.lock"])
+def test_something_in_the_place_of_what_the_spawner_writes(tend, name, kind):
+    """It makes way like that: nobody waits for a FIFO's reader, and what is asked for is kept."""
+    start(tend, "old", helper("sleeper"))
+    start(tend, "other", helper("sleeper"))
+    path = tend.home / "run" / name
+    path.unlink(missing_ok=True)
+    put(kind, os.fsencode(path))
+    tend.run("stop", "old", timeout=10)
+    start(tend, "new", helper("sleeper"), timeout=10)
+    wait_until(
+        lambda: '"desired":"down"'
+        in (tend.home / "processes.json").read_text().replace('": "', '":"'),
+        what="processes.json tells of the stop",
+    )
+    kill_all(tend)
+    tend.segment.unlink()
+    tend.run("start", timeout=10)
+    states = {row["name"]: row["state"] for row in tend.status()["processes"]}
+    assert states == {"old": "stopped", "other": "running", "new": "running"}
+    kept = list((tend.home / "run").glob(f".{name}.displaced-*"))
+    assert [(entry / "x").is_dir() for entry in kept] == ([True] if kind == "folder" else [])
+    tend.stop_all()
+
+
+def test_a_fifo_in_the_place_of_tends_log_or_a_specification(tend):
+    """Both are told or passed over at once; nobody waits for somebody to open its other end."""
+    start(tend, "old", helper("sleeper"))
+    spec = tend.home / "specs/old.json"
+    kept = spec.read_bytes()
+    spec.unlink()
+    os.mkfifo(spec, 0o600)
+    done = tend.run("restart", "old", check=False, timeout=5)
+    assert done.returncode == 1 and "specs/old.json" in done.stderr, done
+    tend.run("stop", timeout=5)
+    spec.unlink()
+    spec.write_bytes(kept)
+    log = tend.home / "logs/tend.log"
+    log.unlink()
+    os.mkfifo(log, 0o600)
+    done = tend.run("start", check=False, timeout=5)
+    assert done.returncode == 1, done
+    assert f"{log} is no regular file" in done.stderr, done
+    log.unlink()
+    tend.run("start")
+    assert tend.status("old")["state"] == "running"
+    tend.stop_all()

@@ -291,6 +291,8 @@ def test_a_name_that_another_user_took_first(open_tend, kind):
         open_tend.work.chmod(0o755)
         done = tend_as(OWN_UID, home, "start", "--background", "--name", "x", "--", "true")
         assert done.returncode == 1 and segment.name in done.stderr and done.stdout == ""
+        for words in (["doctor", "--segment"], ["doctor"], ["status"], ["orphans"]):
+            assert tend_as(OWN_UID, home, *words).returncode in (0, 1)  # and waits for nobody
         assert bait.read_text() == "bait"
         assert (segment.lstat().st_uid, list(home.glob("specs/x.json"))) == (OTHER_UID, [])
     finally:
