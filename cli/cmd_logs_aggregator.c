@@ -37,7 +37,8 @@ static int count(
 	struct stream *s = NULL;
 	struct log_entry e;
 	struct stat st;
-	int r = stream_open(at->dirfd, at->stem, 0, STREAM_FORWARD, &all, &logshow_complain, &s, f);
+	int r = stream_open(
+		at->dirfd, at->stem, 0, STREAM_FORWARD, &all, logshow_complain(), &s, f);
 
 	*t = (struct log_tally){ 0 };
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/home.h"
 
@@ -37,7 +38,7 @@ bool conf_load(struct outcomes *oc, struct cliconf *ret)
 		outcome_complain(oc, "%s", f.text);
 		return false;
 	}
-	r = cliconf_load(r == 0 ? h.fd : -1, path, ret, &e);
+	r = cliconf_load(r == 0 ? h.fd : -1, path, environ, ret, &e);
 	home_close(&h);
 	if (r < 0)
 		outcome_complain(oc, "Configuration error: %s%s", e.text,

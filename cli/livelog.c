@@ -49,7 +49,7 @@ static int add(struct livelog *l, int logs_fd, const char *stem, struct fault *f
 {
 	const struct log_place place = { .dirfd = logs_fd, .stem = stem };
 	struct stream *s = NULL;
-	int r = stream_open(logs_fd, stem, 0, STREAM_FORWARD, &l->query, &logshow_complain, &s, f);
+	int r = stream_open(logs_fd, stem, 0, STREAM_FORWARD, &l->query, logshow_complain(), &s, f);
 
 	if (r < 0)
 		return r;
@@ -77,7 +77,7 @@ int livelog_open(
 	l->query.min_level = LOG_LEVEL_DEBUG;
 	l->end = eventfd(0, EFD_CLOEXEC);
 	r = l->end < 0 ? fault_errno(f, -errno, "following")
-		       : follow_open(&l->query, &logshow_complain, show, l, &l->follow, f);
+		       : follow_open(&l->query, logshow_complain(), show, l, &l->follow, f);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		int width = (int)strlen(names[i]);
 

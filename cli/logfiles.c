@@ -21,7 +21,7 @@ bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
 	struct segments s;
 	struct fault f;
 
-	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, &logshow_complain, &s, &f) < 0) {
+	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, logshow_complain(), &s, &f) < 0) {
 		out_warn("%s", f.text);
 		return false;
 	}
@@ -34,7 +34,7 @@ bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
 
 			if (archive_index_head(g->fd, &x, NULL) == 0)
 				ret->archived += x.head.raw_bytes;
-			else if (segment_ready(g, &logshow_complain) == 0)
+			else if (segment_ready(g, logshow_complain()) == 0)
 				ret->archived += g->bytes;
 			else
 				ret->counted_bad = true;
@@ -141,7 +141,7 @@ static void check_whole(struct segment *g, struct log_verdict *v)
 	unsigned before = logshow_complaints();
 	bool told = g->fd >= 0 && archive_index_head(g->fd, &x, NULL) == 0;
 
-	if (segment_ready(g, &logshow_complain) < 0)
+	if (segment_ready(g, logshow_complain()) < 0)
 		v->lost++;
 	else if (!g->indexed && told)
 		v->lost += x.head.raw_bytes > g->bytes ? x.head.raw_bytes - g->bytes : 0;
@@ -157,7 +157,7 @@ static void check_archives(const struct log_place *at, struct log_verdict *v)
 	char *buf = NULL;
 	size_t room = 0;
 
-	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, &logshow_complain, &s, &f) < 0) {
+	if (segments_open(at->dirfd, at->stem, 0, SEGMENTS_OPEN, logshow_complain(), &s, &f) < 0) {
 		v->lost++;
 		return;
 	}
@@ -168,7 +168,7 @@ static void check_archives(const struct log_place *at, struct log_verdict *v)
 			check_whole(g, v);
 		for (uint32_t b = 0; g->indexed && b < g->index.head.blocks; b++)
 			if (unpack_block(g->fd, &g->index.blocks[b], &buf, &room, &f) < 0) {
-				log_complain(&logshow_complain, g->name, &f);
+				log_complain(logshow_complain(), g->name, &f);
 				v->lost += g->index.blocks[b].raw_bytes;
 			}
 		segment_leave(g);

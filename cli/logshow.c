@@ -30,7 +30,13 @@ static void complain(void *arg, const char *text)
 	out_warn("%s", text);
 }
 
-const struct log_complain logshow_complain = { .fn = complain };
+const struct log_complain *logshow_complain(void)
+{
+	static struct log_complain c = { .fn = complain };
+
+	c.scratch = getenv("TMPDIR");
+	return &c;
+}
 
 bool logshow_level(const char *text, enum log_level *ret)
 {
@@ -203,7 +209,7 @@ static int follow_on(
 	struct following g = { .s = s, .width = width };
 	struct follow *w = NULL;
 	bool names;
-	int r = follow_open(&s->query, &logshow_complain, show_new, &g, &w, f);
+	int r = follow_open(&s->query, logshow_complain(), show_new, &g, &w, f);
 
 	if (!s->every) /* those that come into being are not looked for */
 		logplaces_expect_errors(p);
@@ -244,7 +250,7 @@ int logshow(const struct logshow *s, struct logplaces *p)
 	if (s->follow)
 		term_catch();
 	logprint_head(s->form);
-	r = merge_open(p->list, p->n, way, &s->query, &logshow_complain, &m, &f);
+	r = merge_open(p->list, p->n, way, &s->query, logshow_complain(), &m, &f);
 	if (r == 0)
 		r = s->lines ? show_newest(s, m, width, &shown, &f)
 			     : show_all(s, m, width, &shown, &f);

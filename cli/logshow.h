@@ -26,7 +26,7 @@ bool logshow_time(const char *what, const char *text, uint64_t *ret_ns);
 bool logshow_range(const struct log_query *q);
 
 /* Says on stderr what was damaged. */
-extern const struct log_complain logshow_complain;
+const struct log_complain *logshow_complain(void);
 /* How often it was used so far. */
 unsigned logshow_complaints(void);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "config/cliconf.h"
@@ -75,7 +76,7 @@ static void read_configuration(struct conf_all *c, const struct home *h)
 	struct conf_errors e;
 
 	c->conf_error[0] = 0;
-	if (cliconf_load(h->fd, CLICONF_FILE, &conf, &e) < 0) {
+	if (cliconf_load(h->fd, CLICONF_FILE, environ, &conf, &e) < 0) {
 		c->check_interval_s = c->check_interval_s ? c->check_interval_s : CHECK_INTERVAL_S;
 		(void)snprintf(c->conf_error, sizeof(c->conf_error),
 			"the configuration is not in force: %.*s", (int)(CONF_WHY_MAX - 37),

@@ -60,7 +60,7 @@ static void url_from_config(const struct home *h, char url[static URL_MAX])
 	struct conf_errors e;
 	const char *host = "localhost";
 	int64_t port = 8080;
-	bool known = cliconf_load(h->fd, CLICONF_FILE, &conf, &e) == 0;
+	bool known = cliconf_load(h->fd, CLICONF_FILE, environ, &conf, &e) == 0;
 
 	if (known) {
 		host = cliconf_text(&conf, CONF_REGISTRY_HOST);

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/env.h"
 #include "base/str.h"
 #include "config/cliconf_parts.h"
 
@@ -185,9 +186,10 @@ void conf_complain(struct conf_errors *e, const char *where, const char *text)
 	e->n++;
 }
 
-static void read_variable(struct cliconf *c, enum conf_key key, struct conf_errors *e)
+static void read_variable(
+	struct cliconf *c, char *const *env, enum conf_key key, struct conf_errors *e)
 {
-	const char *text = getenv(conf_rules[key].variable);
+	const char *text = env_value(env, conf_rules[key].variable);
 	struct conf_value v = { .text = NULL };
 	struct fault f;
 
@@ -201,9 +203,10 @@ static void read_variable(struct cliconf *c, enum conf_key key, struct conf_erro
 		conf_put(c, key, v, CONF_FROM_ENV);
 }
 
-int cliconf_load(int home_fd, const char *path, struct cliconf *ret, struct conf_errors *e)
+int cliconf_load(
+	int home_fd, const char *path, char *const *env, struct cliconf *ret, struct conf_errors *e)
 {
-	struct cliconf c = { 0 };
+	struct cliconf c = { .env = env };
 	int r = 0;
 
 	memset(e, 0, sizeof(*e));
@@ -212,7 +215,7 @@ int cliconf_load(int home_fd, const char *path, struct cliconf *ret, struct conf
 	if (r < 0)
 		conf_complain(e, NULL, "out of memory");
 	for (unsigned k = 0; k < CONF_KEYS && r == 0; k++)
-		read_variable(&c, (enum conf_key)k, e);
+		read_variable(&c, env, (enum conf_key)k, e);
 	if (r == 0)
 		conf_read_file(home_fd, path, &c, e);
 	if (e->n) {
@@ -287,7 +290,7 @@ int cliconf_set(struct cliconf *c, enum conf_key key, const char *text, struct f
 	free(v.text);
 	r = put_default(c, key);
 	if (r == 0)
-		read_variable(c, key, &e);
+		read_variable(c, c->env, key, &e);
 	return r < 0 ? fault_errno(f, r, "%s", conf_rules[key].name) : 0;
 }
 

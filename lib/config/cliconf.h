@@ -50,7 +50,8 @@ struct conf_value {
 
 struct cliconf {
 	struct conf_value value[CONF_KEYS];
-	void *doc; /* the file's object, for saving; private */
+	void *doc;	  /* the file's object, for saving; private */
+	char *const *env; /* that it was loaded with; the caller's */
 };
 
 /* Everything that is wrong, joined by "; ". */
@@ -65,10 +66,12 @@ enum conf_type cliconf_type(enum conf_key key);
 /* -ENOENT: there is no such key. */
 int cliconf_find(const char *name, enum conf_key *ret);
 
-/* Read file and environment and check everything. home_fd -1 or no file: nothing is set. path names
- * the file in messages. -EINVAL: e says all that is wrong, a syntax error with its line and column.
- * On success release with cliconf_done(). */
-int cliconf_load(int home_fd, const char *path, struct cliconf *ret, struct conf_errors *e);
+/* Read file and environment (NULL: an empty one; it has to outlive ret) and check everything.
+ * home_fd -1 or no file: nothing is set there. path names the file in messages. -EINVAL: e says all
+ * that is wrong, a syntax error with its line and column. On success release with
+ * cliconf_done(). */
+int cliconf_load(int home_fd, const char *path, char *const *env, struct cliconf *ret,
+	struct conf_errors *e);
 void cliconf_done(struct cliconf *c);
 
 int64_t cliconf_number(const struct cliconf *c, enum conf_key key);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
 #include "base/io.h"
 #include "config/redact.h"
 #include "json/document.h"
@@ -426,12 +427,9 @@ int spec_command_text(const struct spec *s, char *buf, size_t size)
 
 const char *spec_variable(char *const *env, const char *name)
 {
-	size_t len = strlen(name);
+	const char *value = env_value(env, name);
 
-	for (; env && *env; env++)
-		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
-			return (*env)[len + 1] ? *env + len + 1 : NULL;
-	return NULL;
+	return value && *value ? value : NULL;
 }
 
 void spec_file_name(const char *name, char buf[static NAME_MAX_BYTES + 8])

@@ -21,6 +21,8 @@ typedef void log_complain_fn(void *arg, const char *text);
 struct log_complain {
 	log_complain_fn *fn; /* NULL: nobody listens */
 	void *arg;
+	/* a folder for what archives without an index are unpacked into; NULL or "" = /tmp */
+	const char *scratch;
 };
 void log_complain(const struct log_complain *c, const char *file, const struct fault *f);
 

@@ -96,11 +96,11 @@ int unpack_block(int fd, const struct archive_block *b, char **buf, size_t *room
 	return 0;
 }
 
-static int nameless(void)
+static int nameless(const char *scratch)
 {
-	const char *tmp = getenv("TMPDIR");
 	FILE *file;
-	int fd = io_open(AT_FDCWD, tmp && *tmp ? tmp : "/tmp", O_TMPFILE | O_RDWR, 0600);
+	int fd = io_open(
+		AT_FDCWD, scratch && *scratch ? scratch : "/tmp", O_TMPFILE | O_RDWR, 0600);
 
 	if (fd >= 0)
 		return fd;
@@ -173,7 +173,7 @@ int unpack_file(int fd, const char *name, const struct log_complain *c, uint64_t
 	if (!u)
 		return -ENOMEM;
 	u->in = fd;
-	u->out = nameless();
+	u->out = nameless(c ? c->scratch : NULL);
 	if (u->out < 0 || LZ4F_isError(LZ4F_createDecompressionContext(&u->lz4, LZ4F_VERSION))) {
 		r = u->out < 0 ? u->out : -ENOMEM;
 		goto out;

@@ -254,7 +254,7 @@ static void write_others(bool chance)
 	begin();
 	doc_orphans(&o, &orphan, chance);
 	end("orphans");
-	if (cliconf_load(-1, "none", &conf, &errors) < 0)
+	if (cliconf_load(-1, "none", NULL, &conf, &errors) < 0)
 		exit(1);
 	begin();
 	doc_config(&o, &conf);

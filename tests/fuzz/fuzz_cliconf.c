@@ -24,7 +24,6 @@ static void begin(void)
 	folder_fd = io_open(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
 	MUST(folder_fd >= 0);
 	atexit(leave);
-	clearenv(); /* or its variables are a layer above the file */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,14 +36,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (folder_fd < 0)
 		begin();
 	MUST(io_replace(folder_fd, "cli_config.json", data, size, IO_NO_SYNC) == 0);
-	if (cliconf_load(folder_fd, "cli_config.json", &c, &e) < 0) {
+	if (cliconf_load(folder_fd, "cli_config.json", NULL, &c, &e) < 0) {
 		MUST(e.n > 0 && e.text[0] && memchr(e.text, 0, sizeof(e.text)));
 		(void)cliconf_reset(folder_fd, &f); /* puts anything right */
 		memset(&e, 0, sizeof(e));
-		MUST(cliconf_load(folder_fd, "cli_config.json", &c, &e) == 0);
+		MUST(cliconf_load(folder_fd, "cli_config.json", NULL, &c, &e) == 0);
 	}
 	MUST(cliconf_save(folder_fd, &c, &f) == 0);
-	MUST(cliconf_load(folder_fd, "cli_config.json", &again, &e) == 0);
+	MUST(cliconf_load(folder_fd, "cli_config.json", NULL, &again, &e) == 0);
 	for (unsigned key = 0; key < CONF_KEYS; key++)
 		MUST(strcmp(cliconf_show(&c, key, one), cliconf_show(&again, key, other)) == 0);
 	cliconf_done(&again);

@@ -50,7 +50,7 @@ static char *read_back(void)
 
 static void load(struct cliconf *c)
 {
-	int r = cliconf_load(folder_fd, "F", c, &errors);
+	int r = cliconf_load(folder_fd, "F", environ, c, &errors);
 
 	ck_assert_msg(r == 0, "%s", errors.text);
 }
@@ -61,7 +61,7 @@ static void refuse(const char *file, const char *complaint)
 	struct cliconf c;
 
 	write_file(file);
-	ck_assert_int_eq(cliconf_load(folder_fd, "F", &c, &errors), -EINVAL);
+	ck_assert_int_eq(cliconf_load(folder_fd, "F", environ, &c, &errors), -EINVAL);
 	ck_assert_str_eq(errors.text, complaint);
 }
 
@@ -78,7 +78,7 @@ START_TEST(defaults_without_anything)
 	ck_assert_str_eq(cliconf_show(&c, CONF_DEBUG_MODE, number), "False");
 	ck_assert_str_eq(cliconf_show(&c, CONF_STARTUP_TIMEOUT, number), "30");
 	cliconf_done(&c);
-	ck_assert_int_eq(cliconf_load(-1, "F", &c, &errors), 0);
+	ck_assert_int_eq(cliconf_load(-1, "F", environ, &c, &errors), 0);
 	cliconf_done(&c);
 }
 END_TEST
@@ -149,7 +149,7 @@ START_TEST(syntax_errors_have_a_place)
 	refuse("", "F: no JSON at line 1, column 1");
 	ck_assert_int_eq(unlinkat(folder_fd, CLICONF_FILE, 0), 0);
 	ck_assert_int_eq(mkdirat(folder_fd, CLICONF_FILE, 0700), 0);
-	ck_assert_int_eq(cliconf_load(folder_fd, "F", &c, &errors), -EINVAL);
+	ck_assert_int_eq(cliconf_load(folder_fd, "F", environ, &c, &errors), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(errors.text, "F: cannot read it"));
 	ck_assert_int_eq(unlinkat(folder_fd, CLICONF_FILE, AT_REMOVEDIR), 0);
 }
@@ -162,10 +162,10 @@ START_TEST(hostile_text)
 
 	memset(deep, '[', sizeof(deep) - 1);
 	write_file(deep);
-	ck_assert_int_eq(cliconf_load(folder_fd, "F", &c, &errors), -EINVAL);
+	ck_assert_int_eq(cliconf_load(folder_fd, "F", environ, &c, &errors), -EINVAL);
 	memset(big, ' ', sizeof(big) - 1);
 	write_file(big);
-	ck_assert_int_eq(cliconf_load(folder_fd, "F", &c, &errors), -EINVAL);
+	ck_assert_int_eq(cliconf_load(folder_fd, "F", environ, &c, &errors), -EINVAL);
 	refuse("{\"registry_port\": 1e300}", "F: registry_port must be a whole number");
 	refuse("{\"registry_host\": \"a b\\u001b[31m\"}",
 		"F: registry_host must be the name or address of a host, not \"a b\\x1b[31m\"");
