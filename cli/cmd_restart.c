@@ -9,7 +9,8 @@
 #include "cli/enroll.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/registry.h"
+#include "cli/meshreg.h"
+#include "cli/shell.h"
 #include "cli/request.h"
 #include "cli/specedit.h"
 #include "cli/tell.h"
@@ -46,7 +47,7 @@ static int restart_registry(struct outcomes *oc, bool reset)
 	struct cliconf c;
 	int status = EXIT_FAIL;
 
-	if (registry_is_off())
+	if (shell_has_no_registry())
 		return TELL_FAIL(oc,
 			"NAME missing: without names it is the registry, and TEND_REGISTRY=none says that there is none");
 	if (!conf_load(oc, &c))
@@ -56,7 +57,7 @@ static int restart_registry(struct outcomes *oc, bool reset)
 		daemons_ensure(&in.home, NULL, oc->watcher, &f) < 0 || instance_attach(&in, &f) < 0)
 		outcome_complain(oc, "%s", f.text);
 	else
-		status = registry_restart(oc, &in, &c, reset) ? EXIT_OK : EXIT_FAIL;
+		status = meshreg_restart(oc, &in, &c, shell_own(), reset) ? EXIT_OK : EXIT_FAIL;
 	instance_close(&in);
 	cliconf_done(&c);
 	return status;
@@ -105,7 +106,8 @@ static int restart_agent(struct outcomes *oc, struct instance *in, const struct 
 	const struct view *v, const struct view_row *row, const struct spec *s)
 {
 	struct enroll_how how = { 0 };
-	struct registry last = { .port = 0 };
+	struct meshaddr last = { .port = 0 };
+	struct meshaddr_variables told;
 	struct fault f = { "" };
 	struct cliconf c;
 	char *name = (char *)(uintptr_t)row->row.ident.name;
@@ -115,9 +117,9 @@ static int restart_agent(struct outcomes *oc, struct instance *in, const struct 
 	if (!conf_load(oc, &c))
 		return EXIT_FAIL;
 	tell_current(oc, v, row, s);
-	if (registry_last(&in->home, &last) &&
-		specedit(&in->home, name, tell_place, registry_variables(&last, &c), oc->watcher,
-			&f) < 0)
+	if (meshaddr_last(&in->home, &last) &&
+		specedit(&in->home, name, tell_place, meshaddr_variables(&last, &c, &told),
+			oc->watcher, &f) < 0)
 		outcome_complain(oc, "%s", f.text);
 	how.timeout_s = (unsigned)cliconf_number(&c, CONF_STARTUP_TIMEOUT);
 	how.url = last.url[0] ? last.url : spec_variable(s->env, "MCP_MESH_REGISTRY_URL");
@@ -140,7 +142,7 @@ static int restart_one(struct outcomes *oc, const struct request *q, char *name)
 	const struct view_row *row = NULL;
 	int status;
 
-	if (!registry_is_off() && name_check(name, NULL) == 0 &&
+	if (!shell_has_no_registry() && name_check(name, NULL) == 0 &&
 		instance_open(&in, PT_CLIENT, NULL) == 0 && view_load(&in, &v) == 0)
 		row = view_find(&v, name);
 	if (row && row->row.ident.service == PT_SERVICE_AGENT)

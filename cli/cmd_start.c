@@ -6,7 +6,8 @@
 #include "cli/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/registry.h"
+#include "cli/meshreg.h"
+#include "cli/shell.h"
 #include "cli/resurrect.h"
 #include "cli/startrun.h"
 #include "cli/tell.h"
@@ -107,7 +108,7 @@ static int configure(struct startopts *o, struct cliconf *c)
 
 	if (status != EXIT_OK)
 		return status;
-	o->no_registry = o->no_registry || registry_is_off();
+	o->no_registry = o->no_registry || shell_has_no_registry();
 	o->background = o->background || cliconf_bool(c, CONF_ENABLE_BACKGROUND);
 	if (!o->background)
 		term_obey();

@@ -16,7 +16,6 @@
 #include "base/utf8.h"
 #include "cli/agentfile.h"
 #include "cli/place.h"
-#include "cli/shell.h"
 #include "config/spec.h"
 
 #define WORDS_MAX 60
@@ -27,13 +26,16 @@ struct program {
 	char exe[PATH_MAX];
 	char words[CLICONF_TEXT_MAX], port[8];
 	char *argv[WORDS_MAX + 10];
+	struct meshaddr_variables variables;
+	char own[4][PATH_MAX + 16]; /* what only the registry is told */
+	char **env;		    /* malloc'ed; what it points to is above, or the caller's */
 };
 
-static char word_host[] = "--host", word_port[] = "--port", word_db[] = "--db",
-	    word_public[] = "--public", word_isolated[] = "-I", word_unbuffered[] = "-u",
-	    word_module[] = "-m", word_reference[] = "mcp_mesh_runtime.server",
-	    word_mesh[] = "mcp-mesh-registry", word_ours[] = "tend-registry",
-	    word_python[] = "python3";
+/* Nobody writes to the words of an argument vector. */
+static char *word(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
 
 /* The configured command: words parted by blanks. */
 static int take_configured(struct program *p, const char *command, struct fault *f)
@@ -62,7 +64,7 @@ static bool has_module(const char *python)
 		"import importlib.util as u, sys; sys.exit(u.find_spec('mcp_mesh_runtime') is None or "
 		"u.find_spec('mcp_mesh_runtime.server') is None)";
 	char *path = strdup(python), option[] = "-c",
-	     *argv[] = { path, word_isolated, option, code, NULL };
+	     *argv[] = { path, word("-I"), option, code, NULL };
 	struct spawn s = { .program = path,
 		.argv = argv,
 		.folder = "/",
@@ -87,15 +89,15 @@ static bool has_module(const char *python)
 	return found;
 }
 
-static void add_address(struct program *p, size_t n, struct registry *r)
+static void add_address(struct program *p, size_t n, struct meshaddr *r)
 {
-	p->argv[n++] = word_host;
+	p->argv[n++] = word("--host");
 	p->argv[n++] = r->host;
-	p->argv[n++] = word_port;
+	p->argv[n++] = word("--port");
 	p->argv[n++] = p->port;
 }
 
-static int choose(struct program *p, const struct cliconf *c, struct registry *r, struct fault *f)
+static int choose(struct program *p, const struct cliconf *c, struct meshaddr *r, struct fault *f)
 {
 	const char *command = cliconf_text(c, CONF_REGISTRY_COMMAND);
 	int e;
@@ -103,36 +105,37 @@ static int choose(struct program *p, const struct cliconf *c, struct registry *r
 	snprintf(p->port, sizeof(p->port), "%u", r->port);
 	if (command[0])
 		return take_configured(p, command, f);
-	if (agentfile_program(word_mesh, p->exe, f) == 0) {
-		p->argv[0] = word_mesh;
+	if (agentfile_program("mcp-mesh-registry", p->exe, f) == 0) {
+		p->argv[0] = word("mcp-mesh-registry");
 		add_address(p, 1, r);
 		return 0;
 	}
-	if (agentfile_program(word_python, p->exe, f) == 0 && has_module(p->exe)) {
-		p->argv[0] = word_python;
-		p->argv[1] = word_isolated;
+	if (agentfile_program("python3", p->exe, f) == 0 && has_module(p->exe)) {
+		p->argv[0] = word("python3");
+		p->argv[1] = word("-I");
 		/* the variable of that meaning is not heard by an isolated one */
-		p->argv[2] = word_unbuffered;
-		p->argv[3] = word_module;
-		p->argv[4] = word_reference;
+		p->argv[2] = word("-u");
+		p->argv[3] = word("-m");
+		p->argv[4] = word("mcp_mesh_runtime.server");
 		add_address(p, 5, r);
 		return 0;
 	}
-	e = home_program(word_ours, p->exe, f);
-	p->argv[0] = word_ours;
+	e = home_program("tend-registry", p->exe, f);
+	p->argv[0] = word("tend-registry");
 	add_address(p, 1, r);
-	p->argv[5] = word_db;
+	p->argv[5] = word("--db");
 	p->argv[6] = r->db;
 	/* Other than loopback only where this very command asked for it. */
-	p->argv[7] = c->value[CONF_REGISTRY_HOST].from == CONF_FROM_OPTION ? word_public : NULL;
+	p->argv[7] = c->value[CONF_REGISTRY_HOST].from == CONF_FROM_OPTION ? word("--public")
+									   : NULL;
 	return e;
 }
 
 /* DATABASE_URL is where today's registry has its database; one that the user has set stays, unless
  * another database was asked for. */
-static bool keeps_database(const struct cliconf *c)
+static bool keeps_database(const struct cliconf *c, const struct shell *shell)
 {
-	const char *own = getenv("DATABASE_URL");
+	const char *own = spec_variable(shell->env, "DATABASE_URL");
 
 	return own && *own && c->value[CONF_DB_PATH].from == CONF_FROM_DEFAULT;
 }
@@ -143,7 +146,7 @@ static bool begins(const char *text, const char *with)
 }
 
 /* Not from the caller: what is told below, and what belongs to another process. */
-static bool is_ours_to_say(const char *variable, const struct cliconf *c)
+static bool is_ours_to_say(const char *variable, const struct cliconf *c, const struct shell *shell)
 {
 	static const char *const names[] = { "TEND_NAME=", "TEND_INSTANCE=", "MCP_MESH_REGISTRY_",
 		"MCP_MESH_DATABASE_URL=", "MCP_MESH_DEBUG=", "MCP_MESH_LOG_LEVEL=", "HOST=",
@@ -152,62 +155,57 @@ static bool is_ours_to_say(const char *variable, const struct cliconf *c)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (begins(variable, names[i]))
 			return true;
-	return begins(variable, "DATABASE_URL=") && !keeps_database(c);
+	return begins(variable, "DATABASE_URL=") && !keeps_database(c, shell);
 }
 
 /* What a registry is told by variables: the same names as agents are told, and those that
  * registries read. */
-static char **make_env(const struct registry *r, const struct cliconf *c, const char *cwd)
+static int make_env(struct program *p, const struct meshaddr *r, const struct cliconf *c,
+	const struct shell *shell, const char *cwd)
 {
-	static char host[300], port[16], pwd[PATH_MAX + 8], db[PATH_MAX + 16];
-	char **ours = registry_variables(r, c), **env;
+	char **ours = meshaddr_variables(r, c, &p->variables);
 	size_t n = 0, k = 0;
 
-	while (environ && environ[n])
+	while (shell->env && shell->env[n])
 		n++;
-	env = calloc(n + 10, sizeof(*env));
-	if (!env)
-		return NULL;
+	p->env = calloc(n + 10, sizeof(*p->env));
+	if (!p->env)
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		if (utf8_is_valid(environ[i]) && !is_ours_to_say(environ[i], c))
-			env[k++] = environ[i];
+		if (utf8_is_valid(shell->env[i]) && !is_ours_to_say(shell->env[i], c, shell))
+			p->env[k++] = shell->env[i];
 	for (size_t i = 0; ours[i]; i++)
-		env[k++] = ours[i];
-	snprintf(host, sizeof(host), "HOST=%s", r->host);
-	snprintf(port, sizeof(port), "PORT=%u", r->port);
-	snprintf(pwd, sizeof(pwd), "PWD=%s", cwd);
-	env[k++] = host;
-	env[k++] = port;
-	env[k++] = pwd;
-	if (!keeps_database(c)) {
-		snprintf(db, sizeof(db), "DATABASE_URL=%s", r->db);
-		env[k++] = db;
-	}
-	return env;
+		p->env[k++] = ours[i];
+	snprintf(p->own[0], sizeof(p->own[0]), "HOST=%s", r->host);
+	snprintf(p->own[1], sizeof(p->own[1]), "PORT=%u", r->port);
+	snprintf(p->own[2], sizeof(p->own[2]), "PWD=%s", cwd);
+	snprintf(p->own[3], sizeof(p->own[3]), "DATABASE_URL=%s", r->db);
+	for (size_t i = 0; i < (keeps_database(c, shell) ? 3 : 4); i++)
+		p->env[k++] = p->own[i];
+	return 0;
 }
 
-char *regprogram_spec(const struct instance *in, const struct cliconf *c, const struct registry *r,
+char *regprogram_spec(const struct cliconf *c, const struct shell *shell, const struct meshaddr *r,
 	struct fault *f)
 {
-	struct registry own = *r;
+	struct meshaddr own = *r;
 	struct program *p = calloc(1, sizeof(*p));
 	char here[PATH_MAX], *text = NULL;
 	struct spec s;
 
-	(void)in;
 	spec_init(&s);
-	str_copy(s.name, sizeof(s.name), REGISTRY_NAME);
+	str_copy(s.name, sizeof(s.name), MESH_NAME);
 	s.service = 2;
 	(void)spec_policy("always", &s.policy);
-	surroundings_take(shell_own(), &s);
+	surroundings_take(shell, &s);
 	if (place_here(here, f) < 0)
 		goto out;
-	s.env = make_env(r, c, here);
-	if (!p || !s.env)
+	if (!p || make_env(p, r, c, shell, here) < 0)
 		fault_set(f, -ENOMEM, "out of memory");
 	else if (choose(p, c, &own, f) == 0) {
 		s.exe = p->exe;
 		s.argv = p->argv;
+		s.env = p->env;
 		s.cwd = here;
 		text = utf8_is_valid(here) && utf8_is_valid(own.db) ? spec_print(&s) : NULL;
 		if (!text)
@@ -215,7 +213,8 @@ char *regprogram_spec(const struct instance *in, const struct cliconf *c, const 
 				"cannot write the registry's specification: no memory, or a path that is not valid UTF-8");
 	}
 out:
-	free(s.env);
+	if (p)
+		free(p->env);
 	free(p);
 	return text;
 }

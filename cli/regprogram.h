@@ -5,10 +5,11 @@
 #ifndef CLI_REGPROGRAM_H
 #define CLI_REGPROGRAM_H
 
-#include "cli/registry.h"
+#include "cli/meshaddr.h"
+#include "client/surroundings.h"
 
-/* The text of its specification, malloc'ed. NULL: f says why. */
-char *regprogram_spec(const struct instance *in, const struct cliconf *c, const struct registry *r,
+/* The text of its specification, malloc'ed; it runs in the current folder. NULL: f says why. */
+char *regprogram_spec(const struct cliconf *c, const struct shell *shell, const struct meshaddr *r,
 	struct fault *f);
 
 #endif

@@ -1,6 +1,8 @@
 /* cli/shell.c - what this command has from its shell (cli/shell.h). */
 #include "cli/shell.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static struct shell own;
@@ -13,4 +15,11 @@ void shell_note(void)
 const struct shell *shell_own(void)
 {
 	return &own;
+}
+
+bool shell_has_no_registry(void)
+{
+	const char *text = getenv("TEND_REGISTRY");
+
+	return text && strcmp(text, "none") == 0;
 }

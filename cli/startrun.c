@@ -12,7 +12,8 @@
 #include "cli/group.h"
 #include "cli/livelog.h"
 #include "cli/out.h"
-#include "cli/registry.h"
+#include "cli/meshreg.h"
+#include "cli/shell.h"
 #include "cli/report.h"
 #include "cli/shutdown.h"
 #include "cli/specedit.h"
@@ -20,7 +21,7 @@
 #include "term/term.h"
 
 /* What of it this command has really started. */
-static bool list_started(const struct plan *p, struct foreground *fg, const struct registry *reg)
+static bool list_started(const struct plan *p, struct foreground *fg, const struct meshaddr *reg)
 {
 	fg->name = calloc(p->n + 1, sizeof(*fg->name));
 	for (size_t i = 0; fg->name && i < p->n; i++)
@@ -28,13 +29,13 @@ static bool list_started(const struct plan *p, struct foreground *fg, const stru
 			memcpy(fg->name[fg->n++], p->ask[i].req.name, NAME_MAX_BYTES);
 	fg->agents = fg->n;
 	if (fg->name && reg->started)
-		str_copy(fg->name[fg->n++], NAME_MAX_BYTES, REGISTRY_NAME);
+		str_copy(fg->name[fg->n++], NAME_MAX_BYTES, MESH_NAME);
 	return fg->name != NULL;
 }
 
 /* What came to nothing is ended instead of stayed with. */
 static int stay(struct outcomes *oc, struct instance *in, const struct plan *p,
-	struct foreground *fg, const struct registry *reg, bool good)
+	struct foreground *fg, const struct meshaddr *reg, bool good)
 {
 	int status = EXIT_OK;
 
@@ -56,8 +57,8 @@ static int abandon(struct outcomes *oc, struct instance *in, const struct foregr
 	struct pt_row row;
 	struct fault f = { "" };
 
-	if (pt_find(in->pt, REGISTRY_NAME, &row) == 0) {
-		ask_fill(&stop, PT_COMMAND_STOP, REGISTRY_NAME, 0);
+	if (pt_find(in->pt, MESH_NAME, &row) == 0) {
+		ask_fill(&stop, PT_COMMAND_STOP, MESH_NAME, 0);
 		(void)ask_all(in, &stop, 1, &patience, &f);
 	}
 	if (fg->own_daemons && shutdown_idle(in, oc->watcher, &f) < 0)
@@ -67,15 +68,17 @@ static int abandon(struct outcomes *oc, struct instance *in, const struct foregr
 
 /* The registry, where one is wanted; ret_url stays empty without. False: said. */
 static bool prepare_registry(struct outcomes *oc, struct instance *in, struct plan *p,
-	struct startopts *o, const struct cliconf *c, struct registry *ret)
+	struct startopts *o, const struct cliconf *c, struct meshaddr *ret)
 {
+	struct meshaddr_variables told;
+
 	memset(ret, 0, sizeof(*ret));
 	if (!o->registry_only && (!plan_has_agents(p) || o->no_registry))
 		return !plan_has_agents(p) || !startopts_registry(o) ||
-			registry_named(oc, in, startopts_registry(o));
-	if (!registry_ensure(oc, in, c, ret))
+			meshaddr_named(oc, in, startopts_registry(o));
+	if (!meshreg_ensure(oc, in, c, shell_own(), ret))
 		return false;
-	return !plan_has_agents(p) || plan_tell(oc, p, o, registry_variables(ret, c));
+	return !plan_has_agents(p) || plan_tell(oc, p, o, meshaddr_variables(ret, c, &told));
 }
 
 /* Agents that were started now, in the front; those that run already are not waited for. */
@@ -108,7 +111,7 @@ static struct livelog *watch_output(
 	for (size_t i = 0; names && i < p->n; i++)
 		names[i] = p->ask[i].req.name;
 	if (names && p->n == 0)
-		names[0] = REGISTRY_NAME;
+		names[0] = MESH_NAME;
 	if (!names || livelog_open(in->home.logs_fd, names, p->n ? p->n : 1, &l, &f) < 0)
 		outcome_complain(oc, "what they write can't be shown: %s", f.text);
 	free(names);
@@ -176,7 +179,7 @@ static void change_health(
 
 /* live: NULL for who does not stay. */
 static int ask_and_stay(struct outcomes *oc, struct instance *in, struct plan *p,
-	const struct startopts *o, const struct cliconf *c, const struct registry *reg,
+	const struct startopts *o, const struct cliconf *c, const struct meshaddr *reg,
 	struct foreground *fg, struct livelog *live)
 {
 	struct ask_patience patience = { .doing = "starting", .oc = oc, .interruptible = true };
@@ -219,7 +222,7 @@ int startrun(struct outcomes *oc, struct instance *in, struct plan *p, struct st
 {
 	struct foreground fg = { .stays = !o->background };
 	struct livelog *live = NULL;
-	struct registry reg;
+	struct meshaddr reg;
 	struct fault f = { "" };
 	int r = daemons_ensure(&in->home, &fg.own_daemons, oc->watcher, &f), status;
 
