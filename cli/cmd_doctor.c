@@ -8,11 +8,11 @@
 
 #include "base/io.h"
 #include "cli/checks.h"
-#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "shm/explain.h"
+#include "words/doc.h"
 
 /* The decoder takes any file, so it is given whatever lies under the segment's name. */
 static int explain(const struct home *h)

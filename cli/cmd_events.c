@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/doc.h"
 #include "cli/eventlog.h"
 #include "cli/group.h"
 #include "cli/instance.h"
@@ -15,6 +14,7 @@
 #include "cli/story.h"
 #include "cli/tell.h"
 #include "term/term.h"
+#include "words/doc.h"
 
 /* nobody announces that a table was left behind by guardians that are gone */
 #define SLICE_NS (1 * NS_PER_SEC)

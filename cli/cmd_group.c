@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/doc.h"
 #include "cli/group.h"
 #include "cli/like.h"
 #include "cli/opts.h"
@@ -14,6 +13,7 @@
 #include "cli/printjson.h"
 #include "cli/tell.h"
 #include "term/texttable.h"
+#include "words/doc.h"
 
 static int members_of(
 	const struct home *h, const char *group, char ***ret, size_t *ret_n, struct fault *f)

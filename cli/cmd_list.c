@@ -7,13 +7,13 @@
 #include "base/regex.h"
 #include "base/str.h"
 #include "cli/columns.h"
-#include "cli/doc.h"
 #include "cli/listed.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/tell.h"
+#include "words/doc.h"
 
 #define WIDE_COLUMNS 110u /* a terminal with room for more than what only a list of agents tells */
 

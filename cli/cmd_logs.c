@@ -17,6 +17,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/ownlogs.h"
+#include "client/logname.h"
 
 #define LINES_DEFAULT 50
 
@@ -146,13 +147,13 @@ static bool export_form(struct args *a)
 	const char *f = a->format;
 
 	if (!f || strcmp(f, "raw") == 0)
-		a->show.form = LOGPRINT_RAW;
+		a->show.form = LOGLINE_RAW;
 	else if (strcmp(f, "text") == 0)
-		a->show.form = LOGPRINT_AGGREGATE;
+		a->show.form = LOGLINE_AGGREGATE;
 	else if (strcmp(f, "json") == 0)
-		a->show.form = LOGPRINT_JSON;
+		a->show.form = LOGLINE_JSON;
 	else if (strcmp(f, "csv") == 0)
-		a->show.form = LOGPRINT_CSV;
+		a->show.form = LOGLINE_CSV;
 	else {
 		out_misuse("--format %s: there are raw, text, json and csv", f);
 		return false;
@@ -248,12 +249,12 @@ static int show(struct args *a, struct logplaces *p, size_t names)
 	for (size_t i = 1; i < p->n; i++) {
 		char first[256], other[256];
 
-		others += strcmp(logprint_name(logplaces_label(&p->list[0]), first),
-				  logprint_name(logplaces_label(&p->list[i]), other)) != 0;
+		others += strcmp(logname_process(logplaces_label(&p->list[0]), first),
+				  logname_process(logplaces_label(&p->list[i]), other)) != 0;
 	}
-	a->show.form = a->json	       ? LOGPRINT_JSON
-		: others || names == 0 ? LOGPRINT_NAMED
-				       : LOGPRINT_LINE;
+	a->show.form = a->json	       ? LOGLINE_JSON
+		: others || names == 0 ? LOGLINE_NAMED
+				       : LOGLINE_PLAIN;
 	a->show.every = names == 0;
 	if (p->n == 0 && !a->show.follow && !a->json)
 		out_warn("no process has written anything so far");

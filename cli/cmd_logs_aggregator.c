@@ -5,24 +5,25 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "cli/doc.h"
 #include "cli/logshow.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/ownlogs.h"
 #include "cli/printjson.h"
+#include "client/logfacts.h"
 #include "logread/format.h"
+#include "words/doc.h"
 
 #define LINES_DEFAULT 100
 
-static bool form_of(const char *text, enum logprint_form *ret)
+static bool form_of(const char *text, enum logline_form *ret)
 {
 	if (strcmp(text, "text") == 0)
-		*ret = LOGPRINT_AGGREGATE;
+		*ret = LOGLINE_AGGREGATE;
 	else if (strcmp(text, "json") == 0)
-		*ret = LOGPRINT_JSON;
+		*ret = LOGLINE_JSON;
 	else if (strcmp(text, "csv") == 0)
-		*ret = LOGPRINT_CSV;
+		*ret = LOGLINE_CSV;
 	else {
 		out_misuse("--format %s: there are text, json and csv", text);
 		return false;
@@ -60,19 +61,19 @@ static int count(
 	return r;
 }
 
-static void print_stats(const char *stem, const struct log_tally *t, enum logprint_form form)
+static void print_stats(const char *stem, const struct log_tally *t, enum logline_form form)
 {
 	char when[CLOCK_TEXT_MAX] = "-";
 	struct json_out o = { .one_line = true };
 
 	if (t->mtime_ns)
 		(void)clock_rfc3339(t->mtime_ns, when);
-	if (form == LOGPRINT_JSON) {
+	if (form == LOGLINE_JSON) {
 		doc_log_stats(&o, stem, t);
 		(void)printjson(&o);
 		return;
 	}
-	if (form == LOGPRINT_CSV) {
+	if (form == LOGLINE_CSV) {
 		printf("%s,\"%s\",%" PRIu64 ",%s,%" PRIu64, stem, t->path, t->size, when, t->lines);
 		for (int l = 0; l < LOG_LEVEL_NONE; l++)
 			printf(",%" PRIu64, t->levels[l]);
@@ -86,12 +87,12 @@ static void print_stats(const char *stem, const struct log_tally *t, enum logpri
 	putchar('\n');
 }
 
-static int stats(const struct logplaces *p, enum logprint_form form)
+static int stats(const struct logplaces *p, enum logline_form form)
 {
 	struct log_tally t;
 	struct fault f = { "" };
 
-	if (form == LOGPRINT_CSV)
+	if (form == LOGLINE_CSV)
 		puts("source,path,size,modified,lines,DEBUG,INFO,WARNING,ERROR,CRITICAL");
 	for (size_t i = 0; i < p->n; i++) {
 		if (count(p, &p->list[i], &t, &f) < 0)
@@ -110,7 +111,7 @@ static int run(const struct command *self, int argc, char **argv)
 		{ "format", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
 		{ 0 } };
 	struct logshow s = { .query = { .min_level = LOG_LEVEL_INFO },
-		.form = LOGPRINT_AGGREGATE,
+		.form = LOGLINE_AGGREGATE,
 		.lines = LINES_DEFAULT,
 		.every = true };
 	struct logplaces p;
@@ -123,7 +124,7 @@ static int run(const struct command *self, int argc, char **argv)
 		else if (opt == 's')
 			want_stats = true;
 		else if (opt == 'j')
-			s.form = LOGPRINT_JSON;
+			s.form = LOGLINE_JSON;
 		else if (opt == 't')
 			s.query.text = *optarg ? optarg : NULL;
 		else if (opt == 'l')

@@ -7,15 +7,15 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "cli/tablewatch.h"
-#include "client/phrase.h"
 #include "cli/view.h"
+#include "client/phrase.h"
 #include "term/screen.h"
 #include "term/term.h"
+#include "words/doc.h"
 
 #define INTERVAL_MS	5000u
 #define INTERVAL_MIN_MS 50u /* more pictures than anyone sees would take a processor */

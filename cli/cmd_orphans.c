@@ -3,12 +3,12 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/orphans.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "term/texttable.h"
+#include "words/doc.h"
 
 #define END_TIMEOUT_MS 5000u
 

@@ -1,5 +1,5 @@
 /*
- * tend snapshot - the table as it is, every field of every row (cli/fields.h).
+ * tend snapshot - the table as it is, every field of every row (words/fields.h).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -7,12 +7,12 @@
 
 #include "base/role.h"
 #include "base/str.h"
-#include "cli/doc.h"
-#include "cli/fields.h"
 #include "cli/instance.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "words/doc.h"
+#include "words/fields.h"
 
 static void print_field(const struct table_field *fd, const void *base)
 {

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
-#include "client/phrase.h"
 #include "cli/view.h"
+#include "client/phrase.h"
+#include "words/doc.h"
 
 static uint64_t memory(int name)
 {

@@ -1,8 +1,8 @@
 /* tend version */
-#include "cli/doc.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "words/doc.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {

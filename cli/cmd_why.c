@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/doc.h"
 #include "cli/eventlog.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -15,6 +14,7 @@
 #include "cli/story.h"
 #include "cli/tell.h"
 #include "cli/view.h"
+#include "words/doc.h"
 
 #define LAST 12u /* transitions to tell: two or three crashes with their restarts */
 

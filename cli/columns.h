@@ -1,6 +1,6 @@
 /*
  * cli/columns.h - the facts about a process that the tables of status and list show. (As JSON:
- * cli/doc.h.)
+ * words/doc.h.)
  */
 #ifndef CLI_COLUMNS_H
 #define CLI_COLUMNS_H

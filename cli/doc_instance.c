@@ -1,7 +1,10 @@
-/* cli/doc_instance.c - documents about an instance and what is around it (cli/doc.h). */
+/* cli/doc_instance.c - documents about an instance and what is around it (words/doc.h). */
 #include <string.h>
 
-#include "cli/doc.h"
+#include "cli/orphans.h"
+#include "client/findings.h"
+#include "config/cliconf.h"
+#include "words/doc.h"
 
 void doc_doctor(struct json_out *o, const struct findings *found)
 {

@@ -1,8 +1,8 @@
-/* cli/doc_list.c - the document of "tend list --json" (cli/doc.h): keys as in the reference. What
+/* cli/doc_list.c - the document of "tend list --json" (words/doc.h): keys as in the reference. What
  * only a registry could tell is empty where none told it. */
-#include "cli/doc.h"
 #include "cli/doc_member.h"
 #include "cli/listed.h"
+#include "words/doc.h"
 
 /* An agent that only the registry knows: as in the reference by its id, and without file and
  * folder. */

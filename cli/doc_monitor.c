@@ -1,6 +1,6 @@
-/* cli/doc_monitor.c - the documents of "tend monitor --json" and "tend why --json" (cli/doc.h). */
-#include "cli/doc.h"
+/* cli/doc_monitor.c - documents of "tend monitor --json" and "tend why --json" (words/doc.h). */
 #include "cli/doc_member.h"
+#include "words/doc.h"
 
 /* What only --verbose shows: the Go port's further keys, and the samples. */
 static void write_more(struct json_out *o, struct doc_subject *s, const struct home *home)

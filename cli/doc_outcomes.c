@@ -1,6 +1,7 @@
-/* cli/doc_outcomes.c - what became of each (cli/doc.h). */
-#include "cli/doc.h"
+/* cli/doc_outcomes.c - what became of each (words/doc.h). */
 #include "cli/doc_member.h"
+#include "client/outcome.h"
+#include "words/doc.h"
 
 static void write_outcome(struct json_out *o, const struct outcome *c)
 {

@@ -1,7 +1,8 @@
-/* cli/doc_stats.c - numbers over all processes (cli/doc.h). */
+/* cli/doc_stats.c - numbers over all processes (words/doc.h). */
 #include <string.h>
 
-#include "cli/doc.h"
+#include "cli/view.h"
+#include "words/doc.h"
 
 void doc_tally_count(struct doc_tally *t, const char *word)
 {

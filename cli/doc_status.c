@@ -1,9 +1,10 @@
-/* cli/doc_status.c - the document of "tend status --json" (cli/doc.h): registry, agents and system
+/* cli/doc_status.c - the document of "tend status --json" (words/doc.h): registry, agents, system
  * as the reference has them, and beside them every process and daemon. */
 #include "cli/dbfile.h"
-#include "cli/doc.h"
 #include "cli/doc_member.h"
+#include "cli/foreign.h"
 #include "cli/listed.h"
+#include "words/doc.h"
 
 static void write_database(struct json_out *o, const char *path)
 {

@@ -14,7 +14,6 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "cli/instance.h"
-#include "cli/logprint.h"
 #include "cli/logshow.h"
 #include "cli/out.h"
 #include "logread/follow.h"
@@ -30,16 +29,16 @@ struct livelog {
 	struct follow *follow;
 	pthread_t thread;
 	int end; /* eventfd: the thread shall end */
-	int width;
+	struct logline line;
 	bool running;
 };
 
 static bool show(void *arg, const struct log_entry *e)
 {
-	const struct livelog *l = arg;
+	struct livelog *l = arg;
 
 	out_hold();
-	logprint(LOGPRINT_NAMED, e, l->width);
+	(void)logline_write(&l->line, e);
 	out_release();
 	return true;
 }
@@ -74,6 +73,7 @@ int livelog_open(
 
 	if (!l)
 		return fault_set(f, -ENOMEM, "out of memory");
+	l->line = logshow_writer(LOGLINE_NAMED, 0);
 	l->query.min_level = LOG_LEVEL_DEBUG;
 	l->end = eventfd(0, EFD_CLOEXEC);
 	r = l->end < 0 ? fault_errno(f, -errno, "following")
@@ -81,7 +81,8 @@ int livelog_open(
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		int width = (int)strlen(names[i]);
 
-		l->width = width > l->width && width <= WIDTH_MAX ? width : l->width;
+		if (width > l->line.width && width <= WIDTH_MAX)
+			l->line.width = width;
 		r = add(l, logs_fd, names[i], f);
 		snprintf(stem, sizeof(stem), "%s" LOG_ERR_MARK, names[i]);
 		if (r == 0)

@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/doc.h"
 #include "cli/instance.h"
-#include "cli/logprint.h"
 #include "cli/logshow.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "client/logname.h"
 #include "client/phrase.h"
 #include "logread/unpack.h"
 #include "term/texttable.h"
+#include "words/doc.h"
 
 bool logfiles_measure(const struct log_place *at, struct log_sizes *ret)
 {
@@ -56,11 +56,11 @@ static void measure_process(
 	const struct logplaces *p, size_t *i, char name[static 256], struct log_sizes *z)
 {
 	*z = (struct log_sizes){ 0 };
-	(void)logprint_name(p->list[*i].stem, name);
+	(void)logname_process(p->list[*i].stem, name);
 	for (; *i < p->n; (*i)++) {
 		char other[256];
 
-		if (strcmp(logprint_name(p->list[*i].stem, other), name) != 0)
+		if (strcmp(logname_process(p->list[*i].stem, other), name) != 0)
 			break;
 		if (!logfiles_measure(&p->list[*i], z))
 			z->counted_bad = true;
@@ -247,7 +247,7 @@ static void look(const struct instance *in, const struct logplaces *p, size_t *i
 
 		*v = (struct log_verdict){ 0 };
 		*i = from;
-		(void)logprint_name(p->list[from].stem, name);
+		(void)logname_process(p->list[from].stem, name);
 		known = in->pt && pt_find(in->pt, name, &row) == 0;
 		measure_process(p, i, name, &z);
 		judge(known ? &row : NULL, &z, v);

@@ -5,8 +5,8 @@
 #ifndef CLI_LOGFILES_H
 #define CLI_LOGFILES_H
 
-#include "cli/logfacts.h"
 #include "cli/logplaces.h"
+#include "client/logfacts.h"
 
 /* Add up the files of one log. An archive that is damaged is said. */
 bool logfiles_measure(const struct log_place *at, struct log_sizes *ret);

@@ -17,10 +17,10 @@
 #include "cli/group.h"
 #include "cli/instance.h"
 #include "cli/like.h"
-#include "cli/logprint.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/tell.h"
+#include "client/logname.h"
 #include "logread/format.h"
 
 const char *logplaces_label(const struct log_place *at)
@@ -127,7 +127,7 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 	for (size_t i = 0; i < all->n; i++) {
 		char process[256];
 
-		(void)logprint_name(all->list[i].stem, process);
+		(void)logname_process(all->list[i].stem, process);
 		if (pattern ? fnmatch(name, process, 0) == 0 : strcmp(name, process) == 0) {
 			found = true;
 			if (!known(p, all->list[i].stem))
@@ -172,7 +172,7 @@ static void say_unknown(const struct logplaces *all, const char *name)
 	size_t len = 0;
 
 	for (size_t i = 0; i < all->n; i++) {
-		(void)logprint_name(all->list[i].stem, process);
+		(void)logname_process(all->list[i].stem, process);
 		if (strcmp(process, all->list[i].stem) == 0)
 			like_try(&like, all->list[i].stem);
 		else if (strcmp(name, all->list[i].stem) == 0) {

@@ -11,10 +11,15 @@
 #include "base/str.h"
 #include "cli/logtime.h"
 #include "cli/out.h"
+#include "cli/paint.h"
+#include "cli/printjson.h"
+#include "client/logname.h"
 #include "logread/follow.h"
 #include "term/term.h"
 
 #define FLUSH_LINES 4096
+/* of a line on a terminal: more than anybody reads there, and less than keeps it busy */
+#define SHOWN_MAX (64u << 10)
 
 static unsigned complaints;
 
@@ -104,7 +109,7 @@ static int width_of(const struct logplaces *p)
 
 	for (size_t i = 0; i < p->n; i++) {
 		char name[256];
-		size_t len = strlen(logprint_name(logplaces_label(&p->list[i]), name));
+		size_t len = strlen(logname_process(logplaces_label(&p->list[i]), name));
 
 		width = len > width ? len : width;
 	}
@@ -127,8 +132,27 @@ static void say_nothing(const struct logshow *s)
 		out_warn("nothing to show");
 }
 
-static int show_newest(
-	const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
+struct logline logshow_writer(enum logline_form form, int width)
+{
+	bool tty = term_is_tty(STDOUT_FILENO);
+
+	return (struct logline){ .to = stdout,
+		.form = form == LOGLINE_RAW && tty ? LOGLINE_PLAIN : form,
+		.width = width,
+		.most = tty ? SHOWN_MAX : 0,
+		.paint = paint };
+}
+
+static void write_line(struct logline *l, const struct log_entry *e)
+{
+	int r = logline_write(l, e);
+
+	if (r < 0)
+		(void)printjson_failed(r);
+}
+
+static int show_newest(const struct logshow *s, struct merge *m, struct logline *l,
+	uint64_t *ret_shown, struct fault *f)
 {
 	struct kept *kept = NULL;
 	struct log_entry e;
@@ -156,15 +180,15 @@ static int show_newest(
 	}
 	*ret_shown = n;
 	for (size_t i = n; i-- > 0;) {
-		logprint(s->form, &kept[i].e, width);
+		write_line(l, &kept[i].e);
 		free(kept[i].copy);
 	}
 	free(kept);
 	return r < 0 ? r : 0;
 }
 
-static int show_all(
-	const struct logshow *s, struct merge *m, int width, uint64_t *ret_shown, struct fault *f)
+static int show_all(const struct logshow *s, struct merge *m, struct logline *l,
+	uint64_t *ret_shown, struct fault *f)
 {
 	struct log_entry e;
 	int r = 0;
@@ -172,23 +196,16 @@ static int show_all(
 	while (term_caught() == 0 && (r = merge_read(m, &e, f)) == 1) {
 		if (later(s, &e))
 			continue;
-		logprint(s->form, &e, width);
+		write_line(l, &e);
 		if (++*ret_shown % FLUSH_LINES == 0 && !out_flush())
 			return 0;
 	}
 	return r;
 }
 
-struct following {
-	const struct logshow *s;
-	int width;
-};
-
 static bool show_new(void *arg, const struct log_entry *e)
 {
-	const struct following *g = arg;
-
-	logprint(g->s->form, e, g->width);
+	write_line(arg, e);
 	return term_caught() == 0;
 }
 
@@ -203,13 +220,12 @@ static int add_new(struct follow *w, struct logplaces *p, struct fault *f)
 	return r;
 }
 
-static int follow_on(
-	const struct logshow *s, struct logplaces *p, struct merge *m, int width, struct fault *f)
+static int follow_on(const struct logshow *s, struct logplaces *p, struct merge *m,
+	struct logline *l, struct fault *f)
 {
-	struct following g = { .s = s, .width = width };
 	struct follow *w = NULL;
 	bool names;
-	int r = follow_open(&s->query, logshow_complain(), show_new, &g, &w, f);
+	int r = follow_open(&s->query, logshow_complain(), show_new, l, &w, f);
 
 	if (!s->every) /* those that come into being are not looked for */
 		logplaces_expect_errors(p);
@@ -241,23 +257,23 @@ static int follow_on(
 int logshow(const struct logshow *s, struct logplaces *p)
 {
 	enum stream_way way = s->lines ? STREAM_BACKWARD : STREAM_FORWARD;
-	int width = width_of(p), r;
+	struct logline l = logshow_writer(s->form, width_of(p));
 	struct merge *m = NULL;
 	struct fault f = { "" };
 	uint64_t shown = 0;
+	int r;
 
 	(void)io_raise_nofile();
 	if (s->follow)
 		term_catch();
-	logprint_head(s->form);
+	logline_head(&l);
 	r = merge_open(p->list, p->n, way, &s->query, logshow_complain(), &m, &f);
 	if (r == 0)
-		r = s->lines ? show_newest(s, m, width, &shown, &f)
-			     : show_all(s, m, width, &shown, &f);
+		r = s->lines ? show_newest(s, m, &l, &shown, &f) : show_all(s, m, &l, &shown, &f);
 	if (r == 0 && shown == 0 && p->n > 0 && !s->follow && term_is_tty(STDOUT_FILENO))
 		say_nothing(s);
 	if (r == 0 && s->follow && out_flush())
-		r = follow_on(s, p, m, width, &f);
+		r = follow_on(s, p, m, &l, &f);
 	merge_close(m);
 	if (r < 0)
 		return out_fail("%s", f.text);

@@ -5,11 +5,11 @@
 #define CLI_LOGSHOW_H
 
 #include "cli/logplaces.h"
-#include "cli/logprint.h"
+#include "words/logline.h"
 
 struct logshow {
 	struct log_query query;
-	enum logprint_form form;
+	enum logline_form form;
 	uint64_t lines; /* the newest so many; 0 = all */
 	bool follow;
 	bool whole; /* fail where not everything can be read */
@@ -18,6 +18,10 @@ struct logshow {
 
 /* Damage is said on stderr, and the rest is shown. Returns an exit status. */
 int logshow(const struct logshow *s, struct logplaces *places);
+
+/* How lines of a form are written to stdout: whole and in its bytes, unless that is a terminal.
+ * width: of the widest name. */
+struct logline logshow_writer(enum logline_form form, int width);
 
 /* Values of options: complain and return false when they are none. */
 bool logshow_level(const char *text, enum log_level *ret);

@@ -12,12 +12,12 @@
 
 #include "base/io.h"
 #include "cli/group.h"
-#include "cli/logprint.h"
 #include "cli/out.h"
+#include "client/logname.h"
 #include "config/spec.h"
 #include "logread/format.h"
 
-#define LABEL_MAX (NAME_MAX_BYTES + sizeof(LOGPRINT_FILE_MARK))
+#define LABEL_MAX (NAME_MAX_BYTES + sizeof(LOGNAME_FILE_MARK))
 
 struct candidate {
 	char folder[PATH_MAX];
@@ -106,7 +106,7 @@ static void add(struct logplaces *p, const struct home *h, const char *name, boo
 	spec_done(&s);
 	while (i < n && !is_there(&c[i]))
 		i++;
-	snprintf(label, sizeof(label), "%s" LOGPRINT_FILE_MARK, name);
+	snprintf(label, sizeof(label), "%s" LOGNAME_FILE_MARK, name);
 	if (i < n)
 		logplaces_add_own(p, c[i].folder, c[i].stem, label);
 	else if (n && expect)

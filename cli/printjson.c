@@ -6,6 +6,12 @@
 
 #include "cli/out.h"
 
+int printjson_failed(int error)
+{
+	return error == -ENOMEM ? out_fail("out of memory")
+				: out_fail("cannot write JSON: %s", strerror(-error));
+}
+
 int printjson(struct json_out *o)
 {
 	int r = json_end(o);
@@ -15,7 +21,5 @@ int printjson(struct json_out *o)
 		putchar('\n');
 	}
 	json_free(o);
-	return r == 0	       ? EXIT_OK
-		: r == -ENOMEM ? out_fail("out of memory")
-			       : out_fail("cannot write JSON: %s", strerror(-r));
+	return r == 0 ? EXIT_OK : printjson_failed(r);
 }

@@ -9,5 +9,7 @@
 /* Print it with a newline behind it, and free it: all of it, or that there was no memory. Returns
  * an exit status. */
 int printjson(struct json_out *o);
+/* Says why there is no document: of json_end(). Returns an exit status. */
+int printjson_failed(int error);
 
 #endif

@@ -10,9 +10,10 @@
 #include "base/home.h"
 #include "base/io.h"
 #include "base/str.h"
-#include "cli/doc.h"
+#include "cli/foreign.h"
 #include "cli/printjson.h"
 #include "config/spec.h"
+#include "words/doc.h"
 
 /* Its address was written down, its database is in its specification. */
 static struct doc_registry registry_of(const struct home *h)

@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
-#include "cli/doc.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "term/term.h"
+#include "words/doc.h"
 
 static void hear(void *arg, enum heard kind, const char *text)
 {

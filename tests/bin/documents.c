@@ -1,21 +1,29 @@
 /*
- * documents ROUNDS - writes every document of --json (cli/doc.h) from made-up facts: nothing at
+ * documents ROUNDS - writes every document of --json (words/doc.h) from made-up facts: nothing at
  * all, then bytes by chance wherever the table, the registry and logs may hold any, and the table
  * of $TEND_HOME. One line each: the name of its definition in docs/tend.schema.json, a tab, the
  * document.
  */
 /* links: cli/doc_process.c cli/doc_status.c cli/doc_list.c cli/doc_monitor.c cli/doc_stats.c */
-/* links: cli/doc_instance.c cli/doc_snapshot.c cli/doc_log.c cli/doc_outcomes.c cli/doc_member.c */
-/* links: cli/fields.c cli/story.c cli/view.c cli/instance.c cli/listed.c */
+/* links: cli/doc_instance.c cli/doc_outcomes.c cli/doc_member.c */
+/* links: cli/story.c cli/view.c cli/instance.c cli/listed.c */
 /* links: cli/foreign.c cli/dbfile.c */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/doc.h"
+#include "cli/foreign.h"
 #include "cli/instance.h"
 #include "cli/listed.h"
+#include "cli/orphans.h"
+#include "client/findings.h"
+#include "client/logfacts.h"
+#include "client/outcome.h"
+#include "config/cliconf.h"
+#include "logread/stream.h"
+#include "shm/events.h"
+#include "words/doc.h"
 
 #define ROWS 4u
 

@@ -1,27 +1,32 @@
 /*
- * cli/doc.h - the documents of --json: one function for each definition of docs/tend.schema.json,
+ * words/doc.h - the documents of --json: one function for each definition of docs/tend.schema.json,
  * of the same name.
  *
  * Facts come as arguments; a value is appended to what the caller writes, and nothing is printed.
  * Whether all of it was written json_end() tells. What comes from outside is untrusted text: the
  * writer sees to that (json/write.h).
  */
-#ifndef CLI_DOC_H
-#define CLI_DOC_H
+#ifndef WORDS_DOC_H
+#define WORDS_DOC_H
 
 #include <cjson/cJSON.h>
 
-#include "cli/foreign.h"
-#include "cli/logfacts.h"
-#include "cli/orphans.h"
-#include "client/findings.h"
-#include "client/outcome.h"
-#include "cli/view.h"
-#include "config/cliconf.h"
 #include "json/write.h"
-#include "logread/stream.h"
-#include "shm/events.h"
-#include "shm/table.h"
+
+struct cliconf;
+struct findings;
+struct foreign;
+struct home;
+struct log_entry;
+struct log_sizes;
+struct log_tally;
+struct log_verdict;
+struct orphan;
+struct outcomes;
+struct pt;
+struct pt_event;
+struct view;
+struct view_row;
 
 /* ---- processes (doc_process.c, doc_status.c, doc_list.c, doc_monitor.c, doc_why.c) */
 

@@ -1,9 +1,9 @@
 /*
- * cli/fields.h - every field of the table under the name that shm/table.h gives it: one list, for
+ * words/fields.h - every field of the table under the name that shm/table.h gives it: one list, for
  * text and for JSON.
  */
-#ifndef CLI_FIELDS_H
-#define CLI_FIELDS_H
+#ifndef WORDS_FIELDS_H
+#define WORDS_FIELDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,9 +1,10 @@
-/* cli/doc_snapshot.c - the table as it is (cli/doc.h). */
+/* words/doc_snapshot.c - the table as it is (words/doc.h). */
 #include <string.h>
 
 #include "base/role.h"
-#include "cli/doc.h"
-#include "cli/fields.h"
+#include "shm/table.h"
+#include "words/doc.h"
+#include "words/fields.h"
 
 static void write_field(struct json_out *o, const struct table_field *fd, const void *base)
 {

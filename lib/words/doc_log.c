@@ -1,6 +1,8 @@
-/* cli/doc_log.c - documents about logs (cli/doc.h). */
-#include "cli/doc.h"
+/* words/doc_log.c - documents about logs (words/doc.h). */
+#include "client/logfacts.h"
 #include "client/phrase.h"
+#include "logread/stream.h"
+#include "words/doc.h"
 
 void doc_log(struct json_out *o, const char *name, const char *stream, const struct log_entry *e)
 {

@@ -1,8 +1,8 @@
 /*
- * cli/logfacts.h - what is found out about the files of a log.
+ * client/logfacts.h - what is found out about the files of a log.
  */
-#ifndef CLI_LOGFACTS_H
-#define CLI_LOGFACTS_H
+#ifndef CLIENT_LOGFACTS_H
+#define CLIENT_LOGFACTS_H
 
 #include <limits.h>
 #include <stdbool.h>

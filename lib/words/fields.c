@@ -1,5 +1,5 @@
-/* cli/fields.c - the fields of the table (cli/fields.h). */
-#include "cli/fields.h"
+/* words/fields.c - the fields of the table (words/fields.h). */
+#include "words/fields.h"
 
 #define NUMBER(type, block, key) \
 	{ \
