@@ -10,7 +10,7 @@
 #include "cli/out.h"
 #include "cli/report.h"
 #include "cli/tell.h"
-#include "config/desired.h"
+#include "config/wishes.h"
 
 static int by_order(const void *a, const void *b)
 {
@@ -100,7 +100,8 @@ int resurrect_run(struct outcomes *oc)
 	int status = EXIT_FAIL;
 
 	in.access = PT_CLIENT;
-	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 || desired_load(in.home.fd, &d, &f) < 0)
+	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 ||
+		desired_load_wished(&in.home, &d, &f) < 0)
 		outcome_complain(oc, "%s", f.text);
 	else if (!(a = calloc(d.n + 1, sizeof(*a))))
 		outcome_complain(oc, "out of memory");

@@ -12,7 +12,7 @@
 #include "cli/startrun.h"
 #include "cli/tell.h"
 #include "client/phrase.h"
-#include "config/desired.h"
+#include "config/wishes.h"
 #include "term/term.h"
 
 static int start(struct outcomes *oc, struct startopts *o, const struct cliconf *c, int operands,
@@ -71,7 +71,7 @@ static bool knows_something(void)
 	struct desired d = { 0 };
 	bool known = false;
 
-	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && desired_load(h.fd, &d, NULL) < 0)
+	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && desired_load_wished(&h, &d, NULL) < 0)
 		known = true; /* resurrect says what is wrong with it */
 	for (size_t i = 0; i < d.n; i++)
 		known = known || d.entry[i].up;

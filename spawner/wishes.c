@@ -6,18 +6,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
 #include "spawner/proc.h"
-
-#define WISHES_FILE "wishes"
-#define WISHES_MAX  (16u << 20) /* lines of 70 bytes at most: far more than there are processes */
-
-static const char *const words[WISH_MAX] = {
-	[WISH_UP] = "up", [WISH_DOWN] = "down", [WISH_GONE] = "gone"
-};
 
 void wishes_note(struct spawner *sp, const char *name, enum wish wish)
 {
@@ -35,7 +27,7 @@ void wishes_note(struct spawner *sp, const char *name, enum wish wish)
 	if (w->fd < 0)
 		return;
 	w->none = false;
-	n = snprintf(line, sizeof(line), "%s%s %s\n", w->torn ? "\n" : "", words[wish], name);
+	n = snprintf(line, sizeof(line), "%s%s %s\n", w->torn ? "\n" : "", wish_word(wish), name);
 	/* a full disk: what did not fit ends before the next line begins */
 	w->torn = io_write_all(w->fd, line, (size_t)n) < 0;
 }
@@ -46,33 +38,15 @@ void wishes_note_new(struct spawner *sp, const char *name)
 		wishes_note(sp, name, WISH_UP);
 }
 
-static void take_line(
-	char *line, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
-{
-	char *rest, *word = strtok_r(line, " ", &rest),
-		    *name = word ? strtok_r(NULL, " ", &rest) : NULL;
-
-	if (!name || name_check(name, NULL) < 0)
-		return;
-	for (enum wish w = WISH_UP; w < WISH_MAX; w++)
-		if (strcmp(words[w], word) == 0)
-			take(arg, name, w);
-}
-
 void wishes_read(
 	struct spawner *sp, void (*take)(void *arg, const char *name, enum wish wish), void *arg)
 {
-	char *text = NULL, *line, *end;
-	int r = io_read_file(sp->start.home.run_fd, WISHES_FILE, WISHES_MAX, &text, NULL);
+	char *text = NULL;
+	int r = wishes_load(sp->start.home.run_fd, &text);
 
 	sp->wishes.none = r == -ENOENT;
-	if (r < 0)
-		return;
-	/* a line without its end was not written whole: it was never answered */
-	for (line = text; (end = strchr(line, '\n')); line = end + 1) {
-		*end = 0;
-		take_line(line, take, arg);
-	}
+	if (r == 0)
+		wishes_each(text, take, arg);
 	free(text);
 }
 

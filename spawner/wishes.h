@@ -1,22 +1,20 @@
 /*
- * spawner/wishes.h - what was asked for since processes.json was last written: run/wishes, one line
- * for each change.
+ * spawner/wishes.h - notes what is asked for since processes.json was last written
+ * (config/wishes.h).
  *
  * That file is written whole and synced, which takes as long as the disk does. A change of what is
  * desired is noted here first, by one write into the page cache, before it is carried out and
  * answered: so it outlives all daemons and the table, if not the power. It is needed only where the
- * table is lost, and removed once processes.json says the same. The last line about a name counts.
+ * table is lost, and removed once processes.json says the same.
  */
 #ifndef SPAWNER_WISHES_H
 #define SPAWNER_WISHES_H
 
 #include <stdbool.h>
 
-#include "base/str.h"
+#include "config/wishes.h"
 
 struct spawner;
-
-enum wish { WISH_NONE, WISH_UP, WISH_DOWN, WISH_GONE, WISH_MAX };
 
 struct wishes {		 /* zero, but fd -1: unknown whether an earlier spawner left some */
 	int fd;		 /* of the file, for appending; -1 = not opened yet */

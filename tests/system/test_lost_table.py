@@ -381,6 +381,18 @@ def test_a_removal_and_a_start_under_the_same_name(tend):
     tend.stop_all()
 
 
+def test_a_start_without_names_where_a_specification_is_lost(tend):
+    """Its entry looks the same, and that has to be told."""
+    start(tend, "kept", helper("sleeper"))
+    start(tend, "c", helper("sleeper"))
+    tend.run("stop")
+    (tend.home / "specs/c.json").unlink()
+    done = tend.run("start", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("tend start: c: "), done
+    assert tend.status("kept")["state"] == "running"
+    tend.stop_all()
+
+
 def test_a_first_start_that_fails(tend):
     """Its row is taken out, its FIFOs are being removed: nothing of it stays."""
     t = Losing(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crashkit import saved_entries, settled, start, works
+from crashkit import kill_all, saved_entries, settled, start, works
 from harness import alive, helper, proc_stat, wait_gone, wait_until
 
 CHAOS_BIN = Path(helper("sleeper")).parent.parent / "chaos"
@@ -107,3 +107,23 @@ def test_a_torn_wish_does_not_swallow_the_next(tend, slow):
     tend.run("stop", "a")
     assert "\ndown a\n" in (tend.home / "run/wishes").read_text()
     slow.unlink()
+
+
+def test_what_was_removed_fails_no_start_without_names(tend, slow):
+    """All daemons and the table are gone, and processes.json has it up still."""
+    start(tend, "kept", helper("sleeper"))
+    start(tend, "c", helper("sleeper"))
+    wait_until(lambda: saved_entries(tend).get("c", {}).get("state") == "running", what="a save")
+    settled(tend)
+    slow.touch()
+    tend.run("stop", "c")
+    tend.run("remove", "c")
+    kill_all(tend)
+    tend.segment.unlink()
+    assert saved_entries(tend)["c"]["desired"] == "up"
+    said = tend.run("start")
+    assert "kept: " in said.stdout and "c: " not in said.stdout + said.stderr
+    assert tend.status("c") is None and tend.status("kept")["state"] == "running"
+    slow.unlink()
+    wait_until(lambda: list(saved_entries(tend)) == ["kept"], what="a save of the new spawner")
+    tend.stop_all()
