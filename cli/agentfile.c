@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/place.h"
+#include "base/env.h"
+#include "client/place.h"
 
 /* How files are run, by suffix. The words are not const because an argument vector isn't. */
 static struct {
@@ -53,9 +54,10 @@ static int check_program(const char *path, struct fault *f)
 /* Only in folders that PATH names from the root: an empty or relative entry means the current
  * folder, and in that one another user may have put a program of this name. Who wants it types
  * "./NAME". */
-static int look_in_path(const char *word, char buf[static PATH_MAX], struct fault *f)
+static int look_in_path(
+	char *const *env, const char *word, char buf[static PATH_MAX], struct fault *f)
 {
-	const char *path = getenv("PATH");
+	const char *path = env_value(env, "PATH");
 	bool passed_over = false;
 
 	for (path = path ? path : DEFAULT_PATH; path;) {
@@ -74,23 +76,24 @@ static int look_in_path(const char *word, char buf[static PATH_MAX], struct faul
 			: "");
 }
 
-int agentfile_program(const char *word, char buf[static PATH_MAX], struct fault *f)
+int agentfile_program(
+	char *const *env, const char *word, char buf[static PATH_MAX], struct fault *f)
 {
 	int r;
 
 	if (!*word)
 		return fault_set(f, -ENOENT, "the name of the program is empty");
 	if (!strchr(word, '/'))
-		return look_in_path(word, buf, f);
+		return look_in_path(env, word, buf, f);
 	/* with links as they are: many programs look at the name by which they were called */
-	r = place_absolute(word, buf, f);
+	r = place_absolute(env, word, buf, f);
 	return r < 0 ? r : check_program(buf, f);
 }
 
-static int check_file(const char *file, struct agent *a, struct fault *f)
+static int check_file(char *const *env, const char *file, struct agent *a, struct fault *f)
 {
 	struct stat st;
-	int r = place_absolute(file, a->file, NULL);
+	int r = place_absolute(env, file, a->file, NULL);
 
 	if (r == 0 && stat(a->file, &st) < 0)
 		r = -errno;
@@ -179,7 +182,7 @@ static void note_passed_over(struct agent *a)
 		str_copy(a->passed_over, sizeof(a->passed_over), program);
 }
 
-static int take_command(struct agent *a, struct fault *f)
+static int take_command(char *const *env, struct agent *a, struct fault *f)
 {
 	const char *dot = strrchr(strrchr(a->file, '/'), '.');
 	struct fault why = { "" };
@@ -190,7 +193,7 @@ static int take_command(struct agent *a, struct fault *f)
 			continue;
 		if (faccessat(AT_FDCWD, a->file, R_OK, AT_EACCESS) < 0)
 			return fault_errno(f, -errno, "cannot read %s", a->file);
-		r = agentfile_program(interpreters[i].word[0], a->exe, &why);
+		r = agentfile_program(env, interpreters[i].word[0], a->exe, &why);
 		if (r < 0)
 			return fault_set(
 				f, r, "cannot start %s: its interpreter %s", a->file, why.text);
@@ -210,16 +213,17 @@ static int take_command(struct agent *a, struct fault *f)
 	return check_shebang(a, f);
 }
 
-int agentfile_look(const char *file, const char *name, struct agent *ret, struct fault *f)
+int agentfile_look(
+	char *const *env, const char *file, const char *name, struct agent *ret, struct fault *f)
 {
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = check_file(file, ret, f);
+	r = check_file(env, file, ret, f);
 	if (r == 0)
 		r = take_name(name, ret, f);
 	if (r == 0)
-		r = take_command(ret, f);
+		r = take_command(env, ret, f);
 	if (r < 0)
 		return r;
 	str_copy(ret->folder, sizeof(ret->folder), ret->file);

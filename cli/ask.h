@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "cli/instance.h"
+#include "client/instance.h"
 #include "client/outcome.h"
 #include "shm/ring.h"
 

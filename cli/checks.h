@@ -5,9 +5,9 @@
 #ifndef CLI_CHECKS_H
 #define CLI_CHECKS_H
 
-#include "cli/instance.h"
-#include "cli/view.h"
 #include "client/findings.h"
+#include "client/instance.h"
+#include "client/view.h"
 
 /* All of it. in: its home is open, and its access chosen; it is attached here if there is a
  * table. */

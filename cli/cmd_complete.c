@@ -19,7 +19,7 @@
 #include "cli/group.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/view.h"
+#include "client/view.h"
 #include "config/cliconf.h"
 #include "config/spec.h"
 
@@ -58,7 +58,7 @@ static void offer_names(const struct place *p)
 {
 	struct view v = { 0 };
 
-	if (view_take(&v, NULL) == 0)
+	if (view_take(NULL, &v, NULL) == 0)
 		for (size_t i = 0; i < v.n; i++)
 			offer(p, v.row[i].row.ident.name, view_state(&v.row[i]));
 	view_done(&v);

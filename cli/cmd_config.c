@@ -8,12 +8,12 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "cli/conf.h"
-#include "cli/like.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "cli/tell.h"
-#include "cli/turn.h"
+#include "client/like.h"
+#include "client/turn.h"
 #include "words/doc.h"
 
 static int show_json(const struct cliconf *c)

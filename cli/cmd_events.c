@@ -6,13 +6,13 @@
 #include "base/clock.h"
 #include "cli/eventlog.h"
 #include "cli/group.h"
-#include "cli/instance.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/story.h"
 #include "cli/tell.h"
+#include "client/instance.h"
 #include "term/term.h"
 #include "words/doc.h"
 
@@ -128,7 +128,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	s.operand = argv + optind;
 	s.n = (size_t)(argc - optind);
-	r = instance_open(&in, PT_READER, &f);
+	r = instance_open(&in, NULL, PT_READER, &f);
 	if (r < 0) {
 		instance_close(&in);
 		return r == -ENOENT && !s.follow ? EXIT_OK : out_fail("%s", f.text);

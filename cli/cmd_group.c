@@ -6,12 +6,12 @@
 
 #include "base/str.h"
 #include "cli/group.h"
-#include "cli/like.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/tell.h"
+#include "client/like.h"
 #include "term/texttable.h"
 #include "words/doc.h"
 

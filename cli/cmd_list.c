@@ -7,12 +7,12 @@
 #include "base/regex.h"
 #include "base/str.h"
 #include "cli/columns.h"
-#include "cli/listed.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/tell.h"
+#include "client/listed.h"
 #include "words/doc.h"
 
 #define WIDE_COLUMNS 110u /* a terminal with room for more than what only a list of agents tells */
@@ -278,7 +278,7 @@ static int list(struct list *l, char *const *names, size_t n, bool json)
 	struct instance in = INSTANCE_NONE;
 	struct view v = { 0 };
 	struct fault f = { "" };
-	int r = instance_open(&in, PT_READER, &f), status;
+	int r = instance_open(&in, NULL, PT_READER, &f), status;
 
 	if (r == 0)
 		view_begin(&in, &v);

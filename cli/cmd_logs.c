@@ -11,12 +11,12 @@
 #include "base/io.h"
 #include "base/regex.h"
 #include "cli/cmd_logs_rotate.h"
-#include "cli/instance.h"
 #include "cli/logfiles.h"
 #include "cli/logshow.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/ownlogs.h"
+#include "client/instance.h"
 #include "client/logname.h"
 
 #define LINES_DEFAULT 50
@@ -125,7 +125,8 @@ static bool find_previous(struct args *a, char *const *names, size_t n, int *sta
 					    : "--previous and --follow contradict each other");
 		return false;
 	}
-	found = instance_open(&in, PT_READER, NULL) == 0 && pt_find(in.pt, names[0], &row) == 0;
+	found = instance_open(&in, NULL, PT_READER, NULL) == 0 &&
+		pt_find(in.pt, names[0], &row) == 0;
 	instance_close(&in);
 	if (!found || row.life.life < 2) {
 		*status = found

@@ -21,7 +21,7 @@ static int rotate_all(struct outcomes *oc)
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
 	struct ask a;
-	int r = instance_open(&in, PT_CLIENT, &f);
+	int r = instance_open(&in, NULL, PT_CLIENT, &f);
 
 	ask_fill(&a, PT_COMMAND_ROTATE, NULL, 0);
 	if (r == 0)

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/view.h"
+#include "client/view.h"
 
 #define SECONDS(ns) ((double)(ns) / 1e9)
 
@@ -260,7 +260,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
-	r = instance_open(&in, PT_READER, &f);
+	r = instance_open(&in, NULL, PT_READER, &f);
 	if (r < 0 && r != -ENOENT)
 		return out_fail("%s", f.text);
 	if (view_load(&in, &v) < 0) {

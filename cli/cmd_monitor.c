@@ -11,8 +11,8 @@
 #include "cli/out.h"
 #include "cli/printjson.h"
 #include "cli/tablewatch.h"
-#include "cli/view.h"
 #include "client/phrase.h"
+#include "client/view.h"
 #include "term/screen.h"
 #include "term/term.h"
 #include "words/doc.h"
@@ -272,7 +272,7 @@ static int show(struct monitor *m, bool tty)
 	unsigned height = tty ? term_height() : 0, around = m->verbose ? 10 : 8;
 	int status = EXIT_OK;
 
-	if (view_take(&v, &f) < 0) {
+	if (view_take(NULL, &v, &f) < 0) {
 		status = out_fail("%s", f.text);
 	} else if (m->json) {
 		status = show_json(m, &v);

@@ -14,7 +14,7 @@
 #include "cli/request.h"
 #include "cli/specedit.h"
 #include "cli/tell.h"
-#include "cli/view.h"
+#include "client/view.h"
 
 static int read_options(const struct command *self, int argc, char **argv, struct request *q,
 	bool one, bool *reset, bool *json)
@@ -143,7 +143,7 @@ static int restart_one(struct outcomes *oc, const struct request *q, char *name)
 	int status;
 
 	if (!shell_has_no_registry() && name_check(name, NULL) == 0 &&
-		instance_open(&in, PT_CLIENT, NULL) == 0 && view_load(&in, &v) == 0)
+		instance_open(&in, NULL, PT_CLIENT, NULL) == 0 && view_load(&in, &v) == 0)
 		row = view_find(&v, name);
 	if (row && row->row.ident.service == PT_SERVICE_AGENT)
 		spec_file_name(name, file);

@@ -7,10 +7,10 @@
 
 #include "base/role.h"
 #include "base/str.h"
-#include "cli/instance.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "client/instance.h"
 #include "words/doc.h"
 #include "words/fields.h"
 
@@ -95,7 +95,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
-	if (instance_open(&in, PT_READER, &f) < 0) {
+	if (instance_open(&in, NULL, PT_READER, &f) < 0) {
 		instance_close(&in);
 		return out_fail("%s", f.text);
 	}

@@ -7,8 +7,8 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
-#include "cli/view.h"
 #include "client/phrase.h"
+#include "client/view.h"
 #include "words/doc.h"
 
 static uint64_t memory(int name)
@@ -88,7 +88,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
-	if (view_take(&v, &f) < 0)
+	if (view_take(NULL, &v, &f) < 0)
 		return out_fail("%s", f.text);
 	doc_stats_of(&v, &s);
 	status = json ? show_json(&s, system) : show_text(&s, system);

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 
 #include "cli/detail.h"
-#include "cli/listed.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/overview.h"
 #include "cli/pick.h"
 #include "cli/statusjson.h"
 #include "cli/tell.h"
-#include "cli/view.h"
+#include "client/listed.h"
+#include "client/view.h"
 
 /* The detail view of each; 3 if one of them does not run. */
 static int print_some(struct view *v, struct view_row *const *rows, size_t n)
@@ -99,7 +99,7 @@ static int run(const struct command *self, int argc, char **argv)
 	n = (size_t)(argc - optind);
 	if (n == 0 && !json)
 		return overview_print(verbose);
-	if (view_take(&v, &f) < 0)
+	if (view_take(NULL, &v, &f) < 0)
 		return out_fail("%s", f.text);
 	if (n == 0)
 		status = statusjson_print(&v, NULL, 0);

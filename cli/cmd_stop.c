@@ -13,7 +13,7 @@
 #include "cli/report.h"
 #include "cli/shutdown.h"
 #include "cli/tell.h"
-#include "cli/view.h"
+#include "client/view.h"
 
 struct stop {
 	unsigned flags;
@@ -138,7 +138,7 @@ static int stop(struct outcomes *oc, char **names, size_t n, struct stop *s)
 	struct instance in = INSTANCE_NONE;
 	struct view v = { 0 };
 	struct fault f = { "" };
-	int r = instance_open(&in, PT_CLIENT, &f), status = EXIT_FAIL;
+	int r = instance_open(&in, NULL, PT_CLIENT, &f), status = EXIT_FAIL;
 
 	if (r == -ENOENT && instance_left(&in.home))
 		r = ask_revive(&in, oc->watcher, &f);

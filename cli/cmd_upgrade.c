@@ -22,8 +22,8 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/tell.h"
-#include "cli/turn.h"
-#include "cli/view.h"
+#include "client/turn.h"
+#include "client/view.h"
 
 /* a daemon ends and starts in milliseconds, a logger in the middle of a large archive in seconds */
 #define PATIENCE_NS   (30 * NS_PER_SEC)
@@ -242,7 +242,7 @@ static size_t count_up(void)
 	struct view v = { 0 };
 	size_t up = 0;
 
-	if (view_take(&v, &f) == 0)
+	if (view_take(NULL, &v, &f) == 0)
 		for (size_t i = 0; i < v.n; i++)
 			up += view_is_up(&v.row[i]);
 	view_done(&v);

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/instance.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/tell.h"
-#include "cli/view.h"
+#include "client/instance.h"
+#include "client/view.h"
 
 /* a process that ends while no spawner lives changes no counter */
 #define SLICE_NS (1 * NS_PER_SEC)
@@ -156,7 +156,7 @@ static int run(const struct command *self, int argc, char **argv)
 	goal = goal_of(word);
 	if (goal == GOAL_NONE)
 		return out_misuse("--for %s: running, stopped or healthy is wanted", word);
-	if (instance_open(&in, PT_READER, &f) < 0)
+	if (instance_open(&in, NULL, PT_READER, &f) < 0)
 		status = out_fail("%s", f.text);
 	else
 		status = wait_for_all(&in, argv + optind, (size_t)(argc - optind), goal, word,

@@ -13,7 +13,7 @@
 #include "cli/printjson.h"
 #include "cli/story.h"
 #include "cli/tell.h"
-#include "cli/view.h"
+#include "client/view.h"
 #include "words/doc.h"
 
 #define LAST 12u /* transitions to tell: two or three crashes with their restarts */
@@ -246,7 +246,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (optind == argc)
 		return out_misuse("NAME missing");
-	if (instance_open(&in, PT_READER, &f) < 0)
+	if (instance_open(&in, NULL, PT_READER, &f) < 0)
 		status = out_fail("%s", f.text);
 	else
 		status = why(&in, argv + optind, (size_t)(argc - optind), json);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "cli/view.h"
+#include "client/view.h"
 #include "term/term.h"
 #include "term/texttable.h"
 

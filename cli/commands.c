@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cli/cmd.h"
-#include "cli/like.h"
 #include "cli/out.h"
+#include "client/like.h"
 
 const struct command *const commands[] = {
 	&cmd_start,

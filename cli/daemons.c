@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/inherited.h"
 #include "base/io.h"
-#include "cli/turn.h"
+#include "client/turn.h"
 
 #define READY_FD 3
 /* three daemons are there within milliseconds, or something is wrong that status shows */

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "cli/instance.h"
+#include "client/instance.h"
 #include "client/watcher.h"
 
 /* Make sure that a guardian runs; *ret_started (may be NULL) tells whether that took starting one.

@@ -9,10 +9,10 @@
 #include "base/home.h"
 #include "base/pidref.h"
 #include "base/str.h"
-#include "cli/listed.h"
 #include "cli/meshcolumns.h"
 #include "cli/out.h"
 #include "cli/story.h"
+#include "client/listed.h"
 #include "client/phrase.h"
 #include "config/spec.h"
 

@@ -4,7 +4,7 @@
 #ifndef CLI_DETAIL_H
 #define CLI_DETAIL_H
 
-#include "cli/view.h"
+#include "client/view.h"
 
 void detail_print(const struct view *v, const struct view_row *r);
 

@@ -1,7 +1,7 @@
 /* cli/doc_list.c - the document of "tend list --json" (words/doc.h): keys as in the reference. What
  * only a registry could tell is empty where none told it. */
 #include "cli/doc_member.h"
-#include "cli/listed.h"
+#include "client/listed.h"
 #include "words/doc.h"
 
 /* An agent that only the registry knows: as in the reference by its id, and without file and

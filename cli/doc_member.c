@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "cli/listed.h"
 #include "cli/story.h"
+#include "client/listed.h"
 #include "client/phrase.h"
 #include "config/redact.h"
 #include "json/tree.h"

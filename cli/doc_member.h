@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "cli/view.h"
+#include "client/view.h"
 #include "config/spec.h"
 #include "json/write.h"
 

@@ -1,7 +1,7 @@
 /* cli/doc_stats.c - numbers over all processes (words/doc.h). */
 #include <string.h>
 
-#include "cli/view.h"
+#include "client/view.h"
 #include "words/doc.h"
 
 void doc_tally_count(struct doc_tally *t, const char *word)

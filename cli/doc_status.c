@@ -3,7 +3,7 @@
 #include "cli/dbfile.h"
 #include "cli/doc_member.h"
 #include "cli/foreign.h"
-#include "cli/listed.h"
+#include "client/listed.h"
 #include "words/doc.h"
 
 static void write_database(struct json_out *o, const char *path)

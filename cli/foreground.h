@@ -10,8 +10,8 @@
 
 #include "base/str.h"
 #include "cli/eventlog.h"
+#include "client/instance.h"
 #include "client/outcome.h"
-#include "cli/instance.h"
 
 struct foreground {
 	char (*name)[NAME_MAX_BYTES]; /* what this command started */

@@ -13,9 +13,9 @@
 
 #include "base/io.h"
 #include "base/str.h"
-#include "cli/instance.h"
 #include "cli/logshow.h"
 #include "cli/out.h"
+#include "client/instance.h"
 #include "logread/follow.h"
 #include "logread/unpack.h"
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/instance.h"
 #include "cli/logshow.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "client/instance.h"
 #include "client/logname.h"
 #include "client/phrase.h"
 #include "logread/unpack.h"
@@ -267,7 +267,7 @@ int logfiles_verify(struct logplaces *p, bool json)
 	struct instance in = INSTANCE_NONE;
 	bool good = true;
 
-	(void)instance_open(&in, PT_READER, NULL);
+	(void)instance_open(&in, NULL, PT_READER, NULL);
 	for (size_t i = 0; i < p->n;) {
 		struct log_verdict v;
 		char name[256];

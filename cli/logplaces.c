@@ -15,11 +15,11 @@
 #include "base/io.h"
 #include "cli/detail.h"
 #include "cli/group.h"
-#include "cli/instance.h"
-#include "cli/like.h"
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/tell.h"
+#include "client/instance.h"
+#include "client/like.h"
 #include "client/logname.h"
 #include "logread/format.h"
 
@@ -113,7 +113,8 @@ static bool in_table(const char *name)
 {
 	struct instance in = INSTANCE_NONE;
 	struct pt_row row;
-	bool found = instance_open(&in, PT_READER, NULL) == 0 && pt_find(in.pt, name, &row) == 0;
+	bool found = instance_open(&in, NULL, PT_READER, NULL) == 0 &&
+		pt_find(in.pt, name, &row) == 0;
 
 	instance_close(&in);
 	return found;

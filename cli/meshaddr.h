@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "cli/instance.h"
+#include "client/instance.h"
 #include "client/outcome.h"
 #include "config/cliconf.h"
 

@@ -2,7 +2,7 @@
 #include "cli/meshcolumns.h"
 
 #include "base/str.h"
-#include "cli/listed.h"
+#include "client/listed.h"
 
 static enum pt_listing listing_of(const struct view_row *r)
 {

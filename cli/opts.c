@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/like.h"
 #include "cli/out.h"
+#include "client/like.h"
 
 #define MAX_OPTIONS 64
 

@@ -10,9 +10,9 @@
 #include "cli/columns.h"
 #include "cli/foreign.h"
 #include "cli/group.h"
-#include "cli/listed.h"
 #include "cli/out.h"
 #include "cli/story.h"
+#include "client/listed.h"
 #include "client/phrase.h"
 
 struct overview {
@@ -307,7 +307,7 @@ int overview_print(bool verbose)
 	struct overview o = { 0 };
 	struct fault f = { "" };
 	struct view v;
-	int r = instance_open(&in, PT_READER, &f), status = EXIT_OK;
+	int r = instance_open(&in, NULL, PT_READER, &f), status = EXIT_OK;
 
 	if (r == -ENOENT && tell_tableless(&in.home)) {
 		status = EXIT_FAIL;

@@ -5,7 +5,7 @@
 #ifndef CLI_OVERVIEW_H
 #define CLI_OVERVIEW_H
 
-#include "cli/view.h"
+#include "client/view.h"
 
 /* Returns an exit status. */
 int overview_print(bool verbose);

@@ -6,7 +6,7 @@
 
 #include "cli/foreign.h"
 #include "cli/group.h"
-#include "cli/like.h"
+#include "client/like.h"
 
 const char *pick_like(const struct view *v, const char *name)
 {

@@ -5,7 +5,7 @@
 #define CLI_PICK_H
 
 #include "client/outcome.h"
-#include "cli/view.h"
+#include "client/view.h"
 
 /* Look up n names, or patterns as the shell's ("api*", "[ab]?"), or groups ("@web"); the rows
  * (pointers into v) go to ret in the order given, each once: ret has room for pick_room(v, n). An

@@ -15,7 +15,7 @@
 #include "base/spawn.h"
 #include "base/utf8.h"
 #include "cli/agentfile.h"
-#include "cli/place.h"
+#include "client/place.h"
 #include "config/spec.h"
 
 #define WORDS_MAX 60
@@ -38,7 +38,8 @@ static char *word(const char *text)
 }
 
 /* The configured command: words parted by blanks. */
-static int take_configured(struct program *p, const char *command, struct fault *f)
+static int take_configured(
+	struct program *p, const char *command, char *const *env, struct fault *f)
 {
 	size_t n = 0;
 	char *save = NULL;
@@ -52,7 +53,7 @@ static int take_configured(struct program *p, const char *command, struct fault 
 	}
 	if (n == 0)
 		return fault_set(f, -EINVAL, "registry_command has no word");
-	return agentfile_program(p->argv[0], p->exe, f);
+	return agentfile_program(env, p->argv[0], p->exe, f);
 }
 
 /* Runs "python3 -I -c ..." with a deadline, in a folder where only root can put anything: Python,
@@ -97,20 +98,21 @@ static void add_address(struct program *p, size_t n, struct meshaddr *r)
 	p->argv[n++] = p->port;
 }
 
-static int choose(struct program *p, const struct cliconf *c, struct meshaddr *r, struct fault *f)
+static int choose(struct program *p, const struct cliconf *c, struct meshaddr *r, char *const *env,
+	struct fault *f)
 {
 	const char *command = cliconf_text(c, CONF_REGISTRY_COMMAND);
 	int e;
 
 	snprintf(p->port, sizeof(p->port), "%u", r->port);
 	if (command[0])
-		return take_configured(p, command, f);
-	if (agentfile_program("mcp-mesh-registry", p->exe, f) == 0) {
+		return take_configured(p, command, env, f);
+	if (agentfile_program(env, "mcp-mesh-registry", p->exe, f) == 0) {
 		p->argv[0] = word("mcp-mesh-registry");
 		add_address(p, 1, r);
 		return 0;
 	}
-	if (agentfile_program("python3", p->exe, f) == 0 && has_module(p->exe)) {
+	if (agentfile_program(env, "python3", p->exe, f) == 0 && has_module(p->exe)) {
 		p->argv[0] = word("python3");
 		p->argv[1] = word("-I");
 		/* the variable of that meaning is not heard by an isolated one */
@@ -198,11 +200,11 @@ char *regprogram_spec(const struct cliconf *c, const struct shell *shell, const 
 	s.service = 2;
 	(void)spec_policy("always", &s.policy);
 	surroundings_take(shell, &s);
-	if (place_here(here, f) < 0)
+	if (place_here(shell->env, here, f) < 0)
 		goto out;
 	if (!p || make_env(p, r, c, shell, here) < 0)
 		fault_set(f, -ENOMEM, "out of memory");
-	else if (choose(p, c, &own, f) == 0) {
+	else if (choose(p, c, &own, shell->env, f) == 0) {
 		s.exe = p->exe;
 		s.argv = p->argv;
 		s.env = p->env;

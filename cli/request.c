@@ -103,7 +103,7 @@ int request_run(struct outcomes *oc, const struct request *q, char **names, size
 	struct instance in = INSTANCE_NONE;
 	struct view v = { 0 };
 	struct fault f = { "" };
-	int r = instance_open(&in, PT_CLIENT, &f), status;
+	int r = instance_open(&in, NULL, PT_CLIENT, &f), status;
 
 	if (r == -ENOENT)
 		status = n ? send_stored(oc, q, names, n) : TELL_FAIL(oc, "nothing is running");

@@ -5,7 +5,7 @@
 #ifndef CLI_SHUTDOWN_H
 #define CLI_SHUTDOWN_H
 
-#include "cli/instance.h"
+#include "client/instance.h"
 #include "client/watcher.h"
 
 /* Ask the guardian to end the instance, and wait until it has: every process stopped, every daemon

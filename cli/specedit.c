@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
-#include "cli/turn.h"
+#include "client/turn.h"
 
 #define TRIES 10u
 

@@ -13,8 +13,8 @@
 #include "base/utf8.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/place.h"
 #include "cli/shell.h"
+#include "client/place.h"
 #include "config/health.h"
 
 static bool same_key(const char *a, const char *b)
@@ -163,7 +163,7 @@ static bool read_group(struct startopts *o, const char *text)
 static bool read_cwd(struct startopts *o, const char *text)
 {
 	struct stat st;
-	int r = place_absolute(text, o->cwd, NULL);
+	int r = place_absolute(environ, text, o->cwd, NULL);
 
 	if (r == 0 && stat(o->cwd, &st) < 0)
 		r = -errno;
@@ -515,11 +515,11 @@ char *startopts_command(struct startopts *o, char **command, struct fault *f)
 	s.argv = command;
 	s.cwd = o->cwd;
 	s.env = o->env;
-	if (agentfile_program(command[0], exe, f) < 0)
+	if (agentfile_program(environ, command[0], exe, f) < 0)
 		return NULL;
 	if (!o->cwd[0]) {
 		s.cwd = here;
-		if (place_here(here, f) < 0)
+		if (place_here(environ, here, f) < 0)
 			return NULL;
 	}
 	finish_env(o, s.cwd, false);

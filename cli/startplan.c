@@ -9,7 +9,7 @@
 
 #include "cli/foreign.h"
 #include "cli/group.h"
-#include "cli/place.h"
+#include "client/place.h"
 
 void plan_done(struct plan *p)
 {
@@ -123,7 +123,7 @@ static bool plan_operand(struct outcomes *oc, struct plan *p, struct startopts *
 		plan_add(p, operand, NULL, NULL);
 		return true;
 	}
-	if (agentfile_look(operand, o->name, &a, &f) == 0) {
+	if (agentfile_look(environ, operand, o->name, &a, &f) == 0) {
 		if (!check_clash(oc, p, &a))
 			return false;
 		if (foreign_complain(oc, &in->home, a.name)) {
@@ -224,7 +224,7 @@ bool plan_tell(struct outcomes *oc, struct plan *p, struct startopts *o, char **
 			continue;
 		free(p->ask[i].spec_text);
 		p->ask[i].spec_text = NULL;
-		if (agentfile_look(p->file[i], p->ask[i].req.name, &a, &f) == 0)
+		if (agentfile_look(environ, p->file[i], p->ask[i].req.name, &a, &f) == 0)
 			p->ask[i].spec_text = startopts_agent(o, &a, &f);
 		if (!p->ask[i].spec_text) {
 			outcome_complain(oc, "%s", f.text);

@@ -5,7 +5,7 @@
 #ifndef CLI_STATUSJSON_H
 #define CLI_STATUSJSON_H
 
-#include "cli/view.h"
+#include "client/view.h"
 
 /* rows NULL: all of them. Returns an exit status. */
 int statusjson_print(const struct view *v, struct view_row *const *rows, size_t n);

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "cli/view.h"
+#include "client/view.h"
 #include "shm/events.h"
 
 #define STORY_MAX 512u

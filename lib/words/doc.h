@@ -11,6 +11,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "client/view.h"
 #include "json/write.h"
 
 struct cliconf;

@@ -6,7 +6,7 @@
  */
 /* links: cli/doc_process.c cli/doc_status.c cli/doc_list.c cli/doc_monitor.c cli/doc_stats.c */
 /* links: cli/doc_instance.c cli/doc_outcomes.c cli/doc_member.c */
-/* links: cli/story.c cli/view.c cli/instance.c cli/listed.c */
+/* links: cli/story.c */
 /* links: cli/foreign.c cli/dbfile.c */
 #include <errno.h>
 #include <stdio.h>
@@ -14,10 +14,10 @@
 #include <string.h>
 
 #include "cli/foreign.h"
-#include "cli/instance.h"
-#include "cli/listed.h"
 #include "cli/orphans.h"
 #include "client/findings.h"
+#include "client/instance.h"
+#include "client/listed.h"
 #include "client/logfacts.h"
 #include "client/outcome.h"
 #include "config/cliconf.h"
@@ -286,7 +286,7 @@ int main(int argc, char **argv)
 	struct instance in = INSTANCE_NONE;
 	struct view v;
 
-	if (argc != 2 || instance_open(&in, PT_READER, NULL) < 0)
+	if (argc != 2 || instance_open(&in, NULL, PT_READER, NULL) < 0)
 		return 2;
 	for (int i = 0; i <= atoi(argv[1]); i++) {
 		srandom((unsigned)i);

@@ -1,20 +1,20 @@
 /*
- * cli/view.h - what a reading command shows: a private copy of the table, sorted by name, with the
- * facts that decide how far it can be trusted.
+ * client/view.h - what a reading command shows: a private copy of the table, sorted by name, with
+ * the facts that decide how far it can be trusted.
  *
  * While the spawner lives the table is the truth and nothing else is looked at, but for the four
  * daemons themselves. When it doesn't (dead, or stopped by someone), each pid is verified against
  * /proc: a process may have ended, and no one has written that down yet.
  */
-#ifndef CLI_VIEW_H
-#define CLI_VIEW_H
+#ifndef CLIENT_VIEW_H
+#define CLIENT_VIEW_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/role.h"
-#include "cli/instance.h"
+#include "client/instance.h"
 #include "shm/table.h"
 
 struct view_row {
@@ -65,8 +65,9 @@ void view_done(struct view *v);
 void view_begin(const struct instance *in, struct view *ret);
 int view_read(const struct instance *in, struct view *v, uint32_t slot, struct view_row *ret);
 
-/* Open, attach, load, close. No instance at all is no error: ret->present is false. */
-int view_take(struct view *ret, struct fault *f);
+/* Open the home (NULL: $TEND_HOME or the default), attach, load, close. No instance at all is no
+ * error: ret->present is false. */
+int view_take(const char *home, struct view *ret, struct fault *f);
 
 /* The row of a name; NULL. */
 struct view_row *view_find(const struct view *v, const char *name);

@@ -1,16 +1,16 @@
 /*
- * cli/listed.h - what the registry listed last, as the monitor wrote it down
+ * client/listed.h - what the registry listed last, as the monitor wrote it down
  * (HOME/run/agents.json): what is not in the table.
  */
-#ifndef CLI_LISTED_H
-#define CLI_LISTED_H
+#ifndef CLIENT_LISTED_H
+#define CLIENT_LISTED_H
 
 #include <stdbool.h>
 
 #include <cjson/cJSON.h>
 
 #include "base/home.h"
-#include "cli/view.h"
+#include "client/view.h"
 
 struct listed_agent {
 	const cJSON *entry;

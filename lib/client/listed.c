@@ -1,5 +1,5 @@
-/* cli/listed.c - the registry's last answer (cli/listed.h). */
-#include "cli/listed.h"
+/* client/listed.c - the registry's last answer (client/listed.h). */
+#include "client/listed.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /*
- * cli/like.h - "did you mean": the best of a number of candidates for something that was misspelt.
+ * client/like.h - "did you mean": the best of a number of candidates for something that was
+ * misspelt.
  */
-#ifndef CLI_LIKE_H
-#define CLI_LIKE_H
+#ifndef CLIENT_LIKE_H
+#define CLIENT_LIKE_H
 
 struct like {
 	const char *typed;

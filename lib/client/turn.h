@@ -1,9 +1,9 @@
 /*
- * cli/turn.h - one command after the other, where two at once would undo each other's work:
+ * client/turn.h - one command after the other, where two at once would undo each other's work:
  * starting daemons, and changing a file that is read, changed and written.
  */
-#ifndef CLI_TURN_H
-#define CLI_TURN_H
+#ifndef CLIENT_TURN_H
+#define CLIENT_TURN_H
 
 #include "base/fault.h"
 #include "base/home.h"

@@ -1,5 +1,5 @@
-/* cli/place.c - see cli/place.h. */
-#include "cli/place.h"
+/* client/place.c - see client/place.h. */
+#include "client/place.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/str.h"
 
 /* The next component of a path, its length in *ret_len; NULL behind the last. */
@@ -44,9 +45,9 @@ bool place_same(const char *a, const char *b)
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-int place_here(char buf[static PATH_MAX], struct fault *f)
+int place_here(char *const *env, char buf[static PATH_MAX], struct fault *f)
 {
-	const char *pwd = getenv("PWD");
+	const char *pwd = env_value(env, "PWD");
 
 	if (pwd && is_logical(pwd) && place_same(pwd, ".") && str_copy(buf, PATH_MAX, pwd))
 		return 0;
@@ -85,10 +86,10 @@ static int append(char buf[static PATH_MAX], const char *rest)
 	return 0;
 }
 
-int place_absolute(const char *path, char buf[static PATH_MAX], struct fault *f)
+int place_absolute(char *const *env, const char *path, char buf[static PATH_MAX], struct fault *f)
 {
 	char here[PATH_MAX] = "", full[PATH_MAX], *dots;
-	int r = path[0] && path[0] != '/' ? place_here(here, f) : 0;
+	int r = path[0] && path[0] != '/' ? place_here(env, here, f) : 0;
 
 	if (r < 0)
 		return r;

@@ -1,8 +1,8 @@
 /*
- * cli/instance.h - the instance that a command works on: its home, and an attachment to its table.
+ * client/instance.h - one instance: its home, and an attachment to its table.
  */
-#ifndef CLI_INSTANCE_H
-#define CLI_INSTANCE_H
+#ifndef CLIENT_INSTANCE_H
+#define CLIENT_INSTANCE_H
 
 #include <stdbool.h>
 
@@ -23,10 +23,11 @@ struct instance {
 		.home = HOME_INIT \
 	}
 
-/* Open the home and attach to its table. -ENOENT: there is no home, or no table and no daemon that
- * would make one. A table that is missing or damaged while its daemons live is being made again, or
- * will be once the guardian hears of it: that is waited for, up to a second. */
-int instance_open(struct instance *in, enum pt_access access, struct fault *f);
+/* Open the home (NULL: $TEND_HOME or the default) and attach to its table. -ENOENT: there is no
+ * home, or no table and no daemon that would make one. A table that is missing or damaged while its
+ * daemons live is being made again, or will be once the guardian hears of it: that is waited for,
+ * up to a second. */
+int instance_open(struct instance *in, const char *home, enum pt_access access, struct fault *f);
 void instance_close(struct instance *in);
 
 /* (Re)attach; the old attachment is given up only once there is a new one. */

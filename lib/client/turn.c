@@ -1,5 +1,5 @@
-/* cli/turn.c - see cli/turn.h. */
-#include "cli/turn.h"
+/* client/turn.c - see client/turn.h. */
+#include "client/turn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "base/io.h"
 #include "base/procfs.h"
 #include "base/role.h"
-#include "cli/instance.h"
+#include "client/instance.h"
 
 #define EDIT_WAIT_NS  (10 * NS_PER_SEC) /* a file is read and written within milliseconds */
 #define START_WAIT_NS (60 * NS_PER_SEC) /* an upgrade replaces four daemons, one after the other */

@@ -1,5 +1,5 @@
-/* cli/view.c - a private copy of the table (cli/view.h). */
-#include "cli/view.h"
+/* client/view.c - a private copy of the table (client/view.h). */
+#include "client/view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -176,10 +176,10 @@ void view_done(struct view *v)
 	memset(v, 0, sizeof(*v));
 }
 
-int view_take(struct view *ret, struct fault *f)
+int view_take(const char *home, struct view *ret, struct fault *f)
 {
 	struct instance in = INSTANCE_NONE;
-	int r = instance_open(&in, PT_READER, f);
+	int r = instance_open(&in, home, PT_READER, f);
 
 	if (r == -ENOENT)
 		r = 0;

@@ -1,5 +1,5 @@
-/* cli/instance.c - home and table of a command (cli/instance.h). */
-#include "cli/instance.h"
+/* client/instance.c - home and table of a command (client/instance.h). */
+#include "client/instance.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -137,12 +137,12 @@ bool instance_current(const struct instance *in)
 	return in->pt && !pt_replaced(in->pt) && pt_is_current(in->pt, &in->home);
 }
 
-int instance_open(struct instance *in, enum pt_access access, struct fault *f)
+int instance_open(struct instance *in, const char *home, enum pt_access access, struct fault *f)
 {
 	int r;
 
 	in->access = access;
-	r = home_open(NULL, HOME_READ, &in->home, f);
+	r = home_open(home, HOME_READ, &in->home, f);
 	return r < 0 ? r : instance_attach(in, f);
 }
 

@@ -1,5 +1,5 @@
-/* cli/like.c - did you mean (cli/like.h). */
-#include "cli/like.h"
+/* client/like.c - did you mean (client/like.h). */
+#include "client/like.h"
 
 #include <stddef.h>
 #include <string.h>
