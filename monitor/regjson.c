@@ -3,64 +3,23 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/moment.h"
 #include "base/str.h"
+#include "json/bounds.h"
+#include "json/document.h"
 #include "json/tree.h"
 
-#define ARENA_BYTES    (48u << 20)
+#define SHOWN_BYTES    (48u << 20)
 #define KEYS_PER_ENTRY 4u
-
-/* --- the arena --- */
-
-static struct {
-	char *base;
-	size_t used;
-	bool full;
-} arena;
-
-static void *arena_take(size_t n)
-{
-	size_t size = (n + 15) & ~(size_t)15;
-
-	if (size < n || size > ARENA_BYTES - arena.used) {
-		arena.full = true;
-		return NULL;
-	}
-	arena.used += size;
-	return arena.base + arena.used - size;
-}
-
-static void arena_leave(void *at)
-{
-	(void)at; /* all goes at once */
-}
-
-static int arena_open(void)
-{
-	cJSON_Hooks hooks = { .malloc_fn = arena_take, .free_fn = arena_leave };
-	void *at = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (at == MAP_FAILED)
-		return -errno;
-	arena.base = at;
-	arena.used = 0;
-	arena.full = false;
-	cJSON_InitHooks(&hooks);
-	return 0;
-}
-
-static void arena_close(void)
-{
-	cJSON_InitHooks(NULL);
-	(void)munmap(arena.base, ARENA_BYTES);
-	arena.base = NULL;
-}
+/* As many as 8 MB of the longest list have; parsed they take some 60 MB. */
+#define VALUES_MAX 400000u
+/* from here on what was parsed is given back to the system, and not kept for the next answer */
+#define TRIM_BYTES (16u << 10)
 
 /* --- one entry --- */
 
@@ -308,7 +267,7 @@ static void show_entry(
 
 static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, struct fault *f)
 {
-	struct json_out shown = { .one_line = true, .max = ARENA_BYTES };
+	struct json_out shown = { .one_line = true, .max = SHOWN_BYTES };
 	const cJSON *item;
 	int n = cJSON_GetArraySize(agents);
 
@@ -333,39 +292,50 @@ static int read_entries(const cJSON *agents, uint64_t now, struct reg_list *l, s
 	return make_keys(l);
 }
 
-static int read_text(
-	const char *text, size_t len, uint64_t now, struct reg_list *l, struct fault *f)
+static int read_document(const cJSON *doc, uint64_t now, struct reg_list *l, struct fault *f)
 {
-	const char *end = NULL;
-	const cJSON *doc = cJSON_ParseWithLengthOpts(text, len, &end, 0), *agents;
+	const cJSON *agents = cJSON_GetObjectItemCaseSensitive(doc, "agents");
 
-	if (!doc && arena.full)
-		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
-	if (!doc)
-		return fault_set(f, -EINVAL, "the registry's answer is no JSON (byte %td)",
-			end ? end - text : 0);
-	for (; end < text + len; end++)
-		if (*end && !strchr(" \t\r\n", *end))
-			return fault_set(f, -EINVAL,
-				"the registry's answer goes on behind its JSON (byte %td)",
-				end - text);
-	agents = cJSON_GetObjectItemCaseSensitive(doc, "agents");
 	/* null: how today's registry writes an empty list */
 	if (!cJSON_IsArray(agents) && !cJSON_IsNull(agents))
 		return fault_set(f, -EINVAL, "the registry's answer has no list \"agents\"");
 	return read_entries(agents, now, l, f);
 }
 
+static int parse(const char *text, size_t len, cJSON **ret, struct fault *f)
+{
+	const struct json_bounds bounds = { .values = VALUES_MAX };
+	const char *end = NULL;
+	size_t at;
+	int r = json_look_over(text, len, &bounds, &at);
+
+	if (r == 0)
+		r = document_parse(text, len, &end, ret);
+	if (r == -EFBIG || r == -ENOMEM)
+		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
+	if (r < 0)
+		return fault_set(
+			f, r, "the registry's answer is no JSON (byte %td)", end ? end - text : 0);
+	for (; end < text + len; end++)
+		if (*end && !strchr(" \t\r\n", *end))
+			return fault_set(f, -EINVAL,
+				"the registry's answer goes on behind its JSON (byte %td)",
+				end - text);
+	return 0;
+}
+
 int regjson_parse(
 	const char *text, size_t len, uint64_t now_real_ns, struct reg_list *ret, struct fault *f)
 {
 	struct reg_list l = { 0 };
-	int r = arena_open();
+	cJSON *doc = NULL;
+	int r = parse(text, len, &doc, f);
 
-	if (r)
-		return fault_errno(f, r, "no memory for the registry's answer");
-	r = read_text(text, len, now_real_ns, &l, f);
-	arena_close();
+	if (r == 0)
+		r = read_document(doc, now_real_ns, &l, f);
+	cJSON_Delete(doc);
+	if (len >= TRIM_BYTES)
+		(void)malloc_trim(0);
 	if (r < 0) {
 		reglist_done(&l);
 		return r;

@@ -2,8 +2,8 @@
  * monitor/regjson.h - the registry's answer to GET /agents: text in, list out; and which entry is
  * an agent's. No clock, no network.
  *
- * The text is not trusted. cJSON's memory comes from one arena of bounded size while it parses, so
- * that a small text can't grow into gigabytes; the arena is given back before returning.
+ * The text is not trusted. Its values are counted before it is parsed, so that a small text can't
+ * grow into gigabytes; what parsing took is given back before returning.
  */
 #ifndef MONITOR_REGJSON_H
 #define MONITOR_REGJSON_H
@@ -39,7 +39,7 @@ struct reg_list {
 	char *shown; /* the entries as the "agents" of run/agents.json */
 };
 
-/* -EINVAL: f says what is wrong with it. -EFBIG: it needs more memory than the arena. *ret is the
+/* -EINVAL: f says what is wrong with it. -EFBIG: it needs too much memory. *ret is the
  * caller's, reglist_done(). */
 int regjson_parse(
 	const char *text, size_t len, uint64_t now_real_ns, struct reg_list *ret, struct fault *f);

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -146,20 +147,26 @@ static void widen_threads(void)
 	(void)pthread_attr_destroy(&attr);
 }
 
-static struct {
+struct wide {
 	int (*program)(int argc, char **argv);
 	int argc, ret;
 	char **argv;
 	ucontext_t own, here;
-} wide; /* makecontext() hands over nothing but int */
+};
 
-static void run_wide(void)
+/* makecontext() hands over nothing but int: the address in two halves. */
+static void run_wide(unsigned high, unsigned low)
 {
-	wide.ret = wide.program(wide.argc, wide.argv);
+	// NOLINTNEXTLINE(performance-no-int-to-ptr): it was one
+	struct wide *w = (struct wide *)(uintptr_t)((uint64_t)high << 32 | low);
+
+	w->ret = w->program(w->argc, w->argv);
 }
 
 int inherited_run(int (*program)(int argc, char **argv), int argc, char **argv)
 {
+	struct wide w = { .program = program, .argc = argc, .argv = argv };
+	uint64_t at = (uintptr_t)&w;
 	void *stack;
 
 	widen_threads();
@@ -167,15 +174,13 @@ int inherited_run(int (*program)(int argc, char **argv), int argc, char **argv)
 		return program(argc, argv);
 	stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-	if (stack == MAP_FAILED || getcontext(&wide.own) < 0)
+	if (stack == MAP_FAILED || getcontext(&w.own) < 0)
 		return program(argc, argv);
-	wide.program = program;
-	wide.argc = argc;
-	wide.argv = argv;
-	wide.own.uc_stack.ss_sp = stack;
-	wide.own.uc_stack.ss_size = STACK_BYTES;
-	wide.own.uc_link = &wide.here;
-	makecontext(&wide.own, run_wide, 0);
-	(void)swapcontext(&wide.here, &wide.own);
-	return wide.ret;
+	w.own.uc_stack.ss_sp = stack;
+	w.own.uc_stack.ss_size = STACK_BYTES;
+	w.own.uc_link = &w.here;
+	makecontext(
+		&w.own, (void (*)(void))(uintptr_t)run_wide, 2, (unsigned)(at >> 32), (unsigned)at);
+	(void)swapcontext(&w.here, &w.own);
+	return w.ret;
 }
