@@ -1,6 +1,6 @@
 /*
  * cli/cmd.h - one command of the command line. Each lives in a file of its own, cmd_NAME.c, and is
- * listed in the table in commands.c.
+ * listed in cmdtable.c.
  */
 #ifndef CLI_CMD_H
 #define CLI_CMD_H
@@ -30,22 +30,5 @@ extern const struct command cmd_start, cmd_resurrect, cmd_stop, cmd_restart, cmd
 	cmd_signal, cmd_remove, cmd_group, cmd_status, cmd_list, cmd_monitor, cmd_stats,
 	cmd_metrics, cmd_logs, cmd_logs_aggregator, cmd_events, cmd_why, cmd_wait, cmd_snapshot,
 	cmd_config, cmd_doctor, cmd_orphans, cmd_upgrade, cmd_version, cmd_help, cmd_complete;
-
-/* The table, NULL behind the last. */
-extern const struct command *const commands[];
-
-/* NULL: no such command. */
-const struct command *command_find(const char *name);
-/* The name of a command that looks like this one, or NULL. */
-const char *command_like(const char *name);
-
-/* What main() does: find the command that argv[1] names, and run it. Returns an exit status. */
-int command_run(int argc, char **argv);
-
-/* "usage: tend NAME ..." for each form, on the given stream. */
-void command_usage(const struct command *c, FILE *to);
-/* The whole page of one command, and the overview, on stdout. */
-void command_page(const struct command *c);
-void command_overview(void);
 
 #endif

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/cmd.h"
+#include "cli/commands.h"
 #include "cli/group.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -49,7 +49,7 @@ static void offer_words(const struct place *p, const char *const words[])
 
 static void offer_commands(const struct place *p)
 {
-	for (const struct command *const *c = commands; *c; c++)
+	for (const struct command *const *c = commands_list(); *c; c++)
 		offer(p, (*c)->name, (*c)->summary);
 }
 
@@ -281,7 +281,7 @@ static int run(const struct command *self, int argc, char **argv)
 	p.typed = index < argc ? argv[index] : "";
 	if (strcmp(p.typed, "=") == 0 && index == 1)
 		return EXIT_OK;
-	p.c = index > 1 ? command_find(argv[1]) : NULL;
+	p.c = index > 1 ? commands_find(argv[1]) : NULL;
 	if (index == 1)
 		offer_commands(&p);
 	if (index == 1 && p.typed[0] == '-') {

@@ -8,6 +8,7 @@
 #include "cli/group.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/program.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/tell.h"
@@ -56,7 +57,7 @@ static int print_text(const struct home *h, char *const *groups, size_t n)
 
 	if (n == 0)
 		printf("no process is in a group; \"%s group GROUP NAME\" puts one there\n",
-			out_program());
+			program_name());
 	for (size_t i = 0; ok && i < n; i++)
 		ok = add_row(t, h, groups[i]);
 	if (ok && n)

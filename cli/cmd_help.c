@@ -1,6 +1,8 @@
 /* tend help */
+#include "cli/commands.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/usage.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {
@@ -12,17 +14,17 @@ static int run(const struct command *self, int argc, char **argv)
 	if (opt != OPT_END)
 		return opts_status(opt);
 	if (optind == argc) {
-		command_overview();
+		commands_overview();
 		return EXIT_OK;
 	}
 	if (!opts_operands(argc, 1, "COMMAND"))
 		return EXIT_MISUSE;
-	c = command_find(argv[optind]);
+	c = commands_find(argv[optind]);
 	if (c) {
-		command_page(c);
+		usage_page(c);
 		return EXIT_OK;
 	}
-	like = command_like(argv[optind]);
+	like = commands_like(argv[optind]);
 	return like ? out_misuse("unknown command %s; did you mean %s?", argv[optind], like)
 		    : out_misuse("unknown command %s", argv[optind]);
 }

@@ -1,6 +1,7 @@
 /* tend version */
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/program.h"
 #include "cli/printjson.h"
 #include "words/doc.h"
 
@@ -18,10 +19,10 @@ static int run(const struct command *self, int argc, char **argv)
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
 	if (json) {
-		doc_version(&o, out_program(), TEND_VERSION);
+		doc_version(&o, program_name(), TEND_VERSION);
 		return printjson(&o);
 	}
-	printf("%s %s\n", out_program(), TEND_VERSION);
+	printf("%s %s\n", program_name(), TEND_VERSION);
 	return EXIT_OK;
 }
 

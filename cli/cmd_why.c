@@ -9,6 +9,7 @@
 #include "cli/eventlog.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/program.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/story.h"
@@ -45,7 +46,7 @@ static bool print_events(const struct pt *pt, const char *name, size_t *ret_n)
 		total += is_about(&ev[i], name);
 	skip = total > LAST ? total - LAST : 0;
 	if (skip)
-		printf("  ... %zu earlier (%s events %s)\n", skip, out_program(), name);
+		printf("  ... %zu earlier (%s events %s)\n", skip, program_name(), name);
 	for (size_t i = 0; i < n; i++) {
 		if (!is_about(&ev[i], name))
 			continue;

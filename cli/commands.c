@@ -1,113 +1,66 @@
-/* cli/commands.c - the table of commands, and from an argument vector to one of them
- * (cli/cmd.h). */
-#include <stdlib.h>
+/* cli/commands.c - from an argument vector to a command (cli/commands.h). */
+#include "cli/commands.h"
+
 #include <string.h>
 
-#include "cli/cmd.h"
 #include "cli/out.h"
+#include "cli/program.h"
 #include "client/like.h"
 
-const struct command *const commands[] = {
-	&cmd_start,
-	&cmd_resurrect,
-	&cmd_stop,
-	&cmd_restart,
-	&cmd_restart_agent,
-	&cmd_signal,
-	&cmd_remove,
-	&cmd_group,
-	&cmd_status,
-	&cmd_list,
-	&cmd_logs,
-	&cmd_logs_aggregator,
-	&cmd_events,
-	&cmd_why,
-	&cmd_wait,
-	&cmd_snapshot,
-	&cmd_monitor,
-	&cmd_stats,
-	&cmd_metrics,
-	&cmd_config,
-	&cmd_doctor,
-	&cmd_orphans,
-	&cmd_upgrade,
-	&cmd_version,
-	&cmd_help,
-	NULL,
-};
+static const struct command *const *all;
 
-const struct command *command_find(const char *name)
+const struct command *const *commands_list(void)
 {
-	for (const struct command *const *c = commands; *c; c++)
+	return all;
+}
+
+static const struct command *find(const struct command *const *c, const char *name)
+{
+	for (; *c; c++)
 		if (strcmp((*c)->name, name) == 0)
 			return *c;
 	return NULL;
 }
 
-const char *command_like(const char *name)
+const struct command *commands_find(const char *name)
+{
+	return find(all, name);
+}
+
+/* One that is not listed. */
+static const struct command *find_unlisted(const char *name)
+{
+	const struct command *const *c = all;
+
+	while (*c)
+		c++;
+	return find(c + 1, name);
+}
+
+const char *commands_like(const char *name)
 {
 	struct like like = LIKE(name);
 
-	for (const struct command *const *c = commands; *c; c++)
+	for (const struct command *const *c = all; *c; c++)
 		like_try(&like, (*c)->name);
 	return like.best;
 }
 
-void command_usage(const struct command *c, FILE *to)
-{
-	const char *form = c->usage, *intro = "usage:";
-
-	while (form) {
-		size_t len = strcspn(form, "\n");
-
-		fprintf(to, "%s %s %s%s%.*s\n", intro, out_program(), c->name, len ? " " : "",
-			(int)len, form);
-		intro = "      ";
-		form = form[len] ? form + len + 1 : NULL;
-	}
-}
-
-/* The options that every command has stand behind its own, in front of the examples. */
-void command_page(const struct command *c)
-{
-	static const char common[] = "  -h, --help   this page\n"
-				     "  -q, --quiet  print nothing but errors\n";
-	const char *examples = strstr(c->help, "Examples:\n");
-	size_t len = examples ? (size_t)(examples - c->help) : strlen(c->help);
-	char *own;
-
-	while (len && c->help[len - 1] == '\n')
-		len--;
-	own = strndup(c->help, len);
-	if (!own)
-		return;
-	printf("%s %s: %s\n\n", out_program(), c->name, c->summary);
-	command_usage(c, stdout);
-	putchar('\n');
-	out_text(stdout, own);
-	printf("%s%s", len ? "\n\n" : "", common);
-	if (examples) {
-		putchar('\n');
-		out_text(stdout, examples);
-	}
-	free(own);
-}
-
-void command_overview(void)
+void commands_overview(void)
 {
 	printf("%s keeps background processes running: starts them, watches them, restarts\n"
 	       "them, keeps their output.\n\n",
-		out_program());
-	out_text(stdout, "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
-	for (const struct command *const *c = commands; *c; c++)
+		program_name());
+	program_text(stdout, "usage: tend COMMAND [OPTION...] [OPERAND...]\n\n");
+	for (const struct command *const *c = all; *c; c++)
 		printf("  %-16s %s\n", (*c)->name, (*c)->summary);
-	out_text(stdout,
+	program_text(stdout,
 		"\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
 }
 
 static int unknown(const char *name)
 {
-	const char *like = command_like(name);
+	const char *like = commands_like(name);
 	const char *kind = name[0] == '-' ? "option" : "command";
 
 	if (like && name[0] != '-')
@@ -122,21 +75,22 @@ static bool is_option(const char *arg, const char *option)
 	return len >= 3 && strncmp(option, arg, len) == 0;
 }
 
-int command_run(int argc, char **argv)
+int commands_run(const struct command *const *table, int argc, char **argv)
 {
 	const struct command *c;
 
+	all = table;
 	if (argc < 2) {
-		command_overview();
+		commands_overview();
 		return EXIT_FAIL;
 	}
 	if (strcmp(argv[1], "-h") == 0 || is_option(argv[1], "--help")) {
-		command_overview();
+		commands_overview();
 		return EXIT_OK;
 	}
-	c = is_option(argv[1], "--version")		  ? &cmd_version
-		: strcmp(argv[1], cmd_complete.name) == 0 ? &cmd_complete
-							  : command_find(argv[1]);
+	c = commands_find(is_option(argv[1], "--version") ? "version" : argv[1]);
+	if (!c)
+		c = find_unlisted(argv[1]);
 	if (!c)
 		return unknown(argv[1]);
 	out_command(c);

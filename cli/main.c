@@ -3,7 +3,8 @@
  * into it, prints, and ends.
  */
 #include "base/inherited.h"
-#include "cli/cmd.h"
+#include "cli/cmdtable.h"
+#include "cli/commands.h"
 #include "cli/out.h"
 #include "cli/shell.h"
 #include "term/term.h"
@@ -13,7 +14,7 @@ static int run(int argc, char **argv)
 	out_init();
 	/* nothing is lost by an end at once: a command that was posted is carried out */
 	term_signals(EXIT_INTERRUPTED);
-	return out_finish(command_run(argc, argv));
+	return out_finish(commands_run(cmdtable, argc, argv));
 }
 
 int main(int argc, char **argv)

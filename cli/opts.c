@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "cli/out.h"
+#include "cli/usage.h"
 #include "client/like.h"
 
 #define MAX_OPTIONS 64
@@ -106,7 +107,7 @@ int opts_next_short(const struct command *c, int argc, char **argv, const struct
 		return OPT_END;
 	case HELP:
 	case 'h':
-		command_page(c);
+		usage_page(c);
 		return OPT_HELP;
 	case ':':
 		out_misuse("option %s needs a value", argv[optind - 1]);

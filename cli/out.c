@@ -11,6 +11,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/program.h"
+#include "cli/usage.h"
 #include "term/term.h"
 #include "term/textwidth.h"
 
@@ -61,35 +63,6 @@ void out_command(const struct command *c)
 	current = c;
 }
 
-const char *out_program(void)
-{
-	static const char other[] = "mcp_mesh_dev";
-
-	return strcmp(program_invocation_short_name, other) == 0 ? other : "tend";
-}
-
-/* Where "tend " begins a command: behind a quotation mark, or indented as an example. */
-static const char *next_command(const char *text)
-{
-	for (const char *p = text; (p = strstr(p, "tend ")) != NULL; p += 5)
-		if (p - text >= 1 &&
-			(p[-1] == '"' ||
-				(p[-1] == ' ' && p - text >= 2 && (p[-2] == ' ' || p[-2] == ':'))))
-			return p;
-	return NULL;
-}
-
-void out_text(FILE *to, const char *text)
-{
-	const char *p;
-
-	while ((p = next_command(text)) != NULL) {
-		fprintf(to, "%.*s%s", (int)(p - text), text, out_program());
-		text = p + 4;
-	}
-	fputs(text, to);
-}
-
 void out_paragraph(const char *text, unsigned indent)
 {
 	size_t width = term_width(), used = indent;
@@ -122,9 +95,9 @@ static void complain(const char *fmt, va_list args)
 	out_hold();
 	progress[0] = 0;
 	(void)out_flush(); /* so that on a terminal both streams keep their order */
-	fprintf(stderr, "%s%s%s: ", out_program(), current ? " " : "",
+	fprintf(stderr, "%s%s%s: ", program_name(), current ? " " : "",
 		current ? current->name : "");
-	out_text(stderr, shown);
+	program_text(stderr, shown);
 	fputc('\n', stderr);
 	out_release();
 }
@@ -156,9 +129,9 @@ int out_misuse(const char *fmt, ...)
 	complain(fmt, args);
 	va_end(args);
 	if (current)
-		command_usage(current, stderr);
+		usage_print(current, stderr);
 	else
-		out_text(stderr,
+		program_text(stderr,
 			"usage: tend COMMAND [OPTION...]; \"tend help\" lists the commands\n");
 	return EXIT_MISUSE;
 }

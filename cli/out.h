@@ -13,13 +13,6 @@
 
 #include "cli/cmd.h"
 
-/* The name under which we were called: "tend", or "mcp_mesh_dev" where it is installed under the
- * reference's name. */
-const char *out_program(void);
-/* Print a text of our own in which commands are quoted or stand as examples ("tend status"), under
- * the name of the program. */
-void out_text(FILE *to, const char *text);
-
 /* Print the rest of a paragraph on stdout, behind as many columns as indent, which the lines that
  * follow keep free: on a terminal it is broken at blanks. */
 void out_paragraph(const char *text, unsigned indent);

@@ -27,7 +27,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cli/cmd.h"
+#include "cli/cmdtable.h"
+#include "cli/commands.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ARGS_MAX 64
@@ -135,7 +136,7 @@ static void run(int argc, char **argv)
 	stderr = open_memstream(&said, &len);
 	MUST(stdout && stderr);
 	optind = 0;
-	status = command_run(argc, argv);
+	status = commands_run(cmdtable, argc, argv);
 	fclose(stderr);
 	__fpurge(stdout);
 	fclose(stdout);
