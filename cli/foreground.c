@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/ask.h"
 #include "cli/daemons.h"
-#include "cli/out.h"
-#include "cli/report.h"
 #include "cli/shutdown.h"
+#include "cli/stop.h"
 #include "cli/story.h"
 #include "cli/tell.h"
-#include "term/term.h"
 
 /* nobody announces that the guardian died and the table with it */
 #define SLICE_NS (1 * NS_PER_SEC)
@@ -49,7 +46,7 @@ static void tell_news(struct outcomes *oc, struct instance *in, struct foregroun
 			outcome_say(oc, "%s %s", clock_rfc3339(ev[i].real_ns, when),
 				story_event(&ev[i], text));
 	free(ev);
-	out_flush();
+	outcome_pause(oc);
 }
 
 /* Do all of them rest? A process that was removed does. *ret_failed: one of them failed. */
@@ -78,68 +75,24 @@ static int end_daemons(struct outcomes *oc, struct instance *in, const struct fo
 	return shutdown_idle(in, oc->watcher, &f) < 0 ? TELL_FAIL(oc, "%s", f.text) : EXIT_OK;
 }
 
-/* Ctrl-C once more: what has not answered yet is killed. */
-static int kill_rest(
-	struct outcomes *oc, struct instance *in, struct ask *a, size_t n, struct fault *f)
+/* The last that was started is asked first; the registry last of all. Ctrl-C once more kills. */
+static int stop_ours(
+	struct outcomes *oc, struct instance *in, const struct foreground *fg, size_t from)
 {
-	const struct ask_patience patience = {
-		.doing = "killing", .oc = oc, .interruptible = true, .dealt_with = 2
-	};
-	struct ask *rest = calloc(n + 1, sizeof(*rest));
-	size_t k = 0;
-	int r;
+	const struct stop how = { .stops = 1 };
+	const char **name = calloc(fg->n + 1, sizeof(*name));
+	size_t n = 0;
+	bool good;
 
-	if (!rest)
-		return fault_set(f, -ENOMEM, "out of memory");
-	outcome_say(oc, "killing");
-	out_flush();
-	for (size_t i = 0; i < n; i++)
-		if (a[i].state != ASK_DONE)
-			ask_fill(&rest[k++], PT_COMMAND_STOP, a[i].req.name, PT_FLAG_FORCE);
-	r = ask_all(in, rest, k, &patience, f);
-	for (size_t i = n; i-- > 0;)
-		if (a[i].state != ASK_DONE)
-			a[i] = rest[--k];
-	free(rest);
-	return r;
-}
-
-/* The last that was started is asked first. */
-static int stop_part(
-	struct outcomes *oc, struct instance *in, struct foreground *fg, size_t from, size_t to)
-{
-	const struct ask_patience patience = {
-		.doing = "stopping", .oc = oc, .interruptible = true, .dealt_with = 1
-	};
-	struct ask *a = calloc(to - from + 1, sizeof(*a));
-	size_t n = to - from;
-	struct fault f = { "" };
-	int r, status;
-
-	if (!a)
+	if (!name)
 		return TELL_FAIL(oc, "out of memory");
-	for (size_t i = 0; i < n; i++)
-		ask_fill(&a[i], PT_COMMAND_STOP, fg->name[to - 1 - i], 0);
-	r = n ? ask_all(in, a, n, &patience, &f) : 0;
-	if (r == -EINTR)
-		r = kill_rest(oc, in, a, n, &f);
-	status = r < 0
-		? TELL_FAIL(oc, "%s",
-			  r == -EINTR ? "interrupted; the daemons go on stopping them" : f.text)
-		: report_stops(oc, in, a, n) ? EXIT_FAIL
-					     : EXIT_OK;
-	free(a);
-	return status;
-}
-
-/* The registry last: agents say goodbye to it. */
-static int stop_ours(struct outcomes *oc, struct instance *in, struct foreground *fg)
-{
-	int first = stop_part(oc, in, fg, 0, fg->agents), second;
-
-	out_flush();
-	second = stop_part(oc, in, fg, fg->agents, fg->n);
-	return first == EXIT_OK ? second : first;
+	for (size_t i = fg->agents; i-- > from;)
+		name[n++] = fg->name[i];
+	for (size_t i = fg->n; i-- > fg->agents;)
+		name[n++] = fg->name[i];
+	good = stop_names(oc, in, &how, name, n, fg->n - fg->agents);
+	free(name);
+	return good ? EXIT_OK : EXIT_FAIL;
 }
 
 static int end_by_signal(struct outcomes *oc, struct instance *in, struct foreground *fg)
@@ -147,8 +100,8 @@ static int end_by_signal(struct outcomes *oc, struct instance *in, struct foregr
 	int status;
 
 	outcome_say(oc, "stopping; Ctrl-C once more kills");
-	out_flush();
-	status = stop_ours(oc, in, fg);
+	outcome_pause(oc);
+	status = stop_ours(oc, in, fg, 0);
 	if (status == EXIT_OK)
 		status = end_daemons(oc, in, fg);
 	return status;
@@ -170,17 +123,16 @@ int foreground_run(struct outcomes *oc, struct instance *in, struct foreground *
 	int r = 0;
 
 	outcome_say(oc, "Ctrl-C stops %s", fg->n == 1 ? "it" : "them");
-	while (term_caught() == 0) {
+	while (watcher_stops(oc->watcher) == 0) {
 		uint32_t seen = pt_changes(in->pt);
 
 		tell_news(oc, in, fg);
 		if (all_rest(in, fg, &failed)) {
-			int status = fg->agents < fg->n ? stop_part(oc, in, fg, fg->agents, fg->n)
-							: EXIT_OK;
+			/* a registry does not keep us alone */
+			int status = stop_ours(oc, in, fg, fg->agents);
 
 			if (status == EXIT_OK)
 				status = end_daemons(oc, in, fg);
-
 			return failed ? EXIT_FAIL : status;
 		}
 		r = pt_wait_change(in->pt, seen, SLICE_NS);
@@ -192,7 +144,7 @@ int foreground_run(struct outcomes *oc, struct instance *in, struct foreground *
 
 int foreground_give_up(struct outcomes *oc, struct instance *in, struct foreground *fg)
 {
-	if (stop_ours(oc, in, fg) == EXIT_OK)
+	if (stop_ours(oc, in, fg, 0) == EXIT_OK)
 		(void)end_daemons(oc, in, fg);
 	return EXIT_FAIL;
 }
