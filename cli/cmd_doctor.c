@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "cli/checks.h"
+#include "client/checks.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"

@@ -1,7 +1,7 @@
 /* tend logs rotate: asks the logger, with a command in its ring (cli/cmd_logs_rotate.h). */
 #include "cli/cmd_logs_rotate.h"
 
-#include "cli/ask.h"
+#include "client/ask.h"
 #include "cli/opts.h"
 #include "cli/request.h"
 #include "cli/tell.h"

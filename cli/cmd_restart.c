@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "cli/conf.h"
-#include "cli/daemons.h"
-#include "cli/enroll.h"
+#include "client/daemons.h"
+#include "client/enroll.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/meshreg.h"

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/ask.h"
-#include "cli/daemons.h"
+#include "client/ask.h"
+#include "client/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/report.h"
+#include "client/report.h"
 #include "cli/tell.h"
 #include "config/wishes.h"
 

@@ -1,12 +1,12 @@
-/* tend stop: its options, and whose names they are (the rest: cli/stop.h). */
+/* tend stop: its options, and whose names they are (the rest: client/stop.h). */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cli/ask.h"
+#include "client/ask.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/pick.h"
-#include "cli/stop.h"
+#include "client/stop.h"
 #include "cli/tell.h"
 #include "client/view.h"
 

@@ -18,7 +18,7 @@
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/spawn.h"
-#include "cli/daemons.h"
+#include "client/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/tell.h"

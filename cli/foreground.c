@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/daemons.h"
-#include "cli/shutdown.h"
-#include "cli/stop.h"
+#include "client/daemons.h"
+#include "client/shutdown.h"
+#include "client/stop.h"
 #include "cli/story.h"
 #include "cli/tell.h"
 

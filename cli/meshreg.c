@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/str.h"
-#include "cli/ask.h"
+#include "client/ask.h"
 #include "cli/portowner.h"
 #include "client/knock.h"
 #include "cli/regprogram.h"

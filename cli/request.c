@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "cli/daemons.h"
+#include "client/daemons.h"
 #include "cli/detail.h"
 #include "cli/pick.h"
-#include "cli/report.h"
+#include "client/report.h"
 #include "cli/tell.h"
-#include "cli/shutdown.h"
+#include "client/shutdown.h"
 
 static int send_all(struct outcomes *oc, struct instance *in, const struct request *q,
 	const char *const *names, size_t n)

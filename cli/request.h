@@ -5,7 +5,7 @@
 #ifndef CLI_REQUEST_H
 #define CLI_REQUEST_H
 
-#include "cli/ask.h"
+#include "client/ask.h"
 #include "client/outcome.h"
 
 struct request {

@@ -5,7 +5,7 @@
 #ifndef CLI_STARTPLAN_H
 #define CLI_STARTPLAN_H
 
-#include "cli/ask.h"
+#include "client/ask.h"
 #include "client/outcome.h"
 #include "cli/startopts.h"
 

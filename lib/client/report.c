@@ -1,5 +1,5 @@
-/* cli/report.c - what became of requests (cli/report.h). */
-#include "cli/report.h"
+/* client/report.c - what became of requests (client/report.h). */
+#include "client/report.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
-/* cli/stop.c - stopping processes (client/stop.h). */
-#include "cli/stop.h"
+/* client/stop.c - stopping processes (client/stop.h). */
+#include "client/stop.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cli/ask.h"
-#include "cli/report.h"
-#include "cli/shutdown.h"
+#include "client/ask.h"
+#include "client/report.h"
+#include "client/shutdown.h"
 
 struct order {
 	const struct stop *how;

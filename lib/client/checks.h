@@ -1,9 +1,9 @@
 /*
- * cli/checks.h - what is looked at to find out whether an instance is as it should be: whether
+ * client/checks.h - what is looked at to find out whether an instance is as it should be: whether
  * home, table, daemons and processes agree, which no single daemon can see.
  */
-#ifndef CLI_CHECKS_H
-#define CLI_CHECKS_H
+#ifndef CLIENT_CHECKS_H
+#define CLIENT_CHECKS_H
 
 #include "client/findings.h"
 #include "client/instance.h"

@@ -1,13 +1,13 @@
 /*
- * cli/ask.h - asking the daemons: requests are posted through the ring of commands, many at once,
- * and their answers awaited.
+ * client/ask.h - asking the daemons: requests are posted through the ring of commands, many at
+ * once, and their answers awaited.
  *
  * A request outlives whoever should carry it out: it waits in the table until a spawner is there.
  * So a daemon that is down is no error here. If none is left that would start another, the guardian
  * is started; if the table is made again meanwhile, what was not answered is posted again.
  */
-#ifndef CLI_ASK_H
-#define CLI_ASK_H
+#ifndef CLIENT_ASK_H
+#define CLIENT_ASK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /*
- * cli/checks_around.c - what "tend doctor" says of the daemons' surroundings
+ * client/checks_around.c - what "tend doctor" says of the daemons' surroundings
  * (docs/surroundings.md): where they have less than this command, a process that is started from
  * here gets less as well. It begins with what the spawner may give, and ends with what no process
  * of the instance can have any more.
@@ -19,7 +19,7 @@
 #include "base/cpus.h"
 #include "base/io.h"
 #include "base/role.h"
-#include "cli/checks.h"
+#include "client/checks.h"
 #include "config/surroundings.h"
 
 #define STATUS_BYTES 8192

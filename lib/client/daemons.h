@@ -1,11 +1,11 @@
 /*
- * cli/daemons.h - the four daemons as the CLI deals with them: are they up, start them.
+ * client/daemons.h - the four daemons as the CLI deals with them: are they up, start them.
  *
  * Only the guardian is started from here; it starts the others. Two CLIs that find nobody running
  * take turns at run/start.lock, and the second one finds a guardian.
  */
-#ifndef CLI_DAEMONS_H
-#define CLI_DAEMONS_H
+#ifndef CLIENT_DAEMONS_H
+#define CLIENT_DAEMONS_H
 
 #include <stdbool.h>
 

@@ -1,11 +1,11 @@
-/* cli/checks_health.c - what "tend doctor" says of health: files that the monitor can't use, the
- * registry, the brake, alerts (cli/checks.h). */
+/* client/checks_health.c - what "tend doctor" says of health: files that the monitor can't use, the
+ * registry, the brake, alerts (client/checks.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
-#include "cli/checks.h"
+#include "client/checks.h"
 #include "client/phrase.h"
 #include "config/health.h"
 #include "config/spec.h"

@@ -1,15 +1,14 @@
-/* cli/shutdown.c - ending an instance (cli/shutdown.h). */
-#include "cli/shutdown.h"
+/* client/shutdown.c - ending an instance (client/shutdown.h). */
+#include "client/shutdown.h"
 
 #include <errno.h>
 #include <poll.h>
 
 #include "base/clock.h"
 #include "base/pidref.h"
-#include "cli/ask.h"
-#include "cli/daemons.h"
+#include "client/ask.h"
+#include "client/daemons.h"
 #include "shm/wake.h"
-#include "term/term.h"
 
 /* so long a guardian may be stopped or hang before it is given up */
 #define STILL_NS  (30 * NS_PER_SEC)

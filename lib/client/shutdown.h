@@ -1,9 +1,9 @@
 /*
- * cli/shutdown.h - ending an instance: for "tend stop" without names, and for a foreground start
+ * client/shutdown.h - ending an instance: for "tend stop" without names, and for a foreground start
  * that had started the daemons.
  */
-#ifndef CLI_SHUTDOWN_H
-#define CLI_SHUTDOWN_H
+#ifndef CLIENT_SHUTDOWN_H
+#define CLIENT_SHUTDOWN_H
 
 #include "client/instance.h"
 #include "client/watcher.h"

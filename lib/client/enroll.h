@@ -1,11 +1,11 @@
 /*
- * cli/enroll.h - waiting until the agents that were started are registered: all at once, by the
+ * client/enroll.h - waiting until the agents that were started are registered: all at once, by the
  * table's change counter, up to the startup timeout.
  */
-#ifndef CLI_ENROLL_H
-#define CLI_ENROLL_H
+#ifndef CLIENT_ENROLL_H
+#define CLIENT_ENROLL_H
 
-#include "cli/ask.h"
+#include "client/ask.h"
 #include "client/outcome.h"
 
 struct enroll_how {

@@ -1,5 +1,5 @@
-/* cli/daemons.c - starting and ending the daemons (cli/daemons.h). */
-#include "cli/daemons.h"
+/* client/daemons.c - starting and ending the daemons (client/daemons.h). */
+#include "client/daemons.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 /*
- * cli/stop.h - stopping processes, and ending an instance with all of its own.
+ * client/stop.h - stopping processes, and ending an instance with all of its own.
  *
  * All requests are posted at once, so that ten processes that take thirty seconds each take thirty
  * seconds. Only registries wait: the agents that talk to one end first.
  */
-#ifndef CLI_STOP_H
-#define CLI_STOP_H
+#ifndef CLIENT_STOP_H
+#define CLIENT_STOP_H
 
 #include "client/outcome.h"
 #include "client/view.h"

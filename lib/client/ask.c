@@ -1,5 +1,5 @@
-/* cli/ask.c - asking the daemons (cli/ask.h). */
-#include "cli/ask.h"
+/* client/ask.c - asking the daemons (client/ask.h). */
+#include "client/ask.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +12,9 @@
 #include "base/io.h"
 #include "base/pidref.h"
 #include "base/str.h"
-#include "cli/daemons.h"
+#include "client/daemons.h"
 #include "shm/lock.h"
 #include "shm/wake.h"
-#include "term/term.h"
 
 #define LOCK_WAIT_MS 5000u
 #define STILL_NS     (15 * NS_PER_SEC)

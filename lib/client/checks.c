@@ -1,5 +1,5 @@
-/* cli/checks.c - what "tend doctor" looks at (cli/checks.h). */
-#include "cli/checks.h"
+/* client/checks.c - what "tend doctor" looks at (client/checks.h). */
+#include "client/checks.h"
 
 #include <dirent.h>
 #include <errno.h>

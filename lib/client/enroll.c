@@ -1,5 +1,5 @@
-/* cli/enroll.c - waiting for registration (cli/enroll.h). */
-#include "cli/enroll.h"
+/* client/enroll.c - waiting for registration (client/enroll.h). */
+#include "client/enroll.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,10 +8,9 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/daemons.h"
+#include "client/daemons.h"
 #include "client/lastwords.h"
 #include "client/phrase.h"
-#include "term/term.h"
 
 #define SLICE_NS       (1 * NS_PER_SEC)
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */

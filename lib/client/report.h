@@ -1,10 +1,10 @@
 /*
- * cli/report.h - what became of requests, from their answers.
+ * client/report.h - what became of requests, from their answers.
  */
-#ifndef CLI_REPORT_H
-#define CLI_REPORT_H
+#ifndef CLIENT_REPORT_H
+#define CLIENT_REPORT_H
 
-#include "cli/ask.h"
+#include "client/ask.h"
 #include "client/outcome.h"
 
 /* Returns how many failed. */
