@@ -122,7 +122,7 @@ void texttable_sort(struct texttable *t)
 }
 
 /* One line, put together here and written at once: ten calls of stdio for each line would cost more
- * than everything else. */
+ * than everything else. Behind len there are blanks, so that to leave room costs nothing. */
 struct line {
 	char buf[8192];
 	size_t len;
@@ -142,10 +142,15 @@ static void pad(struct line *l, size_t n)
 {
 	size_t room = sizeof(l->buf) - 1 - l->len;
 
-	if (n > room)
-		n = room;
-	memset(l->buf + l->len, ' ', n);
-	l->len += n;
+	l->len += n < room ? n : room;
+}
+
+static void write_line(struct line *l)
+{
+	l->buf[l->len++] = '\n';
+	fwrite(l->buf, 1, l->len, stdout);
+	memset(l->buf, ' ', l->len);
+	l->len = 0;
 }
 
 /* Cut to so many columns, with an ellipsis where something is missing; 0 = as it is. */
@@ -224,10 +229,11 @@ void texttable_print(const struct texttable *t, unsigned width)
 	struct line l;
 
 	lay_out(t, width, &y);
+	memset(l.buf, ' ', sizeof(l.buf));
+	l.len = 0;
 	for (size_t i = 0; i < t->rows; i++) {
 		const char *at = t->text + t->row[i];
 
-		l.len = 0;
 		for (size_t column = 0; column < y.shown; column++) {
 			struct cell c;
 
@@ -235,7 +241,6 @@ void texttable_print(const struct texttable *t, unsigned width)
 			put_cell(&l, &y, &c, at + sizeof(c), column);
 			at += sizeof(c) + c.bytes + 1;
 		}
-		l.buf[l.len++] = '\n';
-		fwrite(l.buf, 1, l.len, stdout);
+		write_line(&l);
 	}
 }

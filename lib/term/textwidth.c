@@ -76,19 +76,38 @@ static size_t columns_of(const char *s, size_t *ret_len)
 	return 1;
 }
 
+/* In whole words, of which the last may overlap the one before: most texts are short, and all are
+ * looked at. */
+static bool is_ascii(const char *s, size_t bytes)
+{
+	uint64_t all = 0, v;
+	uint32_t first, last;
+
+	if (bytes < sizeof(first)) {
+		for (size_t i = 0; i < bytes; i++)
+			all |= (unsigned char)s[i];
+		return all < 0x80;
+	}
+	if (bytes < sizeof(v)) {
+		memcpy(&first, s, sizeof(first));
+		memcpy(&last, s + bytes - sizeof(last), sizeof(last));
+		return !((first | last) & UINT32_MAX / 0xff * 0x80);
+	}
+	for (size_t i = 0; i + sizeof(v) < bytes; i += sizeof(v)) {
+		memcpy(&v, s + i, sizeof(v));
+		all |= v;
+	}
+	memcpy(&v, s + bytes - sizeof(v), sizeof(v));
+	return !((all | v) & UINT64_MAX / 0xff * 0x80);
+}
+
 size_t textwidth_columns(const char *s, size_t bytes)
 {
-	size_t i = 0, n = 0;
+	size_t n = 0;
 
-	/* ASCII, which most texts are, is quick */
-	for (uint64_t v; i + sizeof(v) <= bytes; i += sizeof(v)) {
-		memcpy(&v, s + i, sizeof(v));
-		if (v & UINT64_MAX / 0xff * 0x80)
-			break;
-	}
-	while (i < bytes && (signed char)s[i] > 0)
-		i++;
-	for (n = i; i < bytes;) {
+	if (is_ascii(s, bytes))
+		return bytes;
+	for (size_t i = 0; i < bytes;) {
 		size_t len;
 
 		n += columns_of(s + i, &len);
