@@ -71,14 +71,23 @@ static int renew_folder(struct home *h)
 	return 0;
 }
 
+/* Renamed, it would be written to where nobody looks. */
+static void follow_folder(struct home *h)
+{
+	if (!name_is_of(h->logs_fd, h->fd, "logs"))
+		(void)renew_folder(h);
+}
+
 static int open_current(struct stream *st)
 {
 	/* not O_APPEND: splice(2) refuses such a file */
 	const int flags = O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY;
 	struct logger *lg = st->lg;
 	char name[NAME_FILE_MAX];
-	int fd = file_open(lg, lg->home.logs_fd, name_of(st, ".log", name), flags);
+	int fd;
 
+	follow_folder(&lg->home);
+	fd = file_open(lg, lg->home.logs_fd, name_of(st, ".log", name), flags);
 	if (fd == -ENOENT && renew_folder(&lg->home) == 0)
 		fd = file_open(lg, lg->home.logs_fd, name, flags);
 	if (fd < 0)
@@ -122,6 +131,7 @@ static bool is_stale(struct stream *st, struct stat *sb)
 	if (now - st->checked_boot_ns < NAME_CHECK_NS)
 		return false;
 	st->checked_boot_ns = now;
+	follow_folder(&st->lg->home);
 	return !name_is_of(st->file, st->lg->home.logs_fd, name_of(st, ".log", name));
 }
 

@@ -307,6 +307,29 @@ def test_a_replaced_file_is_noticed(tend):
     assert is_balanced(log_block(tend, "a"))
 
 
+def test_a_renamed_folder_of_logs(tend):
+    """What was moved stays as it was, and a new folder gets what comes a second later, at once that
+    of processes that are new.
+    """
+    ask = asked(tend, "a")
+    logs, aside = tend.home / "logs", tend.home / "aside"
+    ask()
+    logs.rename(aside)
+    start(tend, "b", "sh", "-c", "echo one; exec sleep 1000")
+    tend.wait_log("b", "one")
+
+    def noticed():
+        ask(wait=False)
+        return (logs / "a.log").exists()
+
+    wait_until(noticed, timeout=30, nap=0.2, what="the logger writes to the new folder")
+    ask()
+    lines = ((aside / "a.log").read_text() + (logs / "a.log").read_text()).splitlines()
+    assert lines == [f"line {i}" for i in range(len(lines))] and len(lines) >= 3
+    assert is_balanced(log_block(tend, "a"))
+    tend.stop_all()
+
+
 def test_a_folder_or_link_in_the_files_place(tend):
     elsewhere = tend.work / "elsewhere"
     elsewhere.write_text("mine\n")
