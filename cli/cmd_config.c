@@ -7,10 +7,11 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "base/utf8.h"
-#include "cli/conf.h"
+#include "client/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "cli/shell.h"
 #include "cli/tell.h"
 #include "client/like.h"
 #include "client/turn.h"
@@ -43,7 +44,7 @@ static int show(const char *format)
 	struct cliconf c;
 	int status;
 
-	if (!conf_load(&oc, &c))
+	if (!conf_load(&oc, NULL, shell_own()->env, &c))
 		return EXIT_FAIL;
 	status = strcmp(format, "json") == 0 ? show_json(&c) : show_yaml(&c);
 	cliconf_done(&c);
@@ -75,7 +76,7 @@ static bool load_changed(struct cliconf *ret, const struct wish *w)
 	struct fault f = { "" };
 	int r;
 
-	if (!conf_load(&oc, ret))
+	if (!conf_load(&oc, NULL, shell_own()->env, ret))
 		return false;
 	r = w->name ? cliconf_set(ret, w->key, w->text, &f) : cliconf_keep(ret);
 	if (r == 0)
@@ -154,7 +155,7 @@ static int save_all(void)
 	char path[PATH_MAX + 64];
 	struct cliconf c;
 
-	if (!conf_path(&oc, path, sizeof(path)) || !change(&everything, &c))
+	if (!conf_path(&oc, NULL, path, sizeof(path)) || !change(&everything, &c))
 		return EXIT_FAIL;
 	printf("Configuration saved to %s\n", path);
 	cliconf_done(&c);
@@ -182,7 +183,7 @@ static int print_path(void)
 	struct outcomes oc = tell_begin(false);
 	char path[PATH_MAX + 64];
 
-	if (!conf_path(&oc, path, sizeof(path)))
+	if (!conf_path(&oc, NULL, path, sizeof(path)))
 		return EXIT_FAIL;
 	printf("%s\n", path);
 	return EXIT_OK;

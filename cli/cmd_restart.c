@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/conf.h"
+#include "client/conf.h"
 #include "client/daemons.h"
 #include "client/enroll.h"
 #include "cli/opts.h"
@@ -50,7 +50,7 @@ static int restart_registry(struct outcomes *oc, bool reset)
 	if (shell_has_no_registry())
 		return TELL_FAIL(oc,
 			"NAME missing: without names it is the registry, and TEND_REGISTRY=none says that there is none");
-	if (!conf_load(oc, &c))
+	if (!conf_load(oc, NULL, shell_own()->env, &c))
 		return EXIT_FAIL;
 	in.access = PT_CLIENT;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0 ||
@@ -114,7 +114,7 @@ static int restart_agent(struct outcomes *oc, struct instance *in, const struct 
 	struct ask a = { 0 };
 	int status;
 
-	if (!conf_load(oc, &c))
+	if (!conf_load(oc, NULL, shell_own()->env, &c))
 		return EXIT_FAIL;
 	tell_current(oc, v, row, s);
 	if (meshaddr_last(&in->home, &last) &&

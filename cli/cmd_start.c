@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/conf.h"
+#include "client/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/meshreg.h"
@@ -141,7 +141,7 @@ static int configured(const struct command *self, struct startopts *o, int opera
 	struct cliconf c;
 	int status;
 
-	if (!conf_load(&oc, &c)) {
+	if (!conf_load(&oc, NULL, shell_own()->env, &c)) {
 		outcomes_done(&oc);
 		return EXIT_FAIL;
 	}

@@ -1,29 +1,28 @@
-/* cli/conf.c - the configuration as a command needs it (cli/conf.h). */
-#include "cli/conf.h"
+/* client/conf.c - the configuration as a command needs it (client/conf.h). */
+#include "client/conf.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/home.h"
 
-bool conf_path(struct outcomes *oc, char *buf, size_t size)
+bool conf_path(struct outcomes *oc, const char *home, char *buf, size_t size)
 {
-	char home[PATH_MAX];
+	char wanted[PATH_MAX];
 	struct fault f = { "" };
 
-	if (home_wanted(NULL, home, &f) < 0) {
+	if (home_wanted(home, wanted, &f) < 0) {
 		outcome_complain(oc, "%s", f.text);
 		return false;
 	}
-	if ((size_t)snprintf(buf, size, "%s/" CLICONF_FILE, home) < size)
+	if ((size_t)snprintf(buf, size, "%s/" CLICONF_FILE, wanted) < size)
 		return true;
 	outcome_complain(oc, "the path of the home is too long");
 	return false;
 }
 
-bool conf_load(struct outcomes *oc, struct cliconf *ret)
+bool conf_load(struct outcomes *oc, const char *home, char *const *env, struct cliconf *ret)
 {
 	char path[PATH_MAX + sizeof(CLICONF_FILE) + 1];
 	struct home h = HOME_INIT;
@@ -31,14 +30,14 @@ bool conf_load(struct outcomes *oc, struct cliconf *ret)
 	struct fault f = { "" };
 	int r;
 
-	if (!conf_path(oc, path, sizeof(path)))
+	if (!conf_path(oc, home, path, sizeof(path)))
 		return false;
-	r = home_open(NULL, HOME_READ, &h, &f);
+	r = home_open(home, HOME_READ, &h, &f);
 	if (r < 0 && r != -ENOENT) {
 		outcome_complain(oc, "%s", f.text);
 		return false;
 	}
-	r = cliconf_load(r == 0 ? h.fd : -1, path, environ, ret, &e);
+	r = cliconf_load(r == 0 ? h.fd : -1, path, env, ret, &e);
 	home_close(&h);
 	if (r < 0)
 		outcome_complain(oc, "Configuration error: %s%s", e.text,
