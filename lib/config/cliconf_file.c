@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "config/cliconf_parts.h"
 #include "json/document.h"
+#include "json/tree.h"
 
 /* ---- reading */
 
@@ -162,47 +163,39 @@ static int by_key(const void *a, const void *b)
 }
 
 /* As the reference writes it: sorted keys, two blanks. */
-static int print_object(FILE *to, const cJSON *doc)
+static void write_object(struct json_out *o, const cJSON *doc)
 {
 	size_t n = (size_t)cJSON_GetArraySize(doc), i = 0;
 	const cJSON **list = calloc(n + 1, sizeof(*list)), *item;
 
-	if (!list)
-		return -ENOMEM;
+	if (!list) {
+		json_fail(o, -ENOMEM);
+		return;
+	}
 	cJSON_ArrayForEach(item, doc) list[i++] = item;
 	qsort(list, n, sizeof(*list), by_key);
-	fputs(n ? "{\n" : "{", to);
+	json_raw(o, NULL, "{\n", n ? 2 : 1);
 	for (i = 0; i < n; i++) {
-		cJSON *name = cJSON_CreateString(list[i]->string);
-		char *key = name ? cJSON_PrintUnformatted(name) : NULL,
-		     *value = cJSON_PrintUnformatted(list[i]);
-		int ok = key && value &&
-			fprintf(to, "  %s: %s%s\n", key, value, i + 1 < n ? "," : "") > 0;
-
-		cJSON_Delete(name);
-		cJSON_free(key);
-		cJSON_free(value);
-		if (!ok) {
-			free(list);
-			return -ENOMEM;
-		}
+		json_raw(o, NULL, "  ", 2);
+		json_text(o, NULL, list[i]->string);
+		json_raw(o, NULL, ": ", 2);
+		json_tree(o, NULL, list[i]);
+		json_raw(o, NULL, ",\n" + (i + 1 == n), 1 + (i + 1 < n));
 	}
+	json_raw(o, NULL, "}\n", 2);
 	free(list);
-	return fputs("}\n", to) < 0 ? -ENOMEM : 0;
 }
 
 static int save_object(int home_fd, const cJSON *doc, struct fault *f)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *to = open_memstream(&text, &len);
-	int r = to ? print_object(to, doc) : -ENOMEM;
+	struct json_out o = { .one_line = true, .as_is = true };
+	int r;
 
-	if (to && io_text_done(to, &text) < 0)
-		r = -ENOMEM;
+	write_object(&o, doc);
+	r = json_end(&o);
 	if (r == 0)
-		r = io_replace(home_fd, CLICONF_FILE, text, len, IO_SYNC);
-	free(text);
+		r = io_replace(home_fd, CLICONF_FILE, o.text, o.len, IO_SYNC);
+	json_free(&o);
 	/* an earlier writer may have been killed, and there need not be a spawner that cleans up */
 	(void)io_sweep(home_fd, NULL, NULL);
 	return r < 0 ? fault_errno(f, r, "cannot write %s", CLICONF_FILE) : 0;

@@ -1,6 +1,7 @@
 /* config/desired.c - processes.json (config/desired.h). */
 #include "config/desired.h"
 #include "json/document.h"
+#include "json/tree.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -52,23 +53,20 @@ static void read_entry(const cJSON *item, struct desired_entry *e)
 /* Append "key":value to a growing text of members. */
 static int keep_member(char **text, const cJSON *item)
 {
-	char *value = cJSON_PrintUnformatted(item);
-	cJSON *name = cJSON_CreateString(item->string);
-	char *key = name ? cJSON_PrintUnformatted(name) : NULL;
-	char *all = NULL;
-	int r = -ENOMEM;
+	struct json_out o = { .one_line = true, .as_is = true };
 
-	if (value && key &&
-		asprintf(&all, "%s%s%s:%s", *text ? *text : "", *text ? "," : "", key, value) >=
-			0) {
-		free(*text);
-		*text = all;
-		r = 0;
+	if (*text) {
+		json_raw(&o, NULL, *text, strlen(*text));
+		json_raw(&o, NULL, ",", 1);
 	}
-	cJSON_Delete(name);
-	cJSON_free(value);
-	cJSON_free(key);
-	return r;
+	json_tree(&o, item->string, item);
+	if (json_end(&o) < 0) {
+		json_free(&o);
+		return -ENOMEM;
+	}
+	free(*text);
+	*text = json_take(&o);
+	return 0;
 }
 
 static int read_processes(const cJSON *list, struct desired *d)

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "config/redact.h"
 #include "json/document.h"
+#include "json/tree.h"
 
 static const char *const policy_words[] = { "no", "on-failure", "always" };
 static const char *const service_words[] = { "agent", "service", "registry" };
@@ -213,12 +214,14 @@ static int get_numbers(const cJSON *doc, struct spec *s, struct fault *f)
 static int get_health(const cJSON *doc, struct spec *s, struct fault *f)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, "health");
+	struct json_out o = { .one_line = true, .as_is = true };
 
 	if (!item)
 		return 0;
 	if (!cJSON_IsObject(item))
 		return fault_set(f, -EINVAL, "key \"health\": an object is wanted");
-	s->health = cJSON_PrintUnformatted(item);
+	json_tree(&o, NULL, item);
+	s->health = json_take(&o);
 	return s->health ? 0 : fault_errno(f, -ENOMEM, "key \"health\"");
 }
 
@@ -328,68 +331,50 @@ int spec_load(int specs_fd, const char *file, struct spec *ret, struct fault *f)
 	return r;
 }
 
-static cJSON *vector_to_json(char *const *v)
+static void write_vector(struct json_out *o, const char *key, char *const *v)
 {
-	cJSON *list = cJSON_CreateArray();
-
-	for (; list && v && *v; v++) {
-		cJSON *item = cJSON_CreateString(*v);
-
-		if (!item || !cJSON_AddItemToArray(list, item)) {
-			cJSON_Delete(item);
-			cJSON_Delete(list);
-			return NULL;
-		}
-	}
-	return list;
+	json_open(o, key, '[');
+	for (; v && *v; v++)
+		json_text(o, NULL, *v);
+	json_close(o);
 }
 
-static bool add_surroundings(cJSON *doc, const struct spec *s)
+static void write_numbers(struct json_out *o, const struct spec *s, bool log)
 {
-	cJSON *item;
-
-	if (!s->surroundings.given)
-		return true;
-	item = surroundings_write(&s->surroundings);
-	if (item && cJSON_AddItemToObject(doc, "surroundings", item))
-		return true;
-	cJSON_Delete(item);
-	return false;
+	for (size_t i = 0; i < NUMBERS; i++)
+		if (numbers[i].log == log)
+			json_number(o, numbers[i].key, get_number(s, &numbers[i]));
 }
 
 char *spec_print(const struct spec *s)
 {
-	cJSON *doc = cJSON_CreateObject();
-	cJSON *argv = vector_to_json(s->argv), *env = vector_to_json(s->env), *log;
-	char *text = NULL;
-	bool ok = doc && argv && env;
+	struct json_out o = { .one_line = true, .as_is = true };
 
-	ok = ok && cJSON_AddStringToObject(doc, "name", s->name) &&
-		cJSON_AddStringToObject(doc, "exe", s->exe) &&
-		cJSON_AddStringToObject(doc, "cwd", s->cwd) &&
-		(!s->file || cJSON_AddStringToObject(doc, "file", s->file)) &&
-		cJSON_AddStringToObject(doc, "restart", policy_words[s->policy]) &&
-		cJSON_AddStringToObject(doc, "service_type", service_words[s->service]);
-	log = ok ? cJSON_AddObjectToObject(doc, "log") : NULL;
-	ok = log && cJSON_AddBoolToObject(log, "separate_stderr", s->separate_stderr);
-	ok = ok && (!s->group[0] || cJSON_AddStringToObject(doc, "group", s->group)) &&
-		(!s->health || cJSON_AddRawToObject(doc, "health", s->health)) &&
-		(!s->no_registry || cJSON_AddFalseToObject(doc, "registry")) &&
-		add_surroundings(doc, s);
-	for (size_t i = 0; ok && i < NUMBERS; i++)
-		ok = cJSON_AddNumberToObject(numbers[i].log ? log : doc, numbers[i].key,
-			     get_number(s, &numbers[i])) != NULL;
-	if (ok && cJSON_AddItemToObject(doc, "argv", argv)) {
-		argv = NULL;
-		if (cJSON_AddItemToObject(doc, "env", env)) {
-			env = NULL;
-			text = cJSON_PrintUnformatted(doc);
-		}
-	}
-	cJSON_Delete(argv);
-	cJSON_Delete(env);
-	cJSON_Delete(doc);
-	return text;
+	json_open(&o, NULL, '{');
+	json_text(&o, "name", s->name);
+	json_text(&o, "exe", s->exe);
+	json_text(&o, "cwd", s->cwd);
+	if (s->file)
+		json_text(&o, "file", s->file);
+	json_text(&o, "restart", policy_words[s->policy]);
+	json_text(&o, "service_type", service_words[s->service]);
+	json_open(&o, "log", '{');
+	json_bool(&o, "separate_stderr", s->separate_stderr);
+	write_numbers(&o, s, true);
+	json_close(&o);
+	if (s->group[0])
+		json_text(&o, "group", s->group);
+	if (s->health)
+		json_raw(&o, "health", s->health, strlen(s->health));
+	if (s->no_registry)
+		json_bool(&o, "registry", false);
+	if (s->surroundings.given)
+		surroundings_write(&o, "surroundings", &s->surroundings);
+	write_numbers(&o, s, false);
+	write_vector(&o, "argv", s->argv);
+	write_vector(&o, "env", s->env);
+	json_close(&o);
+	return json_take(&o);
 }
 
 uint64_t spec_hash(const struct spec *s)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/write.h"
+
 #define EXACT_MAX 1e15 /* 15 digits: a JSON number is printed exactly. Limits above it are none */
 #define UNLIMITED "unlimited"
 
@@ -181,42 +183,37 @@ int surroundings_read(const cJSON *o, struct surroundings *ret, struct fault *f)
 	return 0;
 }
 
-static bool add_value(cJSON *pair, rlim_t value)
+static void write_limit(struct json_out *o, rlim_t value)
 {
-	cJSON *item = value > EXACT_MAX ? cJSON_CreateString(UNLIMITED)
-					: cJSON_CreateNumber((double)value);
-
-	if (item && cJSON_AddItemToArray(pair, item))
-		return true;
-	cJSON_Delete(item);
-	return false;
+	if (value > EXACT_MAX)
+		json_text(o, NULL, UNLIMITED);
+	else
+		json_number(o, NULL, (double)value);
 }
 
-static bool write_limits(cJSON *o, const struct surroundings *s)
+static void write_limits(struct json_out *o, const struct surroundings *s)
 {
-	cJSON *limits = cJSON_AddObjectToObject(o, "limits");
-
-	for (unsigned i = 0; limits && i < RLIM_NLIMITS; i++) {
-		cJSON *pair;
-
+	json_open(o, "limits", '{');
+	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
 		if (!(s->given & 1u << i))
 			continue;
-		pair = cJSON_AddArrayToObject(limits, labels[i]);
-		if (!pair || !add_value(pair, s->limit[i].rlim_cur) ||
-			!add_value(pair, s->limit[i].rlim_max))
-			return false;
+		json_open(o, labels[i], '[');
+		write_limit(o, s->limit[i].rlim_cur);
+		write_limit(o, s->limit[i].rlim_max);
+		json_close(o);
 	}
-	return limits != NULL;
+	json_close(o);
 }
 
-static bool write_cpus(cJSON *o, const struct surroundings *s)
+static void write_cpus(struct json_out *o, const struct surroundings *s)
 {
-	char *text = s->given & 1u << SURROUND_CPUS ? cpus_print(&s->cpus) : NULL;
-	bool ok = text ? cJSON_AddStringToObject(o, "cpus", text) != NULL
-		       : !(s->given & 1u << SURROUND_CPUS);
+	char *text = cpus_print(&s->cpus);
 
+	if (!text)
+		json_fail(o, -ENOMEM);
+	else
+		json_text(o, "cpus", text);
 	free(text);
-	return ok;
 }
 
 static const char *scheduler_word(int policy)
@@ -227,21 +224,18 @@ static const char *scheduler_word(int policy)
 	return schedulers[0].word;
 }
 
-cJSON *surroundings_write(const struct surroundings *s)
+void surroundings_write(struct json_out *o, const char *key, const struct surroundings *s)
 {
-	cJSON *o = cJSON_CreateObject();
-	bool ok = o != NULL;
-
-	for (size_t i = 0; ok && i < NUMBERS; i++)
+	json_open(o, key, '{');
+	for (size_t i = 0; i < NUMBERS; i++)
 		if (s->given & 1u << numbers[i].which)
-			ok = cJSON_AddNumberToObject(o, numbers[i].key,
-				     *(const int32_t *)(const void *)((const char *)s +
-					     numbers[i].offset)) != NULL;
-	if (ok && (s->given & 1u << SURROUND_SCHEDULER))
-		ok = cJSON_AddStringToObject(o, "scheduler", scheduler_word(s->scheduler)) != NULL;
-	ok = ok && write_cpus(o, s) && write_limits(o, s);
-	if (ok)
-		return o;
-	cJSON_Delete(o);
-	return NULL;
+			json_int(o, numbers[i].key,
+				*(const int32_t *)(const void *)((const char *)s +
+					numbers[i].offset));
+	if (s->given & 1u << SURROUND_SCHEDULER)
+		json_text(o, "scheduler", scheduler_word(s->scheduler));
+	if (s->given & 1u << SURROUND_CPUS)
+		write_cpus(o, s);
+	write_limits(o, s);
+	json_close(o);
 }

@@ -42,7 +42,7 @@ void surroundings_list(uint32_t set, char *buf, size_t size);
 struct cJSON;
 /* o: the object; NULL gives nothing. Strict: -EINVAL names what is wrong. */
 int surroundings_read(const struct cJSON *o, struct surroundings *ret, struct fault *f);
-/* The object, the caller's; NULL without memory. */
-struct cJSON *surroundings_write(const struct surroundings *s);
+struct json_out;
+void surroundings_write(struct json_out *o, const char *key, const struct surroundings *s);
 
 #endif

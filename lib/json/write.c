@@ -114,7 +114,9 @@ static void add_string(struct json_out *o, const char *s, size_t len)
 		if (s == end)
 			break;
 		n = decode(s, end, &c);
-		if (n == 0)
+		if (n == 0 && o->as_is && *s)
+			add(o, s, 1);
+		else if (n == 0)
 			add(o, "\xef\xbf\xbd", 3);
 		else if ((o->plain ? c < 0x20 : utf8_is_hidden(c)) || c == '"' || c == '\\')
 			add_escape(o, c);
@@ -291,6 +293,12 @@ void json_raw(struct json_out *o, const char *key, const char *text, size_t len)
 {
 	begin_value(o, key);
 	add(o, text, len);
+}
+
+void json_fail(struct json_out *o, int error)
+{
+	if (!o->error)
+		o->error = error;
 }
 
 int json_end(const struct json_out *o)

@@ -29,6 +29,7 @@ struct json_out {
 	/* To be set before the first call: */
 	bool one_line; /* no blanks and no line ends */
 	bool plain;    /* for programs: only what JSON asks for is escaped, and as \u00XX */
+	bool as_is;    /* what is not UTF-8 stays: it was somebody's file, and becomes it again */
 	size_t max;    /* the longest text; 0 = any. A longer one is a failure, -EFBIG */
 	int error;     /* 0 or -errno: the first failure */
 };
@@ -50,6 +51,9 @@ void json_seconds(struct json_out *o, const char *key, uint64_t ns);   /* to the
 /* What is JSON already, as it is: a value; or, in an object and with key NULL, whole members of
  * it. */
 void json_raw(struct json_out *o, const char *key, const char *text, size_t len);
+
+/* What should have been written could not be made: the text fails with this, a negative errno. */
+void json_fail(struct json_out *o, int error);
 
 /* 0: the text is whole. -ENOMEM, -E2BIG, -EFBIG, or -EINVAL: a bracket is still open. */
 int json_end(const struct json_out *o);

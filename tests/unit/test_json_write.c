@@ -288,11 +288,26 @@ START_TEST(failures)
 }
 END_TEST
 
+START_TEST(bytes_as_they_are_and_a_failure_from_outside)
+{
+	struct json_out o = { .one_line = true, .as_is = true };
+
+	json_text(&o, NULL, "a\xff\n\xc3\xa4");
+	ck_assert_int_eq(json_end(&o), 0);
+	ck_assert_str_eq(o.text, "\"a\xff\\n\xc3\xa4\"");
+	json_fail(&o, -ENOMEM);
+	json_fail(&o, -EINVAL);
+	ck_assert_int_eq(json_end(&o), -ENOMEM);
+	ck_assert_ptr_null(json_take(&o));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *t = tcase_create("write");
 
 	tcase_add_test(t, one_line);
+	tcase_add_test(t, bytes_as_they_are_and_a_failure_from_outside);
 	tcase_add_test(t, pages);
 	tcase_set_timeout(t, 60); /* a busy machine needs longer than the usual four seconds */
 	tcase_add_test(t, any_text);
