@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/env.h"
+#include "base/runnable.h"
 #include "client/place.h"
 
 /* How files are run, by suffix. The words are not const because an argument vector isn't. */
@@ -23,9 +24,8 @@ static struct {
 	{ ".ts", { "npx", "tsx" } },
 	{ ".jar", { "java", "-jar" } },
 };
-#define SHEBANG_BYTES 256 /* the kernel reads no more */
-#define DEFAULT_PATH  "/usr/local/bin:/usr/bin:/bin"
-#define INTERPRETERS  (sizeof(interpreters) / sizeof(interpreters[0]))
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#define INTERPRETERS (sizeof(interpreters) / sizeof(interpreters[0]))
 
 int agentfile_name(const char *name, struct fault *f)
 {
@@ -34,21 +34,6 @@ int agentfile_name(const char *name, struct fault *f)
 	if (r == 0 && strcmp(name, "registry") == 0)
 		return fault_set(f, -EINVAL, "the name \"registry\" is reserved");
 	return r;
-}
-
-static int check_program(const char *path, struct fault *f)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return fault_errno(f, -errno, "cannot run %s", path);
-	if (S_ISDIR(st.st_mode))
-		return fault_set(f, -EISDIR, "cannot run %s: it is a folder", path);
-	if (!S_ISREG(st.st_mode))
-		return fault_set(f, -EACCES, "cannot run %s: it is no regular file", path);
-	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-		return fault_errno(f, -errno, "cannot run %s", path);
-	return 0;
 }
 
 /* Only in folders that PATH names from the root: an empty or relative entry means the current
@@ -65,8 +50,8 @@ static int look_in_path(
 		int n = snprintf(buf, PATH_MAX, "%.*s/%s", (int)len, path, word);
 
 		if (n < PATH_MAX && (len == 0 || path[0] != '/'))
-			passed_over |= check_program(len ? buf : word, NULL) == 0;
-		else if (n < PATH_MAX && check_program(buf, NULL) == 0)
+			passed_over |= runnable_program(len ? buf : word, NULL) == 0;
+		else if (n < PATH_MAX && runnable_program(buf, NULL) == 0)
 			return 0;
 		path = path[len] ? path + len + 1 : NULL;
 	}
@@ -87,7 +72,7 @@ int agentfile_program(
 		return look_in_path(env, word, buf, f);
 	/* with links as they are: many programs look at the name by which they were called */
 	r = place_absolute(env, word, buf, f);
-	return r < 0 ? r : check_program(buf, f);
+	return r < 0 ? r : runnable_program(buf, f);
 }
 
 static int check_file(char *const *env, const char *file, struct agent *a, struct fault *f)
@@ -128,30 +113,10 @@ static int take_name(const char *name, struct agent *a, struct fault *f)
 	return 0;
 }
 
-/* The words of a "#!" line, parted by blanks: the program, and what it is told. False: there is
- * none, or it can't be read. */
-static bool read_shebang(const char *file, char line[static SHEBANG_BYTES])
-{
-	int fd = open(file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, line, SHEBANG_BYTES - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n < 3 || line[0] != '#' || line[1] != '!')
-		return false;
-	line[n] = 0;
-	memmove(line, line + 2, (size_t)n - 1);
-	line[strcspn(line, "\r\n")] = 0;
-	return line[strspn(line, " \t")] != 0;
-}
-
-/* execve() reports a missing interpreter as if the file itself were missing. */
 static int check_shebang(const struct agent *a, struct fault *f)
 {
-	char line[SHEBANG_BYTES], *rest = NULL;
 	struct fault why = { "" };
-	/* without: a program that the kernel may well run */
-	int r = read_shebang(a->file, line) ? check_program(strtok_r(line, " \t", &rest), &why) : 0;
+	int r = runnable_interpreter(a->file, &why);
 
 	return r < 0 ? fault_set(f, r, "cannot start %s: its interpreter: %s", a->file, why.text)
 		     : 0;
@@ -172,9 +137,9 @@ static bool same_program(const char *a, const char *b)
  * what env is asked for is looked up as ours is. */
 static void note_passed_over(struct agent *a)
 {
-	char line[SHEBANG_BYTES], *rest = NULL, *program;
+	char line[RUNNABLE_LINE_BYTES], *rest = NULL, *program;
 
-	if (faccessat(AT_FDCWD, a->file, X_OK, AT_EACCESS) < 0 || !read_shebang(a->file, line))
+	if (faccessat(AT_FDCWD, a->file, X_OK, AT_EACCESS) < 0 || !runnable_shebang(a->file, line))
 		return;
 	program = strtok_r(line, " \t", &rest);
 	if (program[0] == '/' && strcmp(strrchr(program, '/'), "/env") != 0 &&

@@ -199,8 +199,9 @@ const struct command cmd_restart = {
 	.summary = "stop and start again; without names the registry",
 	.usage = "NAME... [--timeout SECONDS] [--json]\n[--reset-config] [--json]",
 	.help = "A process runs again as it was started: command, environment, folder. One that rests\n"
-		"or waits to be restarted is started now. Without names it is the registry, at the\n"
-		"address and with the database that it had; if none runs, one is started.\n"
+		"or waits to be restarted is started now. One that could not run again, for its program\n"
+		"or folder is gone, runs on, and the exit status is 1. Without names it is the registry,\n"
+		"at the address and with the database that it had; if none runs, one is started.\n"
 		"\n"
 		"  --timeout SECONDS  how long it may take to end before it is killed\n"
 		"  --reset-config     the registry at what the configuration says now\n"

@@ -293,7 +293,7 @@ static void restart(struct spawner *sp, const struct pt_command *c)
 	}
 	/* what runs is not ended for a run that can't be */
 	if (p->life.state == PT_STATE_RUNNING && (r = launch_check(p, &f)) < 0) {
-		answer(sp, c->ticket, r, p, "%s; it runs on", f.text);
+		answer(sp, c->ticket, r, p, "not restarted, it runs on: %s", f.text);
 		return;
 	}
 	if (!pt_command_accept(sp->pt, c->ticket) && !c->running)

@@ -336,7 +336,7 @@ static int run_child(struct proc *p, const struct spec *s, struct child *c, stru
 	return 0;
 }
 
-static int load_own_spec(struct proc *p, struct spec *s, struct fault *f)
+int launch_load_spec(const struct proc *p, struct spec *s, struct fault *f)
 {
 	char file[NAME_MAX_BYTES + 8];
 	int r;
@@ -349,22 +349,19 @@ static int load_own_spec(struct proc *p, struct spec *s, struct fault *f)
 	return r;
 }
 
-int launch_check(struct proc *p, struct fault *f)
+int launch_check_fifos(const struct proc *p, struct fault *f)
 {
-	struct spec s = { 0 };
 	struct stat st;
 	char name[80];
-	int r = load_own_spec(p, &s, f);
 
-	spec_done(&s);
-	for (unsigned i = 0; r == 0 && i < 2u + (p->ident->separate_stderr != 0); i++) {
+	for (unsigned i = 0; i < 2u + (p->ident->separate_stderr != 0); i++) {
 		fifo_name(p, suffixes[i], name);
 		if (fstatat(p->sp->start.home.run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			!S_ISFIFO(st.st_mode))
-			r = fault_set(f, -EINVAL,
+			return fault_set(f, -EINVAL,
 				"run/%s is no FIFO; remove it, and a new one is made", name);
 	}
-	return r;
+	return 0;
 }
 
 int launch(struct proc *p, struct fault *f)
@@ -380,7 +377,7 @@ int launch(struct proc *p, struct fault *f)
 	int r;
 
 	c.stage = PT_STAGE_SPEC;
-	r = load_own_spec(p, &s, f);
+	r = launch_load_spec(p, &s, f);
 	if (r == 0) {
 		c.stage = PT_STAGE_FIFO;
 		r = open_ends(p, &c, f);

@@ -17,6 +17,7 @@
 #include "spawner/queue.h"
 #include "spawner/wishes.h"
 
+struct spec;
 struct spawner;
 
 struct waiter { /* a command that is answered when the process gets where it was sent */
@@ -153,9 +154,13 @@ void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc 
 int launch(struct proc *p, struct fault *f);
 /* A child's start time into ref and life; 0 for a moment longer if it can't be read. */
 void launch_note_start(struct proc *p);
-/* Whether the next launch would find its specification, and nothing else in the place of a FIFO:
- * asked before something that runs is ended for it. */
-int launch_check(struct proc *p, struct fault *f);
+/* Its specification. Release with spec_done(). */
+int launch_load_spec(const struct proc *p, struct spec *ret, struct fault *f);
+/* Nothing else lies in the place of one of its FIFOs. */
+int launch_check_fifos(const struct proc *p, struct fault *f);
+/* check.c: whether the next launch would find its specification, folder, program and FIFOs: asked
+ * before something that runs is ended for it. */
+int launch_check(const struct proc *p, struct fault *f);
 /* Make and remove the FIFOs of a row. */
 int launch_make_fifos(struct proc *p, struct fault *f);
 void launch_remove_fifos(struct spawner *sp, const char *name);

@@ -2,6 +2,8 @@
 anew.
 """
 
+import re
+
 import pytest
 
 from common import start
@@ -145,3 +147,49 @@ def test_one_file_by_two_ways(tend, current):
     )
     assert "would both be called" not in done.stderr
     tend.wait("agent", "running")
+
+
+# What is taken away (renamed) and what the refusal says of it.
+GONE = {
+    "program": ("releases/1/bin/app", r"its program can't be run: No such file .*/current/bin/app"),
+    "folder": ("releases/1", r"its folder can't be entered: No such file .*/current"),
+    "link": ("current", r"its folder can't be entered: No such file .*/current"),
+    "interpreter": ("sh", r"the interpreter that its program names can't be run: .*/bin/app"),
+    "file": ("releases/1/agent.py", r"its file is not there: No such file .*/current/agent.py"),
+}
+
+
+@pytest.mark.parametrize("gone", GONE)
+def test_a_restart_of_what_cannot_run_again_ends_nothing(tend, current, gone):
+    path, reason = GONE[gone]
+    path = tend.work / path
+    if gone == "interpreter":
+        path.symlink_to("/bin/sh")
+        app = current / "bin" / "app"
+        app.write_text(app.read_text().replace("/bin/sh", str(path)))
+    operands = [current / "agent.py"] if gone == "file" else ["--", current / "bin" / "app"]
+    tend.run("start", "--background", "--name", "web", "--cwd", current, *operands)
+    tend.wait_log("web", "release 1 ")
+    pid = tend.pid("web")
+    path.rename(tend.work / "away")
+    done = tend.run("restart", "web", check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(
+        f"tend restart: web: not restarted, it runs on: {reason}\n", done.stderr
+    ), done.stderr
+    assert (tend.pid("web"), tend.status("web")["restarts"]) == (pid, 0)
+    (tend.work / "away").rename(path)
+    tend.run("restart", "web")
+    assert tend.pid("web") != pid
+    tend.stop_all()
+
+
+def test_a_program_that_is_no_more_executable_is_not_restarted(tend, current):
+    start(tend, "web", current / "bin" / "app", cwd=current)
+    tend.wait_log("web", "release 1 ")
+    pid = tend.pid("web")
+    (current / "bin" / "app").chmod(0o644)
+    done = tend.run("restart", "web", check=False)
+    assert done.returncode == 1 and "its program can't be run: Permission denied" in done.stderr
+    assert tend.pid("web") == pid
+    tend.stop_all()
