@@ -10,11 +10,11 @@
 #include "cli/out.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
-#include "cli/story.h"
 #include "cli/tell.h"
 #include "client/instance.h"
 #include "term/term.h"
 #include "words/doc.h"
+#include "words/story.h"
 
 /* nobody announces that a table was left behind by guardians that are gone */
 #define SLICE_NS (1 * NS_PER_SEC)

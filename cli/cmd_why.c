@@ -9,13 +9,13 @@
 #include "cli/eventlog.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/program.h"
 #include "cli/pick.h"
 #include "cli/printjson.h"
-#include "cli/story.h"
+#include "cli/program.h"
 #include "cli/tell.h"
 #include "client/view.h"
 #include "words/doc.h"
+#include "words/story.h"
 
 #define LAST 12u /* transitions to tell: two or three crashes with their restarts */
 

@@ -8,9 +8,9 @@
 #include "base/str.h"
 #include "cli/group.h"
 #include "cli/meshcolumns.h"
-#include "cli/story.h"
 #include "client/phrase.h"
 #include "term/texttable.h"
+#include "words/story.h"
 
 #define TEXT(name) \
 	static const char *text_##name( \

@@ -11,10 +11,10 @@
 #include "base/str.h"
 #include "cli/meshcolumns.h"
 #include "cli/out.h"
-#include "cli/story.h"
 #include "client/listed.h"
 #include "client/phrase.h"
 #include "config/spec.h"
+#include "words/story.h"
 
 #define KEY "%-12s "
 

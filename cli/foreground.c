@@ -9,8 +9,8 @@
 #include "client/daemons.h"
 #include "client/shutdown.h"
 #include "client/stop.h"
-#include "cli/story.h"
 #include "cli/tell.h"
+#include "words/story.h"
 
 /* nobody announces that the guardian died and the table with it */
 #define SLICE_NS (1 * NS_PER_SEC)

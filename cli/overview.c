@@ -11,9 +11,9 @@
 #include "cli/foreign.h"
 #include "cli/group.h"
 #include "cli/out.h"
-#include "cli/story.h"
 #include "client/listed.h"
 #include "client/phrase.h"
+#include "words/story.h"
 
 struct overview {
 	size_t n, running, at_rest, failed, on_the_way, unhealthy, unregistered, uncaptured;

@@ -4,9 +4,8 @@
  * of $TEND_HOME. One line each: the name of its definition in docs/tend.schema.json, a tab, the
  * document.
  */
-/* links: cli/doc_process.c cli/doc_status.c cli/doc_list.c cli/doc_monitor.c cli/doc_stats.c */
-/* links: cli/doc_instance.c cli/doc_outcomes.c cli/doc_member.c */
-/* links: cli/story.c */
+/* links: cli/doc_status.c */
+/* links: cli/doc_instance.c */
 /* links: cli/foreign.c cli/dbfile.c */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* cli/doc_stats.c - numbers over all processes (words/doc.h). */
+/* words/doc_stats.c - numbers over all processes (words/doc.h). */
 #include <string.h>
 
 #include "client/view.h"

@@ -1,9 +1,9 @@
 /*
- * cli/story.h - what happened, and what will, in sentences: for status, why, events and a
+ * words/story.h - what happened, and what will, in sentences: for status, why, events and a
  * foreground start.
  */
-#ifndef CLI_STORY_H
-#define CLI_STORY_H
+#ifndef WORDS_STORY_H
+#define WORDS_STORY_H
 
 #include <stdint.h>
 

@@ -1,14 +1,14 @@
-/* cli/doc_member.c - what an object about a process can say (cli/doc_member.h). */
-#include "cli/doc_member.h"
+/* words/doc_member.c - what an object about a process can say (words/doc_member.h). */
+#include "words/doc_member.h"
 
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "cli/story.h"
 #include "client/listed.h"
 #include "client/phrase.h"
 #include "config/redact.h"
 #include "json/tree.h"
+#include "words/story.h"
 
 #define MASKED_MAX 1024u
 

@@ -1,8 +1,8 @@
-/* cli/doc_list.c - the document of "tend list --json" (words/doc.h): keys as in the reference. What
- * only a registry could tell is empty where none told it. */
-#include "cli/doc_member.h"
+/* words/doc_list.c - the document of "tend list --json" (words/doc.h): keys as in the reference.
+ * What only a registry could tell is empty where none told it. */
 #include "client/listed.h"
 #include "words/doc.h"
+#include "words/doc_member.h"
 
 /* An agent that only the registry knows: as in the reference by its id, and without file and
  * folder. */

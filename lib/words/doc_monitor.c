@@ -1,6 +1,6 @@
-/* cli/doc_monitor.c - documents of "tend monitor --json" and "tend why --json" (words/doc.h). */
-#include "cli/doc_member.h"
+/* words/doc_monitor.c - documents of "tend monitor --json" and "tend why --json" (words/doc.h). */
 #include "words/doc.h"
+#include "words/doc_member.h"
 
 /* What only --verbose shows: the Go port's further keys, and the samples. */
 static void write_more(struct json_out *o, struct doc_subject *s, const struct home *home)

@@ -1,5 +1,5 @@
-/* cli/story.c - sentences (cli/story.h). */
-#include "cli/story.h"
+/* words/story.c - sentences (words/story.h). */
+#include "words/story.h"
 
 #include <errno.h>
 #include <stdarg.h>

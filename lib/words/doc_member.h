@@ -1,9 +1,9 @@
 /*
- * cli/doc_member.h - the members that an object about a process can have. Which of them it has,
+ * words/doc_member.h - the members that an object about a process can have. Which of them it has,
  * under which keys, is a list for each document; what a member says is the same in all of them.
  */
-#ifndef CLI_DOC_MEMBER_H
-#define CLI_DOC_MEMBER_H
+#ifndef WORDS_DOC_MEMBER_H
+#define WORDS_DOC_MEMBER_H
 
 #include <cjson/cJSON.h>
 

@@ -1,7 +1,7 @@
-/* cli/doc_outcomes.c - what became of each (words/doc.h). */
-#include "cli/doc_member.h"
+/* words/doc_outcomes.c - what became of each (words/doc.h). */
 #include "client/outcome.h"
 #include "words/doc.h"
+#include "words/doc_member.h"
 
 static void write_outcome(struct json_out *o, const struct outcome *c)
 {

@@ -1,10 +1,10 @@
-/* cli/doc_process.c - a process as status shows it, and events (words/doc.h). */
+/* words/doc_process.c - a process as status shows it, and events (words/doc.h). */
 #include <string.h>
 #include <sys/wait.h>
 
-#include "cli/doc_member.h"
-#include "cli/story.h"
 #include "words/doc.h"
+#include "words/doc_member.h"
+#include "words/story.h"
 
 void doc_process(struct json_out *o, const struct view *v, const struct view_row *r)
 {
