@@ -9,6 +9,7 @@
 #include "cli/meshreg.h"
 #include "cli/shell.h"
 #include "cli/resurrect.h"
+#include "cli/startopts.h"
 #include "cli/startrun.h"
 #include "cli/tell.h"
 #include "client/phrase.h"
@@ -20,17 +21,27 @@ static int start(struct outcomes *oc, struct startopts *o, const struct cliconf 
 {
 	struct instance in = INSTANCE_NONE;
 	struct plan p = { 0 };
+	struct start *s = calloc(1, sizeof(*s));
 	struct fault f = { "" };
 	int status = EXIT_FAIL;
 
 	in.access = PT_CLIENT;
+	if (!s)
+		return TELL_FAIL(oc, "out of memory");
+	*s = (struct start){ .in = &in,
+		.plan = &p,
+		.spec = &o->spec,
+		.conf = c,
+		.registry_only = o->registry_only,
+		.interruptible = true };
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0)
 		outcome_complain(oc, "%s", f.text);
-	else if (plan_make(oc, &p, o, &in, operand, (size_t)operands, command) &&
+	else if (plan_make(oc, &p, s->spec, &in, operand, (size_t)operands, command) &&
 		(p.n || o->registry_only))
-		status = startrun(oc, &in, &p, o, c);
+		status = startrun(oc, s, !o->background);
 	plan_done(&p);
 	instance_close(&in);
+	free(s);
 	return status;
 }
 
@@ -53,13 +64,13 @@ static int check_use(const struct startopts *o, int operands, char **operand, ch
 		return out_misuse("either FILE or -- COMMAND, not both: %s", operand[0]);
 	if (command && !command[0])
 		return out_misuse("COMMAND missing behind --");
-	if (command && !o->name)
+	if (command && !o->spec.name)
 		return out_misuse("a command needs a name: --name NAME");
-	if (operands > 1 && o->name)
+	if (operands > 1 && o->spec.name)
 		return out_misuse("--name is for one FILE");
-	if (!command && operands == 0 && (o->shaped || o->base.group[0]))
+	if (!command && operands == 0 && (o->spec.shaped || o->spec.base.group[0]))
 		return out_misuse("FILE missing");
-	if (o->registry_only && o->no_registry)
+	if (o->registry_only && o->spec.no_registry)
 		return out_misuse("either --registry-only or --no-registry");
 	return EXIT_OK;
 }
@@ -108,12 +119,12 @@ static int configure(struct startopts *o, struct cliconf *c)
 
 	if (status != EXIT_OK)
 		return status;
-	o->no_registry = o->no_registry || shell_has_no_registry();
+	o->spec.no_registry = o->spec.no_registry || shell_has_no_registry();
 	o->background = o->background || cliconf_bool(c, CONF_ENABLE_BACKGROUND);
 	if (!o->background)
 		term_obey();
 	if (!o->policy_given && !cliconf_bool(c, CONF_AUTO_RESTART))
-		(void)spec_policy("no", &o->base.policy);
+		(void)spec_policy("no", &o->spec.base.policy);
 	return EXIT_OK;
 }
 
@@ -129,7 +140,7 @@ static int carry_out(struct outcomes *oc, struct startopts *o, const struct clic
 	if (again)
 		return resurrect_run(oc);
 	o->registry_only = o->registry_only || (!command && operands == 0);
-	warn_of_limits(oc, &o->base);
+	warn_of_limits(oc, &o->spec.base);
 	return start(oc, o, c, operands, operand, command);
 }
 
@@ -146,7 +157,7 @@ static int configured(const struct command *self, struct startopts *o, int opera
 		return EXIT_FAIL;
 	}
 	status = configure(o, &c);
-	again = again && (o->no_registry || knows_something());
+	again = again && (o->spec.no_registry || knows_something());
 	if (status == EXIT_OK && o->json && !o->background && !again)
 		status = out_misuse(
 			"--json needs --background: in the foreground, what the processes write is shown");

@@ -7,65 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "base/utf8.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/shell.h"
+#include "cli/tell.h"
 #include "client/place.h"
 #include "config/health.h"
 
-static bool same_key(const char *a, const char *b)
-{
-	// NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): no entry of an environment is NULL but the last, which nobody passes
-	size_t len = strcspn(a, "=");
-
-	return strncmp(a, b, len) == 0 && (b[len] == '=' || b[len] == 0);
-}
-
-static bool has_key(char *const *env, size_t n, const char *key)
-{
-	for (size_t i = 0; i < n; i++)
-		if (same_key(env[i], key))
-			return true;
-	return false;
-}
-
-/* Our own environment, without what is set for each process, and with --env in its place. JSON
- * holds UTF-8 only. */
-static bool build_env(struct startopts *o)
-{
-	static const char *const ours[] = { "TEND_NAME", "TEND_INSTANCE", "PWD" };
-	size_t n = 0;
-
-	while (environ && environ[n])
-		n++;
-	o->env = calloc(n + o->adds + 3, sizeof(*o->env));
-	if (!o->env) {
-		out_fail("out of memory");
-		return false;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (same_key(environ[i], ours[0]) || same_key(environ[i], ours[1]) ||
-			same_key(environ[i], ours[2]) || has_key(o->add, o->adds, environ[i]))
-			continue;
-		if (utf8_is_valid(environ[i]))
-			o->env[o->envs++] = environ[i];
-		else
-			out_warn("environment variable %.*s is not valid UTF-8 and is left out",
-				(int)strcspn(environ[i], "="), environ[i]);
-	}
-	for (size_t i = 0; i < o->adds; i++)
-		o->env[o->envs++] = o->add[i];
-	return true;
-}
-
 static bool add_env(struct startopts *o, char *text)
 {
-	size_t i = 0;
-
 	if (text[0] == '=' || !strchr(text, '=')) {
 		out_misuse("--env %s: NAME=VALUE is wanted", text);
 		return false;
@@ -74,10 +27,7 @@ static bool add_env(struct startopts *o, char *text)
 		out_misuse("--env %s: not valid UTF-8", text);
 		return false;
 	}
-	while (i < o->adds && !same_key(o->add[i], text)) /* the last one counts */
-		i++;
-	o->add[i] = text;
-	o->adds += i == o->adds;
+	startspec_set(&o->spec, text);
 	return true;
 }
 
@@ -103,8 +53,8 @@ static bool read_limit(struct startopts *o, const char *text)
 		out_misuse("--restart-limit %s: the duration must be above 0", text);
 		return false;
 	}
-	o->base.restart_limit = (uint16_t)n;
-	o->base.restart_window_ms = (uint32_t)ms;
+	o->spec.base.restart_limit = (uint16_t)n;
+	o->spec.base.restart_window_ms = (uint32_t)ms;
 	return true;
 }
 
@@ -126,13 +76,13 @@ static bool read_signal(struct startopts *o, const char *text)
 		out_misuse("--stop-signal %s: no such signal", text);
 		return false;
 	}
-	o->base.stop_signal = (uint8_t)signo;
+	o->spec.base.stop_signal = (uint8_t)signo;
 	return true;
 }
 
 static bool read_policy(struct startopts *o, const char *text)
 {
-	if (spec_policy(text, &o->base.policy) == 0)
+	if (spec_policy(text, &o->spec.base.policy) == 0)
 		return true;
 	out_misuse("--restart %s: no, on-failure or always is wanted", text);
 	return false;
@@ -142,7 +92,7 @@ static bool read_name(struct startopts *o, const char *text)
 {
 	struct fault f;
 
-	o->name = text;
+	o->spec.name = text;
 	if (agentfile_name(text, &f) == 0)
 		return true;
 	out_fail("%s", f.text);
@@ -157,15 +107,15 @@ static bool read_group(struct startopts *o, const char *text)
 		out_misuse("--group: %s", f.text);
 		return false;
 	}
-	return str_copy(o->base.group, sizeof(o->base.group), text);
+	return str_copy(o->spec.base.group, sizeof(o->spec.base.group), text);
 }
 
 static bool read_cwd(struct startopts *o, const char *text)
 {
 	struct stat st;
-	int r = place_absolute(environ, text, o->cwd, NULL);
+	int r = place_absolute(shell_own()->env, text, o->spec.cwd, NULL);
 
-	if (r == 0 && stat(o->cwd, &st) < 0)
+	if (r == 0 && stat(o->spec.cwd, &st) < 0)
 		r = -errno;
 	if (r < 0)
 		out_fail("cannot use the folder %s: %s", text, strerror(-r));
@@ -219,24 +169,24 @@ static bool take_log(struct startopts *o, int opt, const char *value)
 
 	switch (opt) {
 	case SEPARATE_STDERR:
-		o->base.separate_stderr = 1;
+		o->spec.base.separate_stderr = 1;
 		return true;
 	case LOG_SIZE:
-		return opts_bytes("--log-size", value, &o->base.log_rotate_bytes);
+		return opts_bytes("--log-size", value, &o->spec.base.log_rotate_bytes);
 	case LOG_AGE:
-		return read_seconds("--log-age", value, &o->base.log_rotate_age_s);
+		return read_seconds("--log-age", value, &o->spec.base.log_rotate_age_s);
 	case LOG_KEEP:
 		if (str_int(value, 0, UINT32_MAX, &n) < 0) {
 			out_misuse(
 				"--log-keep %s: a number of files is wanted; 0 is no limit", value);
 			return false;
 		}
-		o->base.log_keep_files = (uint32_t)n;
+		o->spec.base.log_keep_files = (uint32_t)n;
 		return true;
 	case LOG_KEEP_AGE:
-		return read_seconds("--log-keep-age", value, &o->base.log_keep_age_s);
+		return read_seconds("--log-keep-age", value, &o->spec.base.log_keep_age_s);
 	default:
-		return opts_bytes("--log-keep-bytes", value, &o->base.log_keep_bytes);
+		return opts_bytes("--log-keep-bytes", value, &o->spec.base.log_keep_bytes);
 	}
 }
 
@@ -248,22 +198,23 @@ static bool read_health(struct startopts *o, const char *text)
 	size_t len = 0;
 	int r;
 
-	free(o->base.health);
-	o->base.health = NULL;
+	free(o->spec.base.health);
+	o->spec.base.health = NULL;
 	if (health_is_word(text)) {
-		o->base.health = health_from_word(text, &f);
-		if (!o->base.health)
+		o->spec.base.health = health_from_word(text, &f);
+		if (!o->spec.base.health)
 			out_misuse("--health %s: %s", text, f.text);
-		return o->base.health != NULL;
+		return o->spec.base.health != NULL;
 	}
-	r = io_read_file(AT_FDCWD, text, HEALTH_BYTES_MAX, &o->base.health, &len);
+	r = io_read_file(AT_FDCWD, text, HEALTH_BYTES_MAX, &o->spec.base.health, &len);
 	if (r < 0) {
 		out_misuse(
 			"--health %s: %s; a file or mesh, mesh:PORT, http:URL, tcp:PORT, exec:COMMAND, mcp:URL is wanted",
 			text, strerror(-r));
 		return false;
 	}
-	if (strlen(o->base.health) != len || health_parse(o->base.health, len, &c, &f) < 0) {
+	if (strlen(o->spec.base.health) != len ||
+		health_parse(o->spec.base.health, len, &c, &f) < 0) {
 		out_misuse("--health %s: %s", text, f.text[0] ? f.text : "it holds a NUL byte");
 		return false;
 	}
@@ -277,7 +228,7 @@ static bool take(struct startopts *o, int opt, char *value)
 		o->conf[opt - CONFIG] = value ? value : "true";
 		return true;
 	}
-	o->shaped = o->shaped ||
+	o->spec.shaped = o->spec.shaped ||
 		(opt != BACKGROUND && opt != REGISTRY_ONLY && opt != NO_REGISTRY && opt != JSON &&
 			opt != GROUP);
 	o->policy_given = o->policy_given || opt == RESTART;
@@ -286,7 +237,7 @@ static bool take(struct startopts *o, int opt, char *value)
 		o->registry_only = true;
 		return true;
 	case NO_REGISTRY:
-		o->no_registry = true;
+		o->spec.no_registry = true;
 		return true;
 	case BACKGROUND:
 		o->background = true;
@@ -305,11 +256,11 @@ static bool take(struct startopts *o, int opt, char *value)
 	case STOP_SIGNAL:
 		return read_signal(o, value);
 	case STOP_TIMEOUT:
-		return read_ms("--stop-timeout", value, &o->base.stop_timeout_ms);
+		return read_ms("--stop-timeout", value, &o->spec.base.stop_timeout_ms);
 	case DELAY:
-		return read_ms("--restart-delay", value, &o->base.restart_delay_ms);
+		return read_ms("--restart-delay", value, &o->spec.base.restart_delay_ms);
 	case MAX_DELAY:
-		return read_ms("--restart-max-delay", value, &o->base.restart_max_delay_ms);
+		return read_ms("--restart-max-delay", value, &o->spec.base.restart_max_delay_ms);
 	case GROUP:
 		return read_group(o, value);
 	case HEALTH:
@@ -324,7 +275,7 @@ static bool take(struct startopts *o, int opt, char *value)
 	case LOG_KEEP_BYTES:
 		return take_log(o, opt, value);
 	default:
-		return read_ms("--stable", value, &o->base.stable_ms);
+		return read_ms("--stable", value, &o->spec.base.stable_ms);
 	}
 }
 
@@ -366,9 +317,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	int opt;
 
 	memset(ret, 0, sizeof(*ret));
-	spec_init(&ret->base);
-	ret->add = calloc((size_t)argc + 1, sizeof(*ret->add));
-	if (!ret->add) {
+	if (startspec_init(&ret->spec, shell_own(), (size_t)argc) < 0) {
 		out_fail("out of memory");
 		return OPT_FAILED;
 	}
@@ -378,8 +327,11 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	}
 	if (opt != OPT_END)
 		return opt;
-	surroundings_take(shell_own(), &ret->base);
-	return build_env(ret) ? OPT_END : OPT_FAILED;
+	if (startspec_take(&ret->spec, &tell_watcher) < 0) {
+		out_fail("out of memory");
+		return OPT_FAILED;
+	}
+	return OPT_END;
 }
 
 /* What can't be read is misuse; what can, and must not be, fails as it does where it stands in the
@@ -406,122 +358,12 @@ int startopts_configure(struct startopts *o, struct cliconf *c)
 			return complain((enum conf_key)k, r, &f);
 	}
 	if (o->conf[CONF_HEALTH_CHECK_INTERVAL])
-		o->base.health_check_interval_s = (uint32_t)cliconf_number(
+		o->spec.base.health_check_interval_s = (uint32_t)cliconf_number(
 			c, CONF_HEALTH_CHECK_INTERVAL);
 	return EXIT_OK;
 }
 
-bool startopts_variables(struct startopts *o, char **variables)
-{
-	size_t n = 0, k = 0;
-	char **env;
-
-	while (variables[n])
-		n++;
-	env = calloc(o->envs + n + 3, sizeof(*env));
-	if (!env)
-		return false;
-	for (size_t i = 0; i < o->envs; i++)
-		if (has_key(o->add, o->adds, o->env[i]) || !has_key(variables, n, o->env[i]))
-			env[k++] = o->env[i];
-	for (size_t i = 0; i < n; i++)
-		if (!has_key(o->add, o->adds, variables[i]))
-			env[k++] = variables[i];
-	free(o->env);
-	o->env = env;
-	o->envs = k;
-	return true;
-}
-
 void startopts_done(struct startopts *o)
 {
-	free(o->add);
-	free(o->env);
-	free(o->base.health);
-}
-
-static char *print(const struct spec *s, struct fault *f)
-{
-	char *text;
-
-	for (char **a = s->argv; *a; a++) {
-		if (utf8_is_valid(*a))
-			continue;
-		fault_set(f, -EILSEQ, "%s: the argument \"%s\" is not valid UTF-8", s->name, *a);
-		return NULL;
-	}
-	if (!utf8_is_valid(s->cwd) || !utf8_is_valid(s->exe) ||
-		(s->file && !utf8_is_valid(s->file))) {
-		fault_set(f, -EILSEQ, "%s: a path is not valid UTF-8", s->name);
-		return NULL;
-	}
-	text = spec_print(s);
-	if (!text)
-		fault_set(f, -ENOMEM, "out of memory");
-	else if (strlen(text) > SPEC_BYTES_MAX) {
-		free(text);
-		fault_set(f, -E2BIG,
-			"%s: command and environment are larger than the kernel accepts", s->name);
-		return NULL;
-	}
-	return text;
-}
-
-const char *startopts_registry(const struct startopts *o)
-{
-	return spec_variable(o->env, "MCP_MESH_REGISTRY_URL");
-}
-
-/* PWD is the folder by the name that the process was given it by, as a shell would have it after
- * cd. */
-static void finish_env(struct startopts *o, const char *cwd, bool python)
-{
-	static char unbuffered[] = "PYTHONUNBUFFERED=1", pwd[PATH_MAX + 8];
-	size_t n = o->envs;
-
-	snprintf(pwd, sizeof(pwd), "PWD=%s", cwd);
-	if (!has_key(o->env, o->envs, pwd))
-		o->env[n++] = pwd;
-	/* Python keeps up to 8 KB of output to itself when it writes to a pipe. */
-	if (python && !has_key(o->env, o->envs, unbuffered))
-		o->env[n++] = unbuffered;
-	o->env[n] = NULL;
-}
-
-char *startopts_agent(struct startopts *o, struct agent *a, struct fault *f)
-{
-	struct spec s = o->base;
-
-	str_copy(s.name, sizeof(s.name), a->name);
-	s.service = 0;
-	s.exe = a->exe;
-	s.argv = a->argv;
-	s.file = a->file;
-	s.cwd = o->cwd[0] ? o->cwd : a->folder;
-	s.env = o->env;
-	s.no_registry = o->no_registry && !startopts_registry(o);
-	finish_env(o, s.cwd, a->python);
-	return print(&s, f);
-}
-
-char *startopts_command(struct startopts *o, char **command, struct fault *f)
-{
-	struct spec s = o->base;
-	char exe[PATH_MAX], here[PATH_MAX];
-
-	str_copy(s.name, sizeof(s.name), o->name);
-	s.service = 1;
-	s.exe = exe;
-	s.argv = command;
-	s.cwd = o->cwd;
-	s.env = o->env;
-	if (agentfile_program(environ, command[0], exe, f) < 0)
-		return NULL;
-	if (!o->cwd[0]) {
-		s.cwd = here;
-		if (place_here(environ, here, f) < 0)
-			return NULL;
-	}
-	finish_env(o, s.cwd, false);
-	return print(&s, f);
+	startspec_done(&o->spec);
 }

@@ -105,7 +105,7 @@ static void leave_out(struct outcomes *oc, const char *what, const char *why, bo
 
 /* One operand. False: the whole command is wrong (said); an operand that alone is wrong is said and
  * left out. */
-static bool plan_operand(struct outcomes *oc, struct plan *p, struct startopts *o,
+static bool plan_operand(struct outcomes *oc, struct plan *p, struct startspec *s,
 	const struct instance *in, const char *operand)
 {
 	struct fault f = { "" };
@@ -114,7 +114,7 @@ static bool plan_operand(struct outcomes *oc, struct plan *p, struct startopts *
 
 	p->wanted++;
 	if (is_stored(in, operand)) {
-		if (o->shaped) {
+		if (s->shaped) {
 			outcome_complain(oc,
 				"%s is started as it was before; options that change how need the FILE or COMMAND again",
 				operand);
@@ -123,7 +123,7 @@ static bool plan_operand(struct outcomes *oc, struct plan *p, struct startopts *
 		plan_add(p, operand, NULL, NULL);
 		return true;
 	}
-	if (agentfile_look(environ, operand, o->name, &a, &f) == 0) {
+	if (agentfile_look(s->shell->env, operand, s->name, &a, &f) == 0) {
 		if (!check_clash(oc, p, &a))
 			return false;
 		if (foreign_complain(oc, &in->home, a.name)) {
@@ -131,7 +131,7 @@ static bool plan_operand(struct outcomes *oc, struct plan *p, struct startopts *
 				"mcp_mesh_dev has started it already");
 			return true;
 		}
-		text = startopts_agent(o, &a, &f);
+		text = startspec_agent(s, &a, &f);
 		if (text && a.passed_over[0])
 			outcome_complain(oc,
 				"%s is run by %s, as its suffix says; its #! line names %s (\"tend start --name %s -- %s\" runs it by that)",
@@ -145,7 +145,7 @@ static bool plan_operand(struct outcomes *oc, struct plan *p, struct startopts *
 }
 
 /* All that is known of a group, as each was started before. left: operands from here on. */
-static bool plan_group(struct outcomes *oc, struct plan *p, const struct startopts *o,
+static bool plan_group(struct outcomes *oc, struct plan *p, const struct startspec *s,
 	const struct instance *in, const char *operand, size_t left)
 {
 	struct fault f = { "" };
@@ -157,7 +157,7 @@ static bool plan_group(struct outcomes *oc, struct plan *p, const struct startop
 		outcome_complain(oc, "%s", f.text);
 	else if (n == 0)
 		group_empty(oc, operand);
-	else if (o->shaped)
+	else if (s->shaped)
 		outcome_complain(oc,
 			"%s are started as they were before; options that change how need the FILE or COMMAND again",
 			operand);
@@ -172,20 +172,20 @@ static bool plan_group(struct outcomes *oc, struct plan *p, const struct startop
 	return good;
 }
 
-static bool plan_command(struct outcomes *oc, struct plan *p, struct startopts *o, char **command)
+static bool plan_command(struct outcomes *oc, struct plan *p, struct startspec *s, char **command)
 {
 	struct fault f = { "" };
-	char *text = startopts_command(o, command, &f);
+	char *text = startspec_command(s, command, &f);
 
 	p->wanted++;
 	if (text)
-		plan_add(p, o->name, text, NULL);
+		plan_add(p, s->name, text, NULL);
 	else
-		leave_out(oc, o->name, f.text, false);
+		leave_out(oc, s->name, f.text, false);
 	return text != NULL;
 }
 
-bool plan_make(struct outcomes *oc, struct plan *p, struct startopts *o, const struct instance *in,
+bool plan_make(struct outcomes *oc, struct plan *p, struct startspec *s, const struct instance *in,
 	char **operand, size_t n, char **command)
 {
 	bool ok = true;
@@ -197,9 +197,9 @@ bool plan_make(struct outcomes *oc, struct plan *p, struct startopts *o, const s
 		return false;
 	}
 	for (size_t i = 0; ok && i < n; i++)
-		ok = group_is(operand[i]) ? plan_group(oc, p, o, in, operand[i], n - i)
-					  : plan_operand(oc, p, o, in, operand[i]);
-	return command ? plan_command(oc, p, o, command) : ok;
+		ok = group_is(operand[i]) ? plan_group(oc, p, s, in, operand[i], n - i)
+					  : plan_operand(oc, p, s, in, operand[i]);
+	return command ? plan_command(oc, p, s, command) : ok;
 }
 
 bool plan_has_agents(const struct plan *p)
@@ -210,12 +210,12 @@ bool plan_has_agents(const struct plan *p)
 	return false;
 }
 
-bool plan_tell(struct outcomes *oc, struct plan *p, struct startopts *o, char **variables)
+bool plan_tell(struct outcomes *oc, struct plan *p, struct startspec *s, char **variables)
 {
 	struct fault f = { "" };
 	struct agent a;
 
-	if (!startopts_variables(o, variables)) {
+	if (startspec_tell(s, variables) < 0) {
 		outcome_complain(oc, "out of memory");
 		return false;
 	}
@@ -224,8 +224,8 @@ bool plan_tell(struct outcomes *oc, struct plan *p, struct startopts *o, char **
 			continue;
 		free(p->ask[i].spec_text);
 		p->ask[i].spec_text = NULL;
-		if (agentfile_look(environ, p->file[i], p->ask[i].req.name, &a, &f) == 0)
-			p->ask[i].spec_text = startopts_agent(o, &a, &f);
+		if (agentfile_look(s->shell->env, p->file[i], p->ask[i].req.name, &a, &f) == 0)
+			p->ask[i].spec_text = startspec_agent(s, &a, &f);
 		if (!p->ask[i].spec_text) {
 			outcome_complain(oc, "%s", f.text);
 			return false;

@@ -7,7 +7,7 @@
 
 #include "client/ask.h"
 #include "client/outcome.h"
-#include "cli/startopts.h"
+#include "cli/startspec.h"
 
 struct plan {
 	struct ask *ask;  /* what will be asked */
@@ -18,13 +18,13 @@ struct plan {
 /* Make the plan: n operands (FILEs, stored names, @GROUPs), or a command. False: the whole command
  * is wrong (a complaint). An operand that alone is wrong is said and left out. Free it with
  * plan_done() in any case. */
-bool plan_make(struct outcomes *oc, struct plan *p, struct startopts *o, const struct instance *in,
+bool plan_make(struct outcomes *oc, struct plan *p, struct startspec *s, const struct instance *in,
 	char **operand, size_t n, char **command);
 void plan_done(struct plan *p);
 
 bool plan_has_agents(const struct plan *p);
 /* The agents' specifications again, with what they are told of the registry ("NAME=VALUE", NULL
  * behind the last). False: a complaint. */
-bool plan_tell(struct outcomes *oc, struct plan *p, struct startopts *o, char **variables);
+bool plan_tell(struct outcomes *oc, struct plan *p, struct startspec *s, char **variables);
 
 #endif
