@@ -57,7 +57,7 @@ static int look_in_path(
 	}
 	return fault_set(f, -ENOENT, "%s is not found in PATH%s", word,
 		passed_over
-			? " (entries of it that are no absolute paths are passed over; ./ in front of the name means the current folder)"
+			? " (entries of it that are not absolute paths are passed over; ./ in front of the name means the current folder)"
 			: "");
 }
 
@@ -87,7 +87,7 @@ static int check_file(char *const *env, const char *file, struct agent *a, struc
 	if (S_ISDIR(st.st_mode))
 		return fault_set(f, -EISDIR, "cannot start %s: it is a folder", a->file);
 	if (!S_ISREG(st.st_mode))
-		return fault_set(f, -EINVAL, "cannot start %s: it is no regular file", a->file);
+		return fault_set(f, -EINVAL, "cannot start %s: it is not a regular file", a->file);
 	return 0;
 }
 

@@ -235,7 +235,7 @@ static int read_words(const struct command *self, int argc, char **argv)
 	while ((opt = opts_next(self, argc, argv, options)) >= 0) {
 		format = opt == 'j' ? "json" : optarg;
 		if (strcmp(format, "yaml") != 0 && strcmp(format, "json") != 0)
-			return out_misuse("--format %s: yaml or json is wanted", format);
+			return out_misuse("--format %s: expected yaml or json", format);
 	}
 	if (opt != OPT_END)
 		return opts_status(opt);

@@ -358,8 +358,8 @@ static int run(const struct command *self, int argc, char **argv)
 		if (!opts_duration("--interval", optarg, INTERVAL_MAX_MS, &ms))
 			return EXIT_MISUSE;
 		if (ms < INTERVAL_MIN_MS)
-			return out_misuse("--interval %s: at least %u ms are wanted", optarg,
-				INTERVAL_MIN_MS);
+			return out_misuse(
+				"--interval %s: expected at least %u ms", optarg, INTERVAL_MIN_MS);
 		m.interval_ns = ms * NS_PER_MS;
 	}
 	if (opt != OPT_END)

@@ -155,7 +155,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return out_misuse("--for running, stopped or healthy is missing");
 	goal = goal_of(word);
 	if (goal == GOAL_NONE)
-		return out_misuse("--for %s: running, stopped or healthy is wanted", word);
+		return out_misuse("--for %s: expected running, stopped or healthy", word);
 	if (instance_open(&in, NULL, PT_READER, &f) < 0)
 		status = out_fail("%s", f.text);
 	else

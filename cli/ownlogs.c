@@ -33,7 +33,7 @@ static const char *objection(const struct stat *folder, const struct stat *st)
 	if (S_ISLNK(st->st_mode))
 		return "it is a link";
 	if (!S_ISREG(st->st_mode))
-		return "it is no regular file";
+		return "it is not a regular file";
 	if (st->st_uid != geteuid())
 		return "it belongs to another user";
 	return shared && st->st_nlink > 1

@@ -20,7 +20,7 @@
 static bool add_env(struct startopts *o, char *text)
 {
 	if (text[0] == '=' || !strchr(text, '=')) {
-		out_misuse("--env %s: NAME=VALUE is wanted", text);
+		out_misuse("--env %s: expected NAME=VALUE", text);
 		return false;
 	}
 	if (!utf8_is_valid(text)) {
@@ -43,7 +43,7 @@ static bool read_limit(struct startopts *o, const char *text)
 	if ((slash ? (size_t)(slash - text) : strlen(text)) >= sizeof(number) ||
 		str_int(number, 0, UINT16_MAX, &n) < 0) {
 		out_misuse(
-			"--restart-limit %s: N/DURATION is wanted, for example 10/5m; 0 is no limit",
+			"--restart-limit %s: expected N/DURATION, for example 10/5m; 0 is no limit",
 			text);
 		return false;
 	}
@@ -84,7 +84,7 @@ static bool read_policy(struct startopts *o, const char *text)
 {
 	if (spec_policy(text, &o->spec.base.policy) == 0)
 		return true;
-	out_misuse("--restart %s: no, on-failure or always is wanted", text);
+	out_misuse("--restart %s: expected no, on-failure or always", text);
 	return false;
 }
 
@@ -120,7 +120,7 @@ static bool read_cwd(struct startopts *o, const char *text)
 	if (r < 0)
 		out_fail("cannot use the folder %s: %s", text, strerror(-r));
 	else if (!S_ISDIR(st.st_mode))
-		out_fail("cannot use the folder %s: it is no folder", text);
+		out_fail("cannot use the folder %s: it is not a folder", text);
 	else
 		return true;
 	return false;
@@ -178,7 +178,7 @@ static bool take_log(struct startopts *o, int opt, const char *value)
 	case LOG_KEEP:
 		if (str_int(value, 0, UINT32_MAX, &n) < 0) {
 			out_misuse(
-				"--log-keep %s: a number of files is wanted; 0 is no limit", value);
+				"--log-keep %s: expected a number of files; 0 is no limit", value);
 			return false;
 		}
 		o->spec.base.log_keep_files = (uint32_t)n;
@@ -209,7 +209,7 @@ static bool read_health(struct startopts *o, const char *text)
 	r = io_read_file(AT_FDCWD, text, HEALTH_BYTES_MAX, &o->spec.base.health, &len);
 	if (r < 0) {
 		out_misuse(
-			"--health %s: %s; a file or mesh, mesh:PORT, http:URL, tcp:PORT, exec:COMMAND, mcp:URL is wanted",
+			"--health %s: %s; expected a file, or mesh, mesh:PORT, http:URL, tcp:PORT, exec:COMMAND or mcp:URL",
 			text, strerror(-r));
 		return false;
 	}

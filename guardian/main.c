@@ -63,7 +63,7 @@ static int number(const char *text, int64_t min, int64_t max, const char *option
 	if (str_int(text, min, max, &value) < 0) {
 		struct fault f = { "" };
 
-		fault_set(&f, -EINVAL, "%s: '%s' is no number from %lld to %lld", option, text,
+		fault_set(&f, -EINVAL, "%s: '%s' is not a number from %lld to %lld", option, text,
 			(long long)min, (long long)max);
 		fprintf(stderr, "tend-guardian: %s\n", f.text);
 		report(f.text);

@@ -119,7 +119,7 @@ static void take_total(struct logger *lg)
 
 	if (text && text[0] && str_bytes(text, &lg->total_bytes) < 0)
 		say(SAY_WARNING,
-			"TEND_LOG_TOTAL_BYTES=%s is no size; there is no limit over all logs",
+			"TEND_LOG_TOTAL_BYTES=%s is not a size; there is no limit over all logs",
 			text);
 }
 

@@ -59,7 +59,7 @@ static const char *why_no_result(struct probe *p, const struct http_answer *a)
 	if (!doc)
 		why = "its answer is no JSON-RPC";
 	else if (!mcpstream_is_reply(doc, id_of(p)))
-		why = "its answer is no result of the request";
+		why = "its answer is not a result of the request";
 	else if (cJSON_HasObjectItem(doc, "error"))
 		why = "it answered with an error";
 	cJSON_Delete(doc);

@@ -201,7 +201,7 @@ static bool check_register(const cJSON *body, const char **ret_missing, struct f
 		}
 	if (!cJSON_IsString(id) || !agent_id_ok(id->valuestring, false))
 		return fault_set(f, -EINVAL,
-			       "agent_id must be a text of 1 to %u bytes without control characters and /",
+			       "agent_id must be a string of 1 to %u bytes without control characters and /",
 			       AGENT_OLD_ID_MAX) == 0;
 	if (!cJSON_IsObject(parts_get(body, "metadata")))
 		return fault_set(f, -EINVAL, "metadata must be an object") == 0;

@@ -256,7 +256,7 @@ static int read_options(int argc, char **argv, struct options *o)
 		else if (opt != 'p')
 			return 2;
 		else if (str_int(optarg, 0, 65535, &port) < 0)
-			return misuse("--port: from 0 (any) to 65535 is wanted, not", optarg);
+			return misuse("--port: expected a port from 0 (any) to 65535, not", optarg);
 		else
 			o->port = (unsigned)port;
 	}

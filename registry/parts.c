@@ -19,7 +19,7 @@ const char *parts_text(
 	if (!item || cJSON_IsNull(item))
 		return otherwise;
 	if (!cJSON_IsString(item))
-		fault_set(f, -EINVAL, "%s must be a text", key);
+		fault_set(f, -EINVAL, "%s must be a string", key);
 	else if (strlen(item->valuestring) > max)
 		fault_set(f, -EINVAL, "%s is longer than %zu bytes", key, max);
 	else

@@ -84,7 +84,7 @@ struct agent *agent_from_stored(const char *text, struct fault *f)
 	doc = json_stored(text, strlen(text), f);
 	if (!doc || !stored_ok(parts_get(doc, "entry"), parts_get(doc, "requests"))) {
 		cJSON_Delete(doc);
-		fault_set(f, -EBADMSG, "it is no agent of ours");
+		fault_set(f, -EBADMSG, "it is not an agent of ours");
 		return NULL;
 	}
 	a = calloc(1, sizeof(*a));

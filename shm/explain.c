@@ -154,7 +154,7 @@ static void explain_lock(struct explain *v, const struct seg_shared *s)
 
 	fprintf(v->out, "lock:\n");
 	if (s->lock.__data.__kind != kind)
-		explain_problem(v, "these bytes are no lock: type %d instead of %d",
+		explain_problem(v, "these bytes are not a lock: type %d instead of %d",
 			s->lock.__data.__kind, kind);
 	else if (s->lock.__data.__owner == 0x7fffffff - 1) /* glibc's mark of ENOTRECOVERABLE */
 		explain_problem(v,
@@ -259,7 +259,7 @@ static void explain_monitor(struct explain *v)
 		!memchr(m.registry_error, 0, sizeof(m.registry_error)) ||
 		!memchr(m.brake_reason, 0, sizeof(m.brake_reason)) ||
 		!memchr(m.conf_error, 0, sizeof(m.conf_error)))
-		explain_problem(v, "monitor: registry state %u, or a text without an end",
+		explain_problem(v, "monitor: registry state %u, or a string without an end",
 			m.registry_state);
 }
 
@@ -311,7 +311,7 @@ int pt_explain(int fd, FILE *out)
 		explain_events(&v);
 	} else {
 		explain_problem(&v,
-			"what lies behind the header can't be told: it has the layout of another program, or none");
+			"what lies behind the header is unknown: it has the layout of another program, or none");
 	}
 	if (v.problems > EXPLAIN_PROBLEMS)
 		fprintf(out, "  ! and %u more\n", v.problems - EXPLAIN_PROBLEMS);

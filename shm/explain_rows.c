@@ -16,7 +16,7 @@ static void check_ident(struct explain *v, uint32_t slot, uint32_t gen, const st
 	if (id->gen != gen)
 		explain_problem(v, "row %u: its ident is of incarnation %u", slot, id->gen);
 	if (!memchr(id->name, 0, sizeof(id->name)) || !memchr(id->command, 0, sizeof(id->command)))
-		explain_problem(v, "row %u: a text without an end", slot);
+		explain_problem(v, "row %u: a string without an end", slot);
 	else if (name_check(id->name, &f) < 0)
 		explain_problem(v, "row %u: %s", slot, f.text);
 	if (id->policy >= PT_POLICY_MAX || id->service >= PT_SERVICE_MAX)
@@ -158,7 +158,7 @@ static void explain_command(struct explain *v, uint32_t i, const struct seg_comm
 		(c->req.kind >= PT_COMMAND_MAX || !memchr(c->req.name, 0, sizeof(c->req.name)) ||
 			!memchr(c->req.spec, 0, sizeof(c->req.spec))))
 		explain_problem(
-			v, "entry %u: command kind %u, or a text without an end", i, c->req.kind);
+			v, "entry %u: command kind %u, or a string without an end", i, c->req.kind);
 }
 
 void explain_commands(struct explain *v)

@@ -161,7 +161,7 @@ int seg_check(const struct seg_header *h, uint64_t file_bytes, struct fault *f)
 			(unsigned long long)file_bytes, (unsigned long long)h->total_bytes);
 	if (memchr(h->boot_id, 0, sizeof(h->boot_id)) == NULL ||
 		memchr(h->home, 0, sizeof(h->home)) == NULL)
-		return fault_set(f, -EBADMSG, "damaged header: a text without an end");
+		return fault_set(f, -EBADMSG, "damaged header: a string without an end");
 	return 0;
 }
 

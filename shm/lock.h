@@ -24,7 +24,7 @@
 struct pt;
 
 /* Take the lock, waiting at most wait_ms (0 = try). -EBUSY: try failed; -ETIMEDOUT;
- * -ENOTRECOVERABLE; -EBADMSG: these bytes are no lock. A client's termination and job-control
+ * -ENOTRECOVERABLE; -EBADMSG: these bytes are not a lock. A client's termination and job-control
  * signals stay blocked until pt_unlock(). */
 int pt_lock(struct pt *pt, unsigned wait_ms);
 void pt_unlock(struct pt *pt);

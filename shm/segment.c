@@ -71,7 +71,7 @@ static int attach_file(int fd, enum pt_access access, struct pt **ret, struct fa
 	if (fstat(fd, &st) < 0)
 		return fault_errno(f, -errno, "cannot look at the segment");
 	if (!S_ISREG(st.st_mode))
-		return fault_set(f, -EBADMSG, "it is no regular file");
+		return fault_set(f, -EBADMSG, "it is not a regular file");
 	if (st.st_uid != geteuid() || (st.st_mode & 077) != 0)
 		return fault_set(f, -EPERM,
 			"it belongs to user %u with mode %03o instead of user %u with mode 600",

@@ -44,7 +44,7 @@ int launch_make_fifos(struct proc *p, struct fault *f)
 			continue;
 		if (errno == EEXIST)
 			return fault_set(f, -EINVAL,
-				"run/%s is no FIFO; remove it, and a new one is made", name);
+				"run/%s is not a FIFO; remove it, and a new one is made", name);
 		return fault_errno(
 			f, -errno, "cannot make %s/run/%s", p->sp->start.home.path, name);
 	}
@@ -82,7 +82,7 @@ static int open_end(struct proc *p, const char *name, int flags, struct fault *f
 	if (fd >= 0 && !S_ISFIFO(st.st_mode)) {
 		io_close(&fd);
 		return fault_set(
-			f, -EINVAL, "run/%s is no FIFO; remove it, and a new one is made", name);
+			f, -EINVAL, "run/%s is not a FIFO; remove it, and a new one is made", name);
 	}
 	return fd < 0 ? fault_errno(f, fd, "cannot open run/%s", name) : fd;
 }
@@ -359,7 +359,7 @@ int launch_check_fifos(const struct proc *p, struct fault *f)
 		if (fstatat(p->sp->start.home.run_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			!S_ISFIFO(st.st_mode))
 			return fault_set(f, -EINVAL,
-				"run/%s is no FIFO; remove it, and a new one is made", name);
+				"run/%s is not a FIFO; remove it, and a new one is made", name);
 	}
 	return 0;
 }

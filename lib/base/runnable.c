@@ -19,7 +19,7 @@ int runnable_program(const char *path, struct fault *f)
 	if (S_ISDIR(st.st_mode))
 		return fault_set(f, -EISDIR, "cannot run %s: it is a folder", path);
 	if (!S_ISREG(st.st_mode))
-		return fault_set(f, -EACCES, "cannot run %s: it is no regular file", path);
+		return fault_set(f, -EACCES, "cannot run %s: it is not a regular file", path);
 	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
 		return fault_errno(f, -errno, "cannot run %s", path);
 	return 0;

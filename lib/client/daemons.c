@@ -121,7 +121,7 @@ static int open_log(const struct home *h, struct fault *f)
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		return fd;
 	io_close(&fd);
-	return fault_set(f, -EINVAL, "%s/logs/tend.log is no regular file: remove it", h->path);
+	return fault_set(f, -EINVAL, "%s/logs/tend.log is not a regular file: remove it", h->path);
 }
 
 static int start_guardian(const struct home *h, const struct watcher *w, struct fault *f)

@@ -182,7 +182,7 @@ static bool tell_none(struct outcomes *oc, const struct instance *in, const stru
 		tell_waiting(oc, in, e, n, how);
 	if (waiting)
 		outcome_complain(oc,
-			"no agent registered at %s within %u s; %s. What is no mesh agent is started with --no-registry",
+			"no agent registered at %s within %u s; %s. Start what is not a mesh agent with --no-registry",
 			how->url, how->timeout_s, then);
 	return false;
 }

@@ -17,7 +17,7 @@
 
 static const char *type_text(enum conf_type t)
 {
-	return t == CONF_BOOL ? "true or false" : t == CONF_INT ? "a whole number" : "a text";
+	return t == CONF_BOOL ? "true or false" : t == CONF_INT ? "a whole number" : "a string";
 }
 
 /* 8080.0 is the whole number 8080; a float with a fraction is none. */
@@ -122,7 +122,7 @@ void conf_read_file(int home_fd, const char *path, struct cliconf *c, struct con
 	} else if (r < 0) {
 		complain_syntax(text, at, path, e);
 	} else if (!cJSON_IsObject(doc)) {
-		conf_complain(e, path, "an object is wanted at line 1, column 1");
+		conf_complain(e, path, "expected an object at line 1, column 1");
 	} else {
 		take_object(doc, path, c, e);
 	}

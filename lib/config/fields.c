@@ -21,12 +21,13 @@ int fields_read_argv(
 	char **v, *at;
 
 	if (n < 1 || n > (int)ARGS_MAX)
-		return fault_set(f, -EINVAL, "%s.%s: a list of 1 to %u texts is wanted", path, key,
+		return fault_set(f, -EINVAL, "%s.%s: expected a list of 1 to %u strings", path, key,
 			ARGS_MAX);
 	cJSON_ArrayForEach(one, item)
 	{
 		if (!cJSON_IsString(one))
-			return fault_set(f, -EINVAL, "%s.%s: a list of texts is wanted", path, key);
+			return fault_set(
+				f, -EINVAL, "%s.%s: expected a list of strings", path, key);
 		bytes += strlen(one->valuestring) + 1;
 	}
 	v = malloc(((size_t)n + 1) * sizeof(*v) + bytes);
@@ -87,7 +88,7 @@ static const char *url_fault(const char *url)
 	const char *at = url + scheme, *login;
 
 	if (!scheme)
-		return "an address that begins with http:// or https:// is wanted";
+		return "expected an address that begins with http:// or https://";
 	for (const char *c = url; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f)
 			return "an address holds no blanks and control characters";
@@ -99,9 +100,9 @@ static const char *url_fault(const char *url)
 	}
 	host = host_length(at, len);
 	if (host == 0)
-		return "a host is wanted in the address";
+		return "expected a host in the address";
 	if (host < len && (at[host] != ':' || !is_port(at + host + 1, len - host - 1)))
-		return "a port from 1 to 65535 is wanted behind the host";
+		return "expected a port from 1 to 65535 after the host";
 	return NULL;
 }
 
@@ -113,9 +114,9 @@ int fields_read_text(
 	int r;
 
 	if (!cJSON_IsString(item))
-		return fault_set(f, -EINVAL, "%s.%s: a text is wanted", path, d->key);
+		return fault_set(f, -EINVAL, "%s.%s: expected a string", path, d->key);
 	if (strpbrk(item->valuestring, "\r\n") || !str_copy(to, d->size, item->valuestring))
-		return fault_set(f, -EINVAL, "%s.%s: one line of at most %zu bytes is wanted", path,
+		return fault_set(f, -EINVAL, "%s.%s: expected one line of at most %zu bytes", path,
 			d->key, d->size - 1);
 	if (d->type == F_URL && (to[0] || d->min > 0) && url_fault(to))
 		return fault_set(f, -EINVAL, "%s.%s: %s", path, d->key, url_fault(to));
@@ -123,7 +124,8 @@ int fields_read_text(
 		return 0;
 	r = regex_compile(&re, to, 0, &why);
 	if (r < 0)
-		return fault_set(f, r, "%s.%s: no regular expression: %s", path, d->key, why.text);
+		return fault_set(
+			f, r, "%s.%s: not a regular expression: %s", path, d->key, why.text);
 	regfree(&re);
 	return 0;
 }
@@ -134,8 +136,8 @@ static int read_number(
 	double value = item->valuedouble;
 
 	if (!cJSON_IsNumber(item) || !(value >= d->min && value <= d->max))
-		return fault_set(f, -EINVAL, "%s.%s: a number from %g to %g is wanted", path,
-			d->key, d->min, d->max);
+		return fault_set(f, -EINVAL, "%s.%s: expected a number from %g to %g", path, d->key,
+			d->min, d->max);
 	if (d->type == F_MS)
 		value *= 1000;
 	if (d->type == F_BYTES)
@@ -153,8 +155,7 @@ static int read_field(
 	switch (d->type) {
 	case F_BOOL:
 		if (!cJSON_IsBool(item))
-			return fault_set(
-				f, -EINVAL, "%s.%s: true or false is wanted", path, d->key);
+			return fault_set(f, -EINVAL, "%s.%s: expected true or false", path, d->key);
 		*(bool *)to = cJSON_IsTrue(item);
 		return 0;
 	case F_TEXT:
@@ -176,7 +177,7 @@ int fields_read(
 	const cJSON *item;
 
 	if (!cJSON_IsObject(o))
-		return fault_set(f, -EINVAL, "%s: an object is wanted", path);
+		return fault_set(f, -EINVAL, "%s: expected an object", path);
 	cJSON_ArrayForEach(item, o)
 	{
 		const struct field *d = fields;

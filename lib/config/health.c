@@ -100,7 +100,7 @@ static int read_status(const cJSON *item, const char *path, struct health_probe 
 	if (!item)
 		return 0;
 	if (!cJSON_IsNumber(item) || item->valuedouble < 100 || item->valuedouble > 599)
-		return fault_set(f, -EINVAL, "%s.status: a number from 100 to 599 is wanted", path);
+		return fault_set(f, -EINVAL, "%s.status: expected a number from 100 to 599", path);
 	p->status_min = p->status_max = (uint32_t)item->valuedouble;
 	return 0;
 }
@@ -127,19 +127,19 @@ static int read_kind(const cJSON *o, const char *path, struct health_probe *p, s
 			continue;
 		if (kind)
 			return fault_set(f, -EINVAL,
-				"%s: one of http, tcp, exec, log and mcp is wanted, not two", path);
+				"%s: expected one of http, tcp, exec, log and mcp, not two", path);
 		kind = &kinds[i];
 		p->kind = (uint8_t)(HEALTH_HTTP + i);
 	}
 	if (!kind)
 		return fault_set(
-			f, -EINVAL, "%s: one of http, tcp, exec, log and mcp is wanted", path);
+			f, -EINVAL, "%s: expected one of http, tcp, exec, log and mcp", path);
 	if (p->kind == HEALTH_EXEC)
 		return fields_read_argv(get(o, "exec"), path, "exec", &p->argv, f);
 	r = fields_read_text(get(o, kind->key), kind, path, (char *)p + kind->offset, f);
 	if (r == 0 && p->kind == HEALTH_TCP && !has_port(p->url))
-		r = fault_set(f, -EINVAL,
-			"%s.tcp: HOST:PORT is wanted, with a port from 1 to 65535", path);
+		r = fault_set(f, -EINVAL, "%s.tcp: expected HOST:PORT, with a port from 1 to 65535",
+			path);
 	return r;
 }
 
@@ -185,7 +185,7 @@ static int read_probes(const cJSON *o, unsigned port, struct health_conf *c, str
 		return 0;
 	}
 	if (!cJSON_IsObject(o))
-		return fault_set(f, -EINVAL, "health.probes: an object or \"mesh\" is wanted");
+		return fault_set(f, -EINVAL, "health.probes: expected an object or \"mesh\"");
 	cJSON_ArrayForEach(item, o)
 	{
 		char path[PATH_TEXT];
@@ -216,7 +216,7 @@ static int read_limits(const cJSON *o, const char *path, struct health_limits *l
 	if (!cJSON_IsString(action) ||
 		(strcmp(action->valuestring, "alert") != 0 &&
 			strcmp(action->valuestring, "restart") != 0))
-		return fault_set(f, -EINVAL, "%s.action: \"alert\" or \"restart\" is wanted", path);
+		return fault_set(f, -EINVAL, "%s.action: expected \"alert\" or \"restart\"", path);
 	l->restart = action->valuestring[0] == 'r';
 	return 0;
 }
@@ -296,7 +296,7 @@ static int read_health(const cJSON *doc, struct health_conf *c, struct fault *f)
 	if (r < 0)
 		return r;
 	if (port && (!cJSON_IsNumber(port) || port->valuedouble < 1 || port->valuedouble > 65535))
-		return fault_set(f, -EINVAL, "health.port: a number from 1 to 65535 is wanted");
+		return fault_set(f, -EINVAL, "health.port: expected a number from 1 to 65535");
 	if ((r = read_probes(get(doc, "probes"), port ? (unsigned)port->valuedouble : 0, c, f)) < 0)
 		return r;
 	c->has_policy = policy != NULL;
@@ -416,7 +416,7 @@ char *health_from_word(const char *word, struct fault *f)
 				(str_int(word + 5, 1, 65535, &port) == 0 &&
 					cJSON_AddNumberToObject(doc, "port", (double)port)));
 		if (!ok)
-			fault_set(f, -EINVAL, "mesh:PORT with a port from 1 to 65535 is wanted");
+			fault_set(f, -EINVAL, "expected mesh:PORT, with a port from 1 to 65535");
 	} else {
 		ok = doc && word_object(word, doc);
 	}

@@ -138,7 +138,7 @@ static int get_text(const cJSON *doc, const char *key, int required, char **ret,
 	if (!item)
 		return fault_set(f, -EINVAL, "key \"%s\" is missing", key);
 	if (!cJSON_IsString(item) || !item->valuestring[0])
-		return fault_set(f, -EINVAL, "key \"%s\": a text is wanted", key);
+		return fault_set(f, -EINVAL, "key \"%s\": expected a string", key);
 	*ret = item->valuestring;
 	return 0;
 }
@@ -152,7 +152,7 @@ static int get_vector(const cJSON *doc, const char *key, char ***ret, struct fau
 	char **v;
 
 	if (!cJSON_IsArray(list))
-		return fault_set(f, -EINVAL, "key \"%s\": a list of texts is wanted", key);
+		return fault_set(f, -EINVAL, "key \"%s\": expected a list of strings", key);
 	v = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*v));
 	if (!v)
 		return fault_errno(f, -ENOMEM, "key \"%s\"", key);
@@ -161,7 +161,7 @@ static int get_vector(const cJSON *doc, const char *key, char ***ret, struct fau
 		if (!cJSON_IsString(item)) {
 			free(v);
 			return fault_set(
-				f, -EINVAL, "key \"%s\", element %zu: a text is wanted", key, n);
+				f, -EINVAL, "key \"%s\", element %zu: expected a string", key, n);
 		}
 		v[n++] = item->valuestring;
 	}
@@ -189,10 +189,9 @@ static int get_numbers(const cJSON *doc, struct spec *s, struct fault *f)
 	const cJSON *apart = cJSON_GetObjectItemCaseSensitive(log, "separate_stderr");
 
 	if (log && !cJSON_IsObject(log))
-		return fault_set(f, -EINVAL, "key \"log\": an object is wanted");
+		return fault_set(f, -EINVAL, "key \"log\": expected an object");
 	if (apart && !cJSON_IsBool(apart))
-		return fault_set(
-			f, -EINVAL, "key \"log.separate_stderr\": true or false is wanted");
+		return fault_set(f, -EINVAL, "key \"log.separate_stderr\": expected true or false");
 	s->separate_stderr = cJSON_IsTrue(apart) ? 1 : 0;
 	for (size_t i = 0; i < NUMBERS; i++) {
 		const struct number *n = &numbers[i];
@@ -203,7 +202,7 @@ static int get_numbers(const cJSON *doc, struct spec *s, struct fault *f)
 		if (!cJSON_IsNumber(item) ||
 			!(item->valuedouble >= n->min && item->valuedouble <= n->max))
 			return fault_set(f, -EINVAL,
-				"key \"%s%s\": a number from %.0f to %.0f is wanted",
+				"key \"%s%s\": expected a number from %.0f to %.0f",
 				n->log ? "log." : "", n->key, n->min, n->max);
 		set_number(s, n, item->valuedouble);
 	}
@@ -219,7 +218,7 @@ static int get_health(const cJSON *doc, struct spec *s, struct fault *f)
 	if (!item)
 		return 0;
 	if (!cJSON_IsObject(item))
-		return fault_set(f, -EINVAL, "key \"health\": an object is wanted");
+		return fault_set(f, -EINVAL, "key \"health\": expected an object");
 	json_tree(&o, NULL, item);
 	s->health = json_take(&o);
 	return s->health ? 0 : fault_errno(f, -ENOMEM, "key \"health\"");
@@ -230,7 +229,7 @@ static int get_registry(const cJSON *doc, struct spec *s, struct fault *f)
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(doc, "registry");
 
 	if (item && !cJSON_IsBool(item))
-		return fault_set(f, -EINVAL, "key \"registry\": true or false is wanted");
+		return fault_set(f, -EINVAL, "key \"registry\": expected true or false");
 	s->no_registry = item && !cJSON_IsTrue(item);
 	return 0;
 }
@@ -277,7 +276,7 @@ static int read_doc(const cJSON *doc, struct spec *s, struct fault *f)
 	if (!s->argv[0])
 		return fault_set(f, -EINVAL, "key \"argv\" is empty");
 	if (s->exe[0] != '/' || s->cwd[0] != '/')
-		return fault_set(f, -EINVAL, "keys \"exe\" and \"cwd\": absolute paths are wanted");
+		return fault_set(f, -EINVAL, "keys \"exe\" and \"cwd\": expected absolute paths");
 	if ((r = get_word(doc, "restart", policy_words, 3, &s->policy, f)) < 0 ||
 		(r = get_word(doc, "service_type", service_words, 3, &s->service, f)) < 0)
 		return r;
@@ -305,7 +304,7 @@ int spec_parse(const char *text, size_t len, struct spec *ret, struct fault *f)
 	spec_init(&s);
 	s.doc = doc;
 	r = cJSON_IsObject(doc) ? read_doc(doc, &s, f)
-				: fault_set(f, -EINVAL, "an object is wanted");
+				: fault_set(f, -EINVAL, "expected an object");
 	if (r < 0) {
 		spec_done(&s);
 		return r;

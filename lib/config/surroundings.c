@@ -93,7 +93,7 @@ static int read_numbers(const cJSON *o, struct surroundings *s, struct fault *f)
 			continue;
 		if (!is_whole(item, numbers[i].min, numbers[i].max))
 			return fault_set(f, -EINVAL,
-				"key \"surroundings.%s\": a whole number from %.0f to %.0f is wanted",
+				"key \"surroundings.%s\": expected a whole number from %.0f to %.0f",
 				numbers[i].key, numbers[i].min, numbers[i].max);
 		*(int32_t *)(void *)((char *)s + numbers[i].offset) = (int32_t)item->valuedouble;
 		if (numbers[i].which != SURROUND_SCHEDULER)
@@ -115,7 +115,7 @@ static int read_scheduler(const cJSON *o, struct surroundings *s, struct fault *
 			return 0;
 		}
 	return fault_set(f, -EINVAL,
-		"key \"surroundings.scheduler\": other, batch, idle, fifo or rr is wanted");
+		"key \"surroundings.scheduler\": expected other, batch, idle, fifo or rr");
 }
 
 static int read_cpus(const cJSON *o, struct surroundings *s, struct fault *f)
@@ -126,7 +126,7 @@ static int read_cpus(const cJSON *o, struct surroundings *s, struct fault *f)
 		return 0;
 	if (!cJSON_IsString(item) || cpus_parse(item->valuestring, &s->cpus) < 0)
 		return fault_set(f, -EINVAL,
-			"key \"surroundings.cpus\": \"all\" is wanted, or a list as \"0-3,8\"");
+			"key \"surroundings.cpus\": expected \"all\", or a list such as \"0-3,8\"");
 	s->given |= 1u << SURROUND_CPUS;
 	return 0;
 }
@@ -148,7 +148,7 @@ static int read_limits(const cJSON *o, struct surroundings *s, struct fault *f)
 	const cJSON *limits = cJSON_GetObjectItemCaseSensitive(o, "limits");
 
 	if (limits && !cJSON_IsObject(limits))
-		return fault_set(f, -EINVAL, "key \"surroundings.limits\": an object is wanted");
+		return fault_set(f, -EINVAL, "key \"surroundings.limits\": expected an object");
 	for (unsigned i = 0; limits && i < RLIM_NLIMITS; i++) {
 		const cJSON *pair = cJSON_GetObjectItemCaseSensitive(limits, labels[i]);
 		struct rlimit *l = &s->limit[i];
@@ -160,7 +160,7 @@ static int read_limits(const cJSON *o, struct surroundings *s, struct fault *f)
 			!read_value(cJSON_GetArrayItem(pair, 1), &l->rlim_max) ||
 			l->rlim_cur > l->rlim_max)
 			return fault_set(f, -EINVAL,
-				"key \"surroundings.limits.%s\": [SOFT, HARD] is wanted, each a whole number up to %.0f or \"" UNLIMITED
+				"key \"surroundings.limits.%s\": expected [SOFT, HARD], each a whole number up to %.0f or \"" UNLIMITED
 				"\", SOFT not above HARD",
 				labels[i], EXACT_MAX);
 		s->given |= 1u << i;
@@ -174,7 +174,7 @@ int surroundings_read(const cJSON *o, struct surroundings *ret, struct fault *f)
 	int r = 0;
 
 	if (o && !cJSON_IsObject(o))
-		return fault_set(f, -EINVAL, "key \"surroundings\": an object is wanted");
+		return fault_set(f, -EINVAL, "key \"surroundings\": expected an object");
 	if (o &&
 		((r = read_numbers(o, &s, f)) < 0 || (r = read_scheduler(o, &s, f)) < 0 ||
 			(r = read_cpus(o, &s, f)) < 0 || (r = read_limits(o, &s, f)) < 0))

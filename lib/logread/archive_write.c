@@ -400,7 +400,7 @@ int archive_write(int raw_fd, int tidx_fd, int out_fd, const _Atomic bool *stop,
 	if (fstat(raw_fd, &st) < 0)
 		return fault_errno(f, -errno, "looking at the log");
 	if (!S_ISREG(st.st_mode))
-		return fault_set(f, -EINVAL, "the log is no regular file");
+		return fault_set(f, -EINVAL, "the log is not a regular file");
 	j.raw_bytes = (uint64_t)st.st_size;
 	r = job_begin(&j, tidx_fd, &st);
 	if (r == 0)

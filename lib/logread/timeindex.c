@@ -30,7 +30,7 @@ int tidx_begin(struct tidx_cursor *c, int fd, const struct stat *log, struct fau
 	if (n != sizeof(head))
 		return fault_set(f, -EBADMSG, "the time index is cut short in its head");
 	if (head.magic != TIDX_MAGIC)
-		return fault_set(f, -EBADMSG, "this is no time index (magic at offset 0)");
+		return fault_set(f, -EBADMSG, "this is not a time index (magic at offset 0)");
 	/* The device's number may change with a reboot; the inode does not. */
 	if (head.inode != log->st_ino)
 		return fault_set(f, -ESTALE, "the time index belongs to another file (inode %llu)",

@@ -119,7 +119,7 @@ def test_every_error_at_once(tend):
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
     for part in (
         "MCP_MESH_SHUTDOWN_TIMEOUT",
-        "registry_port must be from 1 to 65535, not 70000; log_level must be a text",
+        "registry_port must be from 1 to 65535, not 70000; log_level must be a string",
     ):
         assert part in done.stderr
 

@@ -112,7 +112,7 @@ def test_a_command_and_an_interpreter(tend, trap, entry):
     )
     assert (
         done.returncode == 1
-        and "planted is not found in PATH (entries of it that are no absolute paths are passed over"
+        and "planted is not found in PATH (entries of it that are not absolute paths are passed over"
         in done.stderr
     )
     nothing_was_run(tend)

@@ -46,7 +46,7 @@ def programs(tend):
         "broken link": (tend.work / "broken", "No such file or directory"),
         "not executable": (plain, "ermission denied|not executable"),
         "a folder": (folder, "it is a folder"),
-        "a FIFO": (fifo, "no regular file"),
+        "a FIFO": (fifo, "not a regular file"),
     }
 
 
@@ -104,7 +104,8 @@ def test_an_unreadable_agent_file(tend):
 
 
 @pytest.mark.parametrize(
-    "folder, reason", [("gone", "No such file or directory"), ("file", "no folder|Not a directory")]
+    "folder, reason",
+    [("gone", "No such file or directory"), ("file", "not a folder|Not a directory")],
 )
 def test_no_folder(tend, folder, reason):
     (tend.work / "file").write_text("")

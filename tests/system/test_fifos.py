@@ -71,7 +71,7 @@ def test_an_output_fifo(tend, change):
     if change in (put_a_file, put_a_link):
         done = tend.run("restart", "a", check=False)
         assert done.returncode == 1 and "run/a.out" in done.stderr
-        assert "is no FIFO" in done.stderr and "it runs on" in done.stderr
+        assert "is not a FIFO" in done.stderr and "it runs on" in done.stderr
         assert tend.pid("a") == pid and fifo.stat().st_size == 0
         fifo.unlink()
         tend.run("restart", "a")
@@ -131,13 +131,13 @@ def test_the_fifo_of_standard_input(tend):
     pid = tend.pid("a")
     put_a_file(tend.home / "run/a.in")
     done = tend.run("restart", "a", check=False)
-    assert done.returncode == 1 and "run/a.in is no FIFO" in done.stderr
+    assert done.returncode == 1 and "run/a.in is not a FIFO" in done.stderr
     assert tend.pid("a") == pid  # nothing is ended for a run that can't be
     # So it is told, too, where the whole instance begins anew.
     tend.stop_all()
     put_a_file(tend.home / "run/a.in")
     done = tend.run("start", "a", "--background", check=False)
-    assert done.returncode == 1 and "run/a.in is no FIFO" in done.stderr
+    assert done.returncode == 1 and "run/a.in is not a FIFO" in done.stderr
     (tend.home / "run/a.in").unlink()
     tend.run("start", "a", "--background")
     assert tend.status("a")["state"] == "running"

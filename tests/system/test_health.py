@@ -650,7 +650,7 @@ def test_an_alert_command_that_hangs_or_fails_holds_nothing_up(quick, web):
     [
         ("{", "no JSON"),
         ('{"probes":{"live":{}}}', 'no key "live"'),
-        ('{"probes":{"liveness":{"http":5}}}', "a text"),
+        ('{"probes":{"liveness":{"http":5}}}', "a string"),
         ('{"probes":{"liveness":{"http":"x"}}}', "http://"),
         ('{"limits":{"age":-1}}', "health.limits.age"),
         ('{"policy":{"enabled":1}}', "health.policy.enabled"),

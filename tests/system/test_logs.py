@@ -680,7 +680,7 @@ def test_damage_of_a_time_index_is_named(tend, logs):
         (other, "", [None] * 3),
         (b"", "", [None] * 3),
         (good[:10], "a.log.idx: the time index is cut short in its head\n", [None] * 3),
-        (b"\xff" * 500, "a.log.idx: this is no time index (magic at offset 0)\n", [None] * 3),
+        (b"\xff" * 500, "a.log.idx: this is not a time index (magic at offset 0)\n", [None] * 3),
         (
             good[:56] + b"\xff" * 24 + good[80:],
             "",

@@ -237,7 +237,7 @@ def test_a_fifo_in_the_place_of_tends_log_or_a_specification(tend):
     os.mkfifo(log, 0o600)
     done = tend.run("start", check=False, timeout=5)
     assert done.returncode == 1, done
-    assert f"{log} is no regular file" in done.stderr, done
+    assert f"{log} is not a regular file" in done.stderr, done
     log.unlink()
     tend.run("start")
     assert tend.status("old")["state"] == "running"

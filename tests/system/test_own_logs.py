@@ -120,8 +120,8 @@ def spoil(kind, agent, path):
 KINDS = {
     "link": "it is a link",
     "hard link": "it has another name",
-    "fifo": "no regular file",
-    "folder": "no regular file",
+    "fifo": "not a regular file",
+    "folder": "not a regular file",
     "other": "another user",
 }
 

@@ -144,7 +144,7 @@ START_TEST(syntax_errors_have_a_place)
 	struct cliconf c;
 
 	refuse("{\n  \"registry_port\": ,\n}", "F: no JSON at line 2, column 20");
-	refuse("[1]", "F: an object is wanted at line 1, column 1");
+	refuse("[1]", "F: expected an object at line 1, column 1");
 	refuse("{} x", "F: no JSON at line 1, column 4");
 	refuse("", "F: no JSON at line 1, column 1");
 	ck_assert_int_eq(unlinkat(folder_fd, CLICONF_FILE, 0), 0);
