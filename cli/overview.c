@@ -169,12 +169,15 @@ void overview_trust(const struct view *v, bool verbose)
 		putchar('\n');
 	}
 	if (!v->supervised && v->written_real_ns)
-		printf("no spawner is at work: the table was last written %s ago, at %s; pids were verified just now\n",
+		printf("no spawner is at work: the table was last written %s ago, at %s%s\n",
 			clock_span(v->now_real_ns > v->written_real_ns
 					? v->now_real_ns - v->written_real_ns
 					: 0,
 				span),
-			clock_rfc3339(v->written_real_ns, when));
+			clock_rfc3339(v->written_real_ns, when),
+			v->foreign ? "" : "; pids were verified just now");
+	if (v->foreign)
+		printf("pids are those of another PID namespace, or /proc is missing: what they stand for can't be told from here\n");
 	if (!v->same_boot)
 		printf("the table is from before the last boot\n");
 	if (v->monitor.brake_since_real_ns)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/procfs.h"
 #include "base/str.h"
 #include "shm/layout.h"
 
@@ -24,6 +25,11 @@ void pt_get_info(const struct pt *pt, struct pt_info *ret)
 		.uid = h->uid };
 	memcpy(ret->boot_id, h->boot_id, sizeof(ret->boot_id));
 	memcpy(ret->home, h->home, sizeof(ret->home));
+}
+
+bool pt_pids_are_ours(const struct pt *pt)
+{
+	return pt->header.pid_namespace == procfs_pid_namespace();
 }
 
 static uint32_t at_most(uint32_t value, uint32_t limit)

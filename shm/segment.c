@@ -93,7 +93,7 @@ static int attach_file(int fd, enum pt_access access, struct pt **ret, struct fa
 	seg_note_range(pt->base, pt->bytes);
 	memcpy(&pt->header, pt->base, sizeof(pt->header));
 	r = seg_check(&pt->header, pt->bytes, f);
-	if (r == 0 && access <= PT_CLIENT && pt->header.pid_namespace != procfs_pid_namespace())
+	if (r == 0 && access <= PT_CLIENT && !pt_pids_are_ours(pt))
 		r = fault_set(f, -EXDEV,
 			"it was made in another PID namespace; only reading is possible from here");
 	if (r == 0 && (r = protect_for(pt)) < 0)

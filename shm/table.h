@@ -349,6 +349,9 @@ int pt_attach(const char *home, struct pt **ret, struct fault *f);
 void pt_detach(struct pt *pt); /* NULL is fine; the segment stays */
 
 void pt_get_info(const struct pt *pt, struct pt_info *ret);
+/* Are we in the PID namespace in which it was made, and can tell by /proc? Else its pids stand for
+ * others here, or for nobody, and only reading is possible. */
+bool pt_pids_are_ours(const struct pt *pt);
 uint32_t pt_used(const struct pt *pt); /* rows in use */
 /* rows to look at: slots 0 .. pt_high() - 1; never above the capacity */
 uint32_t pt_high(const struct pt *pt);

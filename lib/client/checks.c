@@ -158,7 +158,10 @@ static void check_table(struct findings *found, const struct instance *in, const
 	if (!v->same_boot)
 		finding_problem(found,
 			"table: it is from before the last boot; \"tend start\" makes a new one");
-	if (holder <= 0)
+	if (v->foreign)
+		finding_note(found,
+			"table: it was made in another PID namespace, or /proc is missing: what its pids stand for can't be told from here");
+	if (holder <= 0 || v->foreign)
 		return;
 	state = pid_state(holder, 0);
 	if (state == 'T' || state == 't')
@@ -214,6 +217,8 @@ static void check_daemon(
 		finding_problem(found, "%s: nobody holds its lock; it is dead%s", role_name(role),
 			guarded ? "; the guardian should start it again"
 				: "; \"tend start\" starts it");
+	else if (v->foreign)
+		finding_fine(found, "%s: its lock is held", role_name(role));
 	else if (pid && (pid_state(pid, start) == 'T' || pid_state(pid, start) == 't'))
 		finding_problem(found, "%s: process %d is stopped; \"kill -CONT %d\" lets it go on",
 			role_name(role), pid, pid);
@@ -254,12 +259,12 @@ static bool is_fifo(const struct home *h, const char *name, const char *suffix)
 }
 
 static void check_process(
-	struct findings *found, const struct instance *in, const struct view_row *r)
+	struct findings *found, const struct instance *in, const struct view_row *r, bool foreign)
 {
 	const struct pt_life *l = &r->row.life;
 	const char *name = r->row.ident.name;
 
-	if (l->pid > 0 && !pid_alive(l->pid, l->start_ticks)) {
+	if (l->pid > 0 && !foreign && !pid_alive(l->pid, l->start_ticks)) {
 		struct pt_life now;
 
 		/* It may have ended between the copy and this look; then the table knows by now. */
@@ -286,7 +291,7 @@ static void check_processes(struct findings *found, const struct instance *in, c
 	size_t up = 0;
 
 	for (size_t i = 0; i < v->n; i++) {
-		check_process(found, in, &v->row[i]);
+		check_process(found, in, &v->row[i], v->foreign);
 		up += view_is_up(&v->row[i]);
 	}
 	if (v->present)

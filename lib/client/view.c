@@ -50,9 +50,11 @@ static void load_daemons(const struct instance *in, struct view *v)
 
 		if (pt_read_daemon(in->pt, role, &d->rec) < 0)
 			memset(&d->rec, 0, sizeof(d->rec));
-		if (v->same_boot && d->rec.pid > 0)
+		if (v->foreign)
+			d->letter = instance_role_held(&in->home, (enum role)role) ? 'S' : 0;
+		else if (v->same_boot && d->rec.pid > 0)
 			d->letter = pid_state(d->rec.pid, d->rec.start_ticks);
-		if (!view_daemon_lives(d))
+		if (!v->foreign && !view_daemon_lives(d))
 			ask_lock(&in->home, role, d);
 		v->written_real_ns = later(v->written_real_ns, d->rec.since_real_ns);
 	}
@@ -113,7 +115,7 @@ int view_read(const struct instance *in, struct view *v, uint32_t slot, struct v
 		v->unreadable++;
 	if (r < 0)
 		return r;
-	ret->gone = !v->supervised && l->pid > 0 &&
+	ret->gone = !v->supervised && !v->foreign && l->pid > 0 &&
 		!(v->same_boot && pid_alive(l->pid, l->start_ticks));
 	ret->log_error = ret->row.log.gen == ret->row.gen ? ret->row.log.error : 0;
 	ret->log_blocked = is_log_blocked(in, v, ret);
@@ -145,6 +147,7 @@ void view_begin(const struct instance *in, struct view *ret)
 		(void)pt_read_monitor(in->pt, &v.monitor);
 		v.same_boot = procfs_boot_id(boot_id) < 0 ||
 			strncmp(boot_id, v.info.boot_id, sizeof(v.info.boot_id)) == 0;
+		v.foreign = v.same_boot && !pt_pids_are_ours(in->pt);
 		load_daemons(in, &v);
 		v.supervised = strcmp(view_daemon_state(&v.daemon[ROLE_SPAWNER]), "running") == 0;
 		v.captures = strcmp(view_daemon_state(&v.daemon[ROLE_LOGGER]), "running") == 0;

@@ -40,6 +40,9 @@ struct view {
 	const struct listed *listed; /* what the registry listed last, for who loaded it; NULL */
 	bool present;		     /* false: there is no table; everything else is empty */
 	bool same_boot;
+	/* another PID namespace, or no /proc: no pid can be verified, and none counts as gone; of
+	 * the daemons the locks are asked */
+	bool foreign;
 	bool supervised; /* the spawner lives and runs */
 	bool captures;	 /* the logger lives and runs */
 	struct pt_info info;

@@ -506,6 +506,42 @@ def test_a_segment_from_another_pid_namespace(tend):
     tend.stop_all()
 
 
+@as_root
+@pytest.mark.parametrize("kind", ["another PID namespace", "no /proc"])
+def test_status_where_no_pid_can_be_verified(tend, kind):
+    """Nothing counts as gone for that its pid means nobody there; whether daemons live, their
+    locks tell.
+    """
+
+    def there(*words):
+        inner = ["sh", "-c", 'umount -l /proc; exec "$@"', "-"] if kind == "no /proc" else []
+        return subprocess.run(
+            ["unshare", "--mount", "--pid", "--fork", "--mount-proc", *inner, *tend.argv(*words)],
+            env=tend.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    start(tend, "a", helper("sleeper"))
+    done = there("status")
+    assert done.returncode == 0 and "HEALTHY: 1 process, 1 running" in done.stdout, done
+    assert "pids are those of another PID namespace" in done.stdout
+    document = json.loads(there("status", "--json").stdout)
+    assert [row["state"] for row in document["processes"]] == ["running"]
+    done = there("doctor")
+    assert done.returncode == 0 and "PROBLEM" not in done.stdout, done
+    assert "another build" not in done.stdout and "can't be told" in done.stdout
+    kill_all(tend)
+    done = there("status")
+    assert "UNSUPERVISED: 1 process, 1 running" in done.stdout, done
+    assert "verified just now" not in done.stdout and "guardian dead" in done.stdout
+    tend.run("start")
+    tend.stop_all()
+
+
 # ---- the guardian in the foreground, as under systemd
 
 
