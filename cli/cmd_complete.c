@@ -16,9 +16,9 @@
 
 #include "base/str.h"
 #include "cli/commands.h"
-#include "cli/group.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "client/group.h"
 #include "client/view.h"
 #include "config/cliconf.h"
 #include "config/spec.h"

@@ -4,14 +4,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/eventlog.h"
-#include "cli/group.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/tell.h"
+#include "client/eventlog.h"
+#include "client/group.h"
 #include "client/instance.h"
+#include "client/pick.h"
 #include "term/term.h"
 #include "words/doc.h"
 #include "words/story.h"

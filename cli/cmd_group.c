@@ -1,18 +1,18 @@
 /* tend group - groups of processes: listing them, and putting processes into one or out of it,
- * whether they run or not (cli/group.h). */
+ * whether they run or not (client/group.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
-#include "cli/group.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/program.h"
-#include "cli/pick.h"
 #include "cli/printjson.h"
+#include "cli/program.h"
 #include "cli/tell.h"
+#include "client/group.h"
 #include "client/like.h"
+#include "client/pick.h"
 #include "term/texttable.h"
 #include "words/doc.h"
 
@@ -164,7 +164,7 @@ static int change_all(struct outcomes *oc, const struct home *h, const char *gro
 		if (group_is(operand[i]))
 			group_empty(oc, operand[i]);
 		else
-			pick_unlike(oc, operand[i], like.best);
+			pick_unlike(oc, h, operand[i], like.best);
 	}
 	for (size_t k = 0; k < n; k++)
 		if (meant[k] && !change(oc, h, names[k], group))

@@ -9,10 +9,10 @@
 #include "cli/columns.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/tell.h"
 #include "client/listed.h"
+#include "client/pick.h"
 #include "words/doc.h"
 
 #define WIDE_COLUMNS 110u /* a terminal with room for more than what only a list of agents tells */
@@ -241,19 +241,19 @@ static int list_picked(struct list *l, const struct view *v, const struct home *
 	char *const *names, size_t n, bool json)
 {
 	struct outcomes oc = tell_begin(false);
-	size_t unknown = 0;
+	struct picked picked = { .n = 0 };
 	int status;
 
 	if (n) {
-		l->rows = calloc(pick_room(v, n), sizeof(struct view_row *));
-		if (!l->rows)
+		if (pick_rows(&oc, v, h, names, n, &picked) < 0)
 			return out_fail("out of memory");
-		unknown = pick_rows(&oc, v, names, n, l->rows, &l->n);
+		l->rows = picked.row;
+		l->n = picked.n;
 		if (l->n == 0)
 			return EXIT_FAIL;
 	}
 	status = json ? print_json(l, v, h) : print_view(l, v);
-	return unknown ? EXIT_FAIL : status;
+	return picked.unknown ? EXIT_FAIL : status;
 }
 
 static int list_view(struct list *l, struct instance *in, char *const *names, size_t n, bool json)

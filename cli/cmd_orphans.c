@@ -4,15 +4,15 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/opts.h"
-#include "cli/orphans.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "client/strays.h"
 #include "term/texttable.h"
 #include "words/doc.h"
 
 #define END_TIMEOUT_MS 5000u
 
-static int print_json(const struct orphan *list, size_t n)
+static int print_json(const struct stray *list, size_t n)
 {
 	struct json_out o = { 0 };
 
@@ -20,9 +20,9 @@ static int print_json(const struct orphan *list, size_t n)
 	return printjson(&o);
 }
 
-static void add_row(struct texttable *t, const struct orphan *o)
+static void add_row(struct texttable *t, const struct stray *o)
 {
-	char text[4 * (PROOF_TEXT_MAX + ORPHAN_HOME_MAX + PT_COMMAND_TEXT)], span[CLOCK_TEXT_MAX],
+	char text[4 * (PROOF_TEXT_MAX + STRAY_HOME_MAX + PT_COMMAND_TEXT)], span[CLOCK_TEXT_MAX],
 		why[PROOF_TEXT_MAX + 16];
 
 	snprintf(text, sizeof(text), "%d", (int)o->pid);
@@ -41,7 +41,7 @@ static void add_row(struct texttable *t, const struct orphan *o)
 	texttable_cell(t, text, false, TERM_PLAIN);
 }
 
-static int print_text(const struct orphan *o, size_t n)
+static int print_text(const struct stray *o, size_t n)
 {
 	static const char *const titles[] = { "PID", "NAME", "AGE", "MEM", "WHY", "HOME",
 		"COMMAND" };
@@ -65,7 +65,7 @@ static int print_text(const struct orphan *o, size_t n)
 	return whole ? EXIT_OK : out_fail("out of memory");
 }
 
-static size_t count_proved(const struct orphan *o, size_t n)
+static size_t count_proved(const struct stray *o, size_t n)
 {
 	size_t proved = 0;
 
@@ -74,13 +74,13 @@ static size_t count_proved(const struct orphan *o, size_t n)
 	return proved;
 }
 
-static int end_them(const struct orphan *o, size_t n, bool json)
+static int end_them(const struct stray *o, size_t n, bool json)
 {
 	size_t proved = count_proved(o, n), left;
 
 	if (proved) {
 		out_progress("ending orphans ...");
-		left = orphans_end(o, n, END_TIMEOUT_MS);
+		left = strays_end(o, n, END_TIMEOUT_MS);
 		out_progress(NULL);
 		if (left)
 			return out_fail("%zu of %zu could not be ended", left, proved);
@@ -97,7 +97,7 @@ static int run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 		{ "kill", no_argument, NULL, 'k' }, { 0 } };
-	struct orphan *o = NULL;
+	struct stray *o = NULL;
 	struct fault f = { "" };
 	bool json = false, end = false;
 	size_t n = 0;
@@ -111,7 +111,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return opts_status(opt);
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
-	if (orphans_find(&o, &n, &f) < 0)
+	if (strays_find(&o, &n, &f) < 0)
 		return out_fail("%s", f.text);
 	status = json ? print_json(o, n) : print_text(o, n);
 	if (end && status == EXIT_OK)

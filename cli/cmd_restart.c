@@ -4,16 +4,16 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/meshreg.h"
 #include "client/conf.h"
 #include "client/daemons.h"
 #include "client/enroll.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/meshreg.h"
-#include "cli/shell.h"
 #include "cli/request.h"
-#include "cli/specedit.h"
+#include "cli/shell.h"
 #include "cli/tell.h"
+#include "client/specedit.h"
 #include "client/view.h"
 
 static int read_options(const struct command *self, int argc, char **argv, struct request *q,

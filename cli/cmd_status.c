@@ -7,21 +7,18 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/overview.h"
-#include "cli/pick.h"
 #include "cli/statusjson.h"
 #include "cli/tell.h"
 #include "client/listed.h"
+#include "client/pick.h"
 #include "client/view.h"
 
 /* The detail view of each; 3 if one of them does not run. */
-static int print_some(struct view *v, struct view_row *const *rows, size_t n)
+static int print_some(struct view *v, const struct home *h, struct view_row *const *rows, size_t n)
 {
-	struct home h = HOME_INIT;
 	struct listed listed;
 
-	(void)home_open(NULL, HOME_READ, &h, NULL);
-	listed_load(&h, v, &listed);
-	home_close(&h);
+	listed_load(h, v, &listed);
 	v->listed = &listed;
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -35,43 +32,34 @@ static int print_some(struct view *v, struct view_row *const *rows, size_t n)
 	return EXIT_OK;
 }
 
-static int status_of(struct view *v, char **names, size_t n, bool json)
+static int status_of(struct view *v, const struct home *h, char **names, size_t n, bool json)
 {
 	struct outcomes oc = tell_begin(false);
-	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
-	size_t found = 0, unknown;
+	struct picked p;
 	int status;
 
-	if (!rows)
+	if (pick_rows(&oc, v, h, names, n, &p) < 0)
 		return out_fail("out of memory");
-	unknown = pick_rows(&oc, v, names, n, rows, &found);
-	status = json ? statusjson_print(v, rows, found) : print_some(v, rows, found);
-	for (size_t i = 0; i < found && status == EXIT_OK; i++)
-		if (!view_is_up(rows[i]))
+	status = json ? statusjson_print(v, p.row, p.n) : print_some(v, h, p.row, p.n);
+	for (size_t i = 0; i < p.n && status == EXIT_OK; i++)
+		if (!view_is_up(p.row[i]))
 			status = EXIT_NOT_RUNNING;
-	free(rows);
-	return unknown ? EXIT_FAIL : status;
-}
-
-static bool some_are_left(void)
-{
-	struct home h = HOME_INIT;
-	bool some = home_open(NULL, HOME_READ, &h, NULL) == 0 && instance_left(&h) > 0;
-
-	home_close(&h);
-	return some;
+	status = p.unknown ? EXIT_FAIL : status;
+	picked_done(&p);
+	return status;
 }
 
 /* Without a table: is it at least the name of a process that could be started? */
-static int status_without_table(struct view *v, char **names, size_t n, bool json)
+static int status_without_table(
+	struct view *v, const struct home *h, char **names, size_t n, bool json)
 {
 	struct outcomes oc = tell_begin(false);
 	int status = json ? statusjson_print(v, NULL, 0) : EXIT_OK;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!detail_is_stored(names[i]))
-			return pick_unknown(&oc, v, names[i]), EXIT_FAIL;
-		if (!json && some_are_left())
+			return pick_unknown(&oc, v, h, names[i]), EXIT_FAIL;
+		if (!json && instance_left(h) > 0)
 			printf("%s: nobody knows: tend does not run, though processes of it do; \"tend start\" takes them over\n",
 				names[i]);
 		else if (!json)
@@ -85,6 +73,7 @@ static int run(const struct command *self, int argc, char **argv)
 	static const struct option options[] = { { "json", no_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' }, { 0 } };
 	bool json = false, verbose = false;
+	struct home h = HOME_INIT;
 	struct view v = { 0 };
 	struct fault f = { "" };
 	size_t n;
@@ -101,13 +90,15 @@ static int run(const struct command *self, int argc, char **argv)
 		return overview_print(verbose);
 	if (view_take(NULL, &v, &f) < 0)
 		return out_fail("%s", f.text);
+	(void)home_open(NULL, HOME_READ, &h, NULL);
 	if (n == 0)
 		status = statusjson_print(&v, NULL, 0);
 	else if (v.present)
-		status = status_of(&v, argv + optind, n, json);
+		status = status_of(&v, &h, argv + optind, n, json);
 	else
-		status = status_without_table(&v, argv + optind, n, json);
+		status = status_without_table(&v, &h, argv + optind, n, json);
 	view_done(&v);
+	home_close(&h);
 	return status;
 }
 

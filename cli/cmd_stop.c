@@ -5,25 +5,24 @@
 #include "client/ask.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/pick.h"
 #include "client/stop.h"
 #include "cli/tell.h"
+#include "client/pick.h"
 #include "client/view.h"
 
 static bool stop_named(struct outcomes *oc, struct instance *in, const struct view *v, char **names,
 	size_t n, const struct stop *s)
 {
-	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
-	size_t found = 0, unknown;
+	struct picked p;
 	bool good = true;
 
-	if (!rows)
+	if (pick_rows(oc, v, &in->home, names, n, &p) < 0)
 		return OUTCOME_FAIL(oc, "out of memory");
-	unknown = pick_rows(oc, v, names, n, rows, &found);
-	if (found)
-		good = stop_rows(oc, in, s, rows, found);
-	free(rows);
-	return good && unknown == 0;
+	if (p.n)
+		good = stop_rows(oc, in, s, p.row, p.n);
+	good = good && p.unknown == 0;
+	picked_done(&p);
+	return good;
 }
 
 static bool stop(struct outcomes *oc, char **names, size_t n, const struct stop *s)
@@ -38,7 +37,7 @@ static bool stop(struct outcomes *oc, char **names, size_t n, const struct stop 
 		r = ask_revive(&in, oc->watcher, &f);
 	if (r == -ENOENT && n)
 		for (size_t i = 0; i < n; i++)
-			pick_nowhere(oc, names[i]);
+			pick_nowhere(oc, &in.home, names[i]);
 	else if (r == -ENOENT)
 		outcome_complain(oc, "nothing is running");
 	else if (r < 0)

@@ -6,9 +6,9 @@
 #include "base/clock.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/pick.h"
 #include "cli/tell.h"
 #include "client/instance.h"
+#include "client/pick.h"
 #include "client/view.h"
 
 /* a process that ends while no spawner lives changes no counter */
@@ -55,7 +55,7 @@ static int look(const struct instance *in, const char *name, enum goal goal, boo
 	if (r)
 		result = is_reached(r, goal);
 	else if (!*seen_before)
-		result = (pick_unknown(&oc, &v, name), -EXIT_FAIL);
+		result = (pick_unknown(&oc, &v, &in->home, name), -EXIT_FAIL);
 	else if (goal == GOAL_STOPPED)
 		result = 1;
 	else
@@ -103,29 +103,27 @@ static int wait_for_all(struct instance *in, char *const *names, size_t n, enum 
 {
 	struct outcomes oc = tell_begin(false);
 	uint64_t begin = clock_boot_ns();
-	struct view_row **rows;
 	struct view v = { 0 };
-	size_t found = 0;
+	struct picked p;
 	int status = EXIT_OK;
 
 	if (n == 1 && !pick_is_pattern(names[0]))
 		return wait_for(in, names[0], goal, word, timeout_ns);
-	if (view_load(in, &v) < 0 ||
-		!(rows = calloc(pick_room(&v, n), sizeof(struct view_row *)))) {
+	if (view_load(in, &v) < 0 || pick_rows(&oc, &v, &in->home, names, n, &p) < 0) {
 		view_done(&v);
 		return out_fail("out of memory");
 	}
-	if (pick_rows(&oc, &v, names, n, rows, &found) > 0)
+	if (p.unknown)
 		status = EXIT_FAIL;
-	for (size_t i = 0; status == EXIT_OK && i < found; i++) {
+	for (size_t i = 0; status == EXIT_OK && i < p.n; i++) {
 		uint64_t passed = clock_boot_ns() - begin;
 
-		status = wait_for(in, rows[i]->row.ident.name, goal, word,
+		status = wait_for(in, p.row[i]->row.ident.name, goal, word,
 			timeout_ns == UINT64_MAX      ? timeout_ns
 				: passed < timeout_ns ? timeout_ns - passed
 						      : 0);
 	}
-	free(rows);
+	picked_done(&p);
 	view_done(&v);
 	return status;
 }

@@ -6,13 +6,13 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/eventlog.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/pick.h"
 #include "cli/printjson.h"
 #include "cli/program.h"
 #include "cli/tell.h"
+#include "client/eventlog.h"
+#include "client/pick.h"
 #include "client/view.h"
 #include "words/doc.h"
 #include "words/story.h"
@@ -111,7 +111,7 @@ static bool write_one(
 	else
 		known = false;
 	if (!known)
-		pick_unknown(&oc, v, name);
+		pick_unknown(&oc, v, &in->home, name);
 	free(events);
 	free(all);
 	return known;
@@ -164,7 +164,7 @@ static int tell(const struct instance *in, const struct view *v, const char *nam
 	if (!r && known)
 		printf("%s is no longer in the table.\n", name);
 	else if (!r)
-		pick_unknown(&oc, v, name);
+		pick_unknown(&oc, v, &in->home, name);
 	return r || known ? EXIT_OK : EXIT_FAIL;
 }
 
@@ -191,28 +191,30 @@ static void add_name(struct names *names, const char *name)
 
 /* Patterns and groups mean what is in the table; a name may also be one that only events remember.
  * False: some are unknown (said), or no memory. */
-static bool find_names(const struct view *v, char *const *operand, size_t n, struct names *ret)
+static bool find_names(const struct instance *in, const struct view *v, char *const *operand,
+	size_t n, struct names *ret)
 {
 	struct outcomes oc = tell_begin(false);
-	struct view_row **rows = calloc(pick_room(v, n), sizeof(*rows));
-	bool ok = rows != NULL;
+	bool whole, all = true;
 
 	ret->several = n > 1 || pick_is_pattern(operand[0]);
 	ret->name = calloc(n + v->n + 1, sizeof(*ret->name));
-	for (size_t i = 0; rows && ret->name && i < n; i++) {
-		size_t found = 0;
+	whole = ret->name != NULL;
+	for (size_t i = 0; whole && i < n; i++) {
+		struct picked p = { .n = 0 };
 
 		if (!pick_is_pattern(operand[i]))
 			add_name(ret, operand[i]);
-		else if (pick_rows(&oc, v, &operand[i], 1, rows, &found) > 0)
-			ok = false;
-		for (size_t k = 0; k < found; k++)
-			add_name(ret, rows[k]->row.ident.name);
+		else
+			whole = pick_rows(&oc, v, &in->home, &operand[i], 1, &p) == 0;
+		for (size_t k = 0; k < p.n; k++)
+			add_name(ret, p.row[k]->row.ident.name);
+		all = all && p.unknown == 0;
+		picked_done(&p);
 	}
-	free(rows);
-	if (!rows || !ret->name)
+	if (!whole)
 		out_fail("out of memory");
-	return ok && ret->name;
+	return whole && all;
 }
 
 static int why(const struct instance *in, char *const *operand, size_t n, bool json)
@@ -224,7 +226,7 @@ static int why(const struct instance *in, char *const *operand, size_t n, bool j
 
 	if (view_load(in, &v) < 0)
 		return out_fail("out of memory");
-	all = find_names(&v, operand, n, &names);
+	all = find_names(in, &v, operand, n, &names);
 	status = names.n == 0 ? EXIT_FAIL
 		: json	      ? tell_json(in, &v, &names)
 			      : tell_all(in, &v, &names);

@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/group.h"
 #include "cli/meshcolumns.h"
+#include "client/group.h"
 #include "client/phrase.h"
 #include "term/texttable.h"
 #include "words/story.h"

@@ -1,8 +1,8 @@
 /* cli/doc_instance.c - documents about an instance and what is around it (words/doc.h). */
 #include <string.h>
 
-#include "cli/orphans.h"
 #include "client/findings.h"
+#include "client/strays.h"
 #include "config/cliconf.h"
 #include "words/doc.h"
 
@@ -54,7 +54,7 @@ void doc_config(struct json_out *o, const struct cliconf *c)
 	json_close(o);
 }
 
-void doc_orphans(struct json_out *o, const struct orphan *list, size_t n)
+void doc_orphans(struct json_out *o, const struct stray *list, size_t n)
 {
 	json_open(o, NULL, '[');
 	for (size_t i = 0; i < n; i++) {

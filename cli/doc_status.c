@@ -1,7 +1,7 @@
 /* cli/doc_status.c - the document of "tend status --json" (words/doc.h): registry, agents, system
  * as the reference has them, and beside them every process and daemon. */
-#include "cli/dbfile.h"
-#include "cli/foreign.h"
+#include "client/dbfile.h"
+#include "client/foreign.h"
 #include "client/listed.h"
 #include "words/doc.h"
 #include "words/doc_member.h"

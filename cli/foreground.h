@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
-#include "cli/eventlog.h"
+#include "client/eventlog.h"
 #include "client/instance.h"
 #include "client/outcome.h"
 

@@ -14,13 +14,13 @@
 
 #include "base/io.h"
 #include "cli/detail.h"
-#include "cli/group.h"
 #include "cli/out.h"
-#include "cli/pick.h"
 #include "cli/tell.h"
+#include "client/group.h"
 #include "client/instance.h"
 #include "client/like.h"
 #include "client/logname.h"
+#include "client/pick.h"
 #include "logread/format.h"
 
 const char *logplaces_label(const struct log_place *at)

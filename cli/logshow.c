@@ -9,11 +9,11 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/str.h"
-#include "cli/logtime.h"
 #include "cli/out.h"
 #include "cli/paint.h"
 #include "cli/printjson.h"
 #include "client/logname.h"
+#include "client/logtime.h"
 #include "logread/follow.h"
 #include "term/term.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/io.h"
 #include "base/str.h"
-#include "cli/portowner.h"
+#include "client/portowner.h"
 
 void meshaddr_say(struct meshaddr *r)
 {

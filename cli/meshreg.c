@@ -13,10 +13,10 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "client/ask.h"
-#include "cli/portowner.h"
-#include "client/knock.h"
 #include "cli/regprogram.h"
+#include "client/knock.h"
 #include "client/phrase.h"
+#include "client/portowner.h"
 
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/columns.h"
-#include "cli/foreign.h"
-#include "cli/group.h"
 #include "cli/out.h"
+#include "client/foreign.h"
+#include "client/group.h"
 #include "client/listed.h"
 #include "client/phrase.h"
 #include "words/story.h"
@@ -263,7 +263,9 @@ static void print_foreign(const struct home *h)
 	struct foreign f;
 
 	foreign_load(h, &f);
-	foreign_print(&f);
+	for (size_t i = 0; i < f.n; i++)
+		printf("%s: runs as process %d, not supervised: mcp_mesh_dev has started it\n",
+			f.entry[i]->string, foreign_pid(f.entry[i]));
 	foreign_done(&f);
 }
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "cli/group.h"
 #include "cli/out.h"
+#include "client/group.h"
 #include "client/logname.h"
 #include "config/spec.h"
 #include "logread/format.h"

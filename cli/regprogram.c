@@ -14,7 +14,7 @@
 #include "base/pidref.h"
 #include "base/spawn.h"
 #include "base/utf8.h"
-#include "cli/agentfile.h"
+#include "client/agentfile.h"
 #include "client/place.h"
 #include "config/spec.h"
 

@@ -7,9 +7,9 @@
 #include "base/str.h"
 #include "client/daemons.h"
 #include "cli/detail.h"
-#include "cli/pick.h"
-#include "client/report.h"
 #include "cli/tell.h"
+#include "client/pick.h"
+#include "client/report.h"
 #include "client/shutdown.h"
 
 static int send_all(struct outcomes *oc, struct instance *in, const struct request *q,
@@ -36,36 +36,34 @@ static int send_all(struct outcomes *oc, struct instance *in, const struct reque
 static int send_picked(struct outcomes *oc, struct instance *in, const struct request *q,
 	const struct view *v, char **names, size_t n)
 {
-	size_t most = pick_room(v, n);
-	struct view_row **rows = calloc(most, sizeof(*rows));
-	const char **found_names = calloc(most, sizeof(*found_names));
-	size_t found = 0, unknown = 0;
+	const char **found_names = calloc(v->n + 1, sizeof(*found_names));
+	struct picked p = { .n = 0 };
+	size_t found = 0;
 	int status = EXIT_OK;
 
-	if (!rows || !found_names) {
-		free(rows);
+	if (!found_names || pick_rows(oc, v, &in->home, names, n, &p) < 0) {
 		free(found_names);
 		return TELL_FAIL(oc, "out of memory");
 	}
-	if (n)
-		unknown = pick_rows(oc, v, names, n, rows, &found);
 	for (size_t i = 0; n == 0 && i < v->n; i++)
 		if (view_is_up(&v->row[i]))
-			rows[found++] = &v->row[i];
-	for (size_t i = 0; i < found; i++)
-		found_names[i] = rows[i]->row.ident.name;
+			found_names[found++] = v->row[i].row.ident.name;
+	for (size_t i = 0; i < p.n; i++)
+		found_names[found++] = p.row[i]->row.ident.name;
 	if (found)
 		status = send_all(oc, in, q, found_names, found);
 	else if (n == 0)
 		status = TELL_FAIL(oc, "nothing is running");
-	free(rows);
+	status = p.unknown ? EXIT_FAIL : status;
+	picked_done(&p);
 	free(found_names);
-	return unknown ? EXIT_FAIL : status;
+	return status;
 }
 
 /* No instance runs, but these processes are known from before: start the daemons for them, and end
  * those again that nothing needs. */
-static int send_stored(struct outcomes *oc, const struct request *q, char **names, size_t n)
+static int send_stored(struct outcomes *oc, const struct request *q, const struct home *known,
+	char **names, size_t n)
 {
 	struct instance in = INSTANCE_NONE;
 	struct fault f = { "" };
@@ -75,7 +73,7 @@ static int send_stored(struct outcomes *oc, const struct request *q, char **name
 
 	for (size_t i = 0; i < n; i++)
 		if (pick_is_pattern(names[i]) || !detail_is_stored(names[i])) {
-			pick_nowhere(oc, names[i]);
+			pick_nowhere(oc, known, names[i]);
 			unknown++;
 		}
 	if (unknown)
@@ -106,7 +104,8 @@ int request_run(struct outcomes *oc, const struct request *q, char **names, size
 	int r = instance_open(&in, NULL, PT_CLIENT, &f), status;
 
 	if (r == -ENOENT)
-		status = n ? send_stored(oc, q, names, n) : TELL_FAIL(oc, "nothing is running");
+		status = n ? send_stored(oc, q, &in.home, names, n)
+			   : TELL_FAIL(oc, "nothing is running");
 	else if (r < 0)
 		status = TELL_FAIL(oc, "%s", f.text);
 	else if (view_load(&in, &v) < 0)

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cli/group.h"
-#include "cli/specedit.h"
 #include "client/daemons.h"
 #include "client/enroll.h"
+#include "client/group.h"
 #include "client/report.h"
 #include "client/shutdown.h"
+#include "client/specedit.h"
 
 bool start_daemons(struct outcomes *oc, struct start *s)
 {

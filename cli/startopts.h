@@ -8,6 +8,7 @@
 
 #include "cli/cmd.h"
 #include "cli/startspec.h"
+#include "client/agentfile.h"
 #include "config/cliconf.h"
 
 struct startopts {

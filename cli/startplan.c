@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/foreign.h"
-#include "cli/group.h"
+#include "client/foreign.h"
+#include "client/group.h"
 #include "client/place.h"
 
 void plan_done(struct plan *p)

@@ -8,6 +8,8 @@
 #include "cli/foreground.h"
 #include "cli/livelog.h"
 #include "cli/tell.h"
+#include "client/group.h"
+#include "client/specedit.h"
 #include "term/term.h"
 
 /* What of it this command has really started. */

@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "cli/agentfile.h"
+#include "client/agentfile.h"
 #include "client/surroundings.h"
 #include "client/watcher.h"
 #include "config/spec.h"

@@ -10,8 +10,8 @@
 #include "base/home.h"
 #include "base/io.h"
 #include "base/str.h"
-#include "cli/foreign.h"
 #include "cli/printjson.h"
+#include "client/foreign.h"
 #include "config/spec.h"
 #include "words/doc.h"
 

@@ -22,7 +22,7 @@ struct log_entry;
 struct log_sizes;
 struct log_tally;
 struct log_verdict;
-struct orphan;
+struct stray;
 struct outcomes;
 struct pt;
 struct pt_event;
@@ -103,7 +103,7 @@ void doc_stats(struct json_out *o, const struct doc_stats *s, const struct doc_l
 void doc_doctor(struct json_out *o, const struct findings *found);
 void doc_version(struct json_out *o, const char *name, const char *version);
 void doc_config(struct json_out *o, const struct cliconf *c);
-void doc_orphans(struct json_out *o, const struct orphan *list, size_t n);
+void doc_orphans(struct json_out *o, const struct stray *list, size_t n);
 
 struct doc_group {
 	const char *name;

@@ -6,19 +6,18 @@
  */
 /* links: cli/doc_status.c */
 /* links: cli/doc_instance.c */
-/* links: cli/foreign.c cli/dbfile.c */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/foreign.h"
-#include "cli/orphans.h"
 #include "client/findings.h"
+#include "client/foreign.h"
 #include "client/instance.h"
 #include "client/listed.h"
 #include "client/logfacts.h"
 #include "client/outcome.h"
+#include "client/strays.h"
 #include "config/cliconf.h"
 #include "logread/stream.h"
 #include "shm/events.h"
@@ -237,7 +236,7 @@ static void write_others(bool chance)
 	struct finding finding[] = { { FINDING_FINE, text }, { FINDING_PROBLEM, text } };
 	const struct findings found = { .list = finding, .n = chance ? 2 : 0, .problems = chance };
 	const struct doc_group group = { "g", members, chance };
-	struct orphan orphan;
+	struct stray orphan;
 	struct conf_errors errors;
 	struct cliconf conf;
 

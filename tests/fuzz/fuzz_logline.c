@@ -1,10 +1,9 @@
 /* tests/fuzz/fuzz_logline.c - lines of logs: level, time, source, message; and the times that
  * people type. */
-/* links: cli/logtime.c */
 #include <string.h>
 
 #include "base/moment.h"
-#include "cli/logtime.h"
+#include "client/logtime.h"
 #include "logread/parse.h"
 #include "tests/fuzz/fuzz.h"
 

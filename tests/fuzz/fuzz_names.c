@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "cli/group.h"
+#include "client/group.h"
 #include "config/spec.h"
 #include "logread/segments.h"
 #include "tests/fuzz/oddfolder.h"

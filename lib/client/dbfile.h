@@ -1,9 +1,9 @@
 /*
- * cli/dbfile.h - a look at the registry's database, by SQLite, which is loaded for that alone.
+ * client/dbfile.h - a look at the registry's database, by SQLite, which is loaded for that alone.
  * Nothing is written, not even beside the file.
  */
-#ifndef CLI_DBFILE_H
-#define CLI_DBFILE_H
+#ifndef CLIENT_DBFILE_H
+#define CLIENT_DBFILE_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
-/* cli/specedit.c - changing a stored specification (cli/specedit.h). */
-#include "cli/specedit.h"
+/* client/specedit.c - changing a stored specification (client/specedit.h). */
+#include "client/specedit.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -1,13 +1,12 @@
 /* tests/unit/test_cli_portowner.c - whose socket listens, in what the kernel prints (on a
  * little-endian machine, where these were taken). */
-/* links: cli/portowner.c */
 #include <check.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/portowner.h"
+#include "client/portowner.h"
 #include "tests/unit/run.h"
 
 #define HEAD \

@@ -1,5 +1,5 @@
-/* cli/dbfile.c - a look at the registry's database (cli/dbfile.h). */
-#include "cli/dbfile.h"
+/* client/dbfile.c - a look at the registry's database (client/dbfile.h). */
+#include "client/dbfile.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #define LIBRARY "libsqlite3.so.0"
 #define URI_MAX (3 * PATH_MAX + 64)
 
-static struct {
+struct sqlite {
 	__typeof__(&sqlite3_open_v2) open_v2;
 	__typeof__(&sqlite3_close) close;
 	__typeof__(&sqlite3_prepare_v2) prepare_v2;
@@ -23,19 +23,19 @@ static struct {
 	__typeof__(&sqlite3_column_int64) column_int64;
 	__typeof__(&sqlite3_finalize) finalize;
 	__typeof__(&sqlite3_errmsg) errmsg;
-} db;
+};
 
-static bool load(void)
+static bool load(struct sqlite *db)
 {
 	void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
-	return library && library_find(library, "sqlite3_open_v2", &db.open_v2) &&
-		library_find(library, "sqlite3_close", &db.close) &&
-		library_find(library, "sqlite3_prepare_v2", &db.prepare_v2) &&
-		library_find(library, "sqlite3_step", &db.step) &&
-		library_find(library, "sqlite3_column_int64", &db.column_int64) &&
-		library_find(library, "sqlite3_finalize", &db.finalize) &&
-		library_find(library, "sqlite3_errmsg", &db.errmsg);
+	return library && library_find(library, "sqlite3_open_v2", &db->open_v2) &&
+		library_find(library, "sqlite3_close", &db->close) &&
+		library_find(library, "sqlite3_prepare_v2", &db->prepare_v2) &&
+		library_find(library, "sqlite3_step", &db->step) &&
+		library_find(library, "sqlite3_column_int64", &db->column_int64) &&
+		library_find(library, "sqlite3_finalize", &db->finalize) &&
+		library_find(library, "sqlite3_errmsg", &db->errmsg);
 }
 
 /* Where there is no write-ahead log, SQLite would make one, for as little as a look: the file is
@@ -51,34 +51,35 @@ static const char *uri(const char *path, char buf[static URI_MAX])
 	return buf;
 }
 
-static int count_tables(sqlite3 *handle, int64_t *ret)
+static int count_tables(const struct sqlite *db, sqlite3 *handle, int64_t *ret)
 {
 	sqlite3_stmt *statement;
-	int r = db.prepare_v2(handle, "SELECT count(*) FROM sqlite_master WHERE type = 'table'", -1,
-		&statement, NULL);
+	int r = db->prepare_v2(handle, "SELECT count(*) FROM sqlite_master WHERE type = 'table'",
+		-1, &statement, NULL);
 
 	if (r != SQLITE_OK)
 		return r;
-	r = db.step(statement);
+	r = db->step(statement);
 	if (r == SQLITE_ROW)
-		*ret = db.column_int64(statement, 0);
-	(void)db.finalize(statement);
+		*ret = db->column_int64(statement, 0);
+	(void)db->finalize(statement);
 	return r == SQLITE_ROW ? SQLITE_OK : r;
 }
 
 static void look_inside(const char *path, struct dbfile *ret)
 {
 	char name[URI_MAX];
+	struct sqlite db;
 	sqlite3 *handle;
 	int r;
 
-	if (!load()) {
+	if (!load(&db)) {
 		snprintf(ret->message, sizeof(ret->message), "No SQLite is here to look into it");
 		return;
 	}
 	r = db.open_v2(uri(path, name), &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 	if (r == SQLITE_OK)
-		r = count_tables(handle, &ret->tables);
+		r = count_tables(&db, handle, &ret->tables);
 	ret->status = r == SQLITE_OK			   ? "healthy"
 		: r == SQLITE_CANTOPEN || r == SQLITE_PERM ? "inaccessible"
 							   : "error";

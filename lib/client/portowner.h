@@ -1,9 +1,9 @@
 /*
- * cli/portowner.h - whose program listens at a port of this machine, and at which addresses? By
+ * client/portowner.h - whose program listens at a port of this machine, and at which addresses? By
  * /proc/net/tcp, which names the user of every socket.
  */
-#ifndef CLI_PORTOWNER_H
-#define CLI_PORTOWNER_H
+#ifndef CLIENT_PORTOWNER_H
+#define CLIENT_PORTOWNER_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,9 +1,9 @@
 /*
- * cli/specedit.h - changing the stored specification of a process, which may run meanwhile: what is
- * changed counts from its next start; what it says of health at once, and its group.
+ * client/specedit.h - changing the stored specification of a process, which may run meanwhile: what
+ * is changed counts from its next start; what it says of health at once, and its group.
  */
-#ifndef CLI_SPECEDIT_H
-#define CLI_SPECEDIT_H
+#ifndef CLIENT_SPECEDIT_H
+#define CLIENT_SPECEDIT_H
 
 #include "base/home.h"
 #include "client/watcher.h"

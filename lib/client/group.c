@@ -1,5 +1,5 @@
-/* cli/group.c - groups of processes (cli/group.h). */
-#include "cli/group.h"
+/* client/group.c - groups of processes (client/group.h). */
+#include "client/group.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "cli/specedit.h"
+#include "client/specedit.h"
 
 bool group_is(const char *operand)
 {

@@ -1,5 +1,5 @@
-/* cli/portowner.c - see cli/portowner.h. */
-#include "cli/portowner.h"
+/* client/portowner.c - see client/portowner.h. */
+#include "client/portowner.h"
 
 #include <errno.h>
 #include <netinet/in.h>

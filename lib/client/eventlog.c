@@ -1,5 +1,5 @@
-/* cli/eventlog.c - merging the event rings (cli/eventlog.h). */
-#include "cli/eventlog.h"
+/* client/eventlog.c - merging the event rings (client/eventlog.h). */
+#include "client/eventlog.h"
 
 #include <errno.h>
 #include <stdlib.h>

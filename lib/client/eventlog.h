@@ -1,8 +1,8 @@
 /*
- * cli/eventlog.h - the four event rings of the table as one stream in order of time.
+ * client/eventlog.h - the four event rings of the table as one stream in order of time.
  */
-#ifndef CLI_EVENTLOG_H
-#define CLI_EVENTLOG_H
+#ifndef CLIENT_EVENTLOG_H
+#define CLIENT_EVENTLOG_H
 
 #include <stddef.h>
 #include <stdint.h>

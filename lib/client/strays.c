@@ -1,5 +1,5 @@
-/* cli/orphans.c - see cli/orphans.h. */
-#include "cli/orphans.h"
+/* client/strays.c - see client/strays.h. */
+#include "client/strays.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,11 +16,11 @@
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/str.h"
-#include "cli/proof.h"
+#include "client/proof.h"
 #include "config/redact.h"
 
 struct search {
-	struct orphan *found;
+	struct stray *found;
 	size_t n, cap;
 	struct proof *proof;
 	uint64_t now_boot_ns, tick_ns;
@@ -52,11 +52,11 @@ static void read_command(int proc_fd, char buf[static PT_COMMAND_TEXT])
 }
 
 /* Room for one more; NULL: no memory. */
-static struct orphan *next(struct search *s)
+static struct stray *next(struct search *s)
 {
 	if (s->n == s->cap) {
 		size_t cap = s->cap ? 2 * s->cap : 16;
-		struct orphan *more = reallocarray(s->found, cap, sizeof(*more));
+		struct stray *more = reallocarray(s->found, cap, sizeof(*more));
 
 		if (!more)
 			return NULL;
@@ -66,7 +66,7 @@ static struct orphan *next(struct search *s)
 	return &s->found[s->n];
 }
 
-static void describe(const struct search *s, struct orphan *o, int proc_fd,
+static void describe(const struct search *s, struct stray *o, int proc_fd,
 	const struct procfs_stat *st, const struct marks *m)
 {
 	uint64_t began_ns = st->start_ticks * s->tick_ns;
@@ -85,14 +85,14 @@ static int look_at(void *arg, int fd, pid_t pid, const struct marks *m)
 	struct search *s = arg;
 	struct procfs_stat st = { 0 };
 	enum proof_word word;
-	struct orphan *o;
+	struct stray *o;
 
 	if (!m->instance || procfs_stat(pid, &st) < 0 || !procfs_stat_alive(&st))
 		return 0;
 	o = next(s);
 	if (!o)
 		return -ENOMEM;
-	*o = (struct orphan){ .pid = 0 };
+	*o = (struct stray){ .pid = 0 };
 	word = proof_of(s->proof, fd, &st, m, o->why);
 	/* through the folder that was opened: still the same process */
 	if (word == PROOF_SUPERVISED || faccessat(fd, "stat", F_OK, 0) < 0)
@@ -105,12 +105,12 @@ static int look_at(void *arg, int fd, pid_t pid, const struct marks *m)
 
 static int by_age(const void *a, const void *b)
 {
-	const struct orphan *x = a, *y = b;
+	const struct stray *x = a, *y = b;
 
 	return (x->age_ns < y->age_ns) - (x->age_ns > y->age_ns);
 }
 
-int orphans_find(struct orphan **ret, size_t *ret_n, struct fault *f)
+int strays_find(struct stray **ret, size_t *ret_n, struct fault *f)
 {
 	struct search s = { .now_boot_ns = clock_boot_ns() };
 	int r;
@@ -133,7 +133,7 @@ int orphans_find(struct orphan **ret, size_t *ret_n, struct fault *f)
 	return 0;
 }
 
-size_t orphans_end(const struct orphan *o, size_t n, unsigned timeout_ms)
+size_t strays_end(const struct stray *o, size_t n, unsigned timeout_ms)
 {
 	struct pidref *ref = calloc(n + 1, sizeof(*ref));
 	uint64_t until = clock_boot_ns() + timeout_ms * NS_PER_MS;

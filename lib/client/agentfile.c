@@ -1,8 +1,9 @@
-/* cli/agentfile.c - files to commands (cli/agentfile.h). */
-#include "cli/agentfile.h"
+/* client/agentfile.c - files to commands (client/agentfile.h). */
+#include "client/agentfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 #include "base/runnable.h"
 #include "client/place.h"
 
-/* How files are run, by suffix. The words are not const because an argument vector isn't. */
-static struct {
+/* How files are run, by suffix. */
+static const struct {
 	const char *suffix;
 	char word[2][8]; /* in front of the file; [0] is looked up in PATH */
 } interpreters[] = {
@@ -163,7 +164,8 @@ static int take_command(char *const *env, struct agent *a, struct fault *f)
 			return fault_set(
 				f, r, "cannot start %s: its interpreter %s", a->file, why.text);
 		for (int k = 0; k < 2 && interpreters[i].word[k][0]; k++)
-			a->argv[n++] = interpreters[i].word[k];
+			/* nobody writes to the words of an argument vector */
+			a->argv[n++] = (char *)(uintptr_t)interpreters[i].word[k];
 		a->argv[n] = a->file;
 		note_passed_over(a);
 		a->python = strcmp(dot, ".py") == 0;

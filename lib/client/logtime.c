@@ -1,5 +1,5 @@
-/* cli/logtime.c - points in time as people type them (cli/logtime.h). */
-#include "cli/logtime.h"
+/* client/logtime.c - points in time as people type them (client/logtime.h). */
+#include "client/logtime.h"
 
 #include <errno.h>
 #include <string.h>

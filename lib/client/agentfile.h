@@ -1,9 +1,9 @@
 /*
- * cli/agentfile.h - from what was typed behind "tend start" to how it is run: which program, which
- * arguments, which folder, which name.
+ * client/agentfile.h - from what was typed behind "tend start" to how it is run: which program,
+ * which arguments, which folder, which name.
  */
-#ifndef CLI_AGENTFILE_H
-#define CLI_AGENTFILE_H
+#ifndef CLIENT_AGENTFILE_H
+#define CLIENT_AGENTFILE_H
 
 #include <limits.h>
 #include <stdbool.h>

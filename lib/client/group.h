@@ -1,17 +1,17 @@
 /*
- * cli/group.h - groups of processes: "@NAME" where names are asked for. A process belongs to the
+ * client/group.h - groups of processes: "@NAME" where names are asked for. A process belongs to the
  * group that "tend start --group" gave it, which is kept in its specification alone: groups are for
  * those who type, no daemon knows them.
  */
-#ifndef CLI_GROUP_H
-#define CLI_GROUP_H
+#ifndef CLIENT_GROUP_H
+#define CLIENT_GROUP_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/home.h"
-#include "client/outcome.h"
 #include "base/str.h"
+#include "client/outcome.h"
 
 /* Does it name a group? */
 bool group_is(const char *operand);

@@ -1,12 +1,12 @@
 /*
- * cli/foreign.h - what the reference's CLI has started and written into processes.json: it is
+ * client/foreign.h - what the reference's CLI has started and written into processes.json: it is
  * shown, not supervised, and its entries are left alone.
  *
  * An entry counts while a process with that pid runs with that very command and did not begin later
  * than written down: a pid alone proves nothing.
  */
-#ifndef CLI_FOREIGN_H
-#define CLI_FOREIGN_H
+#ifndef CLIENT_FOREIGN_H
+#define CLIENT_FOREIGN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,8 +31,6 @@ int foreign_pid(const cJSON *entry);
 /* The agent's file, NULL for a registry. */
 const char *foreign_file(const cJSON *entry);
 
-/* One line for each on standard output, with what to do. */
-void foreign_print(const struct foreign *f);
 
 /* Does a process of that name live so? Then that is a complaint. */
 bool foreign_complain(struct outcomes *oc, const struct home *h, const char *name);

@@ -1,8 +1,8 @@
 /*
- * cli/logtime.h - points in time as people type them.
+ * client/logtime.h - points in time as people type them.
  */
-#ifndef CLI_LOGTIME_H
-#define CLI_LOGTIME_H
+#ifndef CLIENT_LOGTIME_H
+#define CLIENT_LOGTIME_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
-/* cli/proof.c - see cli/proof.h. */
+/* client/proof.c - see client/proof.h. */
 #define _GNU_SOURCE 1
-#include "cli/proof.h"
+#include "client/proof.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-/* cli/foreign.c - processes of the reference's CLI (cli/foreign.h). */
-#include "cli/foreign.h"
+/* client/foreign.c - processes of the reference's CLI (client/foreign.h). */
+#include "client/foreign.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -124,13 +124,6 @@ void foreign_done(struct foreign *f)
 	cJSON_Delete(f->doc);
 	free(f->entry);
 	*f = (struct foreign){ 0 };
-}
-
-void foreign_print(const struct foreign *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		printf("%s: runs as process %d, not supervised: mcp_mesh_dev has started it\n",
-			f->entry[i]->string, foreign_pid(f->entry[i]));
 }
 
 bool foreign_complain(struct outcomes *oc, const struct home *h, const char *name)

@@ -1,7 +1,7 @@
 /*
- * cli/proof.h - is a process that bears tend's marks proved to be nobody's? Only of that may it be
- * said that it is an orphan, and only that may be ended. What can't be looked at proves nothing: a
- * home of another user, in other mounts, renamed, writable by others, of another build, or one
+ * client/proof.h - is a process that bears tend's marks proved to be nobody's? Only of that may it
+ * be said that it is an orphan, and only that may be ended. What can't be looked at proves nothing:
+ * a home of another user, in other mounts, renamed, writable by others, of another build, or one
  * moment without descriptors.
  *
  * An orphan is a process whose home is gone (ENOENT, from its own root as from ours), of our own
@@ -9,8 +9,8 @@
  * daemon of tend among its ancestors or anywhere for its home, and without an output FIFO that
  * still has a name (a home that was moved).
  */
-#ifndef CLI_PROOF_H
-#define CLI_PROOF_H
+#ifndef CLIENT_PROOF_H
+#define CLIENT_PROOF_H
 
 #include "base/fault.h"
 #include "base/marks.h"
