@@ -8,12 +8,11 @@
 #include "cli/out.h"
 #include "cli/meshreg.h"
 #include "cli/shell.h"
-#include "cli/resurrect.h"
+#include "client/resurrect.h"
 #include "cli/startopts.h"
 #include "cli/startrun.h"
 #include "cli/tell.h"
 #include "client/phrase.h"
-#include "config/wishes.h"
 #include "term/term.h"
 
 static int start(struct outcomes *oc, struct startopts *o, const struct cliconf *c, int operands,
@@ -75,22 +74,6 @@ static int check_use(const struct startopts *o, int operands, char **operand, ch
 	return EXIT_OK;
 }
 
-/* Was anything up when the instance last ran? */
-static bool knows_something(void)
-{
-	struct home h = HOME_INIT;
-	struct desired d = { 0 };
-	bool known = false;
-
-	if (home_open(NULL, HOME_READ, &h, NULL) == 0 && desired_load_wished(&h, &d, NULL) < 0)
-		known = true; /* resurrect says what is wrong with it */
-	for (size_t i = 0; i < d.n; i++)
-		known = known || d.entry[i].up;
-	desired_done(&d);
-	home_close(&h);
-	return known;
-}
-
 static void warn_of_limit(struct outcomes *oc, const char *what, uint64_t limit, uint64_t size)
 {
 	char a[24], b[24];
@@ -138,7 +121,7 @@ static int carry_out(struct outcomes *oc, struct startopts *o, const struct clic
 	if (o->registry_only)
 		operands = 0;
 	if (again)
-		return resurrect_run(oc);
+		return resurrect(oc, NULL) ? EXIT_OK : EXIT_FAIL;
 	o->registry_only = o->registry_only || (!command && operands == 0);
 	warn_of_limits(oc, &o->spec.base);
 	return start(oc, o, c, operands, operand, command);
@@ -157,7 +140,7 @@ static int configured(const struct command *self, struct startopts *o, int opera
 		return EXIT_FAIL;
 	}
 	status = configure(o, &c);
-	again = again && (o->spec.no_registry || knows_something());
+	again = again && (o->spec.no_registry || resurrect_knows(NULL));
 	if (status == EXIT_OK && o->json && !o->background && !again)
 		status = out_misuse(
 			"--json needs --background: in the foreground, what the processes write is shown");
