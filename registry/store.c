@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/ownfile.h"
 #include "base/str.h"
 
 #define BUSY_MS 2000
@@ -85,48 +86,10 @@ static int make_new_file(const char *path, struct fault *f)
 	return 0;
 }
 
-/* What lies there may have been put there by whoever else may write to the folder, which is the
- * caller's current one if nothing else is said: a link of theirs would have us write into a file of
- * the caller's, a log of theirs would be played into the database. */
-static int is_ours(const char *path, bool may_be_link, struct fault *f)
-{
-	struct stat st;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : fault_errno(f, -errno, "cannot look at %s", path);
-	if (S_ISLNK(st.st_mode) && may_be_link && (st.st_uid == geteuid() || st.st_uid == 0)) {
-		if (stat(path, &st) < 0)
-			return errno == ENOENT ? 0
-					       : fault_errno(f, -errno, "cannot look at %s", path);
-	}
-	if (S_ISLNK(st.st_mode))
-		return fault_set(f, -ELOOP,
-			"%s is a link that user %u made; say --db-path for a file of yours", path,
-			(unsigned)st.st_uid);
-	if (!S_ISREG(st.st_mode))
-		return fault_set(f, -EINVAL, "the database %s is not a regular file", path);
-	if (st.st_uid != geteuid())
-		return fault_set(f, -EPERM,
-			"%s belongs to user %u; say --db-path for a file of yours", path,
-			(unsigned)st.st_uid);
-	if (st.st_mode & S_IWOTH)
-		return fault_set(f, -EPERM, "%s may be written by all users: chmod o-w", path);
-	return 0;
-}
-
 static int make_file(const char *path, struct fault *f)
 {
-	static const char *const beside[] = { "-wal", "-shm", "-journal" };
-	int r = is_ours(path, true, f);
+	int r = ownfile_database(path, f);
 
-	for (unsigned i = 0; r == 0 && i < sizeof(beside) / sizeof(beside[0]); i++) {
-		char *name = NULL;
-
-		r = asprintf(&name, "%s%s", path, beside[i]) < 0
-			? fault_errno(f, -ENOMEM, "database")
-			: is_ours(name, false, f);
-		free(name);
-	}
 	return r < 0 ? r : make_new_file(path, f);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/library.h"
+#include "base/ownfile.h"
 
 #define LIBRARY "libsqlite3.so.0"
 #define URI_MAX (3 * PATH_MAX + 64)
@@ -92,6 +93,7 @@ static void look_inside(const char *path, struct dbfile *ret)
 
 void dbfile_look(const char *path, struct dbfile *ret)
 {
+	struct fault f = { "" };
 	struct stat sb;
 
 	*ret = (struct dbfile){ .status = "unknown",
@@ -106,6 +108,9 @@ void dbfile_look(const char *path, struct dbfile *ret)
 	} else if (!S_ISREG(sb.st_mode)) {
 		ret->status = "inaccessible";
 		snprintf(ret->message, sizeof(ret->message), "Database is not a regular file");
+	} else if (ownfile_database(path, &f) < 0) { /* the registry, too, refuses it */
+		ret->status = "inaccessible";
+		snprintf(ret->message, sizeof(ret->message), "Database: %s", f.text);
 	} else {
 		ret->size_bytes = sb.st_size;
 		look_inside(path, ret);

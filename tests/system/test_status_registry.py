@@ -4,11 +4,13 @@ is.
 
 import os
 import sqlite3
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from common import free_port
-from harness import wait_until
+from harness import TEND_BIN, wait_until
 
 
 def registry(tend):
@@ -129,6 +131,36 @@ def test_its_database(ran):
     ran.db.unlink()
     os.mkfifo(ran.db)
     assert registry(ran)["database"]["status"] == "inaccessible"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("what", ["file", "link", "log", "open to all"])
+def test_a_database_that_the_registry_would_not_use_is_not_opened(ran, what):
+    """By the same rule: others may have put it there. It is said whose it is."""
+    other = 65534
+    ran.run("stop", "registry")
+    planted = Path(f"{ran.db}-wal") if what == "log" else ran.db
+    if what == "link":
+        ran.db.rename(ran.work / "ours.db")
+        planted.symlink_to(ran.work / "ours.db")
+    elif what == "log":
+        planted.write_bytes(b"")
+    if what == "open to all":
+        planted.chmod(0o666)
+    else:
+        os.chown(planted, other, other, follow_symlinks=False)
+    found = registry(ran)["database"]
+    assert (found["status"], found["size"], found["tables"]) == ("inaccessible", None, None)
+    assert str(planted) in found["message"]
+    assert ("all users" if what == "open to all" else f"user {other}") in found["message"]
+    refused = subprocess.run(
+        [TEND_BIN / "tend-registry", "--port", "0", "--db", ran.db],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert refused.returncode == 1
+    assert found["message"].removeprefix("Database: ") in refused.stderr
 
 
 def test_none(tend):
