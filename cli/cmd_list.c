@@ -6,7 +6,7 @@
 
 #include "base/regex.h"
 #include "base/str.h"
-#include "cli/columns.h"
+#include "cli/columntable.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
@@ -84,8 +84,8 @@ static struct text text_new(void)
 		 shown = COLUMN_AGENTS | (width == 0 || width >= WIDE_COLUMNS ? COLUMN_WIDE : 0);
 
 	return (struct text){ .columns = shown,
-		.agents = columns_table(shown),
-		.services = columns_table(COLUMN_LIST) };
+		.agents = columntable_new(shown),
+		.services = columntable_new(COLUMN_LIST) };
 }
 
 static void add_text(
@@ -99,14 +99,14 @@ static void add_text(
 	if (!agent) {
 		t->service++;
 		t->services_running += up;
-		columns_add(t->services, v, r, COLUMN_LIST);
+		columntable_add(t->services, v, r, COLUMN_LIST);
 		return;
 	}
 	t->agent++;
 	t->agents_running += up;
 	t->registered += listed_has(r);
 	t->healthy += up && r->row.health.verdict == PT_HEALTH_HEALTHY;
-	columns_add(t->agents, v, r, t->columns);
+	columntable_add(t->agents, v, r, t->columns);
 }
 
 /* The cells in the order of the columns of agents. */

@@ -9,12 +9,14 @@
 #include "base/str.h"
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/paint.h"
 #include "cli/printjson.h"
 #include "cli/tablewatch.h"
 #include "client/phrase.h"
 #include "client/view.h"
 #include "term/screen.h"
 #include "term/term.h"
+#include "words/columns.h"
 #include "words/doc.h"
 
 #define INTERVAL_MS	5000u
@@ -120,14 +122,6 @@ static enum term_colour state_colour(const struct view_row *r)
 								  : TERM_DIM;
 }
 
-static enum term_colour health_colour(const struct view_row *r)
-{
-	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW,
-		TERM_RED, TERM_RED };
-
-	return r->row.health.verdict < PT_HEALTH_MAX ? colour[r->row.health.verdict] : TERM_PLAIN;
-}
-
 /* Truncated to seconds, in Go's notation. */
 static void uptime(const struct view *v, const struct view_row *r, char buf[static CLOCK_TEXT_MAX])
 {
@@ -157,7 +151,7 @@ static void show_row(
 	snprintf(text, sizeof(text), "%d", pid_of(r));
 	column(m, PID, pid_of(r) ? text : "-", TERM_PLAIN);
 	column(m, STATUS, view_word(r), state_colour(r));
-	column(m, HEALTH, pt_health_label(r->row.health.verdict), health_colour(r));
+	column(m, HEALTH, pt_health_label(r->row.health.verdict), paint_colour(columns_health(r)));
 	uptime(v, r, text);
 	column(m, UPTIME, text, TERM_PLAIN);
 	snprintf(text, sizeof(text), "%u", r->row.life.restarts);

@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 
-#include "cli/detail.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/overview.h"
@@ -11,7 +10,11 @@
 #include "cli/tell.h"
 #include "client/listed.h"
 #include "client/pick.h"
+#include "client/stored.h"
 #include "client/view.h"
+#include "term/term.h"
+#include "words/detail.h"
+#include "words/summary.h"
 
 /* The detail view of each; 3 if one of them does not run. */
 static int print_some(struct view *v, const struct home *h, struct view_row *const *rows, size_t n)
@@ -23,10 +26,10 @@ static int print_some(struct view *v, const struct home *h, struct view_row *con
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			putchar('\n');
-		detail_print(v, rows[i]);
+		detail_write(stdout, v, rows[i], h, term_width());
 	}
 	if (!v->supervised)
-		overview_trust(v, false);
+		summary_trust(stdout, v, false);
 	v->listed = NULL;
 	listed_done(&listed);
 	return EXIT_OK;
@@ -57,7 +60,7 @@ static int status_without_table(
 	int status = json ? statusjson_print(v, NULL, 0) : EXIT_OK;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!detail_is_stored(names[i]))
+		if (!stored_has(NULL, names[i]))
 			return pick_unknown(&oc, v, h, names[i]), EXIT_FAIL;
 		if (!json && instance_left(h) > 0)
 			printf("%s: nobody knows: tend does not run, though processes of it do; \"tend start\" takes them over\n",

@@ -14,7 +14,9 @@
 #include "client/eventlog.h"
 #include "client/pick.h"
 #include "client/view.h"
+#include "term/term.h"
 #include "words/doc.h"
+#include "words/paragraph.h"
 #include "words/story.h"
 
 #define LAST 12u /* transitions to tell: two or three crashes with their restarts */
@@ -157,7 +159,7 @@ static int tell(const struct instance *in, const struct view *v, const char *nam
 	told = print_events(in->pt, name, &known);
 	if (r) {
 		printf("Next: ");
-		out_paragraph(story_next(v, r, next), 6);
+		paragraph_write(stdout, story_next(v, r, next), 6, term_width());
 	}
 	if (!told)
 		return out_fail("cannot read the events of %s: out of memory", name);

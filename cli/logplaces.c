@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "cli/detail.h"
 #include "cli/out.h"
 #include "cli/tell.h"
 #include "client/group.h"
@@ -21,6 +20,7 @@
 #include "client/like.h"
 #include "client/logname.h"
 #include "client/pick.h"
+#include "client/stored.h"
 #include "logread/format.h"
 
 const char *logplaces_label(const struct log_place *at)
@@ -135,7 +135,7 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 				add(p, all->list[i].dirfd, all->list[i].stem, NULL);
 		}
 	}
-	if (!found && !pattern && p->folder[0] >= 0 && (in_table(name) || detail_is_stored(name))) {
+	if (!found && !pattern && p->folder[0] >= 0 && (in_table(name) || stored_has(NULL, name))) {
 		found = true; /* it has written nothing so far */
 		if (!known(p, name))
 			add(p, p->folder[0], name, NULL);

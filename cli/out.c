@@ -63,28 +63,6 @@ void out_command(const struct command *c)
 	current = c;
 }
 
-void out_paragraph(const char *text, unsigned indent)
-{
-	size_t width = term_width(), used = indent;
-
-	while (*text) {
-		/* our own sentences are ASCII; what is not is taken for wider */
-		size_t len = strcspn(text, " ");
-
-		if (width && used > indent && used + 1 + len > width) {
-			printf("\n%*s", (int)indent, "");
-			used = indent;
-		} else if (used > indent) {
-			putchar(' ');
-			used++;
-		}
-		printf("%.*s", (int)len, text);
-		used += len;
-		text += len + strspn(text + len, " ");
-	}
-	putchar('\n');
-}
-
 static void complain(const char *fmt, va_list args) __attribute__((format(printf, 1, 0)));
 static void complain(const char *fmt, va_list args)
 {

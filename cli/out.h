@@ -13,10 +13,6 @@
 
 #include "cli/cmd.h"
 
-/* Print the rest of a paragraph on stdout, behind as many columns as indent, which the lines that
- * follow keep free: on a terminal it is broken at blanks. */
-void out_paragraph(const char *text, unsigned indent);
-
 /* Make sure that descriptors 0 to 2 exist, so that no file of ours becomes "stdout"; set the
  * buffer. */
 void out_init(void);

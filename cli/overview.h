@@ -5,13 +5,9 @@
 #ifndef CLI_OVERVIEW_H
 #define CLI_OVERVIEW_H
 
-#include "client/view.h"
+#include <stdbool.h>
 
 /* Returns an exit status. */
 int overview_print(bool verbose);
-
-/* How far what was shown can be trusted: the daemons, if one of them does not run (verbose:
- * always), and the age of the table. */
-void overview_trust(const struct view *v, bool verbose);
 
 #endif

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "base/str.h"
-#include "client/daemons.h"
-#include "cli/detail.h"
 #include "cli/tell.h"
+#include "client/daemons.h"
 #include "client/pick.h"
 #include "client/report.h"
 #include "client/shutdown.h"
+#include "client/stored.h"
 
 static int send_all(struct outcomes *oc, struct instance *in, const struct request *q,
 	const char *const *names, size_t n)
@@ -72,7 +72,7 @@ static int send_stored(struct outcomes *oc, const struct request *q, const struc
 	int status;
 
 	for (size_t i = 0; i < n; i++)
-		if (pick_is_pattern(names[i]) || !detail_is_stored(names[i])) {
+		if (pick_is_pattern(names[i]) || !stored_has(NULL, names[i])) {
 			pick_nowhere(oc, known, names[i]);
 			unknown++;
 		}

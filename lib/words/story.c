@@ -121,6 +121,19 @@ const char *story_note(const struct view *v, const struct view_row *r, char buf[
 	return buf;
 }
 
+/* A time to come is no sign of life. One that lies back is told with the verdict. */
+bool story_clock(const struct view_row *r, char buf[static STORY_MAX])
+{
+	char seen[PHRASE_MAX];
+
+	if (!view_is_up(r) || r->row.health.registry_seen_real_ns <= r->row.health.listed_real_ns ||
+		!phrase_seen(&r->row.health, seen)[0])
+		return false;
+	(void)snprintf(buf, STORY_MAX,
+		"a clock is wrong: the registry has it last seen %.40s by its clock", seen);
+	return true;
+}
+
 static void name_of(const struct pt_event *e, char buf[static PT_NAME_MAX])
 {
 	if (memchr(e->name, 0, sizeof(e->name)) && e->name[0])

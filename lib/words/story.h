@@ -24,6 +24,10 @@ bool story_is_unregistered(const struct view_row *r);
  * is nothing to say. Returns buf. */
 const char *story_note(const struct view *v, const struct view_row *r, char buf[static STORY_MAX]);
 
+/* Where a clock is wrong, by what the registry says of when it last saw an agent, that sentence;
+ * false: none is. */
+bool story_clock(const struct view_row *r, char buf[static STORY_MAX]);
+
 /* "web: running -> backoff (exited with status 1; restart in 250ms)". Returns buf. */
 const char *story_event(const struct pt_event *e, char buf[static STORY_MAX]);
 

@@ -1,15 +1,14 @@
 /*
- * cli/columns.h - the facts about a process that the tables of status and list show. (As JSON:
+ * words/columns.h - the facts about a process that the tables of status and list show. (As JSON:
  * words/doc.h.)
  */
-#ifndef CLI_COLUMNS_H
-#define CLI_COLUMNS_H
+#ifndef WORDS_COLUMNS_H
+#define WORDS_COLUMNS_H
 
 #include <stdbool.h>
 
 #include "client/view.h"
-#include "term/term.h"
-#include "term/texttable.h"
+#include "words/tone.h"
 
 #define COLUMN_TEXT_MAX \
 	(4 * PT_COMMAND_TEXT + \
@@ -30,15 +29,12 @@ struct column {
 	bool right;    /* numbers line up on the right */
 	/* The cell: its own text, or put into buf. */
 	const char *(*text)(const struct view *v, const struct view_row *r, char *buf, size_t size);
-	enum term_colour (*colour)(const struct view_row *r); /* NULL: plain */
+	enum tone (*tone)(const struct view_row *r); /* NULL: plain */
 };
 
 extern const struct column columns[]; /* ends with an all-zero one */
 
-/* A table (term/texttable.h) with the titles of a set, and a row added to it. columns_table()
- * returns NULL when out of memory. */
-struct texttable *columns_table(unsigned sets);
-void columns_add(
-	struct texttable *t, const struct view *v, const struct view_row *r, unsigned sets);
+/* How its health is meant. */
+enum tone columns_health(const struct view_row *r);
 
 #endif

@@ -1,16 +1,16 @@
 /*
- * cli/meshcolumns.h - the columns of what the registry says of an agent (cli/columns.h).
+ * words/meshcolumns.h - the columns of what the registry says of an agent (words/columns.h).
  */
-#ifndef CLI_MESHCOLUMNS_H
-#define CLI_MESHCOLUMNS_H
+#ifndef WORDS_MESHCOLUMNS_H
+#define WORDS_MESHCOLUMNS_H
 
-#include "cli/columns.h"
+#include "words/columns.h"
 
 /* yes, no, unknown (no registry was asked yet, or it does not answer), - (no agent, not running, or
  * without a registry). */
 const char *meshcolumns_registered(
 	const struct view *v, const struct view_row *r, char *buf, size_t size);
-enum term_colour meshcolumns_colour(const struct view_row *r);
+enum tone meshcolumns_tone(const struct view_row *r);
 
 const char *meshcolumns_endpoint(
 	const struct view *v, const struct view_row *r, char *buf, size_t size);

@@ -1,15 +1,14 @@
-/* cli/columns.c - the columns of a process (cli/columns.h). */
-#include "cli/columns.h"
+/* words/columns.c - the columns of a process (words/columns.h). */
+#include "words/columns.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "cli/meshcolumns.h"
 #include "client/group.h"
 #include "client/phrase.h"
-#include "term/texttable.h"
+#include "words/meshcolumns.h"
 #include "words/story.h"
 
 #define TEXT(name) \
@@ -78,18 +77,18 @@ TEXT(state)
 	return strcmp(word, "killed") == 0 ? word : view_state(r);
 }
 
-static enum term_colour colour_state(const struct view_row *r)
+static enum tone tone_state(const struct view_row *r)
 {
 	if (r->gone || r->row.life.state == PT_STATE_FAILED)
-		return TERM_RED;
+		return TONE_BAD;
 	switch (r->row.life.state) {
 	case PT_STATE_RUNNING:
-		return TERM_GREEN;
+		return TONE_GOOD;
 	case PT_STATE_STOPPED:
 	case PT_STATE_COMPLETED:
-		return TERM_DIM;
+		return TONE_DIM;
 	default:
-		return TERM_YELLOW;
+		return TONE_WARNING;
 	}
 }
 
@@ -100,12 +99,12 @@ TEXT(health)
 	return pt_health_label(r->row.health.verdict);
 }
 
-static enum term_colour colour_health(const struct view_row *r)
+enum tone columns_health(const struct view_row *r)
 {
-	static const enum term_colour colour[PT_HEALTH_MAX] = { TERM_DIM, TERM_GREEN, TERM_YELLOW,
-		TERM_RED, TERM_RED };
+	static const enum tone tones[PT_HEALTH_MAX] = { TONE_DIM, TONE_GOOD, TONE_WARNING, TONE_BAD,
+		TONE_BAD };
 
-	return r->row.health.verdict < PT_HEALTH_MAX ? colour[r->row.health.verdict] : TERM_PLAIN;
+	return r->row.health.verdict < PT_HEALTH_MAX ? tones[r->row.health.verdict] : TONE_PLAIN;
 }
 
 /* Unknown it is for the registry's sake: that is said where no column of its own says it. */
@@ -120,9 +119,9 @@ TEXT(standing)
 	return is_only_unregistered(r) ? "unregistered" : text_health(v, r, buf, size);
 }
 
-static enum term_colour colour_standing(const struct view_row *r)
+static enum tone tone_standing(const struct view_row *r)
 {
-	return is_only_unregistered(r) ? TERM_YELLOW : colour_health(r);
+	return is_only_unregistered(r) ? TONE_WARNING : columns_health(r);
 }
 
 TEXT(command)
@@ -140,8 +139,8 @@ TEXT(command)
  * is written again. */
 TEXT(uptime)
 {
-	static char span[CLOCK_TEXT_MAX];
-	static uint64_t span_seconds;
+	static _Thread_local char span[CLOCK_TEXT_MAX];
+	static _Thread_local uint64_t span_seconds;
 	uint64_t up = view_uptime_ns(v, r);
 
 	NO_BUFFER;
@@ -179,15 +178,15 @@ TEXT(memory)
 
 const struct column columns[] = {
 	{ "NAME", COLUMN_STATUS | COLUMN_LIST | COLUMN_AGENTS, false, text_name, NULL },
-	{ "STATE", COLUMN_STATUS, false, text_state, colour_state },
-	{ "STATUS", COLUMN_LIST | COLUMN_AGENTS, false, text_word, colour_state },
+	{ "STATE", COLUMN_STATUS, false, text_state, tone_state },
+	{ "STATUS", COLUMN_LIST | COLUMN_AGENTS, false, text_word, tone_state },
 	{ "TYPE", COLUMN_LIST, false, text_service, NULL },
 	{ "PID", COLUMN_STATUS | COLUMN_LIST | COLUMN_WIDE, true, text_pid, NULL },
 	{ "UPTIME", COLUMN_STATUS | COLUMN_LIST | COLUMN_WIDE, true, text_uptime, NULL },
 	{ "RESTARTS", COLUMN_STATUS, true, text_restarts, NULL },
-	{ "REGISTERED", COLUMN_AGENTS, false, meshcolumns_registered, meshcolumns_colour },
-	{ "HEALTH", COLUMN_STATUS, false, text_standing, colour_standing },
-	{ "HEALTH", COLUMN_LIST | COLUMN_AGENTS, false, text_health, colour_health },
+	{ "REGISTERED", COLUMN_AGENTS, false, meshcolumns_registered, meshcolumns_tone },
+	{ "HEALTH", COLUMN_STATUS, false, text_standing, tone_standing },
+	{ "HEALTH", COLUMN_LIST | COLUMN_AGENTS, false, text_health, columns_health },
 	{ "GROUP", COLUMN_GROUP, false, text_group, NULL },
 	{ "CPU", COLUMN_STATUS, true, text_cpu, NULL },
 	{ "MEM", COLUMN_STATUS, true, text_memory, NULL },
@@ -197,29 +196,3 @@ const struct column columns[] = {
 	{ "COMMAND", COLUMN_STATUS | COLUMN_LIST, false, text_command, NULL },
 	{ 0 },
 };
-
-struct texttable *columns_table(unsigned sets)
-{
-	struct texttable *t;
-	size_t shown = 0;
-
-	for (const struct column *c = columns; c->title; c++)
-		shown += (c->sets & sets) != 0;
-	t = texttable_new(shown);
-	for (const struct column *c = columns; t && c->title; c++)
-		if (c->sets & sets)
-			texttable_cell(t, c->title, c->right, TERM_BOLD);
-	return t;
-}
-
-void columns_add(struct texttable *t, const struct view *v, const struct view_row *r, unsigned sets)
-{
-	char text[COLUMN_TEXT_MAX];
-
-	for (const struct column *c = columns; c->title; c++) {
-		if (!(c->sets & sets))
-			continue;
-		texttable_cell(t, c->text(v, r, text, sizeof(text)), c->right,
-			c->colour ? c->colour(r) : TERM_PLAIN);
-	}
-}

@@ -1,5 +1,5 @@
-/* cli/meshcolumns.c - what the registry says of an agent (cli/meshcolumns.h). */
-#include "cli/meshcolumns.h"
+/* words/meshcolumns.c - what the registry says of an agent (words/meshcolumns.h). */
+#include "words/meshcolumns.h"
 
 #include "base/str.h"
 #include "client/listed.h"
@@ -27,15 +27,15 @@ const char *meshcolumns_registered(
 	}
 }
 
-enum term_colour meshcolumns_colour(const struct view_row *r)
+enum tone meshcolumns_tone(const struct view_row *r)
 {
 	switch (listing_of(r)) {
 	case PT_LISTING_LISTED:
-		return TERM_GREEN;
+		return TONE_GOOD;
 	case PT_LISTING_MISSING:
-		return TERM_YELLOW;
+		return TONE_WARNING;
 	default:
-		return TERM_DIM;
+		return TONE_DIM;
 	}
 }
 
