@@ -11,20 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A cut may have split a UTF-8 sequence; drop its first bytes, so that the text stays printable. */
-static void drop_split_sequence(char *text, size_t len)
-{
-	size_t back = 0;
-
-	while (back < 3 && back < len && ((unsigned char)text[len - 1 - back] & 0xC0) == 0x80)
-		back++;
-	if (back == len)
-		return;
-	unsigned char lead = (unsigned char)text[len - 1 - back];
-	size_t need = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-	if (need > back + 1)
-		text[len - 1 - back] = '\0';
-}
+#include "base/utf8.h"
 
 static void __attribute__((format(printf, 3, 0)))
 put(char *text, size_t size, const char *fmt, va_list ap)
@@ -34,7 +21,7 @@ put(char *text, size_t size, const char *fmt, va_list ap)
 	if (n < 0)
 		text[0] = '\0';
 	else if ((size_t)n >= size)
-		drop_split_sequence(text, size - 1);
+		text[utf8_cut(text, size - 1)] = '\0';
 }
 
 int fault_set(struct fault *f, int err, const char *fmt, ...)

@@ -31,15 +31,7 @@ bool str_copy(char *dst, size_t size, const char *src)
 		memcpy(dst, src, len + 1);
 		return true;
 	}
-	len = size - 1;
-	/* A continuation byte behind the cut means that a sequence straddles it: cut before its
-	 * first byte instead. Text that is not UTF-8 has no first byte within three, and is cut
-	 * where it falls. */
-	size_t at = len;
-	while (at > 0 && len - at < 3 && ((unsigned char)src[at] & 0xC0) == 0x80)
-		at--;
-	if (at < len && (unsigned char)src[at] >= 0xC0)
-		len = at;
+	len = utf8_cut(src, size - 1);
 	memcpy(dst, src, len);
 	dst[len] = '\0';
 	return false;

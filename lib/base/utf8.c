@@ -51,6 +51,18 @@ bool utf8_is_valid(const char *s)
 	}
 }
 
+size_t utf8_cut(const char *s, size_t len)
+{
+	for (size_t back = 1; back <= 3 && back <= len; back++) {
+		unsigned char c = (unsigned char)s[len - back];
+		size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+
+		if ((c & 0xC0) != 0x80)
+			return need > back ? len - back : len;
+	}
+	return len;
+}
+
 bool utf8_is_hidden(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0x200E || c == 0x200F ||

@@ -17,6 +17,9 @@ size_t utf8_decode(const char *s, uint32_t *ret);
 /* The length alone; 0 also at the end of the string. */
 size_t utf8_length(const char *s);
 bool utf8_is_valid(const char *s);
+/* Where to cut s, which is longer than len or was cut there: at len, or before the character that
+ * would be split. Bytes that are not UTF-8 are cut where they fall. */
+size_t utf8_cut(const char *s, size_t len);
 
 /* Would a terminal, or an editor, act on this character or hide it? Control characters (C0, DEL,
  * C1), the marks that turn the direction of text, and Unicode's two line ends. */

@@ -51,8 +51,8 @@ static void put_line(const struct logline *l, const char *p, size_t len)
 {
 	size_t shown = l->most && len > l->most ? l->most : len;
 
-	while (shown > 0 && shown < len && (p[shown] & 0xc0) == 0x80) /* not within a character */
-		shown--;
+	if (shown < len)
+		shown = utf8_cut(p, shown);
 	put_safe(l->to, p, shown);
 	if (shown < len)
 		fprintf(l->to, " ... (%zu bytes more)", len - shown);

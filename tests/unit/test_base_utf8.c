@@ -35,6 +35,17 @@ START_TEST(decoded)
 }
 END_TEST
 
+START_TEST(cut)
+{
+	static const char text[] = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x9a\x80z"; /* a, 2, 3, 4, z */
+	static const size_t at[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11 };
+
+	for (size_t len = 0; len < sizeof(text); len++)
+		ck_assert_msg(utf8_cut(text, len) == at[len], "%zu", len);
+	ck_assert_uint_eq(utf8_cut("a\x80\x80\x80\x80\x80", 5), 5);
+}
+END_TEST
+
 START_TEST(hidden)
 {
 	ck_assert(utf8_is_hidden('\n') && utf8_is_hidden(0x7f) && utf8_is_hidden(0x9b) &&
@@ -50,6 +61,7 @@ int main(void)
 
 	tcase_add_test(t, valid);
 	tcase_add_test(t, decoded);
+	tcase_add_test(t, cut);
 	tcase_add_test(t, hidden);
 	return run_cases("base utf8", t, NULL);
 }
