@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/spawn.h"

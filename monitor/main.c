@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/io.h"
+#include "base/io_replace.h"
 #include "base/privilege.h"
 #include "base/say.h"
 #include "base/str.h"

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/say.h"
 #include "base/str.h"
 #include "config/cliconf.h"

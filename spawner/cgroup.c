@@ -13,6 +13,7 @@
 #include "base/cgroupfs.h"
 #include "base/daemon.h"
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/str.h"
 
 /* run/cgroup: where the instance's cgroups are, for a spawner that runs elsewhere */

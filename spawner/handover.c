@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/say.h"
 #include "config/desired.h"
 #include "config/spec.h"

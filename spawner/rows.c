@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/say.h"
 #include "config/spec.h"
 #include "shm/lock.h"

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/say.h"
 #include "config/desired.h"
 #include "config/spec.h"

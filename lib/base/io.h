@@ -1,7 +1,7 @@
 /*
- * base/io.h - whole reads, whole writes, atomic replacement. Everything is relative to a directory
- * descriptor, opened O_CLOEXEC, and does not follow a symbolic link in the last component
- * (docs/design.md, section 7).
+ * base/io.h - whole reads and whole writes; base/io_replace.h replaces files. Everything is
+ * relative to a directory descriptor, opened O_CLOEXEC, and does not follow a symbolic link in the
+ * last component (docs/design.md, section 7).
  */
 #ifndef BASE_IO_H
 #define BASE_IO_H
@@ -22,29 +22,10 @@ int io_read_small(int dirfd, const char *path, char *buf, size_t size);
 /* Write all of it, restarting after EINTR and short writes. */
 int io_write_all(int fd, const void *buf, size_t bytes);
 
-/* Replace dirfd/name by these bytes with mode 0600: a temporary file beside it, written, optionally
- * synced (file and folder), renamed. On failure the old file is untouched and nothing is left
- * over. */
-enum io_sync { IO_NO_SYNC, IO_SYNC };
-int io_replace(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync);
-/* The same if dirfd/name is still the file of which *old tells, which the caller holds open, so
- * that no other gets its number. -EAGAIN: it is another one by now, and stays. */
-int io_replace_old(int dirfd, const char *name, const void *buf, size_t bytes, enum io_sync sync,
-	const struct stat *old);
-
 /* Close what open_memstream() made for *text. 0, or -ENOMEM: the text is not whole. *text is the
  * caller's to free in either case. fclose() alone does not tell: without memory for the last step
  * it leaves NULL and answers 0 (glibc). */
 int io_text_done(FILE *stream, char *const *text);
-
-/* Is this the name of a temporary file whose writer is gone? Such names begin with a dot and hold
- * the writer's pid: ".NAME.PID-RANDOM.tmp" of io_replace(), ".new-PID-N.json" of a specification
- * that is handed over. A pid that someone else has by now counts as alive. */
-bool io_is_leftover(const char *name);
-
-/* Remove what killed writers left in the folder. keep (may be NULL) is asked about each, after its
- * writer was found dead. Returns how many went. */
-unsigned io_sweep(int dirfd, bool (*keep)(void *arg, const char *name), void *arg);
 
 /* open(2) with O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK and O_NOCTTY added; a descriptor or -errno. It
  * waits for nobody: a FIFO opened to be written is -ENXIO while nobody reads it. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "client/turn.h"
 
 #define TRIES 10u

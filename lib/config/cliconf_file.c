@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/str.h"
 #include "config/cliconf_parts.h"
 #include "json/document.h"

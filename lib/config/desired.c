@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "base/moment.h"
 
 #define EXACT_MAX 9e15 /* about 2^53: up to here a double holds every integer */

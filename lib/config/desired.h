@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 #include "base/fault.h"
-#include "base/io.h"
+#include "base/io_replace.h"
 #include "base/str.h"
 
 #define DESIRED_FILE	  "processes.json"

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "config/cliconf.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "config/desired.h"
 #include "tests/fuzz/fuzz.h"
 

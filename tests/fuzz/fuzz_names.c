@@ -11,7 +11,7 @@
 #include <regex.h>
 #include <string.h>
 
-#include "base/io.h"
+#include "base/io_replace.h"
 #include "client/group.h"
 #include "config/spec.h"
 #include "logread/segments.h"

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "tests/unit/run.h"
 
 static int new_folder(void)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "config/desired.h"
 #include "tests/unit/run.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/io.h"
+#include "base/io_replace.h"
 #include "config/wishes.h"
 #include "tests/unit/run.h"
 

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/io_replace.h"
 #include "logread/archive.h"
 #include "logread/format.h"
 #include "shm/owner.h"
