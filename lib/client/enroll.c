@@ -13,6 +13,8 @@
 #include "client/phrase.h"
 
 #define SLICE_NS       (1 * NS_PER_SEC)
+#define SAYS_AFTER_NS  (2 * NS_PER_SEC)
+#define SAYS_BYTES     160u
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
 
 enum fate { WAITING, REGISTERED, ENDED };
@@ -92,19 +94,39 @@ static size_t count(const struct entrant *e, size_t n, enum fate fate)
 	return k;
 }
 
-static void tell_progress(
-	const struct watcher *w, const struct entrant *e, size_t n, uint64_t began)
+/* "; it says: " and its last line, which may be why: only the agent knows what a registry that
+ * refuses it has answered. */
+static const char *says(const struct instance *in, const char *name, const struct enroll_how *how,
+	char buf[static SAYS_BYTES])
 {
+	char said[LASTWORDS_MAX];
+	const char *line;
+	size_t len = strlen(lastwords(in->home.logs_fd, name, how->began_real_ns, said));
+
+	buf[0] = 0;
+	if (len == 0)
+		return buf;
+	said[len - 1] = 0; /* its newline */
+	line = strrchr(said, '\n');
+	strcpy(buf, "; it says: ");
+	(void)str_copy(buf + strlen(buf), SAYS_BYTES - strlen(buf), line ? line + 1 : said);
+	return buf;
+}
+
+static void tell_progress(const struct watcher *w, const struct instance *in,
+	const struct entrant *e, size_t n, const struct enroll_how *how, uint64_t began)
+{
+	bool late = !how->shown && clock_boot_ns() - began >= SAYS_AFTER_NS;
 	size_t waiting = count(e, n, WAITING);
+	char said[SAYS_BYTES] = "", more[32] = "";
 	const char *first = "";
 
 	for (size_t i = n; i-- > 0;)
 		first = e[i].fate == WAITING ? e[i].name : first;
 	if (waiting > 1)
-		watcher_wait(
-			w, began, "waiting for %s and %zu more to register", first, waiting - 1);
-	else
-		watcher_wait(w, began, "waiting for %s to register", first);
+		snprintf(more, sizeof(more), " and %zu more", waiting - 1);
+	watcher_wait(w, began, "waiting for %s%s to register%s", first, more,
+		late ? says(in, first, how, said) : "");
 }
 
 static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e, size_t n,
@@ -124,7 +146,7 @@ static void wait_all(struct outcomes *oc, struct instance *in, struct entrant *e
 				e[i].fate = look(oc, in, &e[i], how);
 		if (count(e, n, WAITING) == 0)
 			break;
-		tell_progress(oc->watcher, e, n, began);
+		tell_progress(oc->watcher, in, e, n, how, began);
 		r = pt_wait_change(in->pt, seen, left < slice ? left : slice);
 		slice = SLICE_NS;
 		if (r == -ETIMEDOUT &&

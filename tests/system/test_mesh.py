@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 import meshkit
+from common import on_terminal
 from harness import AGENTS, alive, wait_gone, wait_until
 from test_start_registry import agent, get, get_soon, mesh, quick, url  # noqa: F401: fixtures
 
@@ -176,6 +177,17 @@ def test_an_agent_that_is_refused(quick):  # noqa: F811
     assert "liked has not registered; its last output:" in done.stderr
     assert re.search("must contain only lowercase|http_port must be", done.stderr), done.stderr
     assert alive(quick.pid("liked"))
+
+
+def test_a_terminal_shows_what_is_said_while_an_agent_is_refused(quick):  # noqa: F811
+    """Not only once the time for its registration is over."""
+    file = agent(quick, "liked.py", REFUSED)
+    shown = on_terminal(
+        quick, 300, "start", file, "--background", "--startup-timeout", "6"
+    )
+    said = re.search(r"waiting for liked to register; it says: (.*?)\r", shown)
+    assert said and re.search("must contain only lowercase|http_port must be", said[1]), shown
+    assert shown.count("liked has not registered; its last output:") == 1
 
 
 def test_the_example_tells_a_refusal(quick):  # noqa: F811
