@@ -89,8 +89,11 @@ static int run(const struct command *self, int argc, char **argv)
 	if (segment && json)
 		return out_misuse("--segment is text: either it or --json");
 	in.access = PT_READER;
-	if (home_open(NULL, HOME_READ, &in.home, &f) < 0)
+	if (home_open(NULL, HOME_READ, &in.home, &f) < 0) {
+		(void)instance_open(
+			&in, NULL, PT_READER, &f); /* whose daemons may run on: it says so */
 		return out_fail("%s", f.text);
+	}
 	status = segment ? explain(&in.home) : diagnose(&in, json);
 	instance_close(&in);
 	return status;

@@ -167,6 +167,14 @@ static int open_top(struct home *h, const char *wanted, struct fault *f)
 	return check_folder(h->fd, h->path, "", f);
 }
 
+/* What follows from the path. */
+static void give_names(struct home *h)
+{
+	h->id = str_hash(STR_HASH_SEED, h->path, strlen(h->path));
+	(void)snprintf(
+		h->segment, sizeof(h->segment), "/tend-%u-%016" PRIx64, (unsigned)geteuid(), h->id);
+}
+
 int home_complete(struct home *h, struct fault *f)
 {
 	return open_subs(h, HOME_CREATE, f);
@@ -188,9 +196,31 @@ int home_open(const char *path, enum home_open how, struct home *ret, struct fau
 		home_close(&h);
 		return r;
 	}
-	h.id = str_hash(STR_HASH_SEED, h.path, strlen(h.path));
-	(void)snprintf(
-		h.segment, sizeof(h.segment), "/tend-%u-%016" PRIx64, (unsigned)geteuid(), h.id);
+	give_names(&h);
+	*ret = h;
+	return 0;
+}
+
+int home_name_missing(const char *path, struct home *ret)
+{
+	struct home h = HOME_INIT;
+	char wanted[PATH_MAX], *base;
+	int r = home_wanted(path, wanted, NULL);
+
+	if (r)
+		return r;
+	for (size_t n = strlen(wanted); n > 1 && wanted[n - 1] == '/';)
+		wanted[--n] = 0;
+	base = strrchr(wanted, '/');
+	if (base)
+		*base++ = 0;
+	if (!realpath(!base ? "." : wanted[0] ? wanted : "/", h.path))
+		return -errno;
+	size_t len = strcmp(h.path, "/") == 0 ? 0 : strlen(h.path);
+	int n = snprintf(h.path + len, sizeof(h.path) - len, "/%s", base ? base : wanted);
+	if (n < 0 || (size_t)n >= sizeof(h.path) - len)
+		return -ENAMETOOLONG;
+	give_names(&h);
 	*ret = h;
 	return 0;
 }

@@ -62,6 +62,8 @@ enum home_open { HOME_READ, HOME_CREATE };
  * missing subfolders are left at -1. HOME_CREATE: makes whatever is missing, 0700. Errors name the
  * path: not a folder, someone else's, writable by others, read-only. */
 int home_open(const char *path, enum home_open how, struct home *ret, struct fault *f);
+/* The names that a home has which is not there (-ENOENT of home_open()), with nothing open. */
+int home_name_missing(const char *path, struct home *ret);
 /* Make and open the subfolders that were missing when it was opened. Errors as home_open(). */
 int home_complete(struct home *h, struct fault *f);
 void home_close(struct home *h);

@@ -137,12 +137,35 @@ bool instance_current(const struct instance *in)
 	return in->pt && !pt_replaced(in->pt) && pt_is_current(in->pt, &in->home);
 }
 
+/* A home that is not there, and daemons that still look after its processes, for its table has its
+ * name: it was removed, or renamed, under them. */
+static int left_behind(const char *home, struct fault *f)
+{
+	struct home h = HOME_INIT;
+	struct pt_daemon d;
+	struct pt *pt = NULL;
+	int r = -ENOENT;
+
+	if (home_name_missing(home, &h) < 0 || pt_attach_as(&h, PT_READER, &pt, NULL) < 0)
+		return r;
+	for (unsigned i = ROLE_GUARDIAN; r == -ENOENT && i <= ROLE_SPAWNER; i++)
+		if (pt_read_daemon(pt, i, &d) == 0 && d.pid && pid_alive(d.pid, d.start_ticks))
+			r = fault_set(f, -ESTALE,
+				"the home %s was removed or renamed under its daemons, which run on (%s is process %d); rename it back, "
+				"or \"tend start\" makes it again and takes its processes over",
+				h.path, role_name(i), d.pid);
+	pt_detach(pt);
+	return r;
+}
+
 int instance_open(struct instance *in, const char *home, enum pt_access access, struct fault *f)
 {
 	int r;
 
 	in->access = access;
 	r = home_open(home, HOME_READ, &in->home, f);
+	if (r == -ENOENT)
+		r = left_behind(home, f);
 	return r < 0 ? r : instance_attach(in, f);
 }
 

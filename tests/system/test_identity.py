@@ -224,6 +224,33 @@ def test_a_home_that_is_moved_under_its_daemons(tend, new_tend):
     tend.stop_all()
 
 
+def test_a_home_that_is_removed_under_its_daemons(tend):
+    """What runs is not called "not running": each command says what is the matter, and a start
+    makes the home again and takes over what runs.
+    """
+    kept = sleepers(tend, 2)
+    aside = tend.home.with_name("aside")
+    tend.home.rename(aside)
+    for command in (
+        ["status"],
+        ["status", "--json"],
+        ["stop"],
+        ["stop", "s0"],
+        ["signal", "s0", "HUP"],
+        ["doctor"],
+        ["wait", "s0", "--for", "stopped", "--timeout", "1"],
+    ):
+        done = tend.run(*command, check=False)
+        assert (
+            done.returncode == 1 and f"the home {tend.home} was removed or renamed" in done.stderr
+        ), (command, done)
+    assert not tend.home.exists()
+    shutil.rmtree(aside)
+    tend.run("start")
+    assert_untouched(tend, kept)
+    tend.stop_all()
+
+
 def test_a_copy_in_the_place_of_its_original(tend):
     """A home is moved away under its daemons, and a copy lies there now: the path, and so the copy,
     is the instance. One set of daemons, no process twice.
