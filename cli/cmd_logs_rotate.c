@@ -3,7 +3,7 @@
 
 #include "client/ask.h"
 #include "cli/opts.h"
-#include "cli/request.h"
+#include "client/request.h"
 #include "cli/tell.h"
 
 static const struct command self = {
@@ -51,6 +51,7 @@ int cmd_logs_rotate(int argc, char **argv)
 	oc = tell_begin(false);
 	if (optind == argc)
 		return tell_finish(&oc, &self, false, rotate_all(&oc));
-	return tell_finish(
-		&oc, &self, false, request_run(&oc, &q, argv + optind, (size_t)(argc - optind)));
+	return tell_finish(&oc, &self, false,
+		request_run(&oc, NULL, &q, argv + optind, (size_t)(argc - optind)) ? EXIT_OK
+										   : EXIT_FAIL);
 }

@@ -1,7 +1,7 @@
 /* tend remove */
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/request.h"
+#include "client/request.h"
 #include "cli/tell.h"
 
 static int run(const struct command *self, int argc, char **argv)
@@ -21,8 +21,9 @@ static int run(const struct command *self, int argc, char **argv)
 	if (optind == argc)
 		return out_misuse("NAME missing");
 	oc = tell_begin(json);
-	return tell_finish(
-		&oc, self, json, request_run(&oc, &q, argv + optind, (size_t)(argc - optind)));
+	return tell_finish(&oc, self, json,
+		request_run(&oc, NULL, &q, argv + optind, (size_t)(argc - optind)) ? EXIT_OK
+										   : EXIT_FAIL);
 }
 
 const struct command cmd_remove = {

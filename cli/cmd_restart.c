@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "cli/meshreg.h"
+#include "client/meshreg.h"
 #include "client/conf.h"
 #include "client/daemons.h"
 #include "client/enroll.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/request.h"
+#include "client/request.h"
 #include "cli/shell.h"
 #include "cli/tell.h"
 #include "client/specedit.h"
@@ -123,7 +123,7 @@ static int restart_agent(struct outcomes *oc, struct instance *in, const struct 
 		outcome_complain(oc, "%s", f.text);
 	how.timeout_s = (unsigned)cliconf_number(&c, CONF_STARTUP_TIMEOUT);
 	how.url = last.url[0] ? last.url : spec_variable(s->env, "MCP_MESH_REGISTRY_URL");
-	status = request_run(oc, q, &name, 1);
+	status = request_run(oc, NULL, q, &name, 1) ? EXIT_OK : EXIT_FAIL;
 	if (status == EXIT_OK && (status = instance_attach(in, &f)) < 0)
 		status = TELL_FAIL(oc, "%s", f.text);
 	ask_fill(&a, PT_COMMAND_START, name, 0);
@@ -152,7 +152,7 @@ static int restart_one(struct outcomes *oc, const struct request *q, char *name)
 		spec_variable(s.env, "MCP_MESH_REGISTRY_URL"))
 		status = restart_agent(oc, &in, q, &v, row, &s);
 	else
-		status = request_run(oc, q, &name, 1);
+		status = request_run(oc, NULL, q, &name, 1) ? EXIT_OK : EXIT_FAIL;
 	spec_done(&s);
 	view_done(&v);
 	instance_close(&in);
@@ -180,7 +180,9 @@ static int restart(const struct command *self, int argc, char **argv, bool one)
 	else if (one)
 		status = restart_one(&oc, &q, argv[optind]);
 	else
-		status = request_run(&oc, &q, argv + optind, (size_t)(argc - optind));
+		status = request_run(&oc, NULL, &q, argv + optind, (size_t)(argc - optind))
+			? EXIT_OK
+			: EXIT_FAIL;
 	return tell_finish(&oc, self, json, status);
 }
 

@@ -2,7 +2,7 @@
 #include "base/str.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/request.h"
+#include "client/request.h"
 #include "cli/tell.h"
 
 static int run(const struct command *self, int argc, char **argv)
@@ -29,7 +29,8 @@ static int run(const struct command *self, int argc, char **argv)
 	snprintf(words, sizeof(words), "%s sent", str_signal_name(signo, name));
 	q.words = words;
 	oc = tell_begin(json);
-	return tell_finish(&oc, self, json, request_run(&oc, &q, argv + optind, 1));
+	return tell_finish(&oc, self, json,
+		request_run(&oc, NULL, &q, argv + optind, 1) ? EXIT_OK : EXIT_FAIL);
 }
 
 const struct command cmd_signal = {

@@ -1,12 +1,12 @@
 /* tend start - the command line: which of its forms it is, and what the configuration adds (the
- * rest: cli/startplan.h, cli/startrun.h). */
+ * rest: client/startplan.h, cli/startrun.h). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/meshreg.h"
+#include "client/meshreg.h"
 #include "cli/shell.h"
 #include "client/resurrect.h"
 #include "cli/startopts.h"

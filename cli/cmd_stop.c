@@ -1,55 +1,11 @@
-/* tend stop: its options, and whose names they are (the rest: client/stop.h). */
-#include <errno.h>
+/* tend stop: its options (the rest: client/stop.h). */
 #include <stdlib.h>
 
-#include "client/ask.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "client/stop.h"
+#include "shm/ring.h"
 #include "cli/tell.h"
-#include "client/pick.h"
-#include "client/view.h"
-
-static bool stop_named(struct outcomes *oc, struct instance *in, const struct view *v, char **names,
-	size_t n, const struct stop *s)
-{
-	struct picked p;
-	bool good = true;
-
-	if (pick_rows(oc, v, &in->home, names, n, &p) < 0)
-		return OUTCOME_FAIL(oc, "out of memory");
-	if (p.n)
-		good = stop_rows(oc, in, s, p.row, p.n);
-	good = good && p.unknown == 0;
-	picked_done(&p);
-	return good;
-}
-
-static bool stop(struct outcomes *oc, char **names, size_t n, const struct stop *s)
-{
-	struct instance in = INSTANCE_NONE;
-	struct view v = { 0 };
-	struct fault f = { "" };
-	int r = instance_open(&in, NULL, PT_CLIENT, &f);
-	bool good = false;
-
-	if (r == -ENOENT && instance_left(&in.home))
-		r = ask_revive(&in, oc->watcher, &f);
-	if (r == -ENOENT && n)
-		for (size_t i = 0; i < n; i++)
-			pick_nowhere(oc, &in.home, names[i]);
-	else if (r == -ENOENT)
-		outcome_complain(oc, "nothing is running");
-	else if (r < 0)
-		outcome_complain(oc, "%s", f.text);
-	else if (view_load(&in, &v) < 0)
-		outcome_complain(oc, "out of memory");
-	else
-		good = n ? stop_named(oc, &in, &v, names, n, s) : stop_everything(oc, &in, &v, s);
-	view_done(&v);
-	instance_close(&in);
-	return good;
-}
 
 static int run(const struct command *self, int argc, char **argv)
 {
@@ -85,9 +41,9 @@ static int run(const struct command *self, int argc, char **argv)
 	for (int i = optind; opt == OPT_END && i < argc; i++)
 		names[n++] = argv[i];
 	oc = tell_begin(json);
-	status = opt == OPT_END
-		? tell_finish(&oc, self, json, stop(&oc, names, n, &s) ? EXIT_OK : EXIT_FAIL)
-		: opts_status(opt);
+	status = opt == OPT_END ? tell_finish(&oc, self, json,
+					  stop_run(&oc, NULL, &s, names, n) ? EXIT_OK : EXIT_FAIL)
+				: opts_status(opt);
 	free(names);
 	return status;
 }

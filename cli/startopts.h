@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "cli/cmd.h"
-#include "cli/startspec.h"
+#include "client/startspec.h"
 #include "client/agentfile.h"
 #include "config/cliconf.h"
 

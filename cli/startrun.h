@@ -4,7 +4,7 @@
 #ifndef CLI_STARTRUN_H
 #define CLI_STARTRUN_H
 
-#include "cli/start.h"
+#include "client/start.h"
 
 /* stays: until what was started has ended, or Ctrl-C. Returns an exit status. */
 int startrun(struct outcomes *oc, struct start *s, bool stays);

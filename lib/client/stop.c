@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client/ask.h"
+#include "client/pick.h"
 #include "client/report.h"
 #include "client/shutdown.h"
 
@@ -135,14 +136,6 @@ static bool stop_sorted(
 	return good;
 }
 
-bool stop_rows(struct outcomes *oc, struct instance *in, const struct stop *s,
-	struct view_row **row, size_t n)
-{
-	struct order o = { .how = s };
-
-	return stop_sorted(oc, in, &o, row, n);
-}
-
 /* Up, waiting to be started again, or ended while no daemon lived: the spawner that ends it all
  * would start that one first. */
 static bool has_something_to_stop(const struct view_row *r)
@@ -150,7 +143,7 @@ static bool has_something_to_stop(const struct view_row *r)
 	return !(pt_state_traits(r->row.life.state) & PT_TRAIT_REST);
 }
 
-bool stop_everything(
+static bool stop_everything(
 	struct outcomes *oc, struct instance *in, const struct view *v, const struct stop *s)
 {
 	struct view_row **row = calloc(v->n + 1, sizeof(*row));
@@ -179,4 +172,47 @@ bool stop_everything(
 	oc->daemons = "ended";
 	outcome_say(oc, "the daemons have ended");
 	return true;
+}
+
+static bool stop_named(struct outcomes *oc, struct instance *in, const struct view *v,
+	char *const *names, size_t n, const struct stop *s)
+{
+	struct order o = { .how = s };
+	struct picked p;
+	bool good = true;
+
+	if (pick_rows(oc, v, &in->home, names, n, &p) < 0)
+		return OUTCOME_FAIL(oc, "out of memory");
+	if (p.n)
+		good = stop_sorted(oc, in, &o, p.row, p.n);
+	good = good && p.unknown == 0;
+	picked_done(&p);
+	return good;
+}
+
+bool stop_run(
+	struct outcomes *oc, const char *home, const struct stop *s, char *const *names, size_t n)
+{
+	struct instance in = INSTANCE_NONE;
+	struct view v = { 0 };
+	struct fault f = { "" };
+	int r = instance_open(&in, home, PT_CLIENT, &f);
+	bool good = false;
+
+	if (r == -ENOENT && instance_left(&in.home))
+		r = ask_revive(&in, oc->watcher, &f);
+	if (r == -ENOENT && n)
+		for (size_t i = 0; i < n; i++)
+			pick_nowhere(oc, &in.home, names[i]);
+	else if (r == -ENOENT)
+		outcome_complain(oc, "nothing is running");
+	else if (r < 0)
+		outcome_complain(oc, "%s", f.text);
+	else if (view_load(&in, &v) < 0)
+		outcome_complain(oc, "out of memory");
+	else
+		good = n ? stop_named(oc, &in, &v, names, n, s) : stop_everything(oc, &in, &v, s);
+	view_done(&v);
+	instance_close(&in);
+	return good;
 }

@@ -8,7 +8,7 @@
 #define CLIENT_STOP_H
 
 #include "client/outcome.h"
-#include "client/view.h"
+#include "client/instance.h"
 
 struct stop {
 	unsigned flags;	     /* PT_FLAG_FORCE, PT_FLAG_TIMEOUT */
@@ -23,13 +23,11 @@ struct stop {
 bool stop_names(struct outcomes *oc, struct instance *in, const struct stop *s,
 	const char *const *name, size_t n, size_t registries);
 
-/* The same for rows of a view, which are sorted: who was started first is asked first. */
-bool stop_rows(struct outcomes *oc, struct instance *in, const struct stop *s,
-	struct view_row **row, size_t n);
-
-/* Everything, and then the daemons. What stops because everything does is wanted as before: it is
- * started again by "tend start". */
-bool stop_everything(
-	struct outcomes *oc, struct instance *in, const struct view *v, const struct stop *s);
+/* Stop names, patterns and groups of a home (NULL: $TEND_HOME or the default): who was started
+ * first is asked first, registries last. No names: everything, and then the daemons; what stops
+ * because everything does is wanted as before, and started again by resurrect(). False: complaints.
+ * */
+bool stop_run(
+	struct outcomes *oc, const char *home, const struct stop *s, char *const *names, size_t n);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * cli/start.h - carrying out a planned start: daemons, registry, processes, registration. One step
- * after the other, for callers that do something of their own in between.
+ * client/start.h - carrying out a planned start: daemons, registry, processes, registration. One
+ * step after the other, for callers that do something of their own in between.
  */
-#ifndef CLI_START_H
-#define CLI_START_H
+#ifndef CLIENT_START_H
+#define CLIENT_START_H
 
-#include "cli/meshreg.h"
-#include "cli/startplan.h"
+#include "client/meshreg.h"
+#include "client/startplan.h"
 
 struct start {
 	struct instance *in; /* its home is open; attached by start_daemons(), as a client */

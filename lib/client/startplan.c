@@ -1,5 +1,5 @@
-/* cli/startplan.c - what a start will ask for (cli/startplan.h). */
-#include "cli/startplan.h"
+/* client/startplan.c - what a start will ask for (client/startplan.h). */
+#include "client/startplan.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

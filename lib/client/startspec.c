@@ -1,5 +1,5 @@
-/* cli/startspec.c - from wishes to a specification (cli/startspec.h). */
-#include "cli/startspec.h"
+/* client/startspec.c - from wishes to a specification (client/startspec.h). */
+#include "client/startspec.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* cli/meshreg.c - a registry for agents (cli/meshreg.h). Which program it is: regprogram.c. */
-#include "cli/meshreg.h"
+/* client/meshreg.c - a registry for agents (client/meshreg.h). Which program it is: regprogram.c.
+ * */
+#include "client/meshreg.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "client/ask.h"
-#include "cli/regprogram.h"
+#include "client/regprogram.h"
 #include "client/knock.h"
 #include "client/phrase.h"
 #include "client/portowner.h"

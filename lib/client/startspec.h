@@ -1,9 +1,9 @@
 /*
- * cli/startspec.h - the specification that wishes, a file or command, and what the caller has from
- * its shell amount to.
+ * client/startspec.h - the specification that wishes, a file or command, and what the caller has
+ * from its shell amount to.
  */
-#ifndef CLI_STARTSPEC_H
-#define CLI_STARTSPEC_H
+#ifndef CLIENT_STARTSPEC_H
+#define CLIENT_STARTSPEC_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* cli/regprogram.c - which program is the registry (cli/regprogram.h). */
-#include "cli/regprogram.h"
+/* client/regprogram.c - which program is the registry (client/regprogram.h). */
+#include "client/regprogram.h"
 
 #include <errno.h>
 #include <fcntl.h>

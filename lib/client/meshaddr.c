@@ -1,5 +1,5 @@
-/* cli/meshaddr.c - where the registry is (cli/meshaddr.h). */
-#include "cli/meshaddr.h"
+/* client/meshaddr.c - where the registry is (client/meshaddr.h). */
+#include "client/meshaddr.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /*
- * cli/meshreg.h - a registry for agents: one that answers already is used, else one is started and
- * supervised as the process "registry". It is asked by one GET /health with a deadline.
+ * client/meshreg.h - a registry for agents: one that answers already is used, else one is started
+ * and supervised as the process "registry". It is asked by one GET /health with a deadline.
  */
-#ifndef CLI_MESHREG_H
-#define CLI_MESHREG_H
+#ifndef CLIENT_MESHREG_H
+#define CLIENT_MESHREG_H
 
-#include "cli/meshaddr.h"
+#include "client/meshaddr.h"
 #include "client/surroundings.h"
 
 /* Find or start one; daemons run, in is attached. False: a complaint. */

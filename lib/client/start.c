@@ -1,5 +1,5 @@
-/* cli/start.c - a planned start is carried out (cli/start.h). */
-#include "cli/start.h"
+/* client/start.c - a planned start is carried out (client/start.h). */
+#include "client/start.h"
 
 #include <errno.h>
 #include <stdlib.h>

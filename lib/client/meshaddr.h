@@ -1,10 +1,10 @@
 /*
- * cli/meshaddr.h - where the registry for agents is, and what they are told of it.
+ * client/meshaddr.h - where the registry for agents is, and what they are told of it.
  *
  * Its address is in HOME/run/registry.url, where the monitor finds it.
  */
-#ifndef CLI_MESHADDR_H
-#define CLI_MESHADDR_H
+#ifndef CLIENT_MESHADDR_H
+#define CLIENT_MESHADDR_H
 
 #include <limits.h>
 #include <stdbool.h>

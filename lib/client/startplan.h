@@ -1,13 +1,14 @@
 /*
- * cli/startplan.h - from the operands of "tend start" to the requests that it will post: everything
- * that can be found out without a daemon is found out here, so that a misspelt path starts none.
+ * client/startplan.h - from the operands of "tend start" to the requests that it will post:
+ * everything that can be found out without a daemon is found out here, so that a misspelt path
+ * starts none.
  */
-#ifndef CLI_STARTPLAN_H
-#define CLI_STARTPLAN_H
+#ifndef CLIENT_STARTPLAN_H
+#define CLIENT_STARTPLAN_H
 
 #include "client/ask.h"
 #include "client/outcome.h"
-#include "cli/startspec.h"
+#include "client/startspec.h"
 
 struct plan {
 	struct ask *ask;  /* what will be asked */
