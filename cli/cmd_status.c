@@ -6,7 +6,7 @@
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/overview.h"
-#include "cli/statusjson.h"
+#include "cli/printjson.h"
 #include "cli/tell.h"
 #include "client/listed.h"
 #include "client/pick.h"
@@ -14,6 +14,7 @@
 #include "client/view.h"
 #include "term/term.h"
 #include "words/detail.h"
+#include "words/doc.h"
 #include "words/summary.h"
 
 /* The detail view of each; 3 if one of them does not run. */
@@ -35,6 +36,16 @@ static int print_some(struct view *v, const struct home *h, struct view_row *con
 	return EXIT_OK;
 }
 
+/* rows NULL: all of them. */
+static int print_json(
+	const struct view *v, const struct home *h, struct view_row *const *rows, size_t n)
+{
+	struct json_out o = { 0 };
+
+	doc_status_of(&o, v, rows, n, h);
+	return printjson(&o);
+}
+
 static int status_of(struct view *v, const struct home *h, char **names, size_t n, bool json)
 {
 	struct outcomes oc = tell_begin(false);
@@ -43,7 +54,7 @@ static int status_of(struct view *v, const struct home *h, char **names, size_t 
 
 	if (pick_rows(&oc, v, h, names, n, &p) < 0)
 		return out_fail("out of memory");
-	status = json ? statusjson_print(v, p.row, p.n) : print_some(v, h, p.row, p.n);
+	status = json ? print_json(v, h, p.row, p.n) : print_some(v, h, p.row, p.n);
 	for (size_t i = 0; i < p.n && status == EXIT_OK; i++)
 		if (!view_is_up(p.row[i]))
 			status = EXIT_NOT_RUNNING;
@@ -57,7 +68,7 @@ static int status_without_table(
 	struct view *v, const struct home *h, char **names, size_t n, bool json)
 {
 	struct outcomes oc = tell_begin(false);
-	int status = json ? statusjson_print(v, NULL, 0) : EXIT_OK;
+	int status = json ? print_json(v, h, NULL, 0) : EXIT_OK;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!stored_has(NULL, names[i]))
@@ -95,7 +106,7 @@ static int run(const struct command *self, int argc, char **argv)
 		return out_fail("%s", f.text);
 	(void)home_open(NULL, HOME_READ, &h, NULL);
 	if (n == 0)
-		status = statusjson_print(&v, NULL, 0);
+		status = print_json(&v, &h, NULL, 0);
 	else if (v.present)
 		status = status_of(&v, &h, argv + optind, n, json);
 	else

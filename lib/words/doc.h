@@ -24,6 +24,7 @@ struct log_tally;
 struct log_verdict;
 struct stray;
 struct outcomes;
+struct ownregistry;
 struct pt;
 struct pt_event;
 struct view;
@@ -33,23 +34,19 @@ struct view_row;
 
 void doc_process(struct json_out *o, const struct view *v, const struct view_row *r);
 
-/* What is known of the registry that tend runs; texts "" and NULL, port 0: not known. */
-struct doc_registry {
-	char url[400], host[300];
-	int64_t port;
-	char *db; /* the path of its database */
-};
-
 struct doc_status {
 	const struct view *v;
 	struct view_row *const *rows; /* those that are asked for */
 	size_t n;
-	const struct home *home; /* where the specifications are */
-	struct doc_registry registry;
+	const struct home *home;	    /* where the specifications are */
+	const struct ownregistry *registry; /* where v has one */
 	const struct foreign *foreign;
 };
 
 void doc_status(struct json_out *o, const struct doc_status *s);
+/* The same, and what it takes is looked for in the home. rows NULL: all. */
+void doc_status_of(struct json_out *o, const struct view *v, struct view_row *const *rows, size_t n,
+	const struct home *home);
 
 /* By name. others: entries of the registry's list that are not tend's. home: where the
  * specifications are. */

@@ -4,8 +4,6 @@
  * of $TEND_HOME. One line each: the name of its definition in docs/tend.schema.json, a tab, the
  * document.
  */
-/* links: cli/doc_status.c */
-/* links: cli/doc_instance.c */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +15,7 @@
 #include "client/listed.h"
 #include "client/logfacts.h"
 #include "client/outcome.h"
+#include "client/ownregistry.h"
 #include "client/strays.h"
 #include "config/cliconf.h"
 #include "logread/stream.h"
@@ -119,9 +118,13 @@ static void write_processes(const struct view *v, const struct home *home, bool 
 		"{\"mesh\":{\"pid\":7,\"service_type\":null,\"metadata\":{\"agent_file\":\"/a.py\"}}}");
 	const cJSON *others[] = { entry }, *lives[] = { doc->child };
 	struct foreign foreign = { .entry = lives, .n = chance };
-	struct doc_status s = {
-		.v = v, .rows = rows, .n = v->n, .home = home, .foreign = &foreign
-	};
+	struct ownregistry registry = { .port = chance ? 8080 : 0 };
+	struct doc_status s = { .v = v,
+		.rows = rows,
+		.n = v->n,
+		.home = home,
+		.registry = &registry,
+		.foreign = &foreign };
 	struct doc_list l = {
 		.v = v, .rows = rows, .n = v->n, .others = others, .n_others = chance, .home = home
 	};
@@ -130,9 +133,8 @@ static void write_processes(const struct view *v, const struct home *home, bool 
 		.load = { 0.01, 1e9, 3 }, .cpus = 1024, .memory_bytes = UINT64_MAX, .free_bytes = 1
 	};
 
-	TEXT(s.registry.url, chance);
-	TEXT(s.registry.host, chance);
-	s.registry.port = chance ? 8080 : 0;
+	TEXT(registry.url, chance);
+	TEXT(registry.host, chance);
 	for (size_t i = 0; i < v->n; i++) {
 		rows[i] = &v->row[i];
 		begin();

@@ -1,4 +1,4 @@
-/* cli/doc_instance.c - documents about an instance and what is around it (words/doc.h). */
+/* words/doc_instance.c - documents about an instance and what is around it (words/doc.h). */
 #include <string.h>
 
 #include "client/findings.h"

@@ -1,8 +1,12 @@
-/* cli/doc_status.c - the document of "tend status --json" (words/doc.h): registry, agents, system
+/* words/doc_status.c - the document of "tend status --json" (words/doc.h): registry, agents, system
  * as the reference has them, and beside them every process and daemon. */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "client/dbfile.h"
 #include "client/foreign.h"
 #include "client/listed.h"
+#include "client/ownregistry.h"
 #include "words/doc.h"
 #include "words/doc_member.h"
 
@@ -27,10 +31,10 @@ static void write_own_registry(
 	json_text(o, "status", up ? "running" : "stopped");
 	doc_int_or_null(o, "pid", up ? r->row.life.pid : -1, 0);
 	json_seconds(o, "uptime", view_uptime_ns(s->v, r));
-	doc_text_or_null(o, "host", s->registry.host);
-	doc_int_or_null(o, "port", s->registry.port, 1);
-	json_text(o, "database_path", s->registry.db);
-	write_database(o, s->registry.db);
+	doc_text_or_null(o, "host", s->registry->host);
+	doc_int_or_null(o, "port", s->registry->port, 1);
+	json_text(o, "database_path", s->registry->db);
+	write_database(o, s->registry->db);
 	json_text(o, "health", pt_health_label(r->row.health.verdict));
 	json_text(o, "message", up ? "Registry is running" : "Registry is stopped");
 }
@@ -50,7 +54,7 @@ static void write_registry(struct json_out *o, const struct doc_status *s)
 	const struct view_row *own = view_registry(s->v);
 
 	json_open(o, "registry", '{');
-	doc_text_or_null(o, "url", own && s->registry.url[0] ? s->registry.url : m->registry_url);
+	doc_text_or_null(o, "url", own && s->registry->url[0] ? s->registry->url : m->registry_url);
 	json_text(o, "answers", pt_registry_label(m->registry_state));
 	doc_text_or_null(o, "error", m->registry_error);
 	if (own)
@@ -188,4 +192,32 @@ void doc_status(struct json_out *o, const struct doc_status *s)
 	json_time(o, "table_written", s->v->written_real_ns);
 	json_bool(o, "supervised", s->v->supervised);
 	json_close(o);
+}
+
+void doc_status_of(struct json_out *o, const struct view *v, struct view_row *const *rows, size_t n,
+	const struct home *home)
+{
+	struct view_row **all = rows ? NULL : calloc(v->n + 1, sizeof(*all));
+	struct ownregistry registry = { .port = 0 };
+	struct foreign foreign;
+	const struct doc_status s = { .v = v,
+		.rows = rows ? rows : all,
+		.n = rows ? n : v->n,
+		.home = home,
+		.registry = &registry,
+		.foreign = &foreign };
+
+	if (!rows && !all) {
+		o->error = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; all && i < v->n; i++)
+		all[i] = &v->row[i];
+	foreign_load(home, &foreign);
+	if (view_registry(v))
+		ownregistry_load(home, &registry);
+	doc_status(o, &s);
+	ownregistry_done(&registry);
+	foreign_done(&foreign);
+	free(all);
 }
