@@ -136,6 +136,28 @@ START_TEST(undamaged)
 }
 END_TEST
 
+/* Both ends of what a capacity can be are sound, and so is a table that is full. */
+START_TEST(capacities)
+{
+	static const uint32_t ends[] = { 1, PT_CAPACITY_MAX };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct pt *guardian = fresh(ends[i]), *spawner = join(PT_SPAWNER);
+		int fd = raw_open();
+		char *text = NULL, want[64];
+
+		add_row(spawner, "alpha", 4242);
+		ck_assert_int_eq(explain(fd, &text), 0);
+		snprintf(want, sizeof(want), "capacity        %u ok\n", ends[i]);
+		ck_assert_msg(strstr(text, want) != NULL, "no \"%s\" in:\n%s", want, text);
+		free(text);
+		close(fd);
+		pt_detach(spawner);
+		pt_detach(guardian);
+	}
+}
+END_TEST
+
 START_TEST(held_lock)
 {
 	struct pt *pt = fresh(2);
@@ -429,6 +451,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, undamaged);
+	tcase_add_test(tc, capacities);
 	tcase_add_test(tc, held_lock);
 	tcase_add_test(tc, named);
 	tcase_add_test(tc, what_no_monitor_writes);

@@ -129,9 +129,10 @@ START_TEST(nonsense_rows)
 	spoiled(ident, pt_put_ident, b->name[0] = 0);
 	spoiled(ident, pt_put_ident, b->gen = 3);
 	spoiled(ident, pt_put_ident, b->policy = PT_POLICY_MAX);
-	spoiled(ident, pt_put_ident, b->service = 255);
+	spoiled(ident, pt_put_ident, b->service = PT_SERVICE_MAX);
+	spoiled(ident, pt_put_ident, b->separate_stderr = 2);
 	spoiled(life, pt_put_life, b->state = PT_STATE_MAX);
-	spoiled(life, pt_put_life, b->reason = 255);
+	spoiled(life, pt_put_life, b->reason = PT_REASON_MAX);
 	spoiled(life, pt_put_life, b->launch_stage = PT_STAGE_MAX);
 	spoiled(life, pt_put_life, b->pid = -1);
 	spoiled(life, pt_put_life, b->gen = 0);
@@ -141,6 +142,44 @@ START_TEST(nonsense_rows)
 	ck_assert_int_eq(pt_read_life(pt, 0, &life), -EBADMSG);
 	pt_detach(spawner);
 	pt_detach(pt);
+}
+END_TEST
+
+/* Each word that there is not makes the block say nothing. */
+START_TEST(nonsense_health)
+{
+	struct pt *guardian = fresh(4), *spawner = join(PT_SPAWNER), *monitor = join(PT_MONITOR);
+	struct pt_health good = { .gen = 1,
+		.verdict = PT_HEALTH_MAX - 1,
+		.startup = PT_PROBE_MAX - 1,
+		.readiness = PT_PROBE_MAX - 1,
+		.liveness = PT_PROBE_MAX - 1,
+		.listing = PT_LISTING_MAX - 1 };
+	struct pt_row row;
+
+	add_row(spawner, "one", 0);
+#define says(change, want) \
+	do { \
+		struct pt_health b = good; \
+		change; \
+		pt_put_health(monitor, 0, &b); \
+		ck_assert_int_eq(pt_read(spawner, 0, &row), 0); \
+		ck_assert_uint_eq(row.health.gen, want); \
+	} while (0)
+	says((void)0, 1);
+	says(b.gen = 3, 0);
+	says(b.verdict = PT_HEALTH_MAX, 0);
+	says(b.startup = PT_PROBE_MAX, 0);
+	says(b.readiness = PT_PROBE_MAX, 0);
+	says(b.liveness = PT_PROBE_MAX, 0);
+	says(b.listing = PT_LISTING_MAX, 0);
+	says(memset(b.error, 'x', sizeof(b.error)), 0);
+	says(memset(b.registry_status, 'x', sizeof(b.registry_status)), 0);
+	says(memset(b.registry_id, 'x', sizeof(b.registry_id)), 0);
+	says(memset(b.registry_endpoint, 'x', sizeof(b.registry_endpoint)), 0);
+	pt_detach(monitor);
+	pt_detach(spawner);
+	pt_detach(guardian);
 }
 END_TEST
 
@@ -356,6 +395,7 @@ int main(void)
 	tcase_add_test(tc, slots_again);
 	tcase_add_test(tc, lagging_blocks);
 	tcase_add_test(tc, nonsense_rows);
+	tcase_add_test(tc, nonsense_health);
 	tcase_add_test(tc, only_the_owner);
 	tcase_add_test(tc, page_tables);
 	tcase_add_test(tc, waiting_for_change);
