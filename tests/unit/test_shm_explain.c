@@ -93,6 +93,28 @@ static int busy_segment(void)
 	return fd;
 }
 
+/* What is compared with what it has to be. */
+#define word(field) { #field, offsetof(struct seg_header, field) }
+static const struct {
+	const char *name;
+	size_t at;
+} words[] = { word(magic), word(abi), word(header_bytes), word(fingerprint), word(total_bytes),
+	word(capacity), word(commands), word(regions) };
+#define WORDS (sizeof(words) / sizeof(words[0]))
+
+/* Does the line of this word of the header end with "ok"? */
+static bool is_fine(const char *text, const char *word)
+{
+	const char *line, *end;
+	char begin[32];
+
+	snprintf(begin, sizeof(begin), "\n  %s ", word);
+	line = strstr(text, begin);
+	ck_assert_msg(line != NULL, "no %s in:\n%s", word, text);
+	end = strchr(line + 1, '\n');
+	return end && strncmp(end - 3, " ok", 3) == 0;
+}
+
 START_TEST(undamaged)
 {
 	static const char *const has[] = {
@@ -131,6 +153,8 @@ START_TEST(undamaged)
 	ck_assert_int_eq(explain(fd, &text), 0);
 	for (unsigned i = 0; i < sizeof(has) / sizeof(has[0]); i++)
 		ck_assert_msg(strstr(text, has[i]) != NULL, "no \"%s\" in:\n%s", has[i], text);
+	for (unsigned i = 0; i < WORDS; i++)
+		ck_assert_msg(is_fine(text, words[i].name), "%s in:\n%s", words[i].name, text);
 	free(text);
 	close(fd);
 }
@@ -262,6 +286,29 @@ START_TEST(header_fields)
 		free(text);
 		close(fd);
 	}
+}
+END_TEST
+
+/* The one that is wrong is told from the others. */
+START_TEST(wrong_word)
+{
+	int fd = busy_segment();
+
+	for (unsigned i = 0; i < WORDS; i++) {
+		char *text = NULL;
+		uint32_t good, bad;
+
+		ck_assert_int_eq(pread(fd, &good, 4, (off_t)words[i].at), 4);
+		bad = good ^ 0x55555555;
+		ck_assert_int_eq(pwrite(fd, &bad, 4, (off_t)words[i].at), 4);
+		ck_assert_int_eq(explain(fd, &text), -EBADMSG);
+		for (unsigned k = 0; k < WORDS; k++)
+			ck_assert_msg(is_fine(text, words[k].name) == (k != i), "%s in:\n%s",
+				words[k].name, text);
+		ck_assert_int_eq(pwrite(fd, &good, 4, (off_t)words[i].at), 4);
+		free(text);
+	}
+	close(fd);
 }
 END_TEST
 
@@ -456,6 +503,7 @@ int main(void)
 	tcase_add_test(tc, named);
 	tcase_add_test(tc, what_no_monitor_writes);
 	tcase_add_test(tc, header_fields);
+	tcase_add_test(tc, wrong_word);
 	tcase_add_test(tc, foreign);
 	tcase_add_test(tc, every_length);
 	tcase_add_test(tc, longer);
