@@ -31,6 +31,7 @@ from crashkit import (
     suppress,
     works,
 )
+from common import suspend
 from harness import ROLES, alive, helper, identity, proc_stat, wait_gone, wait_until
 
 
@@ -261,6 +262,23 @@ def test_an_exit_while_no_spawner_lives(tend, restart, state):
     wait_until(lambda: ends(tend, "c") == ["exit 10"], what="exit 10 told")
     wait_until(lambda: tend.status("c")["state"] == state, what=state)
     assert len(wait_runs(file, 2)) == 2 if state == "running" else len(runs(file)) == 1
+    assert_untouched(tend, kept)
+
+
+def test_an_exit_that_the_guardian_alone_has_seen(tend):
+    """Those who else note how processes end are stopped, and no spawner lives."""
+    pid, _ = counter(tend, "c", restart="no")
+    kept = sleepers(tend, 2)
+    suppress(tend, "spawner")
+    others = [tend.daemon_pid(role) for role in ("monitor", "logger")]
+    for other in others:
+        suspend(other)
+    os.kill(pid, signal.SIGUSR1)
+    wait_gone(pid)
+    wait_until(lambda: ends(tend, "c"), what="the end told")
+    for other in others:
+        os.kill(other, signal.SIGCONT)
+    assert ends(tend, "c") == ["exit 10"]
     assert_untouched(tend, kept)
 
 

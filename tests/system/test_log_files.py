@@ -128,6 +128,7 @@ def test_rotation_at_full_speed_keeps_every_line_whole(tend):
         assert path.suffix == ".lz4" and 256 * 1024 <= len(content(path)) < 256 * 1024 + 200
         subprocess.run(["lz4", "-t", path], check=True, stderr=subprocess.DEVNULL)
     assert log["archived_lines"] == sum(content(path).count(b"\n") for path in numbered(tend, "a"))
+    assert log["archive_file_bytes"] == sum(path.stat().st_size for path in numbered(tend, "a"))
 
 
 def test_retention_by_count(tend):
