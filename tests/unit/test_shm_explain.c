@@ -414,6 +414,22 @@ static uint64_t somewhere(const struct seg_header *h, uint64_t *seed)
 	}
 }
 
+/* A file that ends before its size, as one that is cut meanwhile: sysfs has such. What errno says
+ * of an earlier call is no reason to read again. */
+START_TEST(less_than_its_size)
+{
+	int fd = open("/sys/kernel/uevent_seqnum", O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+
+	if (fd < 0)
+		return;
+	errno = EINTR;
+	ck_assert_int_eq(explain(fd, &text), -EBADMSG);
+	free(text);
+	close(fd);
+}
+END_TEST
+
 START_TEST(corruptions)
 {
 	uint64_t seed = test_seed();
@@ -507,6 +523,7 @@ int main(void)
 	tcase_add_test(tc, foreign);
 	tcase_add_test(tc, every_length);
 	tcase_add_test(tc, longer);
+	tcase_add_test(tc, less_than_its_size);
 	tcase_add_test(tc, corruptions);
 	tcase_add_test(tc, random_bytes);
 	tcase_add_test(tc, large);

@@ -153,6 +153,33 @@ START_TEST(other_versions)
 }
 END_TEST
 
+/* Which layout a table has can be told by who can't read it. */
+START_TEST(layouts)
+{
+	struct pt_layout own = pt_layout_own(), found, other;
+
+	pt_unlink(&home);
+	ck_assert_int_eq(pt_layout_found(&home, &found), -ENOENT);
+	pt_detach(fresh(4));
+	ck_assert_int_eq(pt_layout_found(&home, &found), 0);
+	ck_assert(pt_layout_same(own, found));
+	other = own;
+	other.abi++;
+	ck_assert(!pt_layout_same(own, other));
+	other = own;
+	other.fingerprint ^= 1;
+	ck_assert(!pt_layout_same(own, other));
+	other.abi++;
+	ck_assert(!pt_layout_same(own, other));
+	spoil(abi, SEG_ABI + 1);
+	ck_assert_int_eq(pt_layout_found(&home, &found), 0);
+	ck_assert_uint_eq(found.abi, SEG_ABI + 1);
+	ck_assert(!pt_layout_same(own, found));
+	spoil(magic, 12345);
+	ck_assert_int_eq(pt_layout_found(&home, &found), -EBADMSG);
+}
+END_TEST
+
 START_TEST(damaged_headers)
 {
 	pt_detach(fresh(4));
@@ -565,6 +592,7 @@ int main(void)
 	tcase_add_test(tc, absent);
 	tcase_add_test(tc, by_environment);
 	tcase_add_test(tc, other_versions);
+	tcase_add_test(tc, layouts);
 	tcase_add_test(tc, damaged_headers);
 	tcase_add_test(tc, truncated);
 	tcase_add_test(tc, other_modes);
