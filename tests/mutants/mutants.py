@@ -15,6 +15,7 @@ left that accepted.txt does not explain.
 import argparse
 import collections
 import dataclasses
+import itertools
 import os
 import random
 import re
@@ -25,6 +26,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+import reach
 
 TOP = Path(__file__).resolve().parents[2]
 TREES = TOP / "build/mutants"
@@ -40,6 +43,11 @@ SYSTEM = {
     "shm": "lifecycle segment lock requests reader identity many cli",
     "logread": "logs log_files own_logs log_limits log_links log_trouble",
 }
+
+# Which tests are asked, in this order.
+KINDS = ["unit", "system", "slow"]
+# Unit tests that take longer than all others of their folder.
+SLOW = {"test_logger_rotate", "test_logger_splice", "test_shm_torture", "test_shm_latch"}
 
 # What is changed, and into what. Each is tried at every place of a line where it fits.
 OPERATORS = [
@@ -127,10 +135,12 @@ def mutants_of(top, file):
 class Tree:
     """A copy of the sources, with what is built of it."""
 
-    def __init__(self, number):
-        self.top = TREES / str(number)
+    def __init__(self, folder, workers=6):
+        self.workers = workers  # system tests side by side
+        self.top = folder
         self.output = self.top.with_suffix(".out")
         self.build = self.top / "build/plain"
+        self.unchanged = {}  # what sources are compiled to
 
     def run(self, argv, timeout, until=None):
         """0: fine; else it failed, or took too long, or `until` was true of what it has printed,
@@ -180,6 +190,13 @@ class Tree:
         return self.run(["make", "-s", f"-j{os.cpu_count()}", "WERROR=-w", *targets], 600)
 
     def update(self):
+        self.copy()
+        if self.make("all", "test-programs") != 0:
+            sys.exit(f"mutants: the tree as it is does not build: see {self.output}")
+        if self.run(["make", "-s", "other-layout"], 600) != 0:
+            sys.exit(f"mutants: the other layout does not build: see {self.output}")
+
+    def copy(self):
         self.top.mkdir(parents=True, exist_ok=True)
         files = tracked()
         for path in self.top.rglob("*.[ch]"):  # sources are found by folder: none may be left over
@@ -191,10 +208,6 @@ class Tree:
             if not target.exists() or source.read_bytes() != target.read_bytes():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)
-        if self.make("all", "test-programs") != 0:
-            sys.exit(f"mutants: the tree as it is does not build: see {self.output}")
-        if self.run(["make", "-s", "other-layout"], 600) != 0:
-            sys.exit(f"mutants: the other layout does not build: see {self.output}")
 
     def code(self, file):
         """What a source is compiled to, without the notes for debuggers; None: it is not."""
@@ -218,6 +231,10 @@ class Tree:
         ]
         return sorted(found, key=lambda name: name != own)
 
+    def build_all(self, units):
+        """Some unit tests start the programs, so that these have to be there first."""
+        return self.make("all", "test-programs", *(f"build/plain/tests/unit/{u}" for u in units))
+
     def unit_test(self, name):
         """Does it fail?"""
         program = f"build/plain/tests/unit/{name}"
@@ -226,10 +243,14 @@ class Tree:
     def pytest(self, *which, but=()):
         """The first test that fails; None: none does. but: those that are not asked."""
         argv = "/usr/bin/python3 -m pytest -c tests/system/pytest.ini --rootdir=tests/system -v -x"
-        argv = argv.split() + (["-n", "6"] if len(which) > 1 or "::" not in which[0] else [])
+        argv = argv.split()
+        if len(which) > 1 or "::" not in which[0]:
+            argv += ["-n", str(self.workers)]
         argv += [f"--deselect={test.removeprefix('tests/system/')}" for test in but]
-        failed = re.compile(
-            r"(?:FAILED|ERROR) (tests/system/\S+::\S+)|(tests/system/\S+::\S+) (?:FAILED|ERROR)"
+        failed = re.compile(  # names of tests may have blanks
+            r"(?:FAILED|ERROR) (tests/system/\S+::.+?) ?(?: - .*)?\n"
+            r"|^(tests/system/\S+::.+?) (?:FAILED|ERROR)",
+            re.MULTILINE,
         )
         if self.run([*argv, *which], 1200, failed.search) == 0:
             return None
@@ -249,8 +270,9 @@ class Search:
         self.options, self.untouched, self.trees = options, untouched, trees
         self.untouched_lock, self.sound = threading.Lock(), {}
         self.mutants = choose(options, trees[0])
-        self.limit = len(self.mutants) if options.only else options.count
+        self.limit = len(self.mutants) if options.only or options.these else options.count
         self.reasons = accepted()
+        self.reach = options.reach and reach.Reach(options.trees / "reach", trees[0].top)
         self.lock = threading.Lock()
         self.results = []  # of (mutant, kind, sentence)
         self.caught = collections.Counter()  # by (source, system test file)
@@ -274,8 +296,11 @@ class Search:
             return self.sound[test]
 
     def by_system(self, tree, mutant):
-        rounds = [self.system_files(mutant.file)] + [["tests/system"]] * self.options.full
-        for files in rounds:
+        files = self.system_files(mutant.file)
+        rounds = [self.reach.about(mutant, files, self.options.most) if self.reach else files]
+        for files in rounds + [["tests/system"]] * self.options.full:
+            if not files:
+                continue  # no test comes there
             passed_over = [t for t, sound in self.sound.items() if not sound]
             while test := tree.pytest(*files, but=passed_over):
                 if "::" not in test:
@@ -287,24 +312,38 @@ class Search:
                 passed_over.append(test)  # it may have met a busy machine
         return None
 
+    def by_unit(self, tree, units, slow):
+        for name in units:
+            if (name in SLOW) != slow or self.sound.get(name) is False:
+                continue
+            if tree.unit_test(name) and self.is_sound(name):
+                return name
+        return None
+
     def judge(self, tree, mutant):
         """(kind, sentence); None: it is no mutant."""
         path = tree.top / mutant.file
-        original, code = path.read_text(), tree.code(mutant.file)
+        original = path.read_text()
+        if mutant.file not in tree.unchanged:
+            tree.unchanged[mutant.file] = tree.code(mutant.file)
         lines = original.split("\n")
         lines[mutant.line - 1] = mutant.after
         path.write_text("\n".join(lines))
         try:
-            if tree.code(mutant.file) in (code, None):
+            if tree.code(mutant.file) in (tree.unchanged[mutant.file], None):
                 return None
-            for name in tree.unit_tests(mutant.file):
-                if tree.unit_test(name) and self.is_sound(name):
-                    return "unit", name
-            if tree.make("all", "test-programs") != 0:
+            units = tree.unit_tests(mutant.file)
+            if tree.build_all(units) != 0:
                 return None
-            by = self.by_system(tree, mutant)
-            if by:
-                return "system", by
+            for kind in self.options.ask:
+                if kind == "system":
+                    by = self.by_system(tree, mutant)
+                else:
+                    by = self.by_unit(tree, units, kind == "slow")
+                if by:
+                    return "unit" if kind == "slow" else kind, by
+            if len(self.options.ask) < len(KINDS):
+                return "undecided", f"not noticed by {' '.join(self.options.ask)}"
             reason = self.reasons.get(mutant.key)
             return ("accepted", reason) if reason else ("survived", "")
         finally:
@@ -355,33 +394,68 @@ def arguments():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="trees that are worked in side by side")
     parser.add_argument("--folder", action="append", help="only in this one; may be repeated")
+    parser.add_argument("--workers", type=int, default=6, help="system tests side by side in each")
+    parser.add_argument(
+        "--reach",
+        action="store_true",
+        help="ask only system tests that come to the line (reach.py; the first time, all run once)",
+    )
+    parser.add_argument("--most", type=int, default=150, help="of these so many for each mutant")
+    parser.add_argument(
+        "--trees", type=Path, default=TREES, help="where to work: another for each search at a time"
+    )
+    parser.add_argument("--these", type=Path, help="only those in this file, as printed here")
+    parser.add_argument(
+        "--ask",
+        action="append",
+        choices=KINDS,
+        help="only these tests; what they do not notice is undecided",
+    )
     parser.add_argument("--only", action="append", help="all mutants of FILE:LINE", default=[])
     parser.add_argument(
         "--full", action="store_true", help="ask all system tests before calling one a survivor"
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.ask = options.ask or KINDS
+    return options
 
 
 def choose(options, tree):
-    sources = sorted(
-        str(p.relative_to(tree.top))
-        for f in options.folder or SYSTEM
-        for p in [*tree.top.glob(f"{f}/*.c"), *tree.top.glob(f"lib/{f}/*.c")]
-    )
-    every = [m for file in sources for m in mutants_of(tree.top, file)]
+    """By turns one of each folder, so that each gets as many."""
+    folders = []
+    for folder in options.folder or SYSTEM:
+        sources = [*tree.top.glob(f"{folder}/*.c"), *tree.top.glob(f"lib/{folder}/*.c")]
+        files = sorted(str(p.relative_to(tree.top)) for p in sources)
+        every = [m for file in files for m in mutants_of(tree.top, file)]
+        random.Random(options.seed).shuffle(every)
+        folders.append(every)
+    turns = [m for turn in itertools.zip_longest(*folders) for m in turn if m]
+    if options.these:
+        wanted = options.these.read_text()
+        return [m for m in turns if f"{m}:" in wanted]
     if options.only:
-        return [m for m in every if f"{m.file}:{m.line}" in options.only]
-    random.Random(options.seed).shuffle(every)
-    return every
+        return [m for m in turns if f"{m.file}:{m.line}" in options.only]
+    return turns
+
+
+def note_reach(options):
+    names = sorted({n for folder in options.folder or SYSTEM for n in SYSTEM[folder].split()})
+    tree = Tree(options.trees / "reach", options.workers)
+    tree.copy()
+    files = [f"tests/system/test_{n}.py" for n in names]
+    reach.make(tree.top, ["-n", str(options.workers), *files])
 
 
 def main():
     options, began = arguments(), time.monotonic()
     # Ignored where a script starts this in the background, and inherited: tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    trees = [Tree(n) for n in range(options.jobs + 1)]  # number 0 stays as it is
+    # number 0 stays as it is
+    trees = [Tree(options.trees / str(n), options.workers) for n in range(options.jobs + 1)]
     for tree in trees:
         tree.update()
+    if options.reach and not (options.trees / "reach/build/reach.json").exists():
+        note_reach(options)
     search = Search(options, trees[0], trees[1:])
     search.go()
     survivors = search.of_kind("survived")

@@ -94,7 +94,10 @@ static int busy_segment(void)
 }
 
 /* What is compared with what it has to be. */
-#define word(field) { #field, offsetof(struct seg_header, field) }
+#define word(field) \
+	{ \
+#field, offsetof(struct seg_header, field) \
+	}
 static const struct {
 	const char *name;
 	size_t at;
