@@ -203,7 +203,7 @@ START_TEST(damaged_headers)
 	spoil(boot_id[37], 'x');
 	spoil(boot_id[38], 'x');
 	spoil(boot_id[39], 'x');
-	refused(-EBADMSG, "text");
+	refused(-EBADMSG, "string without an end");
 	pt_detach(fresh(4));
 	spoil(instance, h_.instance + 1);
 	refused(-EBADMSG, "another home");
