@@ -5,7 +5,7 @@
 #ifndef LOGREAD_CHUNK_H
 #define LOGREAD_CHUNK_H
 
-#include "logread/segments.h"
+#include "logread/segment.h"
 
 #define CHUNK_MAX ARCHIVE_BLOCK_MAX /* a longer line comes in parts */
 

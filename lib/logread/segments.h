@@ -12,37 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/fault.h"
-#include "logread/archive_index.h"
-#include "logread/timeindex.h"
-
-/* Told of what is damaged or unreadable; reading goes on behind it. text names file and offset. */
-typedef void log_complain_fn(void *arg, const char *text);
-struct log_complain {
-	log_complain_fn *fn; /* NULL: nobody listens */
-	void *arg;
-	/* a folder for what archives without an index are unpacked into; NULL or "" = /tmp */
-	const char *scratch;
-};
-void log_complain(const struct log_complain *c, const char *file, const struct fault *f);
-
-struct segment {
-	char *name;
-	uint32_t number; /* UINT32_MAX: the current file */
-	int dirfd;	 /* the caller's */
-	/* of raw bytes, or of an archive with index; -1: an archive that is not open yet */
-	int fd;
-	uint64_t bytes;	     /* raw; a snapshot */
-	uint64_t file_bytes; /* on the disk */
-	uint64_t inode;
-	bool archive; /* lies on the disk as an archive */
-	bool ready;   /* of an archive: segment_ready() was here */
-	/* index holds; else fd is raw (a foreign archive was unpacked into a file without a name)
-	 * */
-	bool indexed;
-	struct archive_index index;
-	struct tidx times;
-};
+#include "logread/segment.h"
 
 struct segments {
 	struct segment *list;
@@ -63,18 +33,6 @@ enum segments_how {
 int segments_open(int dirfd, const char *stem, uint32_t above, enum segments_how how,
 	const struct log_complain *c, struct segments *ret, struct fault *f);
 void segments_close(struct segments *s);
-
-/* Is it for want of memory or descriptors, and not for what the file is? Then reading fails: lines
- * that are left out would not be missed. */
-bool segment_wants(int error);
-/* Open an archive and load its index, or unpack one without; called before its content is looked
- * at. What is wrong was complained of, if it is the file. */
-int segment_ready(struct segment *s, const struct log_complain *c);
-/* Close an archive again: the memory of its index and the descriptor are free, and segment_ready()
- * opens it anew. */
-void segment_leave(struct segment *s);
-/* When its last byte arrived, as cheaply as that can be had; 0 = not known. */
-uint64_t segment_last_ns(struct segment *s);
 
 /* The stems of all logs in a folder, sorted, NAME@err right behind NAME, malloc'ed; standard
  * error's own (…@err) are left out if err is false. */

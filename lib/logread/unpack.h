@@ -4,7 +4,7 @@
 #ifndef LOGREAD_UNPACK_H
 #define LOGREAD_UNPACK_H
 
-#include "logread/segments.h"
+#include "logread/segment.h"
 
 /* One block of an archive. *buf grows as needed (*room), by a byte more than that, and stays the
  * caller's. -EBADMSG: damaged, f names the offset. */

@@ -183,7 +183,7 @@ START_TEST(no_index)
 	ck_assert_ptr_nonnull(strstr(f.text, "cut short"));
 	ck_assert_int_eq(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
 	ck_assert_int_eq(load(&t, dup(fd), &f), -EBADMSG);
-	ck_assert_ptr_nonnull(strstr(f.text, "no time index"));
+	ck_assert_ptr_nonnull(strstr(f.text, "not a time index"));
 	head = (struct tidx_head){ .magic = TIDX_MAGIC, .inode = INODE + 1 };
 	ck_assert_int_eq(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
 	ck_assert_int_eq(load(&t, fd, &f), -ESTALE);
