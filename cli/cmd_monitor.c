@@ -11,8 +11,8 @@
 #include "cli/out.h"
 #include "cli/paint.h"
 #include "cli/printjson.h"
-#include "cli/tablewatch.h"
 #include "client/phrase.h"
+#include "client/changes.h"
 #include "client/view.h"
 #include "term/screen.h"
 #include "term/term.h"
@@ -289,12 +289,12 @@ static int show(struct monitor *m, bool tty)
 	return status;
 }
 
-static enum screen_event wait_for(uint64_t until_boot_ns, int changes_fd)
+static enum screen_event wait_for(uint64_t until_boot_ns, struct changes *changes)
 {
-	enum screen_event what = screen_wait(until_boot_ns, changes_fd);
+	enum screen_event what = screen_wait(until_boot_ns, changes ? changes_fd(changes) : -1);
 
 	if (what == SCREEN_CHANGE)
-		tablewatch_take(changes_fd);
+		(void)changes_take(changes); /* each picture attaches anew */
 	return what;
 }
 
@@ -302,13 +302,17 @@ static int go_on(struct monitor *m)
 {
 	bool tty = !m->json && term_is_tty(STDOUT_FILENO);
 	uint64_t tick = clock_boot_ns();
-	int changes_fd = tty ? tablewatch_open(m->interval_ns) : -1, status;
+	struct changes *changes = NULL;
+	struct fault f = { "" };
+	int status;
 
-	if (tty && changes_fd < 0)
-		return out_fail("cannot watch the table: %s", strerror(-changes_fd));
+	if (tty && changes_open(NULL, &changes, &f) < 0)
+		return out_fail("%s", f.text);
 	status = screen_begin(tty);
-	if (status < 0)
+	if (status < 0) {
+		changes_close(changes);
 		return out_fail("cannot take signals: %s", strerror(-status));
+	}
 	for (;;) {
 		enum screen_event what;
 		uint64_t drawn;
@@ -319,15 +323,16 @@ static int go_on(struct monitor *m)
 		drawn = clock_boot_ns();
 		if (drawn >= tick)
 			tick = drawn + m->interval_ns;
-		what = wait_for(tick, changes_fd);
+		what = wait_for(tick, changes);
 		if (what == SCREEN_CHANGE) { /* several changes at once are one picture */
 			while ((drawn + REDRAW_NS > clock_boot_ns()) && what != SCREEN_QUIT)
-				what = wait_for(drawn + REDRAW_NS, changes_fd);
+				what = wait_for(drawn + REDRAW_NS, changes);
 		}
 		if (what == SCREEN_QUIT)
 			break;
 	}
 	screen_end();
+	changes_close(changes);
 	return status;
 }
 
