@@ -268,24 +268,34 @@ static int tell_spawner(struct round *o)
 	return 0;
 }
 
-/* What hangs in the kernel dies when that lets go of it, whoever waits. */
+/* What hangs in the kernel dies when that lets go of it, whoever waits. What was asked for is
+ * carried out then. */
 static int check_killed(struct round *o, struct fault *f)
 {
-	const char *name = o->a[o->first].req.name;
+	struct ask *a = &o->a[o->first];
+	struct pt_answer *answer = &a->answer;
 	struct pt_row row;
 
-	if (!o->patience || !o->patience->leaves)
+	if (!o->patience || a->state != ASK_POSTED)
 		return 0;
-	if (pt_find(o->in->pt, name, &row) < 0 || row.life.state != PT_STATE_STOPPING ||
+	if (pt_find(o->in->pt, a->req.name, &row) < 0 || row.life.state != PT_STATE_STOPPING ||
 		!row.life.killed)
 		o->killed = 0;
 	else if (!o->killed)
 		o->killed = clock_boot_ns();
-	else if (clock_boot_ns() - o->killed >= STILL_NS)
-		return fault_set(f, -EDEADLK,
-			"%s: something of it (process %d) survives SIGKILL; it ends when the kernel lets go of it, and "
-			"then the daemons do",
-			name, (int)row.life.pid);
+	if (!o->killed || clock_boot_ns() - o->killed < STILL_NS)
+		return 0;
+	*answer = (struct pt_answer){ .code = -EDEADLK, .pid = row.life.pid };
+	snprintf(answer->text, sizeof(answer->text),
+		"something of it (process %d) survives SIGKILL; it ends when the kernel lets go of it, and %s",
+		(int)row.life.pid,
+		o->patience->leaves	 ? "then the daemons do"
+			: row.life.again ? "is started again then"
+					 : "is stopped then");
+	if (o->patience->leaves)
+		return fault_set(f, -EDEADLK, "%s: %s", a->req.name, answer->text);
+	o->killed = 0;
+	finish(o, a);
 	return 0;
 }
 

@@ -36,9 +36,9 @@ struct ask_patience {
 	/* return -EINTR once the watcher has asked for an end more often than dealt_with; what was
 	 * posted stays posted */
 	bool interruptible;
-	/* wait for nobody without bound: -EHOSTDOWN once the spawner has stood still (stopped, or
-	 * hanging in the kernel) for 15 s, -EDEADLK with a reason once a process has survived
-	 * SIGKILL for so long; what was posted stays posted */
+	/* the instance ends: -EHOSTDOWN once the spawner has stood still (stopped, or hanging in
+	 * the kernel) for 15 s, -EDEADLK with a reason once a process has survived SIGKILL for so
+	 * long; what was posted stays posted. Else that process alone gets the answer -EDEADLK. */
 	bool leaves;
 	/* how many wishes for an end were answered before: one that comes between two waits counts,
 	 * too */

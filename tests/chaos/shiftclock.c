@@ -4,7 +4,8 @@
  *
  * Environment: CHAOS_CLOCK is a file that holds one int64_t, the nanoseconds to be added to
  * CLOCK_REALTIME; whoever writes to the file steps the clock of all at once, while they run. Other
- * clocks are left alone, as a step of the real one leaves them.
+ * clocks are left alone, as a step of the real one leaves them. CHAOS_LATER: nanoseconds that are
+ * added to CLOCK_BOOTTIME, for a program that is to see things as they would be later.
  */
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
@@ -21,11 +22,12 @@
 #define NS_PER_SEC 1000000000
 
 static const _Atomic int64_t *shift;
+static int64_t later;
 static int (*real_clock_gettime)(clockid_t clock, struct timespec *ret);
 
 __attribute__((constructor)) static void begin(void)
 {
-	const char *path = getenv("CHAOS_CLOCK");
+	const char *path = getenv("CHAOS_CLOCK"), *boot = getenv("CHAOS_LATER");
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	void *at = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*shift), PROT_READ, MAP_SHARED, fd, 0);
 
@@ -33,8 +35,17 @@ __attribute__((constructor)) static void begin(void)
 		shift = at;
 	if (fd >= 0)
 		close(fd);
+	later = boot ? strtoll(boot, NULL, 10) : 0;
 	real_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(
 		RTLD_NEXT, "clock_gettime");
+}
+
+static void add(struct timespec *t, int64_t more)
+{
+	int64_t ns = t->tv_sec * (int64_t)NS_PER_SEC + t->tv_nsec + more;
+
+	t->tv_sec = ns / NS_PER_SEC;
+	t->tv_nsec = ns % NS_PER_SEC;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
@@ -42,12 +53,10 @@ int clock_gettime(clockid_t clock, struct timespec *ret)
 	int r = real_clock_gettime ? real_clock_gettime(clock, ret)
 				   : (int)syscall(SYS_clock_gettime, clock, ret);
 
-	if (r == 0 && shift && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
-		int64_t ns = ret->tv_sec * (int64_t)NS_PER_SEC + ret->tv_nsec + atomic_load(shift);
-
-		ret->tv_sec = ns / NS_PER_SEC;
-		ret->tv_nsec = ns % NS_PER_SEC;
-	}
+	if (r == 0 && shift && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+		add(ret, atomic_load(shift));
+	if (r == 0 && clock == CLOCK_BOOTTIME)
+		add(ret, later);
 	return r;
 }
 

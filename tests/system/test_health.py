@@ -17,7 +17,7 @@ import pytest
 
 from common import suspend, wait_cycles
 from fake_registry import FakeRegistry, entry
-from harness import alive, wait_until
+from harness import alive, helper, wait_until
 
 OTHER_UID, OWN_UID = 65534, 65533
 SECOND = {"interval": 0.1, "timeout": 0.5, "failure_threshold": 2}
@@ -911,6 +911,30 @@ def test_an_alert_command_that_can_not_be_killed_holds_nothing_up(undying):
     tend.run("stop", "--timeout", "5s", timeout=60)
 
 
+def test_a_monitor_that_looks_at_nothing_is_stuck(quick):
+    """It runs, and has not looked for long: as a command sees it half a minute later."""
+    start(quick, {})
+    wait_cycles(quick, 3)
+    pid = quick.daemon_pid("monitor")
+    later = {
+        "LD_PRELOAD": str(Path(helper("sleeper")).parent.parent / "chaos/shiftclock.so"),
+        "CHAOS_LATER": str(32 * 10**9),
+        "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
+    }
+    for env, word in ({}, "running"), (later, "stuck"):
+        shown = quick.run("status", "--verbose", env=env).stdout
+        assert f"monitor {word} (pid {pid}" in shown, shown
+        told = json.loads(quick.run("status", "--json", env=env).stdout)["daemons"]["monitor"]
+        assert told["state"] == word
+        assert ("monitor stuck" in quick.run("status", env=env).stdout) == (word == "stuck")
+    assert quick.run("doctor").stdout.count("stuck") == 0
+    doctor = quick.run("doctor", env=later, check=False)
+    assert doctor.returncode == 1
+    assert re.search(
+        f"monitor: process {pid} has not looked at what runs for long .* it is stuck", doctor.stdout
+    )
+
+
 @pytest.mark.parametrize("role", ("monitor", "logger", "spawner"))
 def test_a_stopped_daemon_does_not_keep_the_instance_from_ending(tend, role):
     start(tend, {}, "/bin/sh", "-c", "echo begin; exec sleep 1000")
@@ -960,3 +984,27 @@ def test_what_survives_sigkill_does_not_keep_stop_waiting(undying):
     for pid in living(tool):
         os.kill(pid, 9)
     wait_until(lambda: not tend.segment.exists(), 60, "the end of the instance")
+
+
+@pytest.mark.parametrize(
+    "command, after", [("stop", "is stopped then"), ("restart", "is started again then")]
+)
+def test_a_command_for_what_survives_sigkill_comes_to_an_end(undying, command, after):
+    """It is told, what else was named is done, and it is carried out once the kernel lets go."""
+    tend, tool = undying
+    start(tend, {}, *tool)
+    wait_until(lambda: living(tool), 20)
+    start(tend, {}, name="other")
+    old = tend.pid("other")
+    done = tend.run(command, "svc", "other", "--timeout", "1s", check=False, timeout=100)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert line.startswith(f"tend {command}: svc: something of it (process ")
+    assert line.endswith(f"survives SIGKILL; it ends when the kernel lets go of it, and {after}")
+    assert "other" in done.stdout and tend.pid("other") != old
+    assert tend.status("svc")["state"] == "stopping" and living(tool)
+    again = tend.run(command, "svc", "--timeout", "1s", check=False, timeout=100)
+    assert again.returncode == 1 and "survives SIGKILL" in again.stderr
+    for pid in living(tool):
+        os.kill(pid, 9)
+    tend.wait("svc", "running" if command == "restart" else "stopped")
