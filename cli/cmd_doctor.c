@@ -4,9 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
+#include "base/str.h"
 #include "client/checks.h"
 #include "cli/opts.h"
 #include "cli/out.h"
@@ -41,13 +45,28 @@ static int show_json(const struct findings *found)
 	return printjson(&o);
 }
 
+/* Paths and names are in it. */
+static bool show_finding(const char *mark, const char *raw)
+{
+	size_t size = 4 * strlen(raw) + 1;
+	char *text = malloc(size);
+
+	if (!text)
+		return false;
+	(void)str_visible(text, size, raw);
+	printf("  %-8s %s\n", mark, text);
+	free(text);
+	return true;
+}
+
 static int show_text(const struct findings *found)
 {
 	static const char *const marks[FINDING_LEVELS] = { "ok", "note", "PROBLEM" };
+	bool whole = !found->lost;
 
 	for (size_t i = 0; i < found->n; i++)
-		printf("  %-8s %s\n", marks[found->list[i].level], found->list[i].text);
-	if (found->lost)
+		whole &= show_finding(marks[found->list[i].level], found->list[i].text);
+	if (!whole)
 		return out_fail("out of memory");
 	if (found->problems)
 		printf("%zu problem%s\n", found->problems, found->problems == 1 ? "" : "s");

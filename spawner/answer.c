@@ -60,15 +60,22 @@ static void tell_end(const struct proc *p, char *buf, size_t size)
 }
 
 /* Someone wants it up, and it is where it is. */
+void answer_launched(const struct proc *p, struct pt_ticket t)
+{
+	char missing[FAULT_MAX] = "";
+
+	/* what it has not got; "" = nothing */
+	surroundings_list(p->refused, missing, sizeof(missing));
+	answer(p->sp, t, 0, p, "%s", missing);
+}
+
 static void answer_start(struct proc *p, struct pt_ticket t)
 {
 	char end[FAULT_MAX] = "";
 
 	switch (p->life.state) {
 	case PT_STATE_RUNNING:
-		/* what it has not got; "" = nothing */
-		surroundings_list(p->refused, end, sizeof(end));
-		answer(p->sp, t, 0, p, "%s", end);
+		answer_launched(p, t);
 		return;
 	case PT_STATE_STOPPED:
 		answer(p->sp, t, -ECANCELED, p, "%s was stopped by another command",

@@ -98,9 +98,14 @@ static void start_again(struct proc *p, const struct pt_command *c, const struct
 			p->ident->name, p->ident->command);
 		return;
 	}
+	if (p->life.state == PT_STATE_RUNNING &&
+		c->running) { /* it was launched for this command */
+		answer_launched(p, c->ticket);
+		return;
+	}
 	if (p->life.state == PT_STATE_RUNNING) {
-		answer(p->sp, c->ticket, c->running ? 0 : -EALREADY, p, "%s already runs (pid %d)",
-			p->ident->name, p->life.pid);
+		answer(p->sp, c->ticket, -EALREADY, p, "%s already runs (pid %d)", p->ident->name,
+			p->life.pid);
 		return;
 	}
 	if (answer_later(p, c) < 0) {

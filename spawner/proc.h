@@ -146,6 +146,8 @@ void proc_look_soon(struct spawner *sp, uint64_t delay_ns);
 /* answer.c: who waits, and what they are told. */
 int answer_later(struct proc *p, const struct pt_command *c);
 void answer_waiters(struct proc *p);
+/* Its start succeeded: the answer's words are what the kernel kept from it, and nothing else. */
+void answer_launched(const struct proc *p, struct pt_ticket t);
 void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc *p, const char *fmt,
 	...) __attribute__((format(printf, 5, 6)));
 

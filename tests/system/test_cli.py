@@ -439,6 +439,10 @@ def test_control_characters_never_reach_a_terminal(tend):
         done = tend.run(*args, check=False)
         assert done.returncode in (1, 2)
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", done.stdout + done.stderr)
+    home = tend.work / "a\x1b[31m\nb"
+    home.mkdir(0o700)
+    done = tend.run("doctor", check=False, env={"TEND_HOME": str(home)})
+    assert r"a\x1b[31m\nb" in done.stdout and "\x1b" not in done.stdout + done.stderr
 
 
 # ---- signal, wait
