@@ -205,6 +205,45 @@ static void tell_daemon(const struct pt_event *e, const char *name, char buf[sta
 			phrase_exit(e->exit_kind, e->wait_status, how), e->pid);
 }
 
+static void tell_log(const struct pt_event *e, const char *name, char buf[static STORY_MAX])
+{
+	/* the logger's word for a full pipe */
+	if (e->from == PT_LOG_BLOCKED && e->to == PT_LOG_BLOCKED && (e->value & 0xffff) == EAGAIN)
+		snprintf(buf, STORY_MAX, "%s: its output pipe is full, and it waits when it writes",
+			name);
+	else
+		snprintf(buf, STORY_MAX, "%s: log %s -> %s%s%s", name, pt_log_label(e->from),
+			pt_log_label(e->to), e->value ? ": " : "",
+			e->value ? strerror((int)(e->value & 0xffff)) : "");
+}
+
+/* What happened to the whole of an instance, or by its daemons. */
+static void tell_other(const struct pt_event *e, const char *name, char buf[static STORY_MAX])
+{
+	switch (e->kind) {
+	case PT_EVENT_DAEMON:
+		tell_daemon(e, name, buf);
+		break;
+	case PT_EVENT_REGISTRY:
+		snprintf(buf, STORY_MAX, "registry: %s -> %s", pt_registry_label(e->from),
+			pt_registry_label(e->to));
+		break;
+	case PT_EVENT_BRAKE:
+		snprintf(buf, STORY_MAX, "tend: restarts of unhealthy processes %s",
+			e->to ? "are held back: many turned unhealthy at once" : "go on");
+		break;
+	case PT_EVENT_ALERT:
+		snprintf(buf, STORY_MAX, "%s: an alert could not be delivered: %s", name,
+			strerror((int)(e->value & 0xffff)));
+		break;
+	case PT_EVENT_SEGMENT:
+		snprintf(buf, STORY_MAX, "tend: the process table was made again");
+		break;
+	default:
+		snprintf(buf, STORY_MAX, "%s: unknown event %u", name, e->kind);
+	}
+}
+
 const char *story_event(const struct pt_event *e, char buf[static STORY_MAX])
 {
 	char name[PT_NAME_MAX], signal_name[24];
@@ -227,46 +266,19 @@ const char *story_event(const struct pt_event *e, char buf[static STORY_MAX])
 			str_signal_name((int)(e->value & 0xff), signal_name));
 		asked_by(e, buf);
 		break;
-	case PT_EVENT_DAEMON:
-		tell_daemon(e, name, buf);
-		break;
 	case PT_EVENT_HEALTH:
 		snprintf(buf, STORY_MAX, "%s: health %s -> %s", name, pt_health_label(e->from),
 			pt_health_label(e->to));
 		break;
 	case PT_EVENT_LOG:
-		/* the logger's word for a full pipe */
-		if (e->from == PT_LOG_BLOCKED && e->to == PT_LOG_BLOCKED &&
-			(e->value & 0xffff) == EAGAIN) {
-			snprintf(buf, STORY_MAX,
-				"%s: its output pipe is full, and it waits when it writes", name);
-			break;
-		}
-		snprintf(buf, STORY_MAX, "%s: log %s -> %s%s%s", name, pt_log_label(e->from),
-			pt_log_label(e->to), e->value ? ": " : "",
-			e->value ? strerror((int)(e->value & 0xffff)) : "");
-		break;
-	case PT_EVENT_REGISTRY:
-		snprintf(buf, STORY_MAX, "registry: %s -> %s", pt_registry_label(e->from),
-			pt_registry_label(e->to));
-		break;
-	case PT_EVENT_BRAKE:
-		snprintf(buf, STORY_MAX, "tend: restarts of unhealthy processes %s",
-			e->to ? "are held back: many turned unhealthy at once" : "go on");
-		break;
-	case PT_EVENT_ALERT:
-		snprintf(buf, STORY_MAX, "%s: an alert could not be delivered: %s", name,
-			strerror((int)(e->value & 0xffff)));
+		tell_log(e, name, buf);
 		break;
 	case PT_EVENT_ROTATE:
 		snprintf(buf, STORY_MAX, "%s: log file %llu rotated", name,
 			(unsigned long long)e->value);
 		break;
-	case PT_EVENT_SEGMENT:
-		snprintf(buf, STORY_MAX, "tend: the process table was made again");
-		break;
 	default:
-		snprintf(buf, STORY_MAX, "%s: unknown event %u", name, e->kind);
+		tell_other(e, name, buf);
 	}
 	return buf;
 }
