@@ -72,6 +72,17 @@ static int number(const char *text, int64_t min, int64_t max, const char *option
 	return (int)value;
 }
 
+/* Called after the options: one of them says whom to tell of a wrong variable. */
+static void default_capacity(void)
+{
+	const char *capacity = getenv("TEND_CAPACITY");
+
+	if (options.capacity == 0 && capacity && *capacity)
+		options.capacity = (uint32_t)number(capacity, 1, PT_CAPACITY_MAX, "TEND_CAPACITY");
+	if (options.capacity == 0)
+		options.capacity = PT_CAPACITY_DEFAULT;
+}
+
 static void parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -87,7 +98,6 @@ static void parse(int argc, char **argv)
 		{ "help", no_argument, NULL, '?' + 256 },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *capacity = getenv("TEND_CAPACITY");
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -128,11 +138,7 @@ static void parse(int argc, char **argv)
 			exit(2);
 		}
 	}
-	/* After the options: one of them says whom to tell. */
-	if (options.capacity == 0 && capacity && *capacity)
-		options.capacity = (uint32_t)number(capacity, 1, PT_CAPACITY_MAX, "TEND_CAPACITY");
-	if (options.capacity == 0)
-		options.capacity = PT_CAPACITY_DEFAULT;
+	default_capacity();
 	if (optind < argc) {
 		usage(stderr);
 		exit(2);
