@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "config/surroundings.h"
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 #include "spawner/rows.h"
 
 void answer(struct spawner *sp, struct pt_ticket t, int code, const struct proc *p, const char *fmt,

@@ -8,7 +8,7 @@
 
 #include "base/runnable.h"
 #include "config/spec.h"
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 /* Links are followed as at the launch. The path comes last, for what is too long is cut. */
 static int check_program(const struct spec *s, struct fault *f)

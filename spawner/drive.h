@@ -12,7 +12,7 @@
 #ifndef SPAWNER_DRIVE_H
 #define SPAWNER_DRIVE_H
 
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 /* The event, and all that follows from it. From inside an action it only waits for its turn. */
 void proc_event(struct proc *p, enum machine_event ev, const struct cause *why);

@@ -10,7 +10,7 @@
 #include "base/marks.h"
 #include "base/procfs.h"
 #include "base/whose.h"
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 struct look {
 	const struct home *home;

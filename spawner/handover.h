@@ -10,7 +10,7 @@
 #ifndef SPAWNER_HANDOVER_H
 #define SPAWNER_HANDOVER_H
 
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 /* Write it; the last thing that a spawner does. First whatever has ended is judged. A failure is
  * said: then the next one has processes.json. */

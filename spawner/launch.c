@@ -16,7 +16,7 @@
 #include "base/say.h"
 #include "config/spec.h"
 #include "spawner/child.h"
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 #define STDIN_PIPE_BYTES 4096 /* users other than root share a budget of pipe pages */
 #define OWN_ENV		 3

@@ -3,7 +3,7 @@
  * What happens to it is written down here (proc_raise()), and acted on in drive.c.
  */
 #define _GNU_SOURCE 1
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 #include <errno.h>
 #include <search.h>

@@ -8,7 +8,7 @@
 #ifndef SPAWNER_ROWS_H
 #define SPAWNER_ROWS_H
 
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 /* What a spec file says, as the table shows it. f gets the reason; -ENOENT: there is no such
  * file. */

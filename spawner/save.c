@@ -20,7 +20,7 @@
 #include "base/say.h"
 #include "config/desired.h"
 #include "config/spec.h"
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 #define SAVE_SOON_NS  (1 * NS_PER_SEC)
 #define SAVE_AGAIN_NS (5 * NS_PER_SEC) /* after a failure: a full disk, say */

@@ -2,7 +2,7 @@
 #ifndef SPAWNER_SHUTDOWN_H
 #define SPAWNER_SHUTDOWN_H
 
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 /* Called at every transition of a shutdown, and when a save has ended: is everything down? Then the
  * last save, and after it the end of the loop. */

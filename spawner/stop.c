@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/say.h"
 #include "spawner/policy.h"
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 #include "spawner/tree.h"
 
 /* what SIGKILL does not end sleeps in the kernel; look again now and then */

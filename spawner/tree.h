@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 struct tree { /* living members (no zombies), parents before children; free(t->member) */
 	struct tree_member {

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/io.h"
-#include "spawner/proc.h"
+#include "spawner/spawner.h"
 
 void wishes_note(struct spawner *sp, const char *name, enum wish wish)
 {

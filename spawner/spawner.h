@@ -1,10 +1,10 @@
 /*
- * spawner/proc.h - the private truth about one process, and about the spawner itself. The rows of
+ * spawner/spawner.h - the private truth about one process, and about the spawner itself. The rows of
  * the table are copies that can be written again from here; no decision is read back from the
  * segment, except by a new spawner that has nothing else (adopt.c).
  */
-#ifndef SPAWNER_PROC_H
-#define SPAWNER_PROC_H
+#ifndef SPAWNER_SPAWNER_H
+#define SPAWNER_SPAWNER_H
 
 #include "base/clock.h"
 #include "base/daemon.h"
