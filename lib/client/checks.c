@@ -379,6 +379,7 @@ void checks_all(struct findings *found, struct instance *in)
 	check_daemons(found, in, &v);
 	checks_surroundings(found, &in->home);
 	check_processes(found, in, &v);
+	checks_stored(found, in, &v);
 	checks_health(found, &in->home, &v);
 	check_leftovers(found, &in->home, &v);
 	view_done(&v);

@@ -14,8 +14,9 @@
 void checks_all(struct findings *found, struct instance *in);
 
 /* The parts that have files of their own: what the daemons have, and so their processes, otherwise
- * than this program; health. v: empty where there is no table. */
+ * than this program; what is on the disk; health. v: empty where there is no table. */
 void checks_surroundings(struct findings *found, const struct home *h);
+void checks_stored(struct findings *found, const struct instance *in, const struct view *v);
 void checks_health(struct findings *found, const struct home *h, const struct view *v);
 
 #endif

@@ -220,6 +220,31 @@ def test_something_in_the_place_of_what_the_spawner_writes(tend, name, kind):
     tend.stop_all()
 
 
+def test_doctor_tells_of_what_can_not_come_back(tend):
+    """A specification that is missing or damaged, of what runs and of what could not be taken over;
+    processes.json.
+    """
+    start(tend, "old", helper("sleeper"))
+    start(tend, "other", helper("sleeper"))
+    assert "PROBLEM" not in tend.run("doctor").stdout
+    (tend.home / "specs/old.json").unlink()
+    (tend.home / "specs/other.json").write_text("{")
+    done = tend.run("doctor", check=False)
+    assert done.returncode == 1 and "PROBLEM  old: cannot read specs/old.json" in done.stdout
+    assert "PROBLEM  other: specs/other.json: " in done.stdout, done.stdout
+    tend.run("stop")
+    done = tend.run("start", check=False)
+    assert done.returncode == 1 and "old: cannot read specs/old.json" in done.stderr, done
+    assert "other: specs/other.json: " in done.stderr, done
+    done = tend.run("doctor", check=False)
+    assert "PROBLEM  old: it is to be up and is not: cannot read specs/old.json" in done.stdout
+    assert "PROBLEM  other: it is to be up and is not: specs/other.json" in done.stdout
+    (tend.home / "processes.json").write_text("")
+    done = tend.run("doctor", check=False)
+    assert "PROBLEM  processes.json: no JSON" in done.stdout, done.stdout
+    tend.stop_all()
+
+
 def test_a_fifo_in_the_place_of_tends_log_or_a_specification(tend):
     """Both are told or passed over at once; nobody waits for somebody to open its other end."""
     start(tend, "old", helper("sleeper"))
