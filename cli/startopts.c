@@ -16,6 +16,7 @@
 #include "cli/tell.h"
 #include "client/place.h"
 #include "config/health.h"
+#include "config/healthword.h"
 
 static bool add_env(struct startopts *o, char *text)
 {

@@ -83,9 +83,4 @@ int health_parse_all(const char *text, size_t len, struct health_all *ret, struc
 void health_conf_done(struct health_conf *c);
 void health_all_done(struct health_all *a);
 
-/* The short forms of "tend start --health": mesh, mesh:PORT, http:URL, tcp:HOST:PORT or tcp:PORT,
- * exec:COMMAND, mcp:URL. Returns the JSON text of the object, malloc'ed; NULL with the reason. */
-char *health_from_word(const char *word, struct fault *f);
-bool health_is_word(const char *word);
-
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/health.h"
+#include "config/healthword.h"
 #include "tests/fuzz/fuzz.h"
 
 /* What is asked has a host. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/health.h"
+#include "config/healthword.h"
 #include "tests/unit/run.h"
 
 START_TEST(everything)
@@ -35,7 +36,7 @@ static const struct {
 	const char *text, *part;
 } wrong[] = {
 	{ "", "no JSON" },
-	{ "[]", "health: an object" },
+	{ "[]", "health: expected an object" },
 	{ "{} {}", "follows" },
 	{ "{\"prob\":{}}", "no key \"prob\"" },
 	{ "{\"probes\":\"mash\"}", "health.probes" },
