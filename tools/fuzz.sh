@@ -62,7 +62,8 @@ long() {
 	done
 	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-I. -Ilib -D_GNU_SOURCE -DTEND_VERSION='"0"' "${flags[@]}" -o "$out/fuzz_$1" \
-		"tests/fuzz/fuzz_$1.c" lib/{base,json,config,logread,client,term,words}/*.c shm/*.c \
+		"tests/fuzz/fuzz_$1.c" lib/{base,json,config,logread}/*.c shm/*.c \
+		lib/{client,term,words}/*.c \
 		${modules[@]+"${modules[@]}"} "${links[@]}" -pthread >"$out/$1.log" 2>&1 &&
 		"$out/fuzz_$1" -max_total_time="${FUZZ_SECONDS:-60}" -artifact_prefix="$out/$1-" \
 			"$out/corpus/$1" "tests/fuzz/corpus/$1" >>"$out/$1.log" 2>&1
