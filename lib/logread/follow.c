@@ -32,6 +32,13 @@ struct tail {
 	uint32_t number; /* the highest that was seen */
 	enum log_level level;
 	uint64_t time_ns;
+	/* what came between the file that was held and the one that has the name now, and how far
+	 * it was handed out */
+	bool moving;
+	struct segments between;
+	size_t at;
+	uint64_t at_offset;
+	uint32_t ours; /* the number that the held file has got, perhaps; 0: none was held */
 };
 
 struct follow {
@@ -43,6 +50,7 @@ struct follow {
 	struct tail *tails;
 	size_t n;
 	struct chunk chunk;
+	bool stopped; /* fn said so */
 };
 
 int follow_open(const struct log_query *q, const struct log_complain *c, follow_fn *fn, void *arg,
@@ -70,6 +78,7 @@ void follow_close(struct follow *w)
 		return;
 	for (size_t i = 0; i < w->n; i++) {
 		io_close(&w->tails[i].held.fd);
+		segments_close(&w->tails[i].between);
 		free(w->tails[i].stem);
 		free(w->tails[i].label);
 	}
@@ -138,8 +147,8 @@ int follow_add(struct follow *w, const struct log_place *place, struct stream *s
 	return follow_watch(w, place->dirfd, f);
 }
 
-/* The lines of the chunk; the last without its end only if final. Returns the bytes used up, or -1:
- * stop. */
+/* The lines of the chunk, until fn says stop; the last without its end only if final. Returns the
+ * bytes used up. */
 static int64_t hand_out(struct follow *w, struct tail *t, bool final)
 {
 	const char *p = w->chunk.buf, *end = p + w->chunk.len, *nl;
@@ -163,8 +172,10 @@ static int64_t hand_out(struct follow *w, struct tail *t, bool final)
 		}
 		e.level = t->level;
 		e.time_ns = t->time_ns ? t->time_ns : now;
-		if (stream_matches(w->q, &e) && !w->fn(w->arg, &e))
-			return -1;
+		if (stream_matches(w->q, &e) && !w->fn(w->arg, &e)) {
+			w->stopped = true;
+			return (nl ? nl + 1 : end) - w->chunk.buf;
+		}
 	}
 	return p - w->chunk.buf;
 }
@@ -185,9 +196,9 @@ static int drain_segment(
 			return 0;
 		used = r < 0 ? (int64_t)w->chunk.len
 			     : hand_out(w, t, final || w->chunk.len >= CHUNK_MAX);
-		if (used < 0)
-			return 1;
 		*offset = w->chunk.offset + (uint64_t)used;
+		if (w->stopped)
+			return 1;
 		if (used == 0)
 			return 0;
 	}
@@ -223,52 +234,66 @@ static int drain_held(struct follow *w, struct tail *t, bool final)
 	return final || worth_reading(t) ? drain_segment(w, t, &t->held, &t->offset, final) : 0;
 }
 
-/* The name shows another file: read what came between, and take up the new one. */
+/* One of the files with a name, in the order of their numbers; the one without comes last. */
+static int move_to(struct follow *w, struct tail *t, struct segment *g)
+{
+	if (g->number == UINT32_MAX) {
+		io_close(&t->held.fd);
+		t->held.fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 3);
+		t->held.inode = g->inode;
+		t->offset = t->looked = 0;
+		t->ours = 0;
+		return 0;
+	}
+	if (g->number == 0)
+		/* an archive without a number is somebody else's, of what was there before */
+		return 0;
+	t->number = g->number;
+	if (g->inode == t->held.inode || segment_ready(g, w->c) < 0)
+		return 0;
+	if (g->number == t->ours && g->archive && !(g->indexed && g->bytes != t->held.bytes))
+		return 0;
+	return drain_segment(w, t, g, &t->at_offset, true);
+}
+
+/* The name shows another file: read what came between, and take up the new one. Goes on where fn
+ * has stopped it. */
 static int move_on(struct follow *w, struct tail *t)
 {
-	uint32_t ours = t->held.fd >= 0 ? t->number + 1 : 0;
-	struct segments segs;
 	struct fault f;
-	int r = drain_held(w, t, true);
+	int r;
 
-	if (r)
-		return r;
-	if (segments_open(t->dirfd, t->stem, t->number, SEGMENTS_OPEN, w->c, &segs, &f) < 0) {
-		log_complain(w->c, t->stem, &f);
-		return 0;
+	if (!t->moving) {
+		r = drain_held(w, t, true);
+		if (r)
+			return r;
+		if (segments_open(t->dirfd, t->stem, t->number, SEGMENTS_OPEN, w->c, &t->between,
+			    &f) < 0) {
+			log_complain(w->c, t->stem, &f);
+			return 0;
+		}
+		t->moving = true;
+		t->ours = t->held.fd >= 0 ? t->number + 1 : 0;
+		t->at = 0;
+		t->at_offset = 0;
 	}
 	/* The first new number is the file that was held, unless that was removed or replaced: then
 	 * none has its inode, or it is an archive of another size. */
-	for (size_t i = 0; r == 0 && i < segs.n; i++) {
-		struct segment *g = &segs.list[i];
-		uint64_t offset = 0;
-
-		if (g->number == UINT32_MAX) {
-			io_close(&t->held.fd);
-			t->held.fd = fcntl(g->fd, F_DUPFD_CLOEXEC, 3);
-			t->held.inode = g->inode;
-			t->offset = t->looked = 0;
-			ours = 0;
-			continue;
-		}
-		if (g->number == 0)
-			/* an archive without a number is somebody else's, of what was there before
-			 * */
-			continue;
-		t->number = g->number;
-		if (g->inode == t->held.inode || segment_ready(g, w->c) < 0)
-			continue;
-		if (g->number != ours || !g->archive || (g->indexed && g->bytes != t->held.bytes))
-			r = drain_segment(w, t, g, &offset, true);
+	for (; t->at < t->between.n; t->at++, t->at_offset = 0) {
+		r = move_to(w, t, &t->between.list[t->at]);
+		if (r)
+			return r;
 	}
-	if (ours) /* there is no current file at this moment */
+	if (t->ours) /* there is no current file at this moment */
 		io_close(&t->held.fd);
-	segments_close(&segs);
-	return r ? r : drain_held(w, t, false);
+	segments_close(&t->between);
+	t->moving = false;
+	return drain_held(w, t, false);
 }
 
 int follow_drain(struct follow *w)
 {
+	w->stopped = false;
 	for (size_t i = 0; i < w->n; i++) {
 		struct tail *t = &w->tails[i];
 		char name[300];
@@ -276,8 +301,9 @@ int follow_drain(struct follow *w)
 		int r;
 
 		snprintf(name, sizeof(name), "%s" LOG_SUFFIX, t->stem);
-		if (fstatat(t->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			(t->held.fd < 0 || st.st_ino != t->held.inode))
+		if (t->moving ||
+			(fstatat(t->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+				(t->held.fd < 0 || st.st_ino != t->held.inode)))
 			r = move_on(w, t);
 		else
 			r = drain_held(w, t, false);

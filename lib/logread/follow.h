@@ -11,7 +11,7 @@
 
 struct follow;
 
-/* What is new; false: stop. */
+/* What is new; false: stop behind this one. */
 typedef bool follow_fn(void *arg, const struct log_entry *e);
 
 /* q and c must outlive it. */
@@ -27,7 +27,8 @@ int follow_watch(struct follow *w, int dirfd, struct fault *f);
 /* Is this log among them, by what its entries bear? */
 bool follow_has(const struct follow *w, const struct log_place *place);
 
-/* Hand out all that is there. 0, 1: fn said stop, or -errno. */
+/* Hand out all that is there. 0; 1: fn said stop, and the next call goes on behind that; or
+ * -errno. */
 int follow_drain(struct follow *w);
 /* Can be read once something has changed in a folder; for poll(2). */
 int follow_fd(const struct follow *w);
