@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/str.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
@@ -16,10 +14,7 @@
 #include "client/view.h"
 #include "term/term.h"
 #include "words/doc.h"
-#include "words/paragraph.h"
-#include "words/story.h"
-
-#define LAST 12u /* transitions to tell: two or three crashes with their restarts */
+#include "words/why.h"
 
 struct names {
 	const char **name;
@@ -27,86 +22,17 @@ struct names {
 	bool several; /* more than one was asked for, whatever was found */
 };
 
-static bool is_about(const struct pt_event *e, const char *name)
-{
-	return e->kind != PT_EVENT_DAEMON && strncmp(e->name, name, sizeof(e->name)) == 0;
-}
-
-/* False: there was no memory to read them. *ret_n: how many there were at all. */
-static bool print_events(const struct pt *pt, const char *name, size_t *ret_n)
-{
-	char text[STORY_MAX], when[CLOCK_TEXT_MAX];
-	struct eventlog log;
-	struct pt_event *ev;
-	size_t n, total = 0, skip;
-
-	eventlog_oldest(&log, pt);
-	*ret_n = 0;
-	if (eventlog_read(&log, pt, &ev, &n) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		total += is_about(&ev[i], name);
-	skip = total > LAST ? total - LAST : 0;
-	if (skip)
-		printf("  ... %zu earlier (%s events %s)\n", skip, program_name(), name);
-	for (size_t i = 0; i < n; i++) {
-		if (!is_about(&ev[i], name))
-			continue;
-		if (skip)
-			skip--;
-		else
-			printf("  %s %s\n", clock_rfc3339(ev[i].real_ns, when),
-				story_event(&ev[i], text));
-	}
-	free(ev);
-	*ret_n = total;
-	return true;
-}
-
-/* How it does, and whose word that is. */
-static void tell_health(const struct view *v, const struct view_row *r)
-{
-	const struct pt_health *h = &r->row.health;
-	char error[sizeof(h->error) * 4];
-
-	str_visible(error, sizeof(error), h->error);
-	printf("Health: %s%s%s%s\n", pt_health_label(h->verdict), error[0] ? " (" : "", error,
-		error[0] ? ")" : "");
-	if (v->monitor.brake_since_real_ns)
-		printf("Brake: restarts of unhealthy processes are held back: %s\n",
-			v->monitor.brake_reason);
-}
-
-/* All events of it that are still there: *ret to be freed, of those in *ret_all. -ENOMEM. */
-static int events_of(const struct pt *pt, const char *name, struct pt_event **ret_all,
-	const struct pt_event ***ret, size_t *ret_n)
-{
-	struct eventlog log;
-	size_t n = 0;
-	int r;
-
-	*ret_n = 0;
-	eventlog_oldest(&log, pt);
-	r = eventlog_read(&log, pt, ret_all, &n);
-	*ret = r < 0 ? NULL : calloc(n + 1, sizeof(**ret));
-	for (size_t i = 0; *ret && i < n; i++)
-		if (is_about(&(*ret_all)[i], name))
-			(*ret)[(*ret_n)++] = &(*ret_all)[i];
-	return *ret ? 0 : -ENOMEM;
-}
-
 /* False: nothing is known of it, which is said. */
 static bool write_one(
 	struct json_out *o, const struct instance *in, const struct view *v, const char *name)
 {
 	struct outcomes oc = tell_begin(false);
 	const struct view_row *r = view_find(v, name);
-	const struct pt_event **events = NULL;
-	struct pt_event *all = NULL;
-	size_t n;
+	struct pt_event *events = NULL;
 	bool known = true;
+	size_t n;
 
-	if (events_of(in->pt, name, &all, &events, &n) < 0)
+	if (eventlog_about(in->pt, name, &events, &n) < 0)
 		o->error = -ENOMEM;
 	else if (r || n)
 		doc_why(o, name, v, r, events, n);
@@ -115,7 +41,6 @@ static bool write_one(
 	if (!known)
 		pick_unknown(&oc, v, &in->home, name);
 	free(events);
-	free(all);
 	return known;
 }
 
@@ -141,33 +66,24 @@ static int tell_json(const struct instance *in, const struct view *v, const stru
 static int tell(const struct instance *in, const struct view *v, const char *name)
 {
 	struct outcomes oc = tell_begin(false);
-	char note[STORY_MAX], next[STORY_MAX], span[CLOCK_TEXT_MAX];
-	const struct view_row *r = view_find(v, name);
-	size_t known;
-	bool told;
+	struct why w = { .v = v,
+		.r = view_find(v, name),
+		.name = name,
+		.program = program_name(),
+		.width = term_width() };
+	struct pt_event *events = NULL;
+	bool read = eventlog_about(in->pt, name, &events, &w.n) == 0;
 
-	if (r) {
-		uint64_t since = r->row.life.since_boot_ns;
-
-		printf("%s: %s", name, view_state(r));
-		if (v->same_boot && since && v->now_boot_ns > since)
-			printf(" for %s", clock_span(v->now_boot_ns - since, span));
-		story_note(v, r, note);
-		printf(" (%s)\n", note[0] ? note : pt_reason_sentence(r->row.life.reason));
-		tell_health(v, r);
-	}
-	told = print_events(in->pt, name, &known);
-	if (r) {
-		printf("Next: ");
-		paragraph_write(stdout, story_next(v, r, next), 6, term_width());
-	}
-	if (!told)
+	w.events = events;
+	why_write(stdout, &w);
+	free(events);
+	if (!read)
 		return out_fail("cannot read the events of %s: out of memory", name);
-	if (!r && known)
+	if (!w.r && w.n)
 		printf("%s is no longer in the table.\n", name);
-	else if (!r)
+	else if (!w.r)
 		pick_unknown(&oc, v, &in->home, name);
-	return r || known ? EXIT_OK : EXIT_FAIL;
+	return w.r || w.n ? EXIT_OK : EXIT_FAIL;
 }
 
 static int tell_all(const struct instance *in, const struct view *v, const struct names *names)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void eventlog_oldest(struct eventlog *log, const struct pt *pt)
 {
@@ -54,5 +55,30 @@ int eventlog_read(struct eventlog *log, const struct pt *pt, struct pt_event **r
 	qsort(ev, n, sizeof(*ev), by_time);
 	*ret = ev;
 	*ret_n = n;
+	return 0;
+}
+
+/* Daemons bear names that processes may have as well. */
+static bool is_about(const struct pt_event *e, const char *name)
+{
+	return e->kind != PT_EVENT_DAEMON && strncmp(e->name, name, sizeof(e->name)) == 0;
+}
+
+int eventlog_about(const struct pt *pt, const char *name, struct pt_event **ret, size_t *ret_n)
+{
+	struct eventlog log;
+	struct pt_event *ev;
+	size_t n, about = 0;
+	int r;
+
+	eventlog_oldest(&log, pt);
+	r = eventlog_read(&log, pt, &ev, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (is_about(&ev[i], name))
+			ev[about++] = ev[i];
+	*ret = ev;
+	*ret_n = about;
 	return 0;
 }

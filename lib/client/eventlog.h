@@ -21,4 +21,7 @@ void eventlog_newest(struct eventlog *log, const struct pt *pt);
 /* What is new since the last call, sorted by time; *ret is malloc'ed, the caller's. -ENOMEM. */
 int eventlog_read(struct eventlog *log, const struct pt *pt, struct pt_event **ret, size_t *ret_n);
 
+/* All that are still there about a process, in the same way. */
+int eventlog_about(const struct pt *pt, const char *name, struct pt_event **ret, size_t *ret_n);
+
 #endif

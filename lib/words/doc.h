@@ -68,7 +68,7 @@ void doc_monitor(struct json_out *o, const struct view *v, struct view_row *cons
 
 /* r NULL: no longer in the table. */
 void doc_why(struct json_out *o, const char *name, const struct view *v, const struct view_row *r,
-	const struct pt_event *const *events, size_t n);
+	const struct pt_event *events, size_t n);
 void doc_event(struct json_out *o, const struct pt_event *e);
 
 /* ---- the instance (doc_stats.c, doc_instance.c, doc_snapshot.c) */

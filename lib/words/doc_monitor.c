@@ -1,4 +1,4 @@
-/* words/doc_monitor.c - documents of "tend monitor --json" and "tend why --json" (words/doc.h). */
+/* words/doc_monitor.c - the document of "tend monitor --json" (words/doc.h). */
 #include "words/doc.h"
 #include "words/doc_member.h"
 
@@ -54,31 +54,5 @@ void doc_monitor(struct json_out *o, const struct view *v, struct view_row *cons
 			write_more(o, &s, home);
 		json_close(o);
 	}
-	json_close(o);
-}
-
-void doc_why(struct json_out *o, const char *name, const struct view *v, const struct view_row *r,
-	const struct pt_event *const *events, size_t n)
-{
-	static const struct doc_member members[] = {
-		{ "state", member_state },
-		{ "since", member_since },
-		{ "reason", member_reason },
-		{ "health", member_health },
-		{ "health_error", member_health_error },
-		{ "brake_reason", member_brake_reason },
-		{ "next", member_next },
-		{ 0 },
-	};
-	const struct doc_subject s = { .v = v, .r = r };
-
-	json_open(o, NULL, '{');
-	json_text(o, "name", name);
-	if (r)
-		doc_members(o, members, &s);
-	json_open(o, "events", '[');
-	for (size_t i = 0; i < n; i++)
-		doc_event(o, events[i]);
-	json_close(o);
 	json_close(o);
 }

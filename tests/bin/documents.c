@@ -162,22 +162,20 @@ static void write_processes(const struct view *v, const struct home *home, bool 
 static void write_events(const struct view *v, bool chance)
 {
 	struct pt_event ev[PT_EVENT_MAX];
-	const struct pt_event *about[PT_EVENT_MAX];
 
 	for (unsigned i = 0; i < PT_EVENT_MAX; i++) {
 		fill(&ev[i], sizeof(ev[i]), chance);
 		ev[i].kind = (uint16_t)i;
 		ev[i].real_ns |= 1; /* there is none without a time */
 		TEXT(ev[i].name, chance);
-		about[i] = &ev[i];
 		begin();
 		doc_event(&o, &ev[i]);
 		end("event");
 	}
 	begin();
 	json_open(&o, NULL, '[');
-	doc_why(&o, "p0", v, &v->row[0], about, PT_EVENT_MAX);
-	doc_why(&o, "gone", v, NULL, about, 0);
+	doc_why(&o, "p0", v, &v->row[0], ev, PT_EVENT_MAX);
+	doc_why(&o, "gone", v, NULL, ev, 0);
 	json_close(&o);
 	end("whys");
 }
