@@ -133,6 +133,20 @@ def test_a_stop_goes_on_after_guardian_and_spawner_died(tend):
     wait_until(lambda: not tend.segment.exists(), what="the table is gone")
 
 
+def test_an_end_that_was_asked_of_the_guardian_goes_on_after_the_spawner_died(tend):
+    """No command is there to see to it."""
+    pid = start(tend, "a", helper("term_ignorer"), options=("--stop-timeout", "5s"))
+    before = settled(tend)
+    os.kill(before["guardian"]["pid"], signal.SIGTERM)
+    wait_until(
+        lambda: "a: running -> stopping" in tend.run("events").stdout, what="the stop has begun"
+    )
+    os.kill(before["spawner"]["pid"], signal.SIGKILL)
+    wait_gone(before["guardian"]["pid"])
+    assert not alive(pid)
+    tend.must_be_clean = True
+
+
 @pytest.mark.parametrize("role", ["monitor", "logger"])
 def test_a_standby_lives_and_dies_with_its_daemon(tend, role):
     start(tend, "a", helper("sleeper"))

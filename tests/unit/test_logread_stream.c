@@ -465,11 +465,11 @@ static void make_many(unsigned seed)
 
 /* As merge.h promises it, by a search through all logs for each line. next: how many lines each has
  * given. */
-static unsigned expected(unsigned next[MANY], int last, bool backward)
+static unsigned expected(int many, unsigned next[MANY], int last, bool backward)
 {
 	int best = -1;
 
-	for (int i = 0; i < MANY; i++) {
+	for (int i = 0; i < many; i++) {
 		if (next[i] == LINES)
 			continue;
 		unsigned mine = seconds[i][backward ? LINES - 1 - next[i] : next[i]];
@@ -488,6 +488,7 @@ START_TEST(merges_as_a_search_for_each_line_would)
 {
 	static char names[MANY][8];
 	struct log_place places[MANY];
+	int many = MANY - _i % 2; /* trees of an even and of an odd number are built differently */
 	struct merge *m;
 	struct log_entry e;
 	struct fault f;
@@ -502,11 +503,11 @@ START_TEST(merges_as_a_search_for_each_line_would)
 		int last = -1;
 
 		ck_assert_int_eq(
-			merge_open(places, MANY, backward ? STREAM_BACKWARD : STREAM_FORWARD, &all,
-				&c, &m, &f),
+			merge_open(places, (size_t)many,
+				backward ? STREAM_BACKWARD : STREAM_FORWARD, &all, &c, &m, &f),
 			0);
-		for (unsigned n = 0; n < MANY * LINES; n++) {
-			unsigned log = expected(next, last, backward);
+		for (unsigned n = 0; n < (unsigned)many * LINES; n++) {
+			unsigned log = expected(many, next, last, backward);
 			char tail[32];
 
 			ck_assert_int_eq(merge_read(m, &e, &f), 1);
