@@ -46,6 +46,23 @@ def ends_of(pid, fifo):
     ]
 
 
+def test_the_table_says_whose_output_the_guardian_holds(tend):
+    """From the first moment, and of a new guardian's as well."""
+
+    def is_held(name):
+        row = next(r for r in tend.json("snapshot")["rows"] if r["ident"]["name"] == name)
+        return row["exit"]["held"] == row["gen"]
+
+    asked(tend, "a")
+    wait_until(lambda: is_held("a"), what="the output is held")
+    asked(tend, "b")
+    wait_until(lambda: is_held("b"), what="the other's output is held")
+    tend.kill_daemon("guardian")
+    settled(tend)
+    wait_until(lambda: is_held("a") and is_held("b"), what="both are held by the new guardian")
+    tend.stop_all()
+
+
 @pytest.mark.parametrize("change", [take_away, move_away, replace, put_a_file, put_a_link])
 def test_an_output_fifo(tend, change):
     ask = asked(tend, "a")

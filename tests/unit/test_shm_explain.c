@@ -14,6 +14,17 @@
 #define SHORT_STEP  1
 #endif
 
+static unsigned times(const char *text, const char *words)
+{
+	unsigned n = 0;
+
+	while ((text = strstr(text, words)) != NULL) {
+		text += strlen(words);
+		n++;
+	}
+	return n;
+}
+
 /* Explain a file; the text is the caller's. */
 static int explain(int fd, char **ret_text)
 {
@@ -31,6 +42,9 @@ static int explain(int fd, char **ret_text)
 		fit++;
 	ck_assert_uint_eq(fit, len);
 	ck_assert_int_eq(r == -EBADMSG, strstr(*ret_text, "\n  ! ") != NULL);
+	/* that the file ends is told once, not of each that is missing */
+	ck_assert_uint_le(times(*ret_text, "rows from "), 1);
+	ck_assert_uint_le(times(*ret_text, "entries from "), 1);
 	return r;
 }
 
