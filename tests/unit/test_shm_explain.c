@@ -226,7 +226,7 @@ START_TEST(named)
 	} damage[] = {
 		{ SEG_GENS, 5, 0, "high: rows up to 6 of 16" },
 		{ SEG_GENS, 5, 0, "row 5: its ident is of incarnation 0" },
-		{ SEG_SHARED, 0, offsetof(struct seg_shared, lock) + 16, "no lock" },
+		{ SEG_SHARED, 0, offsetof(struct seg_shared, lock) + 16, "not a lock" },
 		{ SEG_SHARED, 0, offsetof(struct seg_shared, used), "used: 2 rows" },
 		{ SEG_SHARED, 0, offsetof(struct seg_shared, journal), "more entries" },
 		{ SEG_COMMANDS, 9, 0, "entry 9: state" },
