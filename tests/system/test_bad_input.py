@@ -391,3 +391,25 @@ def test_a_daemon_helps(tend, role):
         timeout=20,
     )
     assert (done.returncode, done.stderr) == (0, "") and f"usage: tend-{role} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    "value, reason",
+    [
+        ("http:http://", "expected a host in the address"),
+        ("http:http:///live", "expected a host in the address"),
+        ("https://", "expected a host in the address"),
+        ("http:", "expected an address that begins with http:// or https://"),
+        ("tcp:", "expected HOST:PORT, with a port from 1 to 65535"),
+    ],
+)
+def test_a_probe_of_nobody(tend, value, reason):
+    done = tend.run(
+        "start", "--name", "n", "--background", "--health", value, "--", "true", check=False
+    )
+    probe = value.split(":")[0].replace("https", "http")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(
+        f"tend start: --health {value}: health.probes.liveness.{probe}: {reason}\n"
+    )
+    assert not tend.home.exists()

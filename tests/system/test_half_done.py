@@ -233,6 +233,25 @@ def test_a_start_whose_specification_can_not_be_stored_leaves_nothing(tend):
     tend.stop_all()
 
 
+def test_a_new_specification_that_can_not_be_stored_changes_no_row(tend):
+    """The table tells of nothing that is not on the disk."""
+    start(tend, "a", helper("sleeper"))
+    tend.run("stop", "a")
+    before = tend.status("a")
+    file = tend.home / "specs/a.json"
+    kept = file.read_bytes()
+    file.unlink()
+    file.mkdir()
+    done = tend.run("start", "--name", "a", "--background", "--", "sleep", "5", check=False)
+    assert done.returncode == 1 and "cannot store the specification of a" in done.stderr
+    assert tend.status("a") == before
+    file.rmdir()
+    file.write_bytes(kept)
+    tend.run("start", "a", "--background")
+    assert tend.status("a")["command"] == before["command"]
+    tend.stop_all()
+
+
 def test_what_a_dead_client_asked_for_is_done_once_the_table_can_be_changed(tend):
     """Its specification is no leftover while the command waits."""
     start(tend, "model", helper("sleeper"))

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import sys
+import time
+from datetime import datetime
 
 import pytest
 
@@ -139,6 +141,34 @@ def test_an_age_limit_that_comes_later_restarts_nobody_at_once(quick):
     configure(quick, limits={"age": 3600, "action": "restart"})
     wait_cycles(quick, 8)
     assert {name: quick.pid(name) for name in names} == before
+
+
+@pytest.mark.parametrize("before", [None, 1], ids=["first", "other"])
+def test_a_cpu_limit_that_comes_later_counts_from_then_on(quick, before):
+    """What was above it for long is above it for cpu_for once more before anything is done, also
+    where it was above another limit.
+    """
+    quick.env["TEND_MONITOR_INTERVAL_MS"] = "500"
+    if before:
+        configure(quick, limits={"cpu_percent": before, "cpu_for": 3600, "action": "restart"})
+    pid = start(quick, "busy", {}, "/bin/sh", "-c", "while :; do :; done")
+    wait_cycles(quick, 9, 60)
+    came = time.time()
+    configure(quick, limits={"cpu_percent": 2, "cpu_for": 3, "action": "restart"})
+    quick.wait_pid("busy", not_pid=pid, timeout=60)
+    (end, *_) = over_limit(quick, "busy")
+    assert datetime.fromisoformat(end["time"].replace("Z", "+00:00")).timestamp() >= came + 3
+
+
+def test_a_memory_limit_that_comes_later_is_for_who_is_above_it(quick):
+    """And for nobody else, however long it has run."""
+    above = start(quick, "above", {}, sys.executable, "-c", "import time\ntime.sleep(1000)")
+    below = start(quick, "below", {})
+    wait_cycles(quick, 3)
+    configure(quick, limits={"memory_bytes": 4 << 20, "age": 3600, "action": "restart"})
+    quick.wait_pid("above", not_pid=above, timeout=30)
+    assert over_limit(quick, "above") and not over_limit(quick, "below")
+    assert quick.pid("below") == below
 
 
 def test_the_bucket_of_restarts_runs_dry_and_fills_again(quick):

@@ -5,6 +5,7 @@ must not come after what a later spawner knows.
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import struct
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from crashkit import kill_all, saved_entries, settled, start, works
 from harness import alive, helper, proc_stat, wait_gone, wait_until
+from syscalls import Recorder, position
 
 CHAOS_BIN = Path(helper("sleeper")).parent.parent / "chaos"
 
@@ -127,3 +129,22 @@ def test_what_was_removed_fails_no_start_without_names(tend, slow):
     slow.unlink()
     wait_until(lambda: list(saved_entries(tend)) == ["kept"], what="a save of the new spawner")
     tend.stop_all()
+
+
+def test_a_specification_is_synced_by_the_save_after_one_that_failed(tend):
+    """That it was not synced is forgotten only once a saver has done it."""
+    tend.run("start")
+    tend.run("stop")
+    with open(tend.home / "run/saver.lock", "r+b") as lock:
+        fcntl.fcntl(
+            lock, fcntl.F_OFD_SETLKW, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        )
+        recorder = Recorder(tend, "start", "--name", "b", "--background", "--", helper("sleeper"))
+        tend.wait_log("tend", "cannot write .*processes.json; trying again")
+    tend.wait_log("tend", "processes.json can be written again")
+    home = re.escape(str(tend.home))
+    saver = recorder.wait("fsync|fdatasync", rf"^\d+<{home}>")
+    synced = position(saver, "fsync|fdatasync", rf"^\d+<{home}/specs/b\.json>")
+    assert synced < position(saver, r"rename(at2?)?", r'"processes\.json"')
+    tend.stop_all()
+    recorder.finish()

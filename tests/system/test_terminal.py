@@ -51,6 +51,7 @@ def test_what_a_registry_says_drives_no_terminal(tend):
         server.agents = [
             entry(
                 "web",
+                id=f"web-{TEXT}",
                 status=f"healthy{TEXT}",
                 endpoint=f"http://localhost:1/{TEXT}",
                 version=TEXT,
@@ -73,6 +74,8 @@ def test_what_a_registry_says_drives_no_terminal(tend):
                     "status",
                     "status web",
                     "status --json",
+                    "status web --json",
+                    "why web --json",
                     "snapshot --json",
                     "monitor --json",
                     "list --verbose",
@@ -82,6 +85,8 @@ def test_what_a_registry_says_drives_no_terminal(tend):
         for text in texts:
             assert not {CSI, OVERRIDE, DELETE, LINE} & set(text), text
         assert json.loads(texts[0])["agents"][0]["version"] == TEXT
+        listed = r"listed as web-x\u009b31m\u202ey\x7fz\u2028, "
+        assert listed in tend.run("status", "web").stdout
     finally:
         server.close()
     tend.stop_all()

@@ -449,6 +449,26 @@ def test_a_guardian_that_can_not_go_on_leaves_the_old_ones_at_work(tend):
     tend.stop_all()
 
 
+def test_a_spawner_that_can_not_become_the_guardian_leaves_no_handover(tend):
+    """The program can't be executed: what it has written down would be old by the next time."""
+    tend.bin = copy(tend, "broken")
+    kept = sleepers(tend)
+    tend.wait_daemons()
+    program = tend.bin / "tend-guardian"
+    whole = program.read_bytes()
+    program.unlink()
+    program.write_bytes(b"no program\n")
+    program.chmod(0o755)
+    wait_gone(tend.kill_daemon("guardian"))
+    wait_until(lambda: "cannot execute" in tend.log("tend"), what="the try")
+    wait_until(lambda: not (tend.home / "run/handover").exists(), what="no handover is left")
+    program.write_bytes(whole)
+    works(tend)
+    settled(tend)
+    assert_untouched(tend, kept)
+    tend.stop_all()
+
+
 def test_a_hangup_alone_is_ignored(tend):
     kept = sleepers(tend, 1)
     before = tend.wait_daemons()
