@@ -120,23 +120,6 @@ static void print(struct overview *o, const struct view *v, const struct home *h
 	summary_trust(stdout, v, verbose);
 }
 
-/* No table, but who would have to make it. */
-static bool tell_tableless(const struct home *h)
-{
-	pid_t pid;
-	uint64_t start;
-
-	for (unsigned role = 0; role < ROLE_MAX; role++) {
-		if (h->run_fd < 0 || role_holder(h->run_fd, role, &pid, &start) < 0)
-			continue;
-		(void)out_fail(
-			"the daemons of %s run (the %s is process %d) and look after its processes, but have no process table; %s/logs/tend.log tells why",
-			h->path, role_name(role), (int)pid, h->path);
-		return true;
-	}
-	return false;
-}
-
 int overview_print(bool verbose)
 {
 	struct instance in = INSTANCE_NONE;
@@ -145,8 +128,8 @@ int overview_print(bool verbose)
 	struct view v;
 	int r = instance_open(&in, NULL, PT_READER, &f), status = EXIT_OK;
 
-	if (r == -ENOENT && tell_tableless(&in.home)) {
-		status = EXIT_FAIL;
+	if (r == -ENOENT && instance_tableless(&in.home, &f)) {
+		status = out_fail("%s", f.text);
 	} else if (r == -ENOENT) {
 		size_t left = instance_left(&in.home);
 

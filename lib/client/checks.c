@@ -370,6 +370,8 @@ void checks_all(struct findings *found, struct instance *in)
 	check_limits(found);
 	if (r < 0 && r != -ENOENT)
 		finding_problem(found, "table: %s", f.text);
+	else if (r < 0 && instance_tableless(&in->home, &f))
+		finding_problem(found, "table: %s", f.text);
 	else if (r < 0)
 		finding_note(found, "table: none; no instance runs here");
 	else if (view_load(in, &v) < 0)

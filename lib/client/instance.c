@@ -101,6 +101,23 @@ static int way_out(int r, struct fault *f)
 		"%s; \"tend doctor --segment\" shows it, \"tend start\" makes a new one", text);
 }
 
+bool instance_tableless(const struct home *h, struct fault *f)
+{
+	uint64_t start = 0;
+	pid_t pid = 0;
+
+	for (unsigned role = 0; role < ROLE_MAX; role++) {
+		if (h->run_fd < 0 || role_holder(h->run_fd, (enum role)role, &pid, &start) < 0)
+			continue;
+		fault_set(f, -ENOENT,
+			"the daemons of %s run (the %s is process %d) and look after its processes, but have no process table, "
+			"or another /dev/shm than is seen here; %s/logs/tend.log may tell why",
+			h->path, role_name(role), (int)pid, h->path);
+		return true;
+	}
+	return false;
+}
+
 int instance_attach(struct instance *in, struct fault *f)
 {
 	uint64_t until = clock_boot_ns() + REMAKE_WAIT_NS;
@@ -117,12 +134,16 @@ int instance_attach(struct instance *in, struct fault *f)
 		if (r == -ENOENT && !rung && known_elsewhere(&in->home, f) < 0)
 			return -ESTALE;
 		if (clock_boot_ns() >= until || !will_be_remade(&in->home))
-			return way_out(r, f);
+			break;
 		if (!rung)
 			(void)bell_ring(&in->home, ROLE_GUARDIAN);
 		rung = true;
 		instance_nap(NAP_MS);
 	}
+	if (r == -ENOENT)
+		(void)instance_tableless(&in->home, f);
+	if (r < 0)
+		return way_out(r, f);
 	if ((r = runs_elsewhere(in, pt, f)) < 0) {
 		pt_detach(pt);
 		return r;

@@ -32,6 +32,8 @@ void instance_close(struct instance *in);
 
 /* (Re)attach; the old attachment is given up only once there is a new one. */
 int instance_attach(struct instance *in, struct fault *f);
+/* After -ENOENT: does a daemon live nevertheless? f says what is the matter then. */
+bool instance_tableless(const struct home *h, struct fault *f);
 /* Does the attachment still show what the daemons write? False: instance_attach() again. */
 bool instance_current(const struct instance *in);
 

@@ -201,7 +201,9 @@ bool stop_run(
 
 	if (r == -ENOENT && instance_left(&in.home))
 		r = ask_revive(&in, oc->watcher, &f);
-	if (r == -ENOENT && n)
+	if (r == -ENOENT && instance_tableless(&in.home, &f))
+		outcome_complain(oc, "%s", f.text);
+	else if (r == -ENOENT && n)
 		for (size_t i = 0; i < n; i++)
 			pick_nowhere(oc, &in.home, names[i]);
 	else if (r == -ENOENT)

@@ -340,6 +340,11 @@ def test_daemons_without_a_table_are_told_as_such(tend):
         and "have no process table" in done.stderr
         and "not running" not in done.stdout
     )
+    done = tend.run("doctor", check=False)
+    assert done.returncode == 1 and "PROBLEM  table: the daemons of " in done.stdout, done
+    for names in ([], ["s0"]):
+        done = tend.run("stop", *names, check=False)
+        assert done.returncode == 1 and "have no process table" in done.stderr, done
     os.kill(guardian, signal.SIGCONT)
     wait_until(tend.segment.exists, what="the table is made again")
     assert_untouched(tend, kept)
