@@ -271,7 +271,6 @@ const struct command cmd_config = {
 	.summary = "show and change the configuration",
 	.usage = "show [--format yaml|json] [--json]\nset KEY VALUE\nreset\npath\nsave",
 	.help = "  show    what is in force: one \"key: value\" line each, or JSON\n"
-
 		"  set     put a value into the file. Booleans: true, 1, yes and on are true, all\n"
 		"          else is false\n"
 		"  reset   take everything that was set out of the file; repairs a damaged one\n"
@@ -281,9 +280,9 @@ const struct command cmd_config = {
 		"  --format FORM  of show: yaml (default) or json\n"
 		"  --json         the same as --format json\n"
 		"\n"
-		"A value comes from the first of these that has one: an option of the command, the\n"
-		"file, the environment, the built-in default. In file and environment a value that\n"
-		"equals the default counts as not set.\n"
+		"A value comes from the first of these that has one: an option of the command,\n"
+		"the file, the environment, the built-in default. In file and environment a value\n"
+		"that equals the default counts as not set.\n"
 		"\n"
 		"  KEY                    DEFAULT             ENVIRONMENT\n"
 		"  auto_restart           True                MCP_MESH_AUTO_RESTART\n"

@@ -122,8 +122,8 @@ const struct command cmd_doctor = {
 	.name = "doctor",
 	.summary = "find out what is wrong with this instance",
 	.usage = "[--segment | --json]",
-	.help = "Looks at home, limits, table, daemons, processes, health and what lies around. Exit\n"
-		"status 1 if something is wrong.\n"
+	.help = "Looks at home, limits, table, daemons, processes, health and what lies around.\n"
+		"Exit status 1 if something is wrong.\n"
 		"\n"
 		"  --segment  print the process table's segment, decoded, instead;\n"
 		"             damaged ones too\n"

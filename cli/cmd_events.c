@@ -151,8 +151,8 @@ const struct command cmd_events = {
 	.name = "events",
 	.summary = "what happened, in order of time",
 	.usage = "[NAME...] [--follow] [--json]",
-	.help = "NAME: of these processes (or daemons) only. The newest few thousand events are kept, also\n"
-		"when every daemon is dead.\n"
+	.help = "NAME: of these processes (or daemons) only. The newest few thousand events are\n"
+		"kept, also when every daemon is dead.\n"
 		"\n"
 		"  --follow  go on until Ctrl-C\n"
 		"  --json    one JSON object on each line\n"

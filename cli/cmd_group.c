@@ -224,12 +224,13 @@ const struct command cmd_group = {
 	.name = "group",
 	.summary = "list the groups, or put processes into one",
 	.usage = "[GROUP] [--json]\nGROUP NAME... [--json]\n--none NAME... [--json]",
-	.help = "Where names are asked for, @GROUP means all processes of it. A process is in one group\n"
-		"at most; the option of that name of tend start puts it there as well. It need not run,\n"
-		"and if it does, it runs on.\n"
+	.help = "Where names are asked for, @GROUP means all processes of it. A process is in one\n"
+		"group at most; the option of that name of tend start puts it there as well. It\n"
+		"need not run, and if it does, it runs on.\n"
 		"\n"
 		"  --none  take them out of the group in which they are\n"
-		"  --json  one JSON document: the groups with their members, or what became of each\n"
+		"  --json  one JSON document: the groups with their members, or what became of\n"
+		"          each\n"
 		"\n"
 		"Examples:\n"
 		"  tend group web api-1 'front-*'\n"

@@ -151,18 +151,19 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_logs_aggregator = {
 	.name = "logs-aggregator",
 	.summary = "the logs of all processes, merged by time",
-	.usage =
-		"[--follow] [--filter KEYWORD] [--level LEVEL] [--lines N] [--format text|json|csv] [--json]\n"
-		"--stats [--format text|json|csv] [--json]",
+	.usage = "[--follow] [--filter KEYWORD] [--level LEVEL]\n"
+		 "[--lines N] [--format text|json|csv] [--json]\n"
+		 "--stats [--format text|json|csv] [--json]",
 	.help = "Each line as \"[HH:MM:SS] LEVEL SOURCE: MESSAGE\". Also logs in ./logs and\n"
-		"/tmp/mcp_mesh_logs, where the home has none of that name, and those that agents write\n"
-		"themselves (see \"tend help logs\").\n"
+		"/tmp/mcp_mesh_logs, where the home has none of that name, and those that agents\n"
+		"write themselves (see \"tend help logs\").\n"
 		"\n"
 		"  --follow          go on until Ctrl-C\n"
 		"  --filter KEYWORD  lines that contain KEYWORD\n"
 		"  --level LEVEL     this level and above (default INFO)\n"
 		"  --lines N         the newest N lines (default 100); 0 = all\n"
-		"  --stats           of each log: path, size, last change, lines, and how many of each level\n"
+		"  --stats           of each log: path, size, last change, lines, and how many of\n"
+		"                    each level\n"
 		"  --format FORM     text, json (an object on each line) or csv\n"
 		"  --json            the same as --format json\n",
 	.run = run,

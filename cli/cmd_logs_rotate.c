@@ -10,9 +10,9 @@ static const struct command self = {
 	.name = "logs rotate",
 	.summary = "begin new log files",
 	.usage = "[NAME...]",
-	.help = "The current log file of each named process (without names: of all, and tend's own)\n"
-		"becomes a numbered one, which is then compressed, and a new one begins. A line that is\n"
-		"being written is finished first.\n",
+	.help = "The current log file of each named process (without names: of all, and tend's\n"
+		"own) becomes a numbered one, which is then compressed, and a new one begins. A\n"
+		"line that is being written is finished first.\n",
 };
 
 static int rotate_all(struct outcomes *oc)

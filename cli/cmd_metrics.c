@@ -45,8 +45,8 @@ const struct command cmd_metrics = {
 	.help = "Text that Prometheus reads, for example through the textfile collector of\n"
 		"node_exporter. All names begin with tend_.\n"
 		"\n"
-		"  --openmetrics  in the form of the OpenMetrics standard: counters' families without\n"
-		"                 _total, units, and a mark at the end\n"
+		"  --openmetrics  in the form of the OpenMetrics standard: counters' families\n"
+		"                 without _total, units, and a mark at the end\n"
 		"\n"
 		"Examples:\n"
 		"  tend metrics > /var/lib/prometheus/node-exporter/tend.prom\n",

@@ -371,14 +371,15 @@ static int run(const struct command *self, int argc, char **argv)
 const struct command cmd_monitor = {
 	.name = "monitor",
 	.summary = "all processes and their health, once or continuously",
-	.usage = "[--continuous] [--interval SECONDS] [--filter NAME] [--verbose] [--json]",
-	.help = "  --continuous        stay, and show every change at once; q or Ctrl-C ends it. Not on\n"
-		"                      a terminal: one block each interval\n"
+	.usage = "[--continuous] [--interval SECONDS] [--filter NAME]\n"
+		 "[--verbose] [--json]",
+	.help = "  --continuous        stay, and show every change at once; q or Ctrl-C ends it.\n"
+		"                      Not on a terminal: one block each interval\n"
 		"  --interval SECONDS  between two pictures if nothing changes (default 5, at\n"
 		"                      least 0.05)\n"
 		"  --filter NAME       only processes whose name contains this\n"
-		"  --verbose           totals, and the columns TYPE, CPU and MEM also where they are not\n"
-		"                      sure to fit; with --json more keys\n"
+		"  --verbose           totals, and the columns TYPE, CPU and MEM also where they\n"
+		"                      are not sure to fit; with --json more keys\n"
 		"  --json              one JSON object, keyed by name\n"
 		"\n"
 		"Examples:\n"

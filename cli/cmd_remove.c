@@ -30,8 +30,8 @@ const struct command cmd_remove = {
 	.name = "remove",
 	.summary = "forget a process that does not run; its log stays",
 	.usage = "NAME... [--json]",
-	.help = "Its row in the table, its specification and its FIFOs go. A process that runs must\n"
-		"be stopped first.\n"
+	.help = "Its row in the table, its specification and its FIFOs go. A process that runs\n"
+		"must be stopped first.\n"
 		"\n"
 		"  --json  one JSON document that tells what became of each\n"
 		"\n"

@@ -73,10 +73,11 @@ const struct command cmd_restart = {
 	.name = "restart",
 	.summary = "stop and start again; without names the registry",
 	.usage = "NAME... [--timeout SECONDS] [--json]\n[--reset-config] [--json]",
-	.help = "A process runs again as it was started: command, environment, folder. One that rests\n"
-		"or waits to be restarted is started now. One that could not run again, for its program\n"
-		"or folder is gone, runs on, and the exit status is 1. Without names it is the registry,\n"
-		"at the address and with the database that it had; if none runs, one is started.\n"
+	.help = "A process runs again as it was started: command, environment, folder. One that\n"
+		"rests or waits to be restarted is started now. One that could not run again, for\n"
+		"its program or folder is gone, runs on, and the exit status is 1. Without names\n"
+		"it is the registry, at the address and with the database that it had; if none\n"
+		"runs, one is started.\n"
 		"\n"
 		"  --timeout SECONDS  how long it may take to end before it is killed\n"
 		"  --reset-config     the registry at what the configuration says now\n"
@@ -91,9 +92,9 @@ const struct command cmd_restart_agent = {
 	.name = "restart-agent",
 	.summary = "the same for one process; waits until an agent is registered",
 	.usage = "NAME [--timeout SECONDS] [--json]",
-	.help = "As tend restart NAME; an agent of a mesh is told where the registry is now, and waited\n"
-		"for until it is registered again, at most startup_timeout (\"tend config show\"): if it is\n"
-		"not, the exit status is 1, and it runs on.\n"
+	.help = "As tend restart NAME; an agent of a mesh is told where the registry is now, and\n"
+		"waited for until it is registered again, at most startup_timeout (\"tend config\n"
+		"show\"): if it is not, the exit status is 1, and it runs on.\n"
 		"\n"
 		"  --timeout SECONDS  how long it may take to end before it is killed\n"
 		"  --json             one JSON document that tells what became of it\n",

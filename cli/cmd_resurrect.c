@@ -24,10 +24,10 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command cmd_resurrect = {
 	.name = "resurrect",
-	.summary = "start the daemons, and again what was up when the instance last ran",
+	.summary = "start the daemons, and what was up when the instance last ran",
 	.usage = "[--json]",
-	.help = "The same as tend start without operands. For the time after a reboot, or after tend\n"
-		"stop without names.\n"
+	.help = "The same as tend start without operands. For the time after a reboot, or after\n"
+		"tend stop without names.\n"
 		"\n"
 		"  --json  one JSON document that tells what became of each\n",
 	.run = run,

@@ -37,8 +37,8 @@ const struct command cmd_signal = {
 	.name = "signal",
 	.summary = "send a signal to a process",
 	.usage = "NAME SIGNAL [--json]",
-	.help = "The process itself gets it, not its children. What the process makes of it is its\n"
-		"own affair: if it ends, its restart policy applies.\n"
+	.help = "The process itself gets it, not its children. What the process makes of it is\n"
+		"its own affair: if it ends, its restart policy applies.\n"
 		"\n"
 		"  --json  one JSON document that tells what became of it\n"
 		"\n"

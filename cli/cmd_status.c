@@ -120,11 +120,13 @@ const struct command cmd_status = {
 	.name = "status",
 	.summary = "how everything is, or one process in detail",
 	.usage = "[NAME...] [--json] [--verbose]",
-	.help = "Reads shared memory only; it works, and says how old what it shows is, when every\n"
-		"daemon is dead. With a NAME the exit status is 3 if that process does not run.\n"
+	.help = "Reads shared memory only; it works, and says how old what it shows is, when\n"
+		"every daemon is dead. With a NAME the exit status is 3 if that process does not\n"
+		"run.\n"
 		"\n"
 		"  --json     one JSON document on standard output\n"
-		"  --verbose  the daemons, too, the groups, what all of them use, and the registry\n"
+		"  --verbose  the daemons, too, the groups, what all of them use, and the\n"
+		"             registry\n"
 		"\n"
 		"Examples:\n"
 		"  tend status\n"

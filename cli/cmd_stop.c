@@ -50,17 +50,17 @@ static int run(const struct command *self, int argc, char **argv)
 
 const struct command cmd_stop = {
 	.name = "stop",
-	.summary = "stop processes; without names everything, and then the daemons",
+	.summary = "stop processes; without names everything, then the daemons",
 	.usage = "[NAME...] [--agent NAME] [--force] [--timeout SECONDS] [--json]",
 	.help = "Each process with all its children is asked to end (SIGTERM, or its own stop\n"
-		"signal); what is left after the timeout is killed. A named process stays down until\n"
-		"it is started again. What stops because everything does is started again by tend\n"
-		"start.\n"
+		"signal); what is left after the timeout is killed. A named process stays down\n"
+		"until it is started again. What stops because everything does is started again\n"
+		"by tend start.\n"
 		"\n"
 		"  --agent NAME       the same as NAME\n"
 		"  --force            kill at once\n"
-		"  --timeout SECONDS  how long to wait before killing (default: the process's own, 30\n"
-		"                     unless chosen); 0 kills at once\n"
+		"  --timeout SECONDS  how long to wait before killing (default: the process's\n"
+		"                     own, 30 unless chosen); 0 kills at once\n"
 		"  --json             one JSON document that tells what became of each\n"
 		"\n"
 		"Examples:\n"

@@ -350,10 +350,10 @@ const struct command cmd_upgrade = {
 	.name = "upgrade",
 	.summary = "move the running daemons to this build; processes run on",
 	.usage = "[--check] [--json]",
-	.help = "Run it with the new tend, after installing over the old files or elsewhere. The guardian\n"
-		"goes on as the new program and replaces the other daemons one after the other. No\n"
-		"process is touched, no output and no exit status is lost. Going back is the same with\n"
-		"the old tend.\n"
+	.help = "Run it with the new tend, after installing over the old files or elsewhere. The\n"
+		"guardian goes on as the new program and replaces the other daemons one after the\n"
+		"other. No process is touched, no output and no exit status is lost. Going back\n"
+		"is the same with the old tend.\n"
 		"\n"
 		"  --check  say what would happen, and whether it can\n"
 		"  --json   one JSON document that tells what was done\n",

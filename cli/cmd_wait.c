@@ -169,8 +169,8 @@ const struct command cmd_wait = {
 	.usage = "NAME... --for running|stopped|healthy [--timeout TIME]",
 	.help = "Exit status 1 if it is not so of all of them within TIME.\n"
 		"\n"
-		"  --for WHAT      running, stopped (whatever rests: stopped, failed or completed) or\n"
-		"                  healthy\n"
+		"  --for WHAT      running, stopped (whatever rests: stopped, failed or\n"
+		"                  completed) or healthy\n"
 		"  --timeout TIME  at most so long (default: no limit)\n"
 		"\n"
 		"Examples:\n"

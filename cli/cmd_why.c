@@ -181,8 +181,8 @@ const struct command cmd_why = {
 	.usage = "NAME... [--json]",
 	.help = "Its last transitions and who or what caused them.\n"
 		"\n"
-		"  --json  one JSON object, with all events that are still there; where several names, a\n"
-		"          pattern or a group are given, a list of them\n"
+		"  --json  one JSON object, with all events that are still there; where several\n"
+		"          names, a pattern or a group are given, a list of them\n"
 		"\n"
 		"Examples:\n"
 		"  tend why web\n",

@@ -55,7 +55,8 @@ void commands_overview(void)
 	for (const struct command *const *c = all; *c; c++)
 		printf("  %-16s %s\n", (*c)->name, (*c)->summary);
 	program_text(stdout,
-		"\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance (default ~/.mcp_mesh).\n");
+		"\n\"tend help COMMAND\" explains one of them. TEND_HOME chooses the instance\n"
+		"(default ~/.mcp_mesh).\n");
 }
 
 static int unknown(const char *name)

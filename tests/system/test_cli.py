@@ -360,6 +360,8 @@ def test_help(tend):
         page = tend.run("help", command).stdout
         assert page.startswith(f"tend {command}: ") and f"usage: tend {command}" in page
         assert tend.run(command, "--help").stdout == page
+        assert [line for line in page.splitlines() if len(line) > 80] == []
+    assert [line for line in overview.splitlines() if len(line) > 80] == []
     assert not tend.home.exists(), "help needs no home"
 
 
