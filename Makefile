@@ -16,6 +16,7 @@
 #   make memcheck    the daemons under valgrind
 #   make coverage    which lines the tests run, folder by folder
 #   make install     PREFIX= DESTDIR=
+#   make examples    those that stand on lib/client
 #   make fmt lint    formatting, static analysis
 #   make layers      who may include whom, and what no library does
 #   make lengths     how long functions and files are; make widths how wide lines
@@ -145,11 +146,13 @@ TEST_CHAOS     := $(B)/tests/chaos/inject $(B)/tests/chaos/failmalloc.so \
 	$(B)/tests/chaos/shiftclock.so $(B)/tests/chaos/slowsync.so
 TEST_BENCH     := $(TEST_BENCH_SRC:%.c=$(B)/%)
 TEST_UNIT      := $(TEST_UNIT_SRC:%.c=$(B)/%)
+# What stands on lib/client; watch_changes.c is built with what is installed.
+EXAMPLES       := $(B)/examples/follow_two_homes
 
 .PHONY: all deps check check-run model fuzz chaos soak chaos-run soak-run demo demo-run bench \
 	bench-run install uninstall clean fmt lint layers lengths widths unit unit-run coverage \
 	system system-run test-programs other-layout memcheck memcheck-run mutants compare \
-	need-build FORCE
+	examples need-build FORCE
 
 all: need-build $(BINARIES) $(if $(filter build/plain,$(B)),$(COMMAND_PAGES))
 
@@ -234,6 +237,8 @@ $(B)/tests/chaos/%.so: tests/chaos/%.c $(B)/flags
 	$(call say,CC,$@)$(CC) -std=gnu11 -O2 -g $(WARNINGS) -fno-builtin -fPIC -shared -o $@ $<
 $(TEST_FUZZ): $(B)/%: $(B)/%.o $(B)/tests/fuzz/driver.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS)
+$(EXAMPLES): $(B)/%: $(B)/%.o $(ALL_LIBS)
+	$(link) $(LIBS_cli)
 $(TEST_UNIT): $(B)/%: $(B)/%.o $(ALL_LIBS)
 	$(link) $(TEST_LIBS) $(CHECK_LIBS)
 
@@ -241,7 +246,9 @@ $(B)/links.mk: $(TEST_UNIT_SRC) $(TEST_BIN_SRC) $(TEST_BENCH_SRC) $(TEST_FUZZ_SR
 	@mkdir -p $(@D)
 	@awk -v build=$(B) -f tools/links.awk /dev/null $(filter %.c,$^) > $@
 
-test-programs: $(TEST_BIN) $(TEST_CHAOS)
+examples: $(EXAMPLES)
+
+test-programs: $(TEST_BIN) $(TEST_CHAOS) $(EXAMPLES)
 
 # A second build of the programs, for the tests of upgrades.
 other-layout:
