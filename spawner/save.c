@@ -63,6 +63,8 @@ static int write_all(struct spawner *sp)
 		.foreign_keys = sp->foreign_keys };
 	unsigned specs = 0;
 
+	/* what a saver left that was killed: one of a dead spawner may have died after we began */
+	(void)io_sweep(sp->start.home.fd, NULL, NULL);
 	memcpy(d.boot_id, sp->boot_id, sizeof(d.boot_id));
 	d.entry = calloc(sp->capacity ? sp->capacity : 1, sizeof(*d.entry));
 	if (!d.entry)
@@ -108,8 +110,6 @@ static void begin(struct spawner *sp)
 
 	loop_timer_clear(sp->loop, &sp->save_timer);
 	sp->save_wanted = false;
-	if (sp->save_failed) /* the last one may have been killed, and is reaped by now */
-		(void)io_sweep(sp->start.home.fd, NULL, NULL);
 	pid = fork();
 	if (pid == 0) {
 		int lock_fd = sp->start.lock_fd;

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import struct
+import subprocess
 import time
 from pathlib import Path
 
@@ -148,3 +149,21 @@ def test_a_specification_is_synced_by_the_save_after_one_that_failed(tend):
     assert synced < position(saver, r"rename(at2?)?", r'"processes\.json"')
     tend.stop_all()
     recorder.finish()
+
+
+def test_what_a_saver_left_goes_with_the_next_save(tend):
+    """One of a dead spawner may die only when the next spawner has looked for what is left."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    left = tend.home / f".processes.json.{dead.pid}-0123abcd.tmp"
+    start(tend, "a", helper("sleeper"))
+    settled(tend)
+    wait_until(lambda: saved_entries(tend).get("a", {}).get("state") == "running", what="a save")
+    left.write_text("{")
+    start(tend, "b", helper("sleeper"))  # its client may have left something: looked for as well
+    wait_until(lambda: not left.exists(), what="it is gone")
+    wait_until(lambda: saved_entries(tend).get("b", {}).get("state") == "running", what="a save")
+    left.write_text("{")
+    tend.run("stop", "b")
+    wait_until(lambda: not left.exists(), what="it is gone")
+    tend.stop_all()
