@@ -21,6 +21,9 @@ def die_with(parent):
 
 
 def pytest_configure(config):
+    # in the background of a script it is ignored, and so would be in every command of a test
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist
         threading.Thread(target=die_with, args=(os.pidfd_open(os.getppid()),), daemon=True).start()
 

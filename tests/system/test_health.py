@@ -784,6 +784,7 @@ def test_a_restart_that_was_asked_for_survives_the_loss_of_the_table(quick):
     quick.run("wait", "svc", "--for", "healthy", "--timeout", "30s")
     log = quick.home / "logs" / "tend.log"
     spawner = quick.daemon_pid("spawner")
+    life = quick.json("snapshot", "--json")["rows"][0]["life"]["life"]
     suspend(spawner)
     flag.write_text("")
     wait_until(lambda: "svc: restarting it" in log.read_text(), 30, "a restart that was asked for")
@@ -800,6 +801,7 @@ def test_a_restart_that_was_asked_for_survives_the_loss_of_the_table(quick):
         "the restart was noticed",
     )
     assert "the restart failed" not in log.read_text()
+    assert quick.json("snapshot", "--json")["rows"][0]["life"]["life"] == life + 1, "once"
 
 
 @pytest.fixture

@@ -296,26 +296,32 @@ def test_the_same_path_in_other_mounts(tend):
 
 
 @as_root
-@pytest.mark.parametrize("how", ["plain", "setuid"])
+@pytest.mark.parametrize("how", ["plain", "setuid", "setuid for good"])
 def test_marks_of_another_user(tend, how):
-    """By a process of his own, or by a setuid program, which runs as us in his environment: neither
-    is taken for ours when all is lost, nor delays a stop.
+    """By a process of his own, or by a setuid program, which runs as us in his environment, and may
+    have become us in every user id: none is taken for ours when all is lost, nor delays a stop.
     """
     tend.root.chmod(0o755)
     tend.work.chmod(0o755)
     tend.env["TEND_DISABLE"] = "cgroup"
+    for_good = how == "setuid for good"
     program = tend.work / "program"
-    shutil.copy(helper("sleeper"), program)
-    program.chmod(0o4755 if how == "setuid" else 0o755)
+    shutil.copy(os.path.realpath(sys.executable) if for_good else helper("sleeper"), program)
+    program.chmod(0o755 if how == "plain" else 0o4755)
     pid = start(tend, "c", helper("sleeper"), options=("--stop-timeout", "300s"))
     saved(tend, {"c": identity(pid)})
-    impostor = impostor_of(tend, program, "c")
-    if (
-        how == "setuid"
-        and b"Uid:\t%d\t0\t" % OTHER_UID not in Path(f"/proc/{impostor}/status").read_bytes()
-    ):
-        pytest.skip("set-user-ID bits count for nothing here")
+    impostor = impostor_of(tend, program, "c", *(BECOME_ROOT if for_good else ()))
     try:
+        if how != "plain" and (
+            os.statvfs(program).f_flag & os.ST_NOSUID
+            or "NoNewPrivs:\t1" in Path("/proc/self/status").read_text()
+        ):
+            pytest.skip("set-user-ID bits count for nothing here")
+        if for_good:
+            wait_until(
+                lambda: b"Uid:\t0\t0\t0\t0\n" in Path(f"/proc/{impostor}/status").read_bytes(),
+                what="it has all user ids",
+            )
         kill_all(tend)
         tend.run("start")  # now it is no child of its spawner, and init's children count
         tend.run("restart", "c", timeout=60)
@@ -335,11 +341,19 @@ def test_marks_of_another_user(tend, how):
     tend.stop_all()
 
 
-def impostor_of(tend, program, name):
+BECOME_ROOT = (
+    "-I",
+    "-S",
+    "-c",
+    "import posix, _signal; posix.setresuid(0, 0, 0); _signal.pause()",
+)
+
+
+def impostor_of(tend, program, name, *args):
     """Another user's process with our marks, a session leader whose parent is init, as what is left
     of a tree is.
     """
-    argv = [sys.executable, "-I", "-S", "-c", SPAWN, str(program)]
+    argv = [sys.executable, "-I", "-S", "-c", SPAWN, str(program), *args]
     subprocess.run(
         argv,
         user=OTHER_UID,
