@@ -189,6 +189,12 @@ START_TEST(a_long_history_is_not_gone_through)
 	for (size_t i = 0; i < stream_segments(s)->n; i++)
 		open_files += stream_segments(s)->list[i].fd >= 0;
 	ck_assert_uint_le(open_files, 8);
+	/* what has not been read tells its end by its own sums */
+	struct segment old = stream_segments(s)->list[5];
+
+	ck_assert(old.archive && !old.indexed && old.fd < 0);
+	ck_assert_uint_eq(segment_last_ns(&old), 600ull * 1000000000ull);
+	io_close(&old.fd);
 	stream_close(s);
 }
 END_TEST
