@@ -36,10 +36,11 @@ TREES = TOP / "build/mutants"
 SYSTEM = {
     "spawner": "lifecycle stop restart_policy tree exec_failures environment daemon_kills identity"
     " surroundings saver groups requests descriptors release_link names half_done lost_table"
-    " pid_reuse foreign upgrade",
+    " pid_reuse foreign upgrade in_between bad_input fifos health health_limits",
     "guardian": "daemon_kills standby segment lost_table descriptors surroundings upgrade races"
-    " fifos",
-    "logger": "log_files log_limits log_trouble logger_kills logs own_logs log_links synced fifos",
+    " fifos half_done in_between bad_input stop identity",
+    "logger": "log_files log_limits log_trouble logger_kills logs own_logs log_links synced fifos"
+    " bad_input half_done",
     "shm": "lifecycle segment lock requests reader identity many cli",
     "logread": "logs log_files own_logs log_limits log_links log_trouble",
 }
