@@ -77,5 +77,5 @@ int main(void)
 
 	tcase_add_test(t, scanned);
 	tcase_add_test(t, found);
-	return run_cases("cli/portowner", t, NULL);
+	return run_cases("client portowner", t, NULL);
 }
