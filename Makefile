@@ -112,7 +112,7 @@ ALL_LDFLAGS := -pie -pthread $(SAN_FLAGS) -Wl,-z,relro,-z,now $(LINK_FAST) -Wl,-
 
 # ---- what there is
 
-# Those stand in front that use those behind them.
+# Those are in front that use those behind them.
 LIB_ORDER   := lib/words lib/client lib/term lib/http lib/follower lib/logread lib/config shm \
 	lib/json lib/base
 LIB_FOLDERS := $(foreach l,$(LIB_ORDER),$(if $(wildcard $(l)/*.c),$(l)))

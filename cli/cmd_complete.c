@@ -28,8 +28,8 @@
 struct place {
 	const struct command *c; /* NULL: none yet */
 	const char *typed;	 /* of the word, up to the cursor */
-	const char *before;	 /* stands in front of each candidate: "--level=" */
-	char prefix[80];	 /* before, where it is no literal */
+	const char *before;	 /* is in front of each candidate: "--level=" */
+	char prefix[80];	 /* before, where it is not a literal */
 	size_t operands;	 /* complete ones behind the command */
 	char *const *operand;
 };

@@ -69,7 +69,7 @@ struct wish {
 	const char *text;
 };
 
-/* The configuration as it is to be. False: said. */
+/* The configuration as it is to be. False: reported. */
 static bool load_changed(struct cliconf *ret, const struct wish *w)
 {
 	struct outcomes oc = tell_begin(false);

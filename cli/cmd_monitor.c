@@ -262,7 +262,7 @@ static int show(struct monitor *m, bool tty)
 	struct view v = { 0 };
 	struct fault f = { "" };
 	char span[CLOCK_TEXT_MAX];
-	/* lines that are no rows */
+	/* lines that are not rows */
 	unsigned height = tty ? term_height() : 0, around = m->verbose ? 10 : 8;
 	int status = EXIT_OK;
 

@@ -131,7 +131,7 @@ const struct command cmd_orphans = {
 		"\n"
 		"An orphan is what is proved to be nobody's: its home is gone, no daemon is among\n"
 		"its ancestors, and it is this user's, in this container. Of anything else the\n"
-		"reason why that can't be told is shown: the home is another user's, can't be\n"
+		"reason why that is unknown is shown: the home is another user's, can't be\n"
 		"opened or read, was moved, or its instance will take the process over when it is\n"
 		"started.\n"
 		"\n"

@@ -22,7 +22,7 @@ struct names {
 	bool several; /* more than one was asked for, whatever was found */
 };
 
-/* False: nothing is known of it, which is said. */
+/* False: nothing is known of it, which is reported. */
 static bool write_one(
 	struct json_out *o, const struct instance *in, const struct view *v, const char *name)
 {

@@ -8,7 +8,7 @@
 #include "cli/logplaces.h"
 #include "client/logfacts.h"
 
-/* Add up the files of one log. An archive that is damaged is said. */
+/* Add up the files of one log. An archive that is damaged is reported. */
 bool logfiles_measure(const struct log_place *at, struct log_sizes *ret);
 
 int logfiles_size(struct logplaces *p, bool json);

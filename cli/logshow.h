@@ -16,7 +16,7 @@ struct logshow {
 	bool every; /* follow logs that come into being, too */
 };
 
-/* Damage is said on stderr, and the rest is shown. Returns an exit status. */
+/* Damage is reported on stderr, and the rest is shown. Returns an exit status. */
 int logshow(const struct logshow *s, struct logplaces *places);
 
 /* How lines of a form are written to stdout: whole and in its bytes, unless that is a terminal.

@@ -34,7 +34,7 @@ bool opts_duration(const char *what, const char *text, uint64_t max_ms, uint64_t
 
 bool opts_bytes(const char *what, const char *text, uint64_t *ret_bytes);
 
-/* The whole of a command that takes no operands (or exactly want of them): false = said. */
+/* The whole of a command that takes no operands (or exactly want of them): false = reported. */
 bool opts_operands(int argc, int want, const char *what);
 
 #endif

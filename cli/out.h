@@ -16,7 +16,7 @@
 /* Make sure that descriptors 0 to 2 exist, so that no file of ours becomes "stdout"; set the
  * buffer. */
 void out_init(void);
-/* The command whose name stands in front of complaints; NULL for none. */
+/* The command whose name is in front of complaints; NULL for none. */
 void out_command(const struct command *c);
 
 /* "tend NAME: text" on stderr, control characters made visible. Returns EXIT_FAIL. */
@@ -37,12 +37,12 @@ bool out_flush(void);
  * write error is EXIT_FAIL and said. */
 int out_finish(int status);
 
-/* For who prints from a thread of its own: nothing else is said between these two, and a line of
- * progress makes room. */
+/* For whoever prints from a thread of its own: nothing else is said between these two, and a line
+ * of progress makes room. */
 void out_hold(void);
 void out_release(void);
 
-/* A line on the terminal that the next one replaces; nothing where stderr is no terminal. NULL
+/* A line on the terminal that the next one replaces; nothing where stderr is not a terminal. NULL
  * takes it away. */
 void out_progress(const char *text);
 /* The same for what takes time: once half a second has passed since then (clock_boot_ns()), what is

@@ -4,7 +4,7 @@
  * its registry.
  *
  * Others can put files into such folders. Read is a regular file of our own, under its own name: a
- * link, a FIFO or somebody else's file is not, which is said.
+ * link, a FIFO or somebody else's file is not, which is reported.
  */
 #ifndef CLI_OWNLOGS_H
 #define CLI_OWNLOGS_H
@@ -12,8 +12,8 @@
 #include "cli/logplaces.h"
 
 /* Add them to what p shows: of the agents among the logs of p, or (all) of every agent that is
- * stored. expect: where there is none yet, the place in the agent's folder, for who follows. Their
- * label is NAME@file. */
+ * stored. expect: where there is none yet, the place in the agent's folder, for whoever follows.
+ * Their label is NAME@file. */
 void ownlogs_add(struct logplaces *p, bool all, bool expect);
 
 #endif

@@ -69,7 +69,7 @@ static void show_output(struct outcomes *oc, struct livelog *l)
 		outcome_complain(oc, "what they write can't be shown: %s", f.text);
 }
 
-/* live: NULL for who does not stay. */
+/* live: NULL for whoever does not stay. */
 static int start_and_stay(
 	struct outcomes *oc, struct start *s, struct foreground *fg, struct livelog *live)
 {

@@ -8,7 +8,7 @@
  *   pwrite(2) at the offset, CLEAR.
  * A successor that finds HAVE (or READING and the sentinel gone: the read took place) writes the
  * same bytes to the same offset once more; one that finds the sentinel untouched knows that nothing
- * was read. The sentinel is no valid UTF-8, and no run of text equals it.
+ * was read. The sentinel is not valid UTF-8, and no run of text equals it.
  */
 #ifndef LOGGER_COPY_H
 #define LOGGER_COPY_H

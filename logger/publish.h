@@ -11,7 +11,7 @@ void publish_put(struct stream *st);
 void publish_all(struct logger *lg);
 
 /* Enter a state: error is a negative errno with PT_LOG_BLOCKED, else 0. Getting blocked, blocked
- * for another reason, or free again is told in an event and in tend.log. */
+ * for another reason, or free again is reported in an event and in tend.log. */
 void publish_state(struct stream *st, enum pt_log_state state, int error);
 
 /* Its pipe is full, while its file refuses with error: an event, and a line in tend.log. */

@@ -4,7 +4,7 @@
  *
  * OWNERSHIP From worker_go() until done() is called, what arg points at is the thread's; before and
  * after, the loop's. Nothing else is shared.
- *   One piece of work at a time. Its end is told through an eventfd, so that nothing polls. The
+ *   One piece of work at a time. Its end is reported through an eventfd, so that nothing polls. The
  *   thread is made with its first work.
  */
 #ifndef LOGGER_WORKER_H

@@ -174,7 +174,7 @@ void care_reset(struct watch *w)
 
 /* --- all of them --- */
 
-/* What is wrong is in force no more than before, and is told. */
+/* What is wrong is in force no more than before, and is reported. */
 static void refresh_conf(struct care_shared *s)
 {
 	char *told = s->mo->state.conf_error;

@@ -1,7 +1,7 @@
 /*
  * monitor/conf.h - what the files say of health: HOME/monitor.json and the configuration for all
  * processes, specs/NAME.json for one. They may change at any time; what is wrong changes nothing
- * and is told.
+ * and is reported.
  */
 #ifndef MONITOR_CONF_H
 #define MONITOR_CONF_H

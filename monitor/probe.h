@@ -51,7 +51,7 @@ void probe_start(struct probe *p);
 void probe_stop(struct probe *p);
 
 /* For the kinds: why is a sentence without its subject. Arms the next one and judges the process.
- * PROBE_NO_RESULT: nothing changes; with a why it could not be made at all, which is told. */
+ * PROBE_NO_RESULT: nothing changes; with a why it could not be made at all, which is reported. */
 void probe_done(struct probe *p, enum probe_result result, const char *why);
 /* The next one, or the end of the one that is under way, comes after so long. */
 void probe_arm(struct probe *p, uint64_t after_ms);

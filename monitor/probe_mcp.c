@@ -57,7 +57,7 @@ static const char *why_no_result(struct probe *p, const struct http_answer *a)
 		return "its stream ended without a result of the request";
 	doc = cJSON_Parse(p->reply ? p->reply : a->body);
 	if (!doc)
-		why = "its answer is no JSON-RPC";
+		why = "its answer is not JSON-RPC";
 	else if (!mcpstream_is_reply(doc, id_of(p)))
 		why = "its answer is not a result of the request";
 	else if (cJSON_HasObjectItem(doc, "error"))

@@ -10,7 +10,7 @@
 void publish_put(struct watch *w);
 void publish_all(struct monitor *mo);
 
-/* Set the verdict; a change is told in an event and wakes whoever waits for changes. */
+/* Set the verdict; a change is reported in an event and wakes whoever waits for changes. */
 void publish_verdict(struct watch *w, enum pt_verdict verdict);
 
 /* Enter the figures of a sample taken now. */

@@ -315,7 +315,7 @@ static int parse(const char *text, size_t len, cJSON **ret, struct fault *f)
 		return fault_set(f, -EFBIG, "the registry's answer needs too much memory");
 	if (r < 0)
 		return fault_set(
-			f, r, "the registry's answer is no JSON (byte %td)", end ? end - text : 0);
+			f, r, "the registry's answer is not JSON (byte %td)", end ? end - text : 0);
 	for (; end < text + len; end++)
 		if (*end && !strchr(" \t\r\n", *end))
 			return fault_set(f, -EINVAL,

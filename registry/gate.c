@@ -8,7 +8,7 @@
 
 #define HOST_MAX 300u
 
-/* "localhost:8080" and "[::1]:8080" without their ports. False: it is no host. */
+/* "localhost:8080" and "[::1]:8080" without their ports. False: it is not a host. */
 static bool host_part(const char *text, char bare[static HOST_MAX])
 {
 	bool v6 = text[0] == '[';

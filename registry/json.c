@@ -34,7 +34,7 @@ static cJSON *parse(const char *text, size_t len, unsigned times, struct fault *
 	while (doc && at < text + len && strchr(" \t\r\n", *at))
 		at++;
 	if (!doc || at < text + len)
-		fault_set(f, -EINVAL, "body is no JSON at byte %td", at ? at - text : 0);
+		fault_set(f, -EINVAL, "body is not JSON at byte %td", at ? at - text : 0);
 	else if (!cJSON_IsObject(doc))
 		fault_set(f, -EINVAL, "body must be a JSON object");
 	else

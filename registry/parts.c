@@ -55,7 +55,7 @@ cJSON *parts_new_in(cJSON *list, cJSON *item)
 	return NULL;
 }
 
-/* A text that another one may be compared with, or otherwise where it is no text. NULL: too
+/* A text that another one may be compared with, or otherwise where it is not a text. NULL: too
  * long. */
 static const char *word(const cJSON *o, const char *key, const char *otherwise, struct fault *f)
 {

@@ -8,8 +8,8 @@
 #include "registry/agents.h"
 
 const cJSON *parts_get(const cJSON *o, const char *key);
-/* The text of a key, or otherwise where it is missing or null. NULL: f says that it is no text, or
- * longer than max bytes. */
+/* The text of a key, or otherwise where it is missing or null. NULL: f says that it is not a text,
+ * or longer than max bytes. */
 const char *parts_text(
 	const cJSON *o, const char *key, const char *otherwise, size_t max, struct fault *f);
 

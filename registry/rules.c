@@ -104,7 +104,7 @@ bool agent_version_fits(const char *version, const char *constraint)
 		p += strspn(p, " v");
 		want = read_version(&p);
 		if (want.given == 0)
-			/* "*" is any; what is no version fits nothing */
+			/* "*" is any; what is not a version fits nothing */
 			return *p == 0 ? len == 0 : *p == '*' && len == 0;
 		if (!part_fits(&have, op, len, &want))
 			return false;

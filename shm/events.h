@@ -5,7 +5,7 @@
  * unpublished entry. Readers merge the rings by time. An event is written at the head, the block it
  * tells of is committed, and only then the head moves: after a kill between the two, the next
  * incarnation sees a life block whose event_pos equals the head and publishes the entry
- * (pt_event_publish()), so each transition is told exactly once.
+ * (pt_event_publish()), so each transition is reported exactly once.
  */
 #ifndef SHM_EVENTS_H
 #define SHM_EVENTS_H

@@ -82,8 +82,8 @@ static void note_start(struct pt_life *l)
 }
 
 /* Is it a child of the guardian's or of ours, as what a spawner launched is that died just now?
- * Then it is no stranger, also where it shows us nothing: a zombie, or a program that hides itself
- * even from its own user. */
+ * Then it is not a stranger, also where it shows us nothing: a zombie, or a program that hides
+ * itself even from its own user. */
 static bool is_launched(const struct spawner *sp, const struct procfs_stat *st)
 {
 	return (st->ppid == getpid() || st->ppid == sp->guardian.pid) &&

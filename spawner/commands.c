@@ -198,7 +198,8 @@ static int start(struct spawner *sp, const struct pt_command *c)
 		return 0;
 	}
 	r = start_ident(sp, c, &ident, &f);
-	/* who resurrects has the name from processes.json: then only the specification is missing */
+	/* who resurrects has the name from processes.json: then only the specification is missing
+	 * */
 	if (r == -ENOENT && !with_spec && !(c->req.flags & PT_FLAG_RESURRECT)) {
 		refuse_unknown(sp, c);
 		return 0;

@@ -1,6 +1,6 @@
 /*
- * spawner/spawner.h - the private truth about one process, and about the spawner itself. The rows of
- * the table are copies that can be written again from here; no decision is read back from the
+ * spawner/spawner.h - the private truth about one process, and about the spawner itself. The rows
+ * of the table are copies that can be written again from here; no decision is read back from the
  * segment, except by a new spawner that has nothing else (adopt.c).
  */
 #ifndef SPAWNER_SPAWNER_H

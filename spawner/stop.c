@@ -15,7 +15,7 @@
 #define STOP_KILL_AGAIN_MS 1000u
 #define STOP_TRY_AGAIN_MS  100u /* an error prevented a look */
 #define STOP_SETTLE_ROUNDS 16	/* a tree that keeps forking is caught when all of it is stopped */
-#define STOP_SAY_AFTER	   3	/* kill rounds before it is said that something survives them */
+#define STOP_SAY_AFTER	   3	/* kill rounds before it is reported that something survives them */
 
 /* Wait for the end of one member; each end leads to another look at the whole. */
 static bool watch_one(struct proc *p, const struct tree *t)

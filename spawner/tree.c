@@ -60,7 +60,7 @@ static bool has_session(const struct proc *p)
 			st.start_ticks == p->life.start_ticks);
 }
 
-/* 1: yes, 0: no, or it is gone, -errno: that can't be told now. */
+/* 1: yes, 0: no, or it is gone, -errno: that is unknown now. */
 static int is_stray_of(const struct proc *p, pid_t pid, bool session)
 {
 	char name[NAME_MAX_BYTES];

@@ -77,7 +77,7 @@ expected = 1
 for line in open(sys.argv[1]):
     if not line.endswith("\n"):
         break  # it is being written just now
-    record = json.loads(line)  # a torn line is no JSON
+    record = json.loads(line)  # a torn line is not JSON
     if record["event"] == "ready":
         expected = 1
     elif record["event"] == "heartbeat":

@@ -47,8 +47,8 @@ bool io_is_scarce(int fd, unsigned last);
 bool io_is_shortage(int r);
 
 /* Rename within a folder, but never onto a name that is there: -EEXIST. Where the file system can't
- * do that in one step, the name is looked at first: good enough for who alone gives such names. 0
- * or -errno. */
+ * do that in one step, the name is looked at first: good enough for whoever alone gives such names.
+ * 0 or -errno. */
 int io_rename_new(int dirfd, const char *from, const char *to);
 
 /* fsync(2) of a folder: what was renamed in it has lasted. 0 or -errno; 0 as well where the file
@@ -60,7 +60,7 @@ int io_sync_folder(int dirfd);
 int io_remove(int dirfd, const char *name, int flags);
 
 /* Where something else than a file of this kind (S_IFREG, S_IFIFO) lies under the name, take it out
- * of the way: what is no folder is removed, a folder, which may hold anything, renamed to
+ * of the way: what is not a folder is removed, a folder, which may hold anything, renamed to
  * ".NAME.displaced-PID". */
 void io_make_way(int dirfd, const char *name, mode_t kind);
 

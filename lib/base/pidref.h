@@ -35,7 +35,7 @@ void pidref_done(struct pidref *r);
 /* Send a signal through the pidfd. -ESRCH: it has ended and was reaped. */
 int pidref_signal(const struct pidref *r, int signo);
 
-/* How it ended, as from waitpid(), for a process that is no child of ours and has been reaped:
+/* How it ended, as from waitpid(), for a process that is not a child of ours and has been reaped:
  * PIDFD_GET_INFO, Linux 6.15. -ENOTSUP before that. */
 int pidref_exit_status(const struct pidref *r, int *ret_wait_status);
 

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes that lie in it; 0 if fd is no pipe. */
+/* Bytes that lie in it; 0 if fd is not a pipe. */
 uint32_t pipe_bytes(int fd);
 
 /* Is there no room in it, so that its writers wait? Bytes are no measure: it is full when its pages

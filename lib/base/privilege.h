@@ -22,7 +22,7 @@ enum privilege_flag {
  * Without PRIVILEGE_EXECUTES also: no_new_privs, an empty bounding set, a limit of data_bytes on
  * own memory (0 = none), and a filter that refuses system calls which only an intruder would make:
  * executing, tracing, mounting, loading code into the kernel, sockets (unless PRIVILEGE_NETWORK).
- * Failures are said and ignored: the daemon works as well with its rights. TEND_DISABLE=seccomp
+ * Failures are reported and ignored: the daemon works as well with its rights. TEND_DISABLE=seccomp
  * leaves the filter out; so do sanitized builds, which trace themselves. */
 void privilege_drop(unsigned flags, uint64_t keep, uint64_t data_bytes);
 

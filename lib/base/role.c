@@ -34,7 +34,7 @@ const char *role_name(unsigned role)
 }
 
 /* -ENOENT also where something else lies in its place: nobody holds the lock that daemons of this
- * home look for. Who takes the lock makes way. */
+ * home look for. Whoever takes the lock makes way. */
 static int open_lock(int run_fd, enum role role, int flags)
 {
 	char name[32];

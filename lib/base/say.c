@@ -49,7 +49,7 @@ static enum say_level last_level;
 static uint64_t repeats, repeat_boot_ns;
 static pthread_mutex_t say_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A level that is no level leaves the default: a daemon must not fail over how much it talks. */
+/* A level that is not a level leaves the default: a daemon must not fail over how much it talks. */
 static enum say_level level_from(const char *text)
 {
 	for (size_t i = 0; text && i < LEVELS; i++)

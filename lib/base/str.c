@@ -157,7 +157,7 @@ int str_int(const char *text, int64_t min, int64_t max, int64_t *ret)
 		if (!is_digit(*p))
 			return -EINVAL;
 		if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, *p - '0', &v)) {
-			over = true; /* go on: "99999999999999999999x" is no number at all */
+			over = true; /* go on: "99999999999999999999x" is not a number at all */
 			v = 0;
 		}
 	}

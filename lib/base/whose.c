@@ -22,7 +22,7 @@
 #define TRIES	   4 /* one moment without a descriptor must not decide to whom a process belongs */
 
 /* What a failed look at a process means: it is gone, or not ours to look at, and so nobody's (0);
- * or that can't be told now (-errno). */
+ * or that is unknown now (-errno). */
 static int nobodys(int r)
 {
 	return io_is_shortage(r) ? r : 0;

@@ -29,14 +29,14 @@ enum whose {
 
 /* Judge a process by its folder in /proc and the marks read there. name gets which of our processes
  * it is, or is part of; "" if it is not ours. h->run_fd may be -1: then marks alone count. enum
- * whose, or -errno: that can't be told now. */
+ * whose, or -errno: that is unknown now. */
 int whose_process(
 	const struct home *h, int proc_fd, const struct marks *m, char name[static NAME_MAX_BYTES]);
 
-/* The same for a pid. enum whose, -ESRCH: gone, or another -errno: that can't be told now. */
+/* The same for a pid. enum whose, -ESRCH: gone, or another -errno: that is unknown now. */
 int whose_pid(const struct home *h, pid_t pid, char name[static NAME_MAX_BYTES]);
 
-/* Is it ours, and part of the process of this name? False also if that can't be told, in spite of
+/* Is it ours, and part of the process of this name? False also if that is unknown, in spite of
  * several tries. */
 bool whose_is(const struct home *h, pid_t pid, const char *name);
 
@@ -45,7 +45,7 @@ bool whose_is(const struct home *h, pid_t pid, const char *name);
 int whose_own_word(int proc_fd);
 
 /* Does that process see another folder than ours at the path of our home, through mounts of its
- * own? False also if that can't be told. */
+ * own? False also if that is unknown. */
 bool whose_home_differs(const struct home *h, pid_t pid);
 
 /* What an absolute path is for that process: looked up from its root, through its mounts. -errno of

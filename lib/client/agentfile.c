@@ -38,7 +38,7 @@ int agentfile_name(const char *name, struct fault *f)
 }
 
 /* Only in folders that PATH names from the root: an empty or relative entry means the current
- * folder, and in that one another user may have put a program of this name. Who wants it types
+ * folder, and in that one another user may have put a program of this name. Whoever wants it types
  * "./NAME". */
 static int look_in_path(
 	char *const *env, const char *word, char buf[static PATH_MAX], struct fault *f)

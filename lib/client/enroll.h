@@ -21,7 +21,7 @@ struct enroll_how {
 /* a: answered START requests of agents (those whose answer is a failure are left out). An agent
  * that ends meanwhile is said at once, with its last output where that is not shown anyway. True:
  * at least one is registered (a complaint says how many, if not all); false: none (a complaint,
- * with what to do). Who runs, runs on. */
+ * with what to do). Whoever runs, runs on. */
 bool enroll_wait(struct outcomes *oc, struct instance *in, const struct ask *a, size_t n,
 	const struct enroll_how *how);
 

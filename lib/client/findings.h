@@ -1,5 +1,5 @@
 /*
- * client/findings.h - what was found when an instance was looked over, for who shows it.
+ * client/findings.h - what was found when an instance was looked over, for whoever shows it.
  */
 #ifndef CLIENT_FINDINGS_H
 #define CLIENT_FINDINGS_H

@@ -51,7 +51,7 @@ void listed_load(const struct home *h, const struct view *v, struct listed *ret)
 	cJSON_ArrayForEach(entry, ret->agents) if (listed_text(entry, "id")[0])
 		ret->agent[ret->n++] = (struct listed_agent){ .entry = entry,
 		.id = listed_text(entry, "id") };
-	/* of its last run, or under a name that can't stand in a document twice */
+	/* of its last run, or under a name that can't be in a document twice */
 	for (size_t i = 0; i < ret->n; i++)
 		ret->agent[i].ours = view_find(v, ret->agent[i].id) != NULL;
 	qsort(ret->agent, ret->n, sizeof(*ret->agent), by_id);

@@ -22,7 +22,7 @@
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u
 #define READY_NAP_MS 20u
-/* what answers "not found" for so long is no registry that is coming up */
+/* what answers "not found" for so long is not a registry that is coming up */
 #define STRANGER_NS (3 * NS_PER_SEC)
 #define OWNER_MAX   80u
 #define TAKEN_ADVICE \

@@ -2,7 +2,7 @@
  * client/outcome.h - what became of each process that a command acted upon, and what went wrong:
  * from it both the sentences and the document of --json are made.
  *
- * Who acts adds to it and says nothing; who gave it may hear of each thing as it comes, for a
+ * Who acts adds to it and says nothing; whoever gave it may hear of each thing as it comes, for a
  * person who waits.
  */
 #ifndef CLIENT_OUTCOME_H
@@ -22,7 +22,7 @@ enum outcome_kind {
 };
 
 struct outcome {
-	char *name; /* or what was given in its place, where that is no process */
+	char *name; /* or what was given in its place, where that is not a process */
 	enum outcome_kind kind;
 	int32_t pid; /* 0 = none */
 	/* of failed and unknown: why. Else what people are told in place of the kind's own words;

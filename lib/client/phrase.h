@@ -1,5 +1,5 @@
 /*
- * client/phrase.h - parts of sentences, for who complains here and for who tells more.
+ * client/phrase.h - parts of sentences, for whoever complains here and for whoever tells more.
  */
 #ifndef CLIENT_PHRASE_H
 #define CLIENT_PHRASE_H

@@ -14,7 +14,7 @@
  * long as that names it. -errno, f says that it can't be told. */
 int place_here(char *const *env, char buf[static PATH_MAX], struct fault *f);
 
-/* Absolute (relative to place_here()), without "." and doubled slashes. What stands in front of a
+/* Absolute (relative to place_here()), without "." and doubled slashes. What is in front of a
  * ".." is resolved, for that means the folder above the one that a link leads to. -errno. */
 int place_absolute(char *const *env, const char *path, char buf[static PATH_MAX], struct fault *f);
 

@@ -57,7 +57,7 @@ static int take_configured(
 }
 
 /* Runs "python3 -I -c ..." with a deadline, in a folder where only root can put anything: Python,
- * and what stands in its place (a version manager), would look for modules and settings in the
+ * and what is in its place (a version manager), would look for modules and settings in the
  * current one, which may be another user's. */
 static bool has_module(const char *python)
 {

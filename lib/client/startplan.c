@@ -50,7 +50,7 @@ static void plan_add(struct plan *p, const char *name, char *text, const char *f
 	p->n++;
 }
 
-/* Two files that would share a name. False: said. */
+/* Two files that would share a name. False: reported. */
 static bool check_clash(struct outcomes *oc, const struct plan *p, const struct agent *a)
 {
 	for (size_t i = 0; i < p->n; i++) {

@@ -29,7 +29,7 @@ struct stray {
 	char home[STRAY_HOME_MAX];
 	char command[PT_COMMAND_TEXT];
 	bool proved;		  /* nobody's */
-	char why[PROOF_TEXT_MAX]; /* a sentence: why it is an orphan, or why that can't be told */
+	char why[PROOF_TEXT_MAX]; /* a sentence: why it is an orphan, or why that is unknown */
 };
 
 /* Look through /proc; what the caller may not read is left out. *ret is malloc'ed, sorted by age,

@@ -14,8 +14,8 @@
 #define TURN_SPECS  "specs.lock"  /* a stored specification */
 
 /* Wait for our turn: whoever has it holds the lock of run/FILE. A descriptor to be closed at the
- * end (the kernel does so for who is killed), or -errno: within seconds (a minute where daemons are
- * started) it could not be had, and f names the holder. */
+ * end (the kernel does so for whoever is killed), or -errno: within seconds (a minute where daemons
+ * are started) it could not be had, and f names the holder. */
 int turn_take(const struct home *h, const char *file, const struct watcher *w, struct fault *f);
 
 #endif

@@ -36,9 +36,10 @@ struct view_daemon {
 };
 
 struct view {
-	const struct home *home;     /* where the specifications are, for who set it; NULL */
-	const struct listed *listed; /* what the registry listed last, for who loaded it; NULL */
-	bool present;		     /* false: there is no table; everything else is empty */
+	const struct home *home; /* where the specifications are, for whoever set it; NULL */
+	const struct listed
+		*listed; /* what the registry listed last, for whoever loaded it; NULL */
+	bool present;	 /* false: there is no table; everything else is empty */
 	bool same_boot;
 	/* another PID namespace, or no /proc: no pid can be verified, and none counts as gone; of
 	 * the daemons the locks are asked */

@@ -82,8 +82,8 @@ bool cliconf_is_shown(const struct cliconf *c, enum conf_key key);
 /* As it is shown: a number, True or False, the text. */
 const char *cliconf_show(const struct cliconf *c, enum conf_key key, char buf[static 24]);
 
-/* An option of the command line: wins over everything. With the reason, -EINVAL: it is no number,
- * or none of the words; -ERANGE: it is one that can't be. */
+/* An option of the command line: wins over everything. With the reason, -EINVAL: it is not a
+ * number, or none of the words; -ERANGE: it is one that can't be. */
 int cliconf_option(struct cliconf *c, enum conf_key key, const char *text, struct fault *f);
 /* Put a value into what cliconf_save() writes, and in force unless the environment is stronger (see
  * above). -EINVAL, -ERANGE with the reason. */

@@ -16,7 +16,7 @@
 
 #define EXACT_MAX 9e15 /* about 2^53: up to here a double holds every integer */
 
-/* 0 for what is no number, or does not fit: converting it would be undefined. */
+/* 0 for what is not a number, or does not fit: converting it would be undefined. */
 static double number_of(const cJSON *o, const char *key, double max)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o, key);

@@ -59,7 +59,7 @@ static bool is_port(const char *text, size_t len)
 }
 
 /* The length of the host in front of an authority of len bytes; 0: there is none. An IPv6 address
- * stands in brackets. */
+ * is in brackets. */
 static size_t host_length(const char *at, size_t len)
 {
 	size_t n;

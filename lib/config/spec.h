@@ -99,7 +99,7 @@ const char *spec_variable(char *const *env, const char *name);
 
 /* "NAME.json" */
 void spec_file_name(const char *name, char buf[static NAME_MAX_BYTES + 8]);
-/* And back; false for what is no specification. */
+/* And back; false for what is not a specification. */
 bool spec_name_of(const char *file, char name[static NAME_MAX_BYTES]);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-/* cJSON answers NULL for what is no JSON and for a lack of memory alike. Whoever allocates for it
+/* cJSON answers NULL for what is not JSON and for a lack of memory alike. Whoever allocates for it
  * sets errno when there is none, as malloc() does: and that is the last thing before it gives
  * up. */
 int document_parse(const char *text, size_t len, const char **ret_at, cJSON **ret)

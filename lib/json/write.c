@@ -137,7 +137,7 @@ static void set_bit(uint64_t *bits, unsigned i, bool on)
 	bits[i / 64] = (bits[i / 64] & ~(UINT64_C(1) << i % 64)) | (uint64_t)on << i % 64;
 }
 
-/* What stands in front of each value: a comma where there is one before, a line of its own and the
+/* What is in front of each value: a comma where there is one before, a line of its own and the
  * key within an object. */
 static void begin_value(struct json_out *o, const char *key)
 {

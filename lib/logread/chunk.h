@@ -10,7 +10,7 @@
 #define CHUNK_MAX ARCHIVE_BLOCK_MAX /* a longer line comes in parts */
 
 struct chunk {
-	/* the caller frees it; a NUL stands behind what is in it, for who looks for one */
+	/* the caller frees it; a NUL stands behind what is in it, for whoever looks for one */
 	char *buf;
 	size_t room, len;
 	uint64_t offset; /* of its first byte in the raw segment */

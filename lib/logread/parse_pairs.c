@@ -129,7 +129,7 @@ bool parse_json(const char *p, const char *end, uint64_t near_ns, struct log_lin
 	if (end - p < 2 || *p != '{' || end[-1] != '}')
 		return false;
 	if ((size_t)(end - p) > PARSE_JSON_BYTES)
-		/* what stands in front counts, and the rest is taken on trust */
+		/* what is in front counts, and the rest is taken on trust */
 		end = p + PARSE_JSON_BYTES;
 	else
 		end--;

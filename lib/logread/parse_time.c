@@ -60,7 +60,7 @@ uint64_t parse_time_number(const char *p, size_t len)
 		unit /= 10;
 	}
 	for (unsigned u = 0; u < sizeof(units) / sizeof(units[0]); u++)
-		if (value < units[u].below) /* beyond 2554 it is no time that fits */
+		if (value < units[u].below) /* beyond 2554 it is not a time that fits */
 			return value >= UINT64_MAX / units[u].factor
 				? 0
 				: value * units[u].factor + fraction * units[u].factor / NS_PER_SEC;

@@ -196,8 +196,8 @@ static bool last_entry(const struct chunk *c, uint64_t near_ns, struct state *re
 	return false;
 }
 
-/* Who reads backward gets to the segments in front of this one, and is told of damage then; others
- * leave them again. */
+/* Whoever reads backward gets to the segments in front of this one, and is told of damage then;
+ * others leave them again. */
 static bool comes_next(const struct stream *s, const struct segment *g)
 {
 	return s->way == STREAM_BACKWARD && g >= s->segs.list + s->first;

@@ -55,14 +55,14 @@ int stream_read(struct stream *s, struct log_entry *ret, struct fault *f);
 /* Close the archives that it has open ahead of their turn; they are opened again by then. */
 void stream_spare(struct stream *s);
 
-/* For who goes on behind a stream that is not read any more: the level of the entry that a line at
- * this offset of segment number continues. */
+/* For whoever goes on behind a stream that is not read any more: the level of the entry that a line
+ * at this offset of segment number continues. */
 enum log_level stream_level_at(struct stream *s, size_t segment, uint64_t at);
 
 /* What it reads. Owned by the stream. */
 struct segments *stream_segments(struct stream *s);
 
-/* Does an entry match? For who has lines from elsewhere (logread/follow). */
+/* Does an entry match? For whoever has lines from elsewhere (logread/follow). */
 bool stream_matches(const struct log_query *q, const struct log_entry *e);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "logread/pieces.h"
 
-#define MAX_ENTRIES (16u << 20) /* 400 MB: more is no index */
+#define MAX_ENTRIES (16u << 20) /* 400 MB: more is not an index */
 
 static bool is_good(const struct tidx_cursor *c, const struct tidx_entry *e)
 {

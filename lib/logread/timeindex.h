@@ -15,7 +15,7 @@
 #include "base/fault.h"
 #include "logread/format.h"
 
-/* Walks forward only, with a small buffer, for who reads it all once. */
+/* Walks forward only, with a small buffer, for whoever reads it all once. */
 struct tidx_cursor {
 	int fd;		   /* -1: there is nothing (more) to read */
 	uint64_t position; /* in the index file */

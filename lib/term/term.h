@@ -25,7 +25,7 @@ enum term_colour {
 	TERM_MAGENTA,
 	TERM_BLUE
 };
-/* The sequence that turns a colour on (TERM_PLAIN: off); "" where stdout is no terminal, or
+/* The sequence that turns a colour on (TERM_PLAIN: off); "" where stdout is not a terminal, or
  * NO_COLOR or TERM=dumb asks for none. */
 const char *term_colour(enum term_colour c);
 

@@ -61,7 +61,7 @@ static bool is_in(const struct range *r, size_t n, uint32_t c)
 	return false;
 }
 
-/* Columns of the character at s, and its length; what is no UTF-8 is shown as one column. */
+/* Columns of the character at s, and its length; what is not UTF-8 is shown as one column. */
 static size_t columns_of(const char *s, size_t *ret_len)
 {
 	uint32_t c;

@@ -107,7 +107,7 @@ enum tone columns_health(const struct view_row *r)
 	return r->row.health.verdict < PT_HEALTH_MAX ? tones[r->row.health.verdict] : TONE_PLAIN;
 }
 
-/* Unknown it is for the registry's sake: that is said where no column of its own says it. */
+/* Unknown it is for the registry's sake: that is reported where no column of its own says it. */
 static bool is_only_unregistered(const struct view_row *r)
 {
 	return r->row.health.verdict == PT_HEALTH_UNKNOWN &&

@@ -1,7 +1,7 @@
 /*
  * log_history FOLDER NAME MB - a history of about MB megabytes before compression: archives of 64
  * MB with time indexes, and a current file of 16 MB. Line i says second i / 10000 of the epoch's
- * day 20000. The word "needle" stands in one line of each 16 MB.
+ * day 20000. The word "needle" is in one line of each 16 MB.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* links: cli/ */
 /*
  * tests/fuzz/fuzz_cmdline.c - the command line: any arguments, one on a line, for any command.
- * Whatever is typed ends with one of the exit statuses that are promised; misuse is told; and no
- * complaint carries a control character to the terminal.
+ * Whatever is typed ends with one of the exit statuses that are promised; misuse is reported; and
+ * no complaint carries a control character to the terminal.
  *
  * Commands act, and arguments are made up. So they run in a thread of their own that has lost every
  * right to change anything (no file is made, changed or removed, no process made or signalled, no

@@ -1,5 +1,5 @@
 """What lies between a process and the logger, taken away or replaced while it is in use: what is
-written is captured, or it is said that it can't be.
+written is captured, or it is reported that it can't be.
 """
 
 import errno

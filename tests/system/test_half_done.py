@@ -253,7 +253,7 @@ def test_a_new_specification_that_can_not_be_stored_changes_no_row(tend):
 
 
 def test_what_a_dead_client_asked_for_is_done_once_the_table_can_be_changed(tend):
-    """Its specification is no leftover while the command waits."""
+    """Its specification is not a leftover while the command waits."""
     start(tend, "model", helper("sleeper"))
     with without_spawner(tend):
         spec = spec_of_command(tend, "late")

@@ -323,7 +323,7 @@ def test_marks_of_another_user(tend, how):
                 what="it has all user ids",
             )
         kill_all(tend)
-        tend.run("start")  # now it is no child of its spawner, and init's children count
+        tend.run("start")  # now it is not a child of its spawner, and init's children count
         tend.run("restart", "c", timeout=60)
         assert alive(impostor)
         saved(tend, {"c": identity(tend.pid("c"))})

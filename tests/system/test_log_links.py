@@ -152,7 +152,7 @@ def test_links_in_place_of_old_files_are_not_read(logged):
 
 
 def everything_own(tend):
-    """What the files that are no links hold."""
+    """What the files that are not links hold."""
     for path in numbered(tend, "a"):
         if path.is_symlink():
             path.unlink()

@@ -1,4 +1,4 @@
-"""Names of processes: what is no name, and who may have one that is taken."""
+"""Names of processes: what is not a name, and who may have one that is taken."""
 
 import pytest
 

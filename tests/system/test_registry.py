@@ -228,7 +228,7 @@ def test_ages(tmp_path):
 
 
 def test_the_database(tmp_path):
-    (tmp_path / "r.db").write_text("this is no database, and long enough to be sure of that " * 20)
+    (tmp_path / "r.db").write_text("this is not a database, and long enough to be sure of that " * 20)
     done = subprocess.run(
         [TEND_BIN / "tend-registry", "--port", "0", "--db", tmp_path / "r.db"],
         stderr=subprocess.PIPE,

@@ -85,7 +85,7 @@ def test_unhealthy_when_the_heartbeat_stops_while_the_process_runs(tend, registr
 
 def test_a_registry_whose_clock_is_wrong_is_told(tend, registry):
     """An hour behind: not healthy by its clock, with the reason. An hour ahead: a time to come is
-    no sign of life, which is told.
+    no sign of life, which is reported.
     """
     use(tend, registry)
     registry.agents = [entry("web", seen=now(3600))]

@@ -119,7 +119,7 @@ def test_a_file_that_is_a_link(tend):
     "pwd", ["/", "/no/such/folder", "current", "{current}/../current", "{current}/.", ""]
 )
 def test_a_pwd_that_is_none(tend, current, pwd):
-    """Left behind by something that is no shell, or no absolute path: the kernel's word counts."""
+    """Left by something that is not a shell, or not an absolute path: the kernel's word counts."""
     start(tend, "a", helper("sleeper"), cwd=current, env={"PWD": pwd.format(current=current)})
     assert tend.json("list", "a")["a"]["working_directory"] == str(current.resolve())
 
@@ -141,7 +141,7 @@ def test_pwd_can_be_given(tend, current):
 
 
 def test_one_file_by_two_ways(tend, current):
-    """That is no clash of names."""
+    """That is not a clash of names."""
     done = tend.run(
         "start", "--background", current / "agent.py", current.resolve() / "agent.py", check=False
     )

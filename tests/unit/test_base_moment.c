@@ -57,7 +57,7 @@ START_TEST(other_centuries)
 }
 END_TEST
 
-/* How much of a text is a moment: what follows stays for who parses lines. */
+/* How much of a text is a moment: what follows stays for whoever parses lines. */
 static const struct {
 	const char *text;
 	int length, short_length; /* 0 = none */

@@ -1,4 +1,4 @@
-/* json/document.h: what is no JSON is told from what there was no memory for. */
+/* json/document.h: what is not JSON is told from what there was no memory for. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -428,7 +428,7 @@ START_TEST(the_index_knows_where_a_run_begins)
 	ck_assert_uint_eq(begin_of("x.log.idx", 3), 27);
 	ck_assert_int_eq(instance_end(logger, SIGTERM), 0);
 
-	make_file("x.log.idx", "this is no index, but something else altogether");
+	make_file("x.log.idx", "this is not an index, but something else altogether");
 	logger = instance_daemon(&in, ROLE_LOGGER, true);
 	talker_put(fd, "more\n");
 	INSTANCE_AWAIT(talker_block(slot).file_bytes == 38);

@@ -72,7 +72,7 @@ static const struct {
 	{ "time=2025-01-02T03:04:05Z level=warn msg=\"a level=error in a message\" logger=web", W,
 		T, "web", NULL },
 	{ "level=info ts=1735787045 msg=x", I, T, NULL, NULL },
-	/* what is no level, and so continues the entry above */
+	/* what is not a level, and so continues the entry above */
 	{ "Traceback (most recent call last):", N, 0, NULL, NULL },
 	{ "  File \"x.py\", line 3, in <module>", N, 0, NULL, NULL },
 	{ "ValueError: ERROR in the message", N, 0, NULL, NULL },
@@ -179,7 +179,7 @@ START_TEST(words)
 }
 END_TEST
 
-/* What is too large for nanoseconds is no time, and no other one either. */
+/* What is too large for nanoseconds is not a time, and no other one either. */
 START_TEST(numbers_as_times)
 {
 	static const struct {

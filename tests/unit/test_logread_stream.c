@@ -351,7 +351,7 @@ START_TEST(a_damaged_time_index_costs_no_line)
 END_TEST
 
 /* Damaged in its middle, raw or when it is archived: what lies in front keeps its times; what lies
- * behind is never taken for older than it is, and the damage is told. */
+ * behind is never taken for older than it is, and the damage is reported. */
 START_TEST(a_time_index_damaged_in_its_middle)
 {
 	static const char *const names[] = { "a.log", "a.log.000000001" };

@@ -281,7 +281,8 @@ START_TEST(stored_and_read_back)
 }
 END_TEST
 
-/* Whoever wrote it: what is not as we store it is no agent, and what is taken can be searched. */
+/* Whoever wrote it: what is not as we store it is not an agent, and what is taken can be searched.
+ * */
 START_TEST(stored_by_someone_else)
 {
 	static const char entry[] =
