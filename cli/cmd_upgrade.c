@@ -19,10 +19,11 @@
 #include "base/pidref.h"
 #include "base/procfs.h"
 #include "base/spawn.h"
-#include "client/daemons.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/tell.h"
+#include "client/ask.h"
+#include "client/daemons.h"
 #include "client/turn.h"
 #include "client/view.h"
 
@@ -237,6 +238,19 @@ static int ask_guardian(struct upgrade *u, struct fault *f)
 	return r;
 }
 
+/* Where the old spawner could hand nothing over the new one fills the table by itself, after it
+ * has its role. */
+static int await_rows(const struct watcher *w, struct fault *f)
+{
+	struct instance in = INSTANCE_NONE;
+	int r = instance_open(&in, NULL, PT_CLIENT, f);
+
+	if (r == 0)
+		r = ask_sync(&in, w, f);
+	instance_close(&in);
+	return r;
+}
+
 static size_t count_up(void)
 {
 	struct fault f = { "" };
@@ -270,7 +284,7 @@ static int check_or_upgrade(struct outcomes *oc, struct upgrade *u, bool only_ch
 		tell_plan(oc, u);
 		return EXIT_OK;
 	}
-	if (!all_current(u) && ask_guardian(u, &f) < 0)
+	if ((!all_current(u) && ask_guardian(u, &f) < 0) || await_rows(oc->watcher, &f) < 0)
 		return TELL_FAIL(oc, "%s", f.text);
 	up = count_up();
 	oc->daemons = "upgraded";
