@@ -13,11 +13,10 @@
 #include "base/pidref.h"
 #include "base/str.h"
 #include "client/daemons.h"
-#include "shm/lock.h"
+#include "client/post.h"
 #include "shm/wake.h"
 
-#define LOCK_WAIT_MS 5000u
-#define STILL_NS     (15 * NS_PER_SEC)
+#define STILL_NS (15 * NS_PER_SEC)
 /* how often it is looked whether someone is there to answer */
 #define SLICE_NS       (1 * NS_PER_SEC)
 #define FIRST_SLICE_NS (NS_PER_SEC / 2) /* then the person is told what is awaited */
@@ -70,67 +69,13 @@ static void remove_spec(const struct home *h, const struct ask *a)
 		(void)unlinkat(h->specs_fd, a->req.spec, 0);
 }
 
-static int lock_fault(const struct instance *in, int r, struct fault *f)
-{
-	pid_t holder = pt_lock_holder(in->pt);
-
-	if (r == -ETIMEDOUT && holder > 0) {
-		char state = pid_state(holder, 0);
-
-		if (state == 'T' || state == 't')
-			return fault_set(f, r,
-				"the lock of the process table is held by process %d, which is stopped; \"kill -CONT %d\" lets it go on",
-				holder, holder);
-		return fault_set(f, r,
-			"the lock of the process table is held by process %d for more than %u s",
-			holder, LOCK_WAIT_MS / 1000);
-	}
-	if (r == -ETIMEDOUT)
-		return fault_set(f, r, "the lock of the process table could not be had within %u s",
-			LOCK_WAIT_MS / 1000);
-	return fault_errno(f, r, "cannot take the lock of the process table");
-}
-
-/* The lock is beyond repair: have the guardian make the table again. */
-static int replace_table(struct instance *in, struct fault *f)
-{
-	uint64_t until = clock_boot_ns() + SLICE_NS;
-
-	(void)bell_ring(&in->home, ROLE_GUARDIAN);
-	while (instance_current(in) && clock_boot_ns() < until)
-		instance_nap(10);
-	return instance_attach(in, f);
-}
-
-static int post(struct instance *in, const struct pt_request *req, unsigned n,
-	struct pt_ticket *tickets, struct fault *f)
-{
-	int r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
-
-	/* Nobody noted that he holds it: the word may name a daemon that does not, and heals that
-	 * when it is rung for. */
-	if (r == -ETIMEDOUT && pt_lock_holder(in->pt) == 0) {
-		for (unsigned role = 0; role < ROLE_MAX; role++)
-			(void)bell_ring(&in->home, role);
-		r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
-	}
-	if (r == -ENOTRECOVERABLE || r == -EBADMSG) {
-		r = replace_table(in, f);
-		if (r == 0)
-			r = pt_post(in->pt, req, n, LOCK_WAIT_MS, tickets);
-	}
-	if (r < 0 && r != -EAGAIN)
-		lock_fault(in, r, f);
-	return r;
-}
-
 int ask_post_once(struct instance *in, struct ask *a, struct fault *f)
 {
 	int r;
 
 	if (!instance_current(in) && (r = instance_attach(in, f)) < 0)
 		return r;
-	r = post(in, &a->req, 1, &a->ticket, f);
+	r = post_requests(in, &a->req, 1, &a->ticket, f);
 	if (r == -EAGAIN)
 		return fault_set(f, r, "the ring of commands is full");
 	if (r < 0)
@@ -180,7 +125,7 @@ static int post_batch(struct round *o, struct fault *f)
 	}
 	if (n == 0)
 		return 0;
-	r = post(o->in, req, n, ticket, f);
+	r = post_requests(o->in, req, n, ticket, f);
 	for (unsigned k = 0; r > 0 && k < n && k < (unsigned)r; k++) {
 		struct ask *a = &o->a[index[k]];
 
