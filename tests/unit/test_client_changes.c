@@ -172,9 +172,8 @@ START_TEST(a_home_that_is_made_later_is_found)
 }
 END_TEST
 
-START_TEST(nothing_is_left_behind)
+static void open_and_close_many(void)
 {
-	instance_make(&here, 8);
 	for (unsigned i = 0; i < 20; i++) {
 		struct changes *c = open_changes(i % 2 ? here.dir : "/nowhere/at/all");
 
@@ -182,8 +181,20 @@ START_TEST(nothing_is_left_behind)
 			(void)ready(c, 10);
 		changes_close(c);
 	}
+}
+
+/* A sanitizer may have threads of its own, which come with the first of others. */
+START_TEST(nothing_is_left_behind)
+{
+	size_t left;
+
+	instance_make(&here, 8);
+	open_and_close_many();
+	INSTANCE_AWAIT(threads() <= 3);
+	left = threads();
+	open_and_close_many();
 	changes_close(NULL);
-	INSTANCE_AWAIT(threads() == 1);
+	INSTANCE_AWAIT(threads() <= left);
 	instance_remove(&here);
 }
 END_TEST
