@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import socket
 import subprocess
 from xml.etree import ElementTree
 
 import pytest
 
+from common import free_port
 from harness import TEND_BIN, TOP, wait_until
 
 FOLDERS = [
@@ -264,8 +264,7 @@ def test_the_tour_of_the_readme_works_as_printed(tend):
     """Each command, as it stands there, prints what stands there, but for numbers; what only shows
     is asked again until it does. Port and home are the test's own.
     """
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     env = {**tend.env, "PATH": f"{TEND_BIN}:{tend.env['PATH']}", "COLUMNS": "1000"}
     commands = tour()
     assert len(commands) > 6
