@@ -11,10 +11,10 @@
 
 #include "base/io.h"
 #include "base/str.h"
-#include "client/checks.h"
 #include "cli/opts.h"
 #include "cli/out.h"
 #include "cli/printjson.h"
+#include "client/checks.h"
 #include "shm/explain.h"
 #include "words/doc.h"
 

@@ -1,10 +1,10 @@
 /* tend logs rotate: asks the logger, with a command in its ring (cli/cmd_logs_rotate.h). */
 #include "cli/cmd_logs_rotate.h"
 
-#include "client/ask.h"
 #include "cli/opts.h"
-#include "client/request.h"
 #include "cli/tell.h"
+#include "client/ask.h"
+#include "client/request.h"
 
 static const struct command self = {
 	.name = "logs rotate",

@@ -2,8 +2,8 @@
 #include "base/str.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "client/request.h"
 #include "cli/tell.h"
+#include "client/request.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {

@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/conf.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "client/meshreg.h"
 #include "cli/shell.h"
-#include "client/resurrect.h"
 #include "cli/startopts.h"
 #include "cli/startrun.h"
 #include "cli/tell.h"
+#include "client/conf.h"
+#include "client/meshreg.h"
 #include "client/phrase.h"
+#include "client/resurrect.h"
 #include "term/term.h"
 
 static int start(struct outcomes *oc, struct startopts *o, const struct cliconf *c, int operands,

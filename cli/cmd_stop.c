@@ -3,9 +3,9 @@
 
 #include "cli/opts.h"
 #include "cli/out.h"
+#include "cli/tell.h"
 #include "client/stop.h"
 #include "shm/ring.h"
-#include "cli/tell.h"
 
 static int run(const struct command *self, int argc, char **argv)
 {

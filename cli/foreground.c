@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/tell.h"
 #include "client/daemons.h"
 #include "client/shutdown.h"
 #include "client/stop.h"
-#include "cli/tell.h"
 #include "words/story.h"
 
 /* nobody announces that the guardian died and the table with it */

@@ -14,10 +14,10 @@
 #include "base/io.h"
 #include "base/str.h"
 #include "client/ask.h"
-#include "client/regprogram.h"
 #include "client/knock.h"
 #include "client/phrase.h"
 #include "client/portowner.h"
+#include "client/regprogram.h"
 
 #define PROBE_MS     5000u /* as the reference */
 #define PORTS	     10u
