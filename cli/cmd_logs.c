@@ -15,9 +15,10 @@
 #include "cli/logshow.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/ownlogs.h"
+#include "cli/tell.h"
 #include "client/instance.h"
 #include "client/logname.h"
+#include "client/ownlogs.h"
 
 #define LINES_DEFAULT 50
 
@@ -243,10 +244,11 @@ static int export(struct args *a, struct logplaces *p)
 
 static int show(struct args *a, struct logplaces *p, size_t names)
 {
+	struct outcomes oc = tell_begin(false);
 	size_t others = 0;
 
 	if (!a->previous) /* which run wrote a line of it nobody knows */
-		ownlogs_add(p, names == 0, a->show.follow);
+		ownlogs_add(&oc, p, names == 0, a->show.follow);
 	for (size_t i = 1; i < p->n; i++) {
 		char first[256], other[256];
 
@@ -269,6 +271,7 @@ static bool is_word(const char *arg, const char *word)
 
 static int run_parsed(struct args *a, const char *verb, char **names, size_t n)
 {
+	struct outcomes oc = tell_begin(false);
 	struct logplaces p;
 	int status = EXIT_MISUSE;
 
@@ -278,7 +281,8 @@ static int run_parsed(struct args *a, const char *verb, char **names, size_t n)
 		return out_misuse("--until and --follow contradict each other");
 	if (!logshow_range(&a->show.query) || (a->previous && !find_previous(a, names, n, &status)))
 		return status;
-	if (logplaces_find(names, n, false, &p, &status)) {
+	status = EXIT_FAIL;
+	if (logplaces_find(&oc, NULL, names, n, false, &p)) {
 		if (is_word(verb, "size"))
 			status = logfiles_size(&p, a->json);
 		else if (a->verify)

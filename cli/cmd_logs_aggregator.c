@@ -8,9 +8,10 @@
 #include "cli/logshow.h"
 #include "cli/opts.h"
 #include "cli/out.h"
-#include "cli/ownlogs.h"
 #include "cli/printjson.h"
+#include "cli/tell.h"
 #include "client/logfacts.h"
+#include "client/ownlogs.h"
 #include "logread/format.h"
 #include "words/doc.h"
 
@@ -114,6 +115,7 @@ static int run(const struct command *self, int argc, char **argv)
 		.form = LOGLINE_AGGREGATE,
 		.lines = LINES_DEFAULT,
 		.every = true };
+	struct outcomes oc = tell_begin(false);
 	struct logplaces p;
 	bool good = true, want_stats = false;
 	int opt, status;
@@ -140,8 +142,9 @@ static int run(const struct command *self, int argc, char **argv)
 	if (!opts_operands(argc, 0, ""))
 		return EXIT_MISUSE;
 	s.query.text_len = s.query.text ? strlen(s.query.text) : 0;
-	if (logplaces_find(NULL, 0, true, &p, &status)) {
-		ownlogs_add(&p, true, s.follow);
+	status = EXIT_FAIL;
+	if (logplaces_find(&oc, NULL, NULL, 0, true, &p)) {
+		ownlogs_add(&oc, &p, true, s.follow);
 		status = want_stats ? stats(&p, s.form) : logshow(&s, &p);
 	}
 	logplaces_done(&p);

@@ -5,8 +5,8 @@
 #ifndef CLI_LOGFILES_H
 #define CLI_LOGFILES_H
 
-#include "cli/logplaces.h"
 #include "client/logfacts.h"
+#include "client/logplaces.h"
 
 /* Add up the files of one log. An archive that is damaged is reported. */
 bool logfiles_measure(const struct log_place *at, struct log_sizes *ret);

@@ -4,7 +4,7 @@
 #ifndef CLI_LOGSHOW_H
 #define CLI_LOGSHOW_H
 
-#include "cli/logplaces.h"
+#include "client/logplaces.h"
 #include "words/logline.h"
 
 struct logshow {

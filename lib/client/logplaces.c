@@ -1,5 +1,5 @@
-/* cli/logplaces.c - which logs a command is about (cli/logplaces.h). */
-#include "cli/logplaces.h"
+/* client/logplaces.c - which logs a command is about (client/logplaces.h). */
+#include "client/logplaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "cli/out.h"
-#include "cli/tell.h"
 #include "client/group.h"
 #include "client/instance.h"
 #include "client/like.h"
@@ -78,7 +76,7 @@ static bool open_folders(struct logplaces *p, struct fault *f)
 {
 	struct home home = HOME_INIT;
 	char cwd[PATH_MAX], path[PATH_MAX + 8];
-	int r = home_open(NULL, HOME_READ, &home, f);
+	int r = home_open(p->home, HOME_READ, &home, f);
 
 	if (r < 0 && r != -ENOENT)
 		return false;
@@ -109,11 +107,11 @@ static void add_all(struct logplaces *p, bool foreign)
 	}
 }
 
-static bool in_table(const char *name)
+static bool in_table(const char *home, const char *name)
 {
 	struct instance in = INSTANCE_NONE;
 	struct pt_row row;
-	bool found = instance_open(&in, NULL, PT_READER, NULL) == 0 &&
+	bool found = instance_open(&in, home, PT_READER, NULL) == 0 &&
 		pt_find(in.pt, name, &row) == 0;
 
 	instance_close(&in);
@@ -135,7 +133,8 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 				add(p, all->list[i].dirfd, all->list[i].stem, NULL);
 		}
 	}
-	if (!found && !pattern && p->folder[0] >= 0 && (in_table(name) || stored_has(NULL, name))) {
+	if (!found && !pattern && p->folder[0] >= 0 &&
+		(in_table(p->home, name) || stored_has(NULL, name))) {
 		found = true; /* it has written nothing so far */
 		if (!known(p, name))
 			add(p, p->folder[0], name, NULL);
@@ -144,14 +143,14 @@ static bool take_name(struct logplaces *p, const struct logplaces *all, const ch
 }
 
 /* Members that have written nothing are none. False: nobody is in it (said). */
-static bool take_group(struct logplaces *p, const struct logplaces *all, const char *operand)
+static bool take_group(
+	struct outcomes *oc, struct logplaces *p, const struct logplaces *all, const char *operand)
 {
-	struct outcomes oc = tell_begin(false);
 	struct home home = HOME_INIT;
 	struct fault f = { "" };
 	char **names = NULL;
 	size_t n = 0;
-	int r = home_open(NULL, HOME_READ, &home, &f);
+	int r = home_open(p->home, HOME_READ, &home, &f);
 
 	if (r == 0)
 		r = group_members(&home, operand, &names, &n, &f);
@@ -160,13 +159,13 @@ static bool take_group(struct logplaces *p, const struct logplaces *all, const c
 		(void)take_name(p, all, names[i]);
 	group_free(names, n);
 	if (r < 0)
-		out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 	else if (n == 0)
-		group_empty(&oc, operand);
+		group_empty(oc, operand);
 	return n > 0;
 }
 
-static void say_unknown(const struct logplaces *all, const char *name)
+static void say_unknown(struct outcomes *oc, const struct logplaces *all, const char *name)
 {
 	struct like like = LIKE(name);
 	char list[1024] = "", process[256];
@@ -177,7 +176,7 @@ static void say_unknown(const struct logplaces *all, const char *name)
 		if (strcmp(process, all->list[i].stem) == 0)
 			like_try(&like, all->list[i].stem);
 		else if (strcmp(name, all->list[i].stem) == 0) {
-			out_fail(
+			outcome_complain(oc,
 				"there is no log of %s: what %s wrote to standard error is shown with the rest of its log",
 				name, process);
 			return;
@@ -188,50 +187,52 @@ static void say_unknown(const struct logplaces *all, const char *name)
 				len ? ", " : "", all->list[i].stem);
 	}
 	if (all->n == 0)
-		out_fail("there is no log of %s, nor any other", name);
+		outcome_complain(oc, "there is no log of %s, nor any other", name);
 	else if (pick_is_pattern(name))
-		out_fail("no log's name matches %s; there are: %s", name, list);
+		outcome_complain(oc, "no log's name matches %s; there are: %s", name, list);
 	else if (like.best)
-		out_fail("there is no log of %s; did you mean %s? There are: %s", name, like.best,
-			list);
+		outcome_complain(oc, "there is no log of %s; did you mean %s? There are: %s", name,
+			like.best, list);
 	else
-		out_fail("there is no log of %s; there are: %s", name, list);
+		outcome_complain(oc, "there is no log of %s; there are: %s", name, list);
 }
 
-bool logplaces_find(
-	char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status)
+bool logplaces_find(struct outcomes *oc, const char *home, char *const *names, size_t n,
+	bool foreign, struct logplaces *ret)
 {
 	struct logplaces all = { .n = 0 };
 	struct fault f = { "" };
+	bool good = true;
 
-	*ret = (struct logplaces){ .folder = { -1, -1, -1 } };
-	*ret_status = EXIT_OK;
+	*ret = (struct logplaces){ .home = home, .folder = { -1, -1, -1 } };
 	if (!open_folders(ret, &f)) {
-		*ret_status = out_fail("%s", f.text);
+		outcome_complain(oc, "%s", f.text);
 		return false;
 	}
 	ret->elsewhere = foreign;
 	if (n == 0) {
 		add_all(ret, foreign);
 		if (ret->incomplete)
-			*ret_status = out_fail("cannot list the logs: out of memory");
+			outcome_complain(oc, "cannot list the logs: out of memory");
 		return !ret->incomplete;
 	}
 	memcpy(all.folder, ret->folder, sizeof(all.folder));
 	add_all(&all, true);
 	for (size_t i = 0; i < n; i++)
 		if (group_is(names[i])) {
-			*ret_status = take_group(ret, &all, names[i]) ? *ret_status : EXIT_FAIL;
+			good = take_group(oc, ret, &all, names[i]) && good;
 		} else if (!take_name(ret, &all, names[i])) {
-			say_unknown(&all, names[i]);
-			*ret_status = EXIT_FAIL;
+			say_unknown(oc, &all, names[i]);
+			good = false;
 		}
 	for (size_t i = 0; i < all.n; i++)
 		free_place(&all.list[i]);
 	free(all.list);
-	if (ret->incomplete || all.incomplete)
-		*ret_status = out_fail("cannot find all logs: out of memory");
-	return *ret_status == EXIT_OK;
+	if (ret->incomplete || all.incomplete) {
+		outcome_complain(oc, "cannot find all logs: out of memory");
+		good = false;
+	}
+	return good;
 }
 
 void logplaces_refresh(struct logplaces *p)

@@ -1,14 +1,15 @@
 /*
- * cli/logplaces.h - which logs a command is about: those in the home, and in the folders that the
- * reference looks into (./logs, /tmp/mcp_mesh_logs), where the home has none of that name.
+ * client/logplaces.h - which logs a command is about: those in the home, and in the folders that
+ * the reference looks into (./logs, /tmp/mcp_mesh_logs), where the home has none of that name.
  */
-#ifndef CLI_LOGPLACES_H
-#define CLI_LOGPLACES_H
+#ifndef CLIENT_LOGPLACES_H
+#define CLIENT_LOGPLACES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/home.h"
+#include "client/outcome.h"
 #include "logread/merge.h"
 
 #define LOGPLACES_FOLDERS 3
@@ -19,9 +20,10 @@ struct log_folder {
 };
 
 struct logplaces {
+	const char *home; /* the caller's */
 	int folder[LOGPLACES_FOLDERS];
 	char *path[LOGPLACES_FOLDERS];
-	struct log_folder *own; /* of logs that agents write themselves (cli/ownlogs.h) */
+	struct log_folder *own; /* of logs that agents write themselves (client/ownlogs.h) */
 	size_t own_n;
 	/* sorted by name; NAME@err behind NAME, what agents write themselves behind all */
 	struct log_place *list;
@@ -30,10 +32,11 @@ struct logplaces {
 	bool incomplete; /* there was no memory for some */
 };
 
-/* names: n of them, or 0: all. foreign: with 0 names, the folders outside the home, too. A name
- * that has no log is said; *ret_status is then what to exit with. False: leave with *ret_status. */
-bool logplaces_find(
-	char *const *names, size_t n, bool foreign, struct logplaces *ret, int *ret_status);
+/* home NULL: $TEND_HOME or the default; it must outlive *ret. names: n of them, or 0: all. foreign:
+ * with 0 names, the folders outside the home, too. False: something went wrong, or a name has no
+ * log, which oc heard. *ret is to be given back in either case. */
+bool logplaces_find(struct outcomes *oc, const char *home, char *const *names, size_t n,
+	bool foreign, struct logplaces *ret);
 void logplaces_done(struct logplaces *p);
 /* The path of the folder of a place. */
 const char *logplaces_path(const struct logplaces *p, const struct log_place *at);

@@ -1,5 +1,5 @@
-/* cli/ownlogs.c - the logs that agents write themselves (cli/ownlogs.h). */
-#include "cli/ownlogs.h"
+/* client/ownlogs.c - the logs that agents write themselves (client/ownlogs.h). */
+#include "client/ownlogs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "cli/out.h"
 #include "client/group.h"
 #include "client/logname.h"
 #include "config/spec.h"
@@ -42,7 +41,7 @@ static const char *objection(const struct stat *folder, const struct stat *st)
 }
 
 /* Is there one that may be read? */
-static bool is_there(const struct candidate *c)
+static bool is_there(struct outcomes *oc, const struct candidate *c)
 {
 	char name[sizeof(c->stem) + sizeof(LOG_SUFFIX)], folder[PATH_MAX + 4];
 	struct stat of_folder, st;
@@ -61,7 +60,7 @@ static bool is_there(const struct candidate *c)
 		return false;
 	why = objection(&of_folder, &st);
 	if (why)
-		out_warn("%s/%s is not read: %s", c->folder, name, why);
+		outcome_complain(oc, "%s/%s is not read: %s", c->folder, name, why);
 	return !why;
 }
 
@@ -92,7 +91,8 @@ static size_t candidates(const struct spec *s, const char *name, struct candidat
 	return n + (slash && put(&c[n], "", name, db, (size_t)(slash - db), "/logs"));
 }
 
-static void add(struct logplaces *p, const struct home *h, const char *name, bool expect)
+static void add(struct outcomes *oc, struct logplaces *p, const struct home *h, const char *name,
+	bool expect)
 {
 	char file[NAME_MAX_BYTES + 8], label[LABEL_MAX];
 	struct candidate c[3];
@@ -104,7 +104,7 @@ static void add(struct logplaces *p, const struct home *h, const char *name, boo
 		return;
 	n = s.file ? candidates(&s, name, c) : 0;
 	spec_done(&s);
-	while (i < n && !is_there(&c[i]))
+	while (i < n && !is_there(oc, &c[i]))
 		i++;
 	snprintf(label, sizeof(label), "%s" LOGNAME_FILE_MARK, name);
 	if (i < n)
@@ -113,29 +113,29 @@ static void add(struct logplaces *p, const struct home *h, const char *name, boo
 		logplaces_add_own(p, c[0].folder, c[0].stem, label);
 }
 
-static void add_of_all(struct logplaces *p, const struct home *h, bool expect)
+static void add_of_all(struct outcomes *oc, struct logplaces *p, const struct home *h, bool expect)
 {
 	char **names = NULL;
 	size_t n = 0;
 
 	(void)group_members(h, NULL, &names, &n, NULL);
 	for (size_t i = 0; i < n; i++)
-		add(p, h, names[i], expect);
+		add(oc, p, h, names[i], expect);
 	group_free(names, n);
 }
 
-void ownlogs_add(struct logplaces *p, bool all, bool expect)
+void ownlogs_add(struct outcomes *oc, struct logplaces *p, bool all, bool expect)
 {
 	struct home h = HOME_INIT;
 	size_t n = p->n;
 
 	(void)io_raise_nofile();
-	if (home_open(NULL, HOME_READ, &h, NULL) < 0 || h.specs_fd < 0)
+	if (home_open(p->home, HOME_READ, &h, NULL) < 0 || h.specs_fd < 0)
 		n = 0;
 	else if (all)
-		add_of_all(p, &h, expect);
+		add_of_all(oc, p, &h, expect);
 	for (size_t i = 0; !all && i < n; i++)
 		if (name_check(p->list[i].stem, NULL) == 0)
-			add(p, &h, p->list[i].stem, expect);
+			add(oc, p, &h, p->list[i].stem, expect);
 	home_close(&h);
 }
