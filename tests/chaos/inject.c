@@ -46,6 +46,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TASKS_MAX 4096
@@ -420,17 +421,55 @@ static bool has_executed(const struct task *t)
 	return n > 0 && !is_of_tend(strrchr(program, '/') + 1);
 }
 
-/* All daemons at once, none of which sees another's end; then the table. */
+static void signal_role(const char *role, int signo)
+{
+	for (size_t i = 0; i < n_tasks; i++)
+		if (strcmp(tasks[i].role, role) == 0 && !has_executed(&tasks[i]))
+			kill(tasks[i].tgid, signo);
+}
+
+/* Does a task of this role still run? A signal takes effect a little later on another processor. */
+static bool runs(const char *role)
+{
+	char path[48], text[512];
+
+	for (size_t i = 0; i < n_tasks; i++) {
+		const char *name_end;
+		ssize_t n;
+		int fd;
+
+		if (strcmp(tasks[i].role, role) != 0 || has_executed(&tasks[i]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", (int)tasks[i].tgid,
+			(int)tasks[i].tid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		if (fd >= 0)
+			close(fd);
+		text[n > 0 ? n : 0] = 0;
+		name_end = strrchr(text, ')');
+		if (name_end && strchr("RSD", name_end[2]))
+			return true;
+	}
+	return false;
+}
+
+/* All daemons at once, none of which sees another's end: each of them would bring the others back.
+ * Then the table. */
 static void lose_all(void)
 {
 	static const char *const daemons[] = { "tend-guardian", "tend-spawner", "tend-monitor",
 		"tend-logger", "tend-spawner-child" };
-	bool child = strcmp(wanted_role, "tend-spawner-child") == 0;
+	size_t n = COUNT_OF(daemons) - (strcmp(wanted_role, "tend-spawner-child") == 0);
+	const struct timespec nap = { .tv_nsec = 1000000 };
 
-	for (size_t d = 0; d < COUNT_OF(daemons) - child; d++)
-		for (size_t i = 0; i < n_tasks; i++)
-			if (strcmp(tasks[i].role, daemons[d]) == 0 && !has_executed(&tasks[i]))
-				kill(tasks[i].tgid, SIGKILL);
+	for (size_t d = 0; d < n; d++)
+		signal_role(daemons[d], SIGSTOP);
+	for (size_t d = 0; d < n; d++)
+		for (int tries = 0; tries < 1000 && runs(daemons[d]); tries++)
+			nanosleep(&nap, NULL);
+	for (size_t d = 0; d < n; d++)
+		signal_role(daemons[d], SIGKILL);
 	unlink(lost_path);
 }
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import ROLES, TEND_BIN, alive, proc_stat, wait_until
+from harness import ROLES, TEND_BIN, alive, wait_until
 
 # TEND_DISABLE, by what is then at work: the kernel's own view of a tree where there is one, and the
 # fallbacks.
@@ -175,12 +175,6 @@ class Follower:
         return self.until(
             lambda e: e["event"] == "state" and e["to"] == state, timeout, f"state {state}"
         )
-
-
-def suspend(pid):
-    """SIGSTOP, and wait until it has taken effect: on another processor that is a little later."""
-    os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: proc_stat(pid)[0] == "T", what=f"{pid} is suspended")
 
 
 def files(folder):

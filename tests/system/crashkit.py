@@ -10,7 +10,17 @@ import sys
 import time
 from pathlib import Path
 
-from harness import ROLES, alive, fnv1a64, helper, identity, proc_stat, wait_gone, wait_until
+from harness import (
+    ROLES,
+    alive,
+    fnv1a64,
+    helper,
+    identity,
+    proc_stat,
+    suspend,
+    wait_gone,
+    wait_until,
+)
 
 # From Linux 6.15 on the kernel tells how a process ended to whoever holds a pidfd of it, parent or
 # not.
@@ -117,10 +127,8 @@ def settled(tend, timeout=20):
 def kill_all(tend):
     """SIGKILL every daemon at once, before any of them can react. Returns {role: pid}."""
     pids = {role: daemon["pid"] for role, daemon in settled(tend).items()}
-    # The two that bring others back first; stopped before they are killed, so that neither sees the
-    # other's end.
-    for role in ("guardian", "spawner"):
-        os.kill(pids[role], signal.SIGSTOP)
+    for pid in pids.values():  # each of them would bring the others back
+        suspend(pid)
     for pid in pids.values():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -100,6 +100,12 @@ def wait_until(predicate, timeout=10, what=None, nap=0.01):
         time.sleep(nap)
 
 
+def suspend(pid):
+    """SIGSTOP, and wait until it has taken effect: on another processor that is a little later."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: proc_stat(pid)[0] in "Tt", what=f"{pid} is suspended")
+
+
 def fnv1a64(data):
     value = 0xCBF29CE484222325
     for byte in data:

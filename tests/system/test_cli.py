@@ -13,8 +13,19 @@ import time
 
 import pytest
 
-from common import Follower, one_line, script, start, stop_everything, suspend, transitions
-from harness import ROLES, TEND_BIN, TOP, alive, helper, identity, proc_stat, wait_gone, wait_until
+from common import Follower, one_line, script, start, stop_everything, transitions
+from harness import (
+    ROLES,
+    TEND_BIN,
+    TOP,
+    alive,
+    helper,
+    identity,
+    proc_stat,
+    suspend,
+    wait_gone,
+    wait_until,
+)
 
 COMMANDS = (
     "start",

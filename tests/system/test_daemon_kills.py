@@ -31,8 +31,7 @@ from crashkit import (
     suppress,
     works,
 )
-from common import suspend
-from harness import ROLES, alive, helper, identity, proc_stat, wait_gone, wait_until
+from harness import ROLES, alive, helper, identity, proc_stat, suspend, wait_gone, wait_until
 
 
 @pytest.fixture(params=["cgroup", "no-cgroup"])
@@ -196,7 +195,7 @@ def test_spawner_and_guardian_at_once(tend):
     kept = sleepers(tend)
     pids = [tend.daemon_pid(role) for role in ("guardian", "spawner")]
     for pid in pids:  # neither may see the other's end
-        os.kill(pid, signal.SIGSTOP)
+        suspend(pid)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     for pid in pids:
@@ -379,7 +378,7 @@ def kill(tend, roles):
         return
     pids = [tend.daemon_pid(role) for role in roles]
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+        suspend(pid)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     for pid in pids:

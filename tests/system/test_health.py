@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from common import suspend, wait_cycles
+from common import wait_cycles
 from fake_registry import FakeRegistry, entry
-from harness import alive, helper, wait_until
+from harness import alive, helper, suspend, wait_until
 
 OTHER_UID, OWN_UID = 65534, 65533
 SECOND = {"interval": 0.1, "timeout": 0.5, "failure_threshold": 2}

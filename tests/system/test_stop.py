@@ -14,11 +14,10 @@ from common import (
     script,
     start,
     stop_everything,
-    suspend,
     transitions,
 )  # noqa: F401 (moded is a fixture)
 from crashkit import kill_all
-from harness import alive, helper, identity, remove_folder, wait_gone, wait_until
+from harness import alive, helper, identity, remove_folder, suspend, wait_gone, wait_until
 
 
 def term_ignorer(tend, name, *args, options=()):
