@@ -133,9 +133,9 @@ START_TEST(no_list)
 {
 	static const struct {
 		const char *text, *part;
-	} bad[] = { { "", "no JSON" }, { "<html></html>", "no JSON" },
+	} bad[] = { { "", "not JSON" }, { "<html></html>", "not JSON" },
 		{ "{\"agents\":[]} x", "goes on" }, { "{\"agents\":{}}", "no list" },
-		{ "[]", "no list" }, { "{\"agents\":[", "no JSON" },
+		{ "[]", "no list" }, { "{\"agents\":[", "not JSON" },
 		{ "{\"Agents\":[]}", "no list" } };
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -150,7 +150,7 @@ START_TEST(too_deep_and_too_much)
 
 	ck_assert_ptr_nonnull(text);
 	memset(text, '[', len);
-	refused(text, 10000, "no JSON");
+	refused(text, 10000, "not JSON");
 	for (size_t i = 0; i < len; i++)
 		text[i] = i % 2 ? '0' : ',';
 	text[0] = '[';
