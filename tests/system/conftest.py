@@ -21,9 +21,14 @@ def die_with(parent):
 
 
 def pytest_configure(config):
-    # in the background of a script it is ignored, and so would be in every command of a test
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # In the background of a script the one is ignored, under nohup the other; and so they would be
+    # in every command of a test.
+    for signo, action in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(signo) == signal.SIG_IGN:
+            signal.signal(signo, action)
     if hasattr(config, "workerinput"):  # a worker of pytest-xdist
         threading.Thread(target=die_with, args=(os.pidfd_open(os.getppid()),), daemon=True).start()
 
