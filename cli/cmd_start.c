@@ -20,19 +20,20 @@ static int start(struct outcomes *oc, struct startopts *o, const struct cliconf 
 {
 	struct instance in = INSTANCE_NONE;
 	struct plan p = { 0 };
-	struct start *s = calloc(1, sizeof(*s));
+	struct start *s = malloc(sizeof(*s));
 	struct fault f = { "" };
 	int status = EXIT_FAIL;
 
 	in.access = PT_CLIENT;
 	if (!s)
 		return TELL_FAIL(oc, "out of memory");
-	*s = (struct start){ .in = &in,
-		.plan = &p,
-		.spec = &o->spec,
-		.conf = c,
-		.registry_only = o->registry_only,
-		.interruptible = true };
+	start_init(s);
+	s->in = &in;
+	s->plan = &p;
+	s->spec = &o->spec;
+	s->conf = c;
+	s->registry_only = o->registry_only;
+	s->interruptible = true;
 	if (home_open(NULL, HOME_CREATE, &in.home, &f) < 0)
 		outcome_complain(oc, "%s", f.text);
 	else if (plan_make(oc, &p, s->spec, &in, operand, (size_t)operands, command) &&

@@ -317,7 +317,7 @@ int startopts_read(const struct command *c, int argc, char **argv, struct starto
 	};
 	int opt;
 
-	memset(ret, 0, sizeof(*ret));
+	memset(ret, 0, offsetof(struct startopts, spec));
 	if (startspec_init(&ret->spec, shell_own(), (size_t)argc) < 0) {
 		out_fail("out of memory");
 		return OPT_FAILED;

@@ -17,7 +17,7 @@ struct startopts {
 	bool registry_only;
 	const char *conf[CONF_KEYS]; /* the configuration's options, as typed; NULL = not given */
 	bool policy_given;
-	struct startspec spec;
+	struct startspec spec; /* last: it is begun by itself */
 };
 
 /* Read the options; operands begin at optind. argc ends before a "--". OPT_END on success, else as

@@ -2,7 +2,9 @@
 #include "client/start.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/daemons.h"
 #include "client/enroll.h"
@@ -10,6 +12,12 @@
 #include "client/report.h"
 #include "client/shutdown.h"
 #include "client/specedit.h"
+
+void start_init(struct start *s)
+{
+	memset(s, 0, offsetof(struct start, told));
+	s->told.list[0] = NULL;
+}
 
 bool start_daemons(struct outcomes *oc, struct start *s)
 {

@@ -17,11 +17,15 @@ struct start {
 	/* the watcher's first wish for an end ends the waiting: what was asked for is on its way */
 	bool interruptible;
 	/* Found out on the way: */
-	bool own_daemons;	  /* started here */
-	bool interrupted;	  /* so that all of it counts as started */
-	struct meshaddr registry; /* its URL is empty without one */
-	struct meshaddr_variables told;
+	bool own_daemons;		/* started here */
+	bool interrupted;		/* so that all of it counts as started */
+	struct meshaddr registry;	/* its URL is empty without one */
+	struct meshaddr_variables told; /* large: filled where there is one */
 };
+
+/* Nothing found out yet. */
+void start_init(struct start *s);
+
 
 /* The daemons run, and in is attached. False: a complaint. */
 bool start_daemons(struct outcomes *oc, struct start *s);

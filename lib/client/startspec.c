@@ -27,7 +27,8 @@ static bool has_key(char *const *env, size_t n, const char *key)
 
 int startspec_init(struct startspec *s, const struct shell *shell, size_t sets)
 {
-	memset(s, 0, sizeof(*s));
+	memset(s, 0, offsetof(struct startspec, cwd));
+	s->cwd[0] = s->pwd[0] = 0;
 	s->shell = shell;
 	spec_init(&s->base);
 	s->set = calloc(sets + 1, sizeof(*s->set));

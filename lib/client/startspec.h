@@ -16,8 +16,7 @@
 /* What is wished for. Strings are the caller's, but health. */
 struct startspec {
 	const struct shell *shell;
-	const char *name;   /* of the one that is started; NULL: its file's */
-	char cwd[PATH_MAX]; /* "" = a file's own folder, a command's is the current one */
+	const char *name; /* of the one that is started; NULL: its file's */
 	/* numbers, group, and health, which is malloc'ed; the rest is filled in for each */
 	struct spec base;
 	bool shaped; /* there is a wish for how the process runs; its group is none */
@@ -26,6 +25,8 @@ struct startspec {
 	size_t sets;
 	char **env; /* private: the environment handed on, with room for two more */
 	size_t envs;
+	/* only their first bytes are set at first */
+	char cwd[PATH_MAX];	/* "" = a file's own folder, a command's is the current one */
 	char pwd[PATH_MAX + 8]; /* private */
 };
 
