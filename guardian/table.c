@@ -128,6 +128,8 @@ void table_watch(struct guardian *g)
 {
 	char path[PT_PATH_MAX];
 
+	if (!g->loop)
+		return; /* one that begins, and found its table without a name; it watches soon */
 	if (g->inotify < 0) {
 		g->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 		if (g->inotify < 0 ||

@@ -344,12 +344,26 @@ def test_a_full_disk_for_everything(tend):
     """No space for a specification: the start says so; what runs is not touched."""
     tend.home.mkdir(mode=0o700)
     program = """
-import json, os, subprocess, sys
+import json, os, subprocess, sys, time
 tend, sleeper, home = sys.argv[1:]
 def run(*args):
     return subprocess.run([tend, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL)
 first = run("start", "--background", "--name", "s", "--", sleeper)
 assert first.returncode == 0, first
+pid = json.loads(run("status", "--json").stdout)["processes"][0]["pid"]
+end = time.monotonic() + 20
+while True:  # a save that is under way would give back its room
+    try:
+        if f'"pid": {pid}' in open(home + "/processes.json").read() and not any(
+            name.endswith(".tmp") or name == "wishes"
+            for folder in (home, home + "/run", home + "/specs")
+            for name in os.listdir(folder)
+        ):
+            break
+    except FileNotFoundError:
+        pass
+    assert time.monotonic() < end, os.listdir(home)
+    time.sleep(0.01)
 ballast = os.open(home + "/ballast", os.O_WRONLY | os.O_CREAT)
 try:
     while True:

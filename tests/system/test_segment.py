@@ -27,7 +27,7 @@ from crashkit import (
     start,
     works,
 )
-from harness import TEND_BIN, alive, helper, identity, wait_gone, wait_until
+from harness import TEND_BIN, alive, helper, identity, suspend, wait_gone, wait_until
 
 HEADER_BYTES = 4096
 ABI_OFFSET = 8
@@ -201,6 +201,20 @@ def test_all_dead_and_the_segment_gone(tend):
     # They are supervised: an end is seen, and acted on.
     os.kill(kept["s0"][0], signal.SIGKILL)
     tend.wait_pid("s0", not_pid=kept["s0"][0])
+    tend.stop_all()
+
+
+def test_a_table_that_lost_its_name_before_its_guardian_died(tend):
+    """The spawner takes the guardian's place with the table that it has, and makes it again."""
+    kept = sleepers(tend)
+    daemons, inode = settled(tend), tend.segment.stat().st_ino
+    suspend(daemons["guardian"]["pid"])  # it would make the table again
+    tend.segment.unlink()
+    os.kill(daemons["guardian"]["pid"], signal.SIGKILL)
+    wait_new_segment(tend, inode)
+    settled(tend)
+    assert tend.daemon_pid("guardian") == daemons["spawner"]["pid"]
+    assert_untouched(tend, kept)
     tend.stop_all()
 
 
